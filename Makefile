@@ -1,0 +1,79 @@
+# Everything happens in $(VENV); a stamp per extra keeps a second call from installing again.
+
+PYTHON ?= python3
+VENV ?= .venv
+CHECKS ?= format lint types tests
+URL ?=
+
+BIN = $(VENV)/bin
+PY = $(BIN)/python
+TYPED = $(wildcard asyncclient compat tests benchmarks examples)
+TOO_OLD = import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")
+HAS = $(VENV)/.installed-
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check check-format check-lint check-types check-tests format cover bench docs conformance fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(HAS)demo ## fetch from a demo server, or from URL="https://… https://…"
+	@$(PY) -m asyncclient $(URL)
+
+test: $(HAS)test ## run the tests
+	@$(PY) -m pytest -q
+
+check: $(addprefix check-,$(CHECKS)) ## format, lint, types, tests and architecture
+
+check-format: $(HAS)check
+	@$(BIN)/ruff format --check .
+
+check-lint: $(HAS)check
+	@$(BIN)/ruff check .
+
+check-types: $(HAS)check
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/basedpyright --pythonpath $(PY)
+
+check-tests: test
+
+format: $(HAS)check ## format the sources and repair what lint can repair
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
+	@$(BIN)/coverage run -m pytest -q
+	@$(BIN)/coverage report
+	@$(BIN)/coverage report --include='asyncclient/message/*,asyncclient/exchange/*' --fail-under=100
+
+bench: $(HAS)bench ## compare with aiohttp
+	@$(PY) benchmarks/run.py
+
+docs: $(HAS)docs ## build the documentation; a warning is an error
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+conformance: $(HAS)test ## run the conformance tests
+	@$(PY) -m pytest -q tests/conformance
+
+fuzz: $(HAS)test ## run the fuzz tests with many examples
+	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q --timeout=900 tests/fuzz
+
+clean: ## remove what was made
+	@rm -rf $(VENV) .venv-* build dist docs/_build htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c '$(TOO_OLD)'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -qq --upgrade pip
+
+$(HAS)%: pyproject.toml | $(PY)
+	@echo "installing [$*] into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[$*]'
+	@touch $@

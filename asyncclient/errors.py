@@ -1,0 +1,182 @@
+"""Everything the engine raises: http.client's documented tree, and below it what asyncio and timeouts add.
+
+What a peer or the network does wrong is an `HTTPException`; failures of the network are an `OSError`, and what took
+too long a `TimeoutError`, as well. Bad arguments are `ValueError` or `TypeError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def clip(value: object) -> str:
+    """Return repr(value), cut to 80 characters: no peer decides how long a message gets."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class HTTPException(Exception):
+    """Base of all errors of this package that a server, a proxy or the order of calls can cause."""
+
+
+class NotConnected(HTTPException):
+    """There is no open connection: never opened and auto_open is off, or closed by close() meanwhile."""
+
+
+class InvalidURL(HTTPException, ValueError):
+    """A host, port or request target that can't be sent as it is."""
+
+
+class UnknownProtocol(HTTPException):
+    """The status line names a protocol other than HTTP/1.x."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
+
+    def __str__(self) -> str:
+        return f"expected HTTP/1.x, got {clip(self.version)}"
+
+
+class UnknownTransferEncoding(HTTPException):
+    """The body has a transfer coding other than a single `chunked` (RFC 9112 §7)."""
+
+
+class UnimplementedFileMode(HTTPException):
+    """Part of http.client's tree; nothing raises it."""
+
+
+class IncompleteRead(HTTPException):
+    """The connection ended before the message did (RFC 9112 §8).
+
+    `partial` holds the bytes of this read that had arrived, `expected` how many more were announced, None if unknown.
+    """
+
+    def __init__(self, partial: bytes, expected: int | None = None) -> None:
+        super().__init__(partial, expected)
+        self.partial = partial
+        self.expected = expected
+
+    def __repr__(self) -> str:
+        more = "" if self.expected is None else f", {self.expected} more expected"
+        return f"{type(self).__name__}({len(self.partial)} bytes read{more})"
+
+    __str__ = __repr__
+
+
+class ImproperConnectionState(HTTPException):
+    """A call that the state of the connection does not allow now."""
+
+
+class CannotSendRequest(ImproperConnectionState):
+    """A request was begun while another is under way or its response has not been read."""
+
+
+class CannotSendHeader(ImproperConnectionState):
+    """A field or the end of the head was given while no request head is open."""
+
+
+class ResponseNotReady(ImproperConnectionState):
+    """getresponse() without a request that was sent whole."""
+
+
+class BadStatusLine(HTTPException):
+    """The response does not begin with a status line (RFC 9112 §4). `line` is what came instead."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"invalid status line: {clip(self.line)}"
+
+
+class LineTooLong(HTTPException):
+    """A line, or a head as a whole, is longer than the limit; nothing beyond the limit was kept."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"got more than {limit} bytes when reading {what}")
+        self.limit = limit
+
+
+class ProtocolError(HTTPException):
+    """The peer breaks HTTP/1.1 in a way that leaves no safe reading: fields, lengths, chunks, too many of something."""
+
+
+class RemoteDisconnected(ConnectionResetError, BadStatusLine):
+    """The peer closed the connection before the first byte of a response."""
+
+    def __init__(self, message: str = "remote end closed connection without response") -> None:
+        BadStatusLine.__init__(self, "")
+        ConnectionResetError.__init__(self, message)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ConnectError(HTTPException, ConnectionError):
+    """No connection could be opened. `attempts` has one error for each address tried, in order."""
+
+    def __init__(self, message: str, attempts: Sequence[OSError] = ()) -> None:
+        super().__init__(message)
+        self.attempts = tuple(attempts)
+
+
+class TLSError(ConnectError):
+    """The TLS handshake failed; nothing of a request was sent. The `ssl` error is the `__cause__`."""
+
+
+class ProxyError(ConnectError):
+    """The proxy did not open the tunnel (RFC 9110 §9.3.6).
+
+    `status`, `reason` and `headers` (pairs) are what it answered, None, "" and () when that was not HTTP;
+    `body` is what came of the content of a refusal, 64 KiB at most.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        reason: str = "",
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.headers = tuple(headers)
+        self.body = body
+
+
+class PhaseTimeout(HTTPException, TimeoutError):
+    """Base of the timeouts: `phase` says of what, `seconds` how long it was given."""
+
+    def __init__(self, message: str, phase: str, seconds: float) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.seconds = seconds
+
+
+class ConnectTimeout(PhaseTimeout, ConnectError):
+    """Resolving and connecting took too long, or the proxy took too long to open the tunnel."""
+
+    def __init__(self, message: str, phase: str, seconds: float, attempts: Sequence[OSError] = ()) -> None:
+        super().__init__(message, phase, seconds)
+        self.attempts = tuple(attempts)
+
+
+class TLSTimeout(ConnectTimeout):
+    """The TLS handshake took too long."""
+
+
+class WriteTimeout(PhaseTimeout):
+    """The peer took nothing of the request for too long."""
+
+
+class ReadTimeout(PhaseTimeout):
+    """The peer sent nothing for too long."""
+
+
+class TotalTimeout(PhaseTimeout):
+    """The exchange as a whole took too long, however steadily it dripped."""

@@ -1,0 +1,219 @@
+"""What a caller may pass as a body, as one thing: how long it is, and its pieces."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+import stat
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+from ..errors import clip
+from ..stream.base import Buffer, ByteStream
+
+BLOCK: Final = 256 * 1024
+"""Bytes read from a file at once, each time in a worker thread: the hop costs 60 µs, a block 30."""
+
+Pieces = Callable[[ByteStream], AsyncGenerator[Buffer, None]]
+
+
+class Readable(Protocol):
+    """A file object: read(n) gives bytes or str, at the end an empty one."""
+
+    def read(self, n: int, /) -> Any: ...
+
+
+class AsyncReadable(Protocol):
+    """A file object whose read(n) is a coroutine, as aiofiles gives."""
+
+    async def read(self, n: int, /) -> Any: ...
+
+
+Body = (
+    bytes
+    | bytearray
+    | memoryview
+    | str
+    | os.PathLike[str]
+    | Readable
+    | AsyncReadable
+    | Iterable[Buffer]
+    | AsyncIterable[Buffer]
+)
+
+
+class RegularFile(NamedTuple):
+    """A file that the kernel can send by itself: its descriptor, where its content begins, and the object above it."""
+
+    descriptor: int
+    offset: int
+    file: Any
+
+    async def advance(self, position: int) -> None:
+        """Leave the file where reading it would have."""
+        moved = self.file.seek(position)
+        if inspect.isawaitable(moved):
+            await moved
+
+
+class Source(NamedTuple):
+    """The content of a request.
+
+    Attributes:
+        length: its bytes, None if only the end of the pieces will tell.
+        pieces: gives them, given the stream they go to, whose workers read files.
+        data: all of it, where it is at hand as bytes.
+        file: the regular file it is in, if it is.
+        may_grow: it is in a file: what that has beyond the length is not content.
+    """
+
+    length: int | None
+    pieces: Pieces
+    data: Buffer | None = None
+    file: RegularFile | None = None
+    may_grow: bool = False
+
+
+async def open_source(body: Body, blocksize: int = BLOCK) -> Source:
+    """Return the content that a body stands for; the body stays the caller's, to close and to keep as it is.
+
+    A str is ISO-8859-1. A file counts from its present position. Paths are the business of whoever opens them.
+
+    Raises:
+        TypeError: nothing that can be sent.
+        ValueError: a str with other characters.
+    """
+    if isinstance(body, str):
+        return from_bytes(encode_text(body))
+    if isinstance(body, bytes):
+        return from_bytes(body)
+    if hasattr(body, "read"):
+        if inspect.iscoroutinefunction(body.read):
+            return await _from_async_file(body, blocksize)
+        return _from_file(body, blocksize)
+    return _from_buffer_or_iterable(body)
+
+
+def _from_buffer_or_iterable(body: Any) -> Source:
+    try:
+        return from_bytes(memoryview(body).cast("B"))
+    except TypeError:
+        pass
+    if isinstance(body, AsyncIterable):
+        return Source(None, lambda stream: _checked(body))
+    if isinstance(body, Iterable) and not isinstance(body, Mapping):
+        return Source(None, lambda stream: _checked(_iterate(body)))
+    raise TypeError(f"expected bytes, str, a file, a path or an iterable of bytes as body, got {type(body).__name__}")
+
+
+def encode_text(text: str) -> bytes:
+    """Encode text as ISO-8859-1, http.client's charset for a str body."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as exc:
+        raise ValueError(
+            f"expected a body in ISO-8859-1, got {clip(text[exc.start : exc.end])} in a str: pass encoded bytes instead"
+        ) from None
+
+
+def from_bytes(data: Buffer) -> Source:
+    """Return the content that these bytes are."""
+    return Source(len(data), lambda stream: _slices(data), data)
+
+
+async def _slices(data: Buffer) -> AsyncGenerator[Buffer, None]:
+    view = memoryview(data)
+    for start in range(0, len(view), BLOCK):
+        piece = view[start : start + BLOCK]
+        # A transport may keep what it is given for a while: only bytes can't change meanwhile.
+        yield piece if isinstance(data, bytes) else bytes(piece)
+
+
+async def _iterate(pieces: Iterable[Buffer]) -> AsyncGenerator[Buffer, None]:
+    for piece in pieces:
+        yield piece
+
+
+async def _checked(pieces: AsyncIterable[Buffer]) -> AsyncGenerator[Buffer, None]:
+    try:
+        async for piece in pieces:
+            yield piece if isinstance(piece, bytes) else _to_bytes(piece)
+    finally:
+        # A generator that is not exhausted would be closed by the garbage collector, in a task of its own.
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+
+
+def _to_bytes(piece: object) -> bytes:
+    try:
+        return bytes(memoryview(piece))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"expected bytes from the body, got {type(piece).__name__}") from None
+
+
+def _from_file(file: Any, blocksize: int) -> Source:
+    if isinstance(file, io.TextIOBase):
+        # Its length in bytes is known only once it has been read: its own encoding is not the body's.
+        return Source(None, lambda stream: _read_text(stream, file, blocksize))
+    if isinstance(file, io.BytesIO):
+        return Source(_size_from_here(file), lambda stream: _read_memory(file, blocksize), may_grow=True)
+    regular = _find_regular_file(file, file)
+    return Source(_size_from_here(file), lambda stream: _read_blocks(stream, file, blocksize), None, regular, True)
+
+
+def _size_from_here(file: Any) -> int | None:
+    """Return the bytes from the present position to the end, by seeking there and back; None if it can't."""
+    try:
+        position = file.tell()
+        size = file.seek(0, os.SEEK_END) - position
+        file.seek(position)
+    except (AttributeError, OSError, ValueError, TypeError):
+        return None  # a pipe, a compressed file, an object with nothing but read()
+    return max(int(size), 0)
+
+
+def _find_regular_file(file: Any, raw: Any) -> RegularFile | None:
+    """Return the regular file read through `raw`, if its bytes are the file's own: gzip has a descriptor, too."""
+    if not isinstance(raw, io.BufferedReader | io.BufferedRandom | io.FileIO):
+        return None
+    if not isinstance(getattr(raw, "raw", raw), io.FileIO) or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return None
+    return RegularFile(raw.fileno(), raw.tell(), file)
+
+
+async def _read_memory(file: io.BytesIO, blocksize: int) -> AsyncGenerator[bytes, None]:
+    while block := file.read(blocksize):
+        yield block
+
+
+async def _read_blocks(stream: ByteStream, file: Readable, blocksize: int) -> AsyncGenerator[bytes, None]:
+    while block := await stream.offload(file.read, blocksize):
+        yield encode_text(block) if isinstance(block, str) else bytes(block)
+
+
+async def _read_text(stream: ByteStream, file: io.TextIOBase, blocksize: int) -> AsyncGenerator[bytes, None]:
+    while block := await stream.offload(file.read, blocksize):
+        yield encode_text(block)
+
+
+async def _from_async_file(file: Any, blocksize: int) -> Source:
+    raw = getattr(file, "_file", None)  # aiofiles; only a file that is really that is looked at further
+    regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
+    length = await _async_size_from_here(file)
+    return Source(length, lambda stream: _read_async(file, blocksize), None, regular, True)
+
+
+async def _async_size_from_here(file: Any) -> int | None:
+    try:
+        position = await file.tell()
+        size = await file.seek(0, os.SEEK_END) - position
+        await file.seek(position)
+    except (AttributeError, OSError, ValueError, TypeError):
+        return None
+    return max(int(size), 0)
+
+
+async def _read_async(file: AsyncReadable, blocksize: int) -> AsyncGenerator[bytes, None]:
+    while block := await file.read(blocksize):
+        yield encode_text(block) if isinstance(block, str) else bytes(block)

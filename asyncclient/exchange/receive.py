@@ -1,0 +1,321 @@
+"""Receiving a response: heads, and content by each of the three framings.
+
+The problem: where one response ends is where the next begins, and the peer may be broken, cut off or hostile. A byte
+too many or too few makes the next answer somebody else's.
+
+The rules kept:
+- Interim responses are skipped, kept for who asks, and bounded in number and bytes; only 101 is handed on.
+- Content is complete only by its own framing. Any other end is an IncompleteRead, in read() and in pieces alike.
+- No size that the peer names is ever allocated: what is held is what has come.
+- Every line is bounded; extensions of chunks may not outweigh the content.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from ..errors import IncompleteRead, ProtocolError, RemoteDisconnected
+from ..limits import Limits
+from ..message.fields import Fields, check_section
+from ..message.framing import Framing, Kind, may_be_trailer, parse_chunk_size
+from ..message.head import Head, parse_head
+from ..stream.base import ByteStream
+
+BLOCK = 256 * 1024
+"""Bytes asked for at once where the caller names no number."""
+
+EXTENSIONS = 16 * 1024
+"""Bytes of chunk extensions allowed beyond the bytes of content that came with them."""
+
+
+class Answer:
+    """What the peer has answered so far to one request: interim heads, then the final one.
+
+    The final head may come while the request is still being sent; `is_early` says that the rest was not sent then.
+    """
+
+    informational: tuple[Head, ...] = ()
+    final: Head | None = None
+    first_at: float | None = None  # when the first head had come, by time.monotonic()
+    is_early = False
+
+    async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
+        """Receive the next head, interim or final, and keep it.
+
+        Raises:
+            RemoteDisconnected: the peer closed before its first byte.
+            IncompleteRead: it closed within it (RFC 9112 §8).
+            BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: no head that can be used.
+        """
+        return self._keep(await stream.readhead(limits.head, b"HTTP/"), limits)
+
+    async def receive(self, stream: ByteStream, limits: Limits) -> Head:
+        """Receive heads up to the final one and return that; raises what receive_one() does."""
+        while self.final is None:
+            self._keep(await stream.readhead(limits.head, b"HTTP/"), limits)
+        return self.final
+
+    def _keep(self, data: bytes, limits: Limits) -> Head:
+        if not data:
+            raise RemoteDisconnected
+        if self.first_at is None:
+            self.first_at = time.monotonic()
+        head = parse_head(data, limits)
+        if head.status >= 200 or head.status == 101:
+            self.final = head
+        elif len(self.informational) == limits.interim:
+            raise ProtocolError(f"got more than {limits.interim} interim responses")
+        else:
+            self.informational += (head,)
+        return head
+
+
+class Content(Protocol):
+    """The content of one response, as it is pulled off the stream."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of it has been read: the connection may go on."""
+
+    @property
+    def left(self) -> int | None:
+        """How many bytes are left, None if nobody knows."""
+
+    @property
+    def trailers(self) -> Fields | None:
+        """Fields that came after the content; None before its end."""
+
+    async def read(self, n: int) -> bytes:
+        """Return what is at hand, one byte at least and n at most; b"" at the end.
+
+        Raises:
+            IncompleteRead: the peer ended before the content did.
+            ProtocolError, LineTooLong: its framing is broken.
+        """
+
+    def takeall(self) -> bytes | None:
+        """Return what is left in one piece if all of it is at hand, else None."""
+
+    async def readall(self) -> bytes:
+        """Return what is left, in one piece; raises what read() does, `partial` having what came."""
+
+    async def readinto(self, buffer: memoryview) -> int:
+        """Fill what is at hand into the buffer, one byte at least; 0 at the end. Raises what read() does."""
+
+
+_NO_TRAILERS = Fields()
+
+
+class LengthContent:
+    """Content of a known length, or none at all (RFC 9112 §6.2)."""
+
+    __slots__ = ("_stream", "left")
+
+    def __init__(self, stream: ByteStream, length: int) -> None:
+        self._stream = stream
+        self.left = length
+
+    @property
+    def is_done(self) -> bool:
+        return self.left == 0
+
+    @property
+    def trailers(self) -> Fields | None:
+        return None if self.left else _NO_TRAILERS
+
+    async def read(self, n: int) -> bytes:
+        if not self.left:
+            return b""
+        data = await self._stream.read(min(n, self.left))
+        self._count(len(data))
+        return data
+
+    def takeall(self) -> bytes | None:
+        data = self._stream.take_exactly(self.left)
+        if data is not None:
+            self.left = 0
+        return data
+
+    async def readall(self) -> bytes:
+        data = await self._stream.readexactly(self.left)
+        self.left = 0
+        return data
+
+    async def readinto(self, buffer: memoryview) -> int:
+        if not self.left:
+            return 0
+        count = await self._stream.readinto(buffer[: self.left])
+        self._count(count)
+        return count
+
+    def _count(self, count: int) -> None:
+        if not count:
+            raise IncompleteRead(b"", self.left) from self._stream.loss()
+        self.left -= count
+
+
+class UntilCloseContent:
+    """Content that ends with the connection, if that ended as it should (RFC 9112 §6.3, rule 8)."""
+
+    __slots__ = ("_stream", "is_done", "left")
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self.is_done = False
+        self.left = None
+
+    @property
+    def trailers(self) -> Fields | None:
+        return _NO_TRAILERS if self.is_done else None
+
+    async def read(self, n: int) -> bytes:
+        data = b"" if self.is_done else await self._stream.read(n)
+        if not data:
+            self._end()
+        return data
+
+    def takeall(self) -> bytes | None:
+        return b"" if self.is_done else None
+
+    async def readall(self) -> bytes:
+        return await read_pieces(self)
+
+    async def readinto(self, buffer: memoryview) -> int:
+        count = 0 if self.is_done else await self._stream.readinto(buffer)
+        if not count:
+            self._end()
+        return count
+
+    def _end(self) -> None:
+        loss = self._stream.loss()
+        if loss is not None and not self.is_done:
+            raise IncompleteRead(b"") from loss
+        self.is_done = True
+
+
+class ChunkedContent:
+    """Content in chunks, and trailers after it (RFC 9112 §7.1)."""
+
+    __slots__ = ("_excess", "_in_chunk", "_limits", "_stream", "is_done", "trailers")
+
+    left = None
+
+    def __init__(self, stream: ByteStream, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self._in_chunk = 0  # bytes of the present chunk not read yet
+        self._excess = 0  # bytes of extensions, less those of content
+        self.is_done = False
+        self.trailers: Fields | None = None
+
+    async def read(self, n: int) -> bytes:
+        if not self._in_chunk and not await self._begin_chunk():
+            return b""
+        if self._in_chunk <= n:
+            # Mostly all of it has come: one step for the chunk and its CRLF.
+            return await self._read_rest(await self._stream.read(self._in_chunk))
+        data = await self._stream.read(n)
+        self._count(len(data))
+        return data
+
+    async def _read_rest(self, data: bytes) -> bytes:
+        self._count(len(data))
+        if not self._in_chunk:
+            await self._end_chunk()
+        return data
+
+    def takeall(self) -> bytes | None:
+        return b"" if self.is_done else None
+
+    async def readall(self) -> bytes:
+        parts: list[bytes] = []
+        try:
+            while self._in_chunk or await self._begin_chunk():
+                data = await self._stream.readexactly(self._in_chunk + 2)
+                if data[-2:] != b"\r\n":
+                    raise ProtocolError(f"expected CRLF after a chunk, got {data[-2:]!r}")
+                self._in_chunk = 0
+                parts.append(data[:-2])
+        except IncompleteRead as exc:
+            partial = exc.partial[: self._in_chunk]
+            raise IncompleteRead(b"".join((*parts, partial)), exc.expected) from exc.__cause__
+        return b"".join(parts)
+
+    async def readinto(self, buffer: memoryview) -> int:
+        if not self._in_chunk and not await self._begin_chunk():
+            return 0
+        count = await self._stream.readinto(buffer[: self._in_chunk])
+        self._count(count)
+        if not self._in_chunk:
+            await self._end_chunk()
+        return count
+
+    def _count(self, count: int) -> None:
+        if not count:
+            raise IncompleteRead(b"", self._in_chunk) from self._stream.loss()
+        self._in_chunk -= count
+
+    async def _begin_chunk(self) -> bool:
+        """Go to the next chunk; False after the last, whose trailers are read then."""
+        if self.is_done:
+            return False
+        line = await self._readline(self._limits.chunk_line)
+        size, extensions = parse_chunk_size(line)
+        if extensions:
+            self._excess += extensions
+            if self._excess > EXTENSIONS:
+                raise ProtocolError(f"got more than {EXTENSIONS} bytes of chunk extensions beyond the content")
+            self._excess -= min(size, self._excess)
+        if not size:
+            self.trailers = await self._read_trailers()
+            self.is_done = True
+        self._in_chunk = size
+        return size > 0
+
+    async def _end_chunk(self) -> None:
+        end = await self._stream.readexactly(2)
+        if end != b"\r\n":
+            raise ProtocolError(f"expected CRLF after a chunk, got {end!r}")
+
+    async def _readline(self, limit: int) -> bytes:
+        line = await self._stream.readline(limit)
+        if line[-2:] != b"\r\n":
+            if line[-1:] != b"\n":
+                raise IncompleteRead(b"") from self._stream.loss()
+            raise ProtocolError("expected CRLF at the end of a chunk line, got a bare LF")
+        return line
+
+    async def _read_trailers(self) -> Fields:
+        lines: list[bytes] = []
+        left = self._limits.head
+        while (line := await self._readline(min(left, self._limits.line))) != b"\r\n":
+            lines.append(line)
+            left -= len(line)
+            if len(lines) > self._limits.fields or left <= 0:
+                raise ProtocolError(f"got more than {self._limits.fields} trailer fields")
+        if not lines:
+            return _NO_TRAILERS
+        section = check_section(b"".join(lines) + b"\r\n", self._limits, what="trailer")
+        return Fields(pair for pair in Fields.from_section(section).pairs() if may_be_trailer(pair[0]))
+
+
+async def read_pieces(content: Content) -> bytes:
+    """Read content to its end, piece by piece, into one."""
+    parts: list[bytes] = []
+    try:
+        while part := await content.read(BLOCK):
+            parts.append(part)
+    except IncompleteRead as exc:
+        raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
+    return b"".join(parts)
+
+
+def open_content(stream: ByteStream, framing: Framing, limits: Limits) -> Content:
+    """Return the content of a response whose head has been read."""
+    kind, length, _ = framing
+    if kind is Kind.LENGTH:
+        return LengthContent(stream, length)
+    if kind is Kind.CHUNKED:
+        return ChunkedContent(stream, limits)
+    return UntilCloseContent(stream)

@@ -1,0 +1,147 @@
+"""Where a body ends, decided once for each response and handed on as a value; and the lines that frame chunks."""
+
+from __future__ import annotations
+
+import enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..errors import ProtocolError, UnknownTransferEncoding, clip
+from . import syntax
+from .head import Head
+
+
+class Kind(enum.Enum):
+    """How a body is delimited (RFC 9112 §6.3)."""
+
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    UNTIL_CLOSE = "until close"
+
+
+Framing = tuple[Kind, int, bool]
+"""How the body of one message is delimited, its length (with Kind.LENGTH; no body is a length of 0), and whether the
+connection goes on after it. A plain tuple: with names, making it would cost 0.4 µs."""
+
+
+def decide_framing(head: Head, method: str) -> Framing:
+    """Decide how the body of the response to `method` is delimited (RFC 9112 §6.3), by its rules in their order.
+
+    Raises:
+        UnknownTransferEncoding: a transfer coding other than one `chunked`.
+        ProtocolError: a Content-Length that is no number, or several that differ.
+    """
+    if head.is_plain and head.version == 11:
+        length, coding, keep_alive = head.plain_length, None, True
+    else:
+        length, coding, connection = _find_framing_fields(head)
+        keep_alive = may_keep_alive(head.version, connection)
+    if has_no_content(head.status, method):
+        return Kind.LENGTH, 0, keep_alive
+    if coding is not None:
+        if coding.strip(b" \t").lower() != b"chunked":
+            raise UnknownTransferEncoding(f"expected transfer coding 'chunked', got {clip(coding)}")
+        # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
+        return Kind.CHUNKED, 0, keep_alive and length is None and head.version == 11
+    if length is not None:
+        return Kind.LENGTH, parse_content_length(length), keep_alive
+    return Kind.UNTIL_CLOSE, 0, False
+
+
+def _find_framing_fields(head: Head) -> tuple[bytes | None, bytes | None, bytes]:
+    """Return Content-Length, Transfer-Encoding and Connection; several of a name are joined by commas."""
+    found: dict[bytes, bytes] = {}
+    # From the LF before the first field, so that each begins after one.
+    for name, value in syntax.FRAMING_FIELD.findall(head.block, head.start - 1):
+        key = name.lower()
+        found[key] = found[key] + b"," + value if key in found else value
+    return found.get(b"content-length"), found.get(b"transfer-encoding"), found.get(b"connection", b"")
+
+
+def has_no_content(status: int, method: str) -> bool:
+    """Return whether a response has no body whatever its fields say (RFC 9112 §6.3, rules 1 and 2)."""
+    if method == "HEAD" or status < 200 or status in (204, 304):
+        return True
+    return method == "CONNECT" and status < 300
+
+
+@lru_cache(maxsize=64)
+def may_keep_alive(version: int, connection: bytes) -> bool:
+    """Return whether the connection persists by its version and Connection fields (RFC 9112 §9.3)."""
+    options = {option.strip(b" \t").lower() for option in connection.split(b",")}
+    return b"close" not in options and (version == 11 or b"keep-alive" in options)
+
+
+def parse_content_length(value: bytes) -> int:
+    """Parse Content-Length: digits, or a list of equal ones (RFC 9110 §8.6).
+
+    Raises:
+        ProtocolError: anything else, also more than 18 digits.
+    """
+    if value.isdigit() and len(value) <= 18:
+        return int(value)
+    value = value.rstrip(b" \t")
+    if syntax.CONTENT_LENGTH.fullmatch(value) is None:
+        raise ProtocolError(f"invalid content length: {clip(value)}")
+    members = {int(member) for member in value.split(b",")}
+    if len(members) != 1:
+        raise ProtocolError(f"content lengths that differ: {clip(value)}")
+    return members.pop()
+
+
+class ChunkSize(NamedTuple):
+    """The size of a chunk, and how many bytes its extensions take."""
+
+    size: int
+    extensions: int
+
+
+def parse_chunk_size(line: bytes) -> ChunkSize:
+    """Parse the line before a chunk, its CRLF included (RFC 9112 §7.1).
+
+    Raises:
+        ProtocolError: it is not hexadecimal digits, extensions and CRLF.
+    """
+    match = syntax.CHUNK_SIZE.fullmatch(line)
+    if match is None:
+        raise ProtocolError(f"invalid chunk size: {clip(line)}")
+    return ChunkSize(int(match[1], 16), len(match[2] or b""))
+
+
+def build_chunk_size(size: int) -> bytes:
+    """Return the line before a chunk of that many bytes; the chunk and a CRLF follow."""
+    return b"%X\r\n" % size
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The last chunk and an empty trailer section (RFC 9112 §7.1)."""
+
+_NOT_IN_TRAILERS = frozenset(
+    [
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "max-forwards",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
+    ]
+)
+
+
+def may_be_trailer(name: str) -> bool:
+    """Return whether a field may come after the content: not those that frame, route or guard (RFC 9110 §6.5.1)."""
+    return name.lower() not in _NOT_IN_TRAILERS

@@ -1,0 +1,132 @@
+"""Heads: a status line and fields from bytes, a request line and fields to bytes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..errors import BadStatusLine, InvalidURL, LineTooLong, UnknownProtocol, clip
+from ..limits import DEFAULT, Limits
+from . import syntax
+from .fields import Fields, check_section
+
+
+class StatusLine(NamedTuple):
+    """Version (10 for HTTP/1.0, 11 for any later 1.x), code and reason phrase."""
+
+    version: int
+    status: int
+    reason: str
+
+
+class Head:
+    """The head of a response. Its fields are taken apart when they are asked for.
+
+    Attributes:
+        version, status, reason: see StatusLine.
+        block: the head as bytes, folds undone.
+        start: where its field section begins.
+        is_plain: nothing in it but perhaps a Content-Length, `plain_length`, says anything about framing.
+    """
+
+    __slots__ = ("_fields", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
+
+    def __init__(
+        self, line: StatusLine, block: bytes, start: int, is_plain: bool = False, plain_length: bytes | None = None
+    ) -> None:
+        self.version, self.status, self.reason = line
+        self.block = block
+        self.start = start
+        self.is_plain = is_plain
+        self.plain_length = plain_length
+        self._fields: Fields | None = None
+
+    @property
+    def fields(self) -> Fields:
+        """The fields."""
+        if self._fields is None:
+            self._fields = Fields.from_section(self.block[self.start :])
+        return self._fields
+
+    @property
+    def line(self) -> str:
+        """The status line with its ending."""
+        return self.block[: self.start].decode("latin-1")
+
+
+def parse_status_line(line: bytes) -> StatusLine:
+    """Parse a status line, its ending included (RFC 9112 §4); the reason may be missing.
+
+    Raises:
+        BadStatusLine: it is not a version, a code of three digits and a reason.
+        UnknownProtocol: the version is not 1.x (RFC 9112 §2.3); HTTP/0.9 is never guessed.
+    """
+    match = syntax.STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise BadStatusLine(line.decode("latin-1"))
+    major, minor, status, reason = match.groups(b"")
+    if major != b"1":
+        raise UnknownProtocol(line.split(b" ", 1)[0].decode("latin-1"))
+    return StatusLine(10 if minor == b"0" else 11, int(status), reason.decode("latin-1").strip(" \t"))
+
+
+_remember_status_line = lru_cache(maxsize=128)(parse_status_line)
+"""Servers send the same few lines over and over; long ones are not kept."""
+
+
+def parse_head(block: bytes, limits: Limits = DEFAULT) -> Head:
+    """Parse the head of a response, its empty line included (RFC 9112 §2.1).
+
+    Raises:
+        BadStatusLine, UnknownProtocol: see parse_status_line.
+        LineTooLong, ProtocolError: see check_section.
+    """
+    start = block.find(b"\n") + 1 or len(block)
+    if start > limits.line:
+        raise LineTooLong("the status line", limits.line)
+    line = _remember_status_line(block[:start]) if start < 64 else parse_status_line(block[:start])
+    if len(block) <= limits.line and block.count(b"\n") - 2 <= limits.fields:
+        match = syntax.PLAIN_FIELD_LINES.fullmatch(block, start)
+        if match is not None:
+            return Head(line, block, start, True, match[1])
+    return Head(line, check_section(block, limits, start), start)
+
+
+def build_request_line(method: str, target: str) -> bytes:
+    """Return a request line without its ending (RFC 9112 §3).
+
+    Raises:
+        ValueError: the method is not a token.
+        InvalidURL: the target has a blank, a control or a non-ASCII character: quoting it is the caller's part.
+    """
+    line = f"{method} {target} HTTP/1.1"
+    if syntax.REQUEST_LINE.fullmatch(line) is not None:
+        return line.encode("ascii")
+    if syntax.TOKEN.fullmatch(method) is None:
+        raise ValueError(f"method can't be sent, expected a token: {clip(method)}")
+    raise InvalidURL(f"request target can't be sent, expected visible ASCII characters: {clip(target)}")
+
+
+def build_field(name: str | bytes, *values: str | bytes | int) -> bytes:
+    """Return a field line without its ending; several values make lines that go on after a tab, as in http.client.
+
+    Raises:
+        ValueError: the name is not a token, or a value would end the line or is not ISO-8859-1.
+    """
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    if syntax.TOKEN.fullmatch(name) is None:
+        raise ValueError(f"invalid header name: {clip(name)}")
+    encoded = [_field_value(name, value) for value in values]
+    return name.encode("ascii") + b": " + b"\r\n\t".join(encoded)
+
+
+def _field_value(name: str, value: str | bytes | int) -> bytes:
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if syntax.FIELD_VALUE.fullmatch(text) is None:
+        # The value stays out of the text: it may be a credential.
+        raise ValueError(f"invalid value of header {name}: it has a CR, LF or NUL")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"invalid value of header {name}: not ISO-8859-1, pass it as bytes") from None

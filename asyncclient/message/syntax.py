@@ -1,0 +1,70 @@
+"""The grammar of RFC 9110 and RFC 9112, as compiled patterns named as it names them.
+
+Every pattern is possessive: none can backtrack, so none can be made slow by what a peer sends. A line ends with CRLF;
+where the RFC lets a recipient take a bare LF (RFC 9112 §2.2) the pattern does, and a bare CR is never taken.
+"""
+
+from __future__ import annotations
+
+import re
+
+TOKEN_TEXT = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+"""RFC 9110 §5.6.2: token."""
+
+_TOKEN = TOKEN_TEXT.encode()
+_VALUE = rb"[^\x00\r\n]*+"
+_EOL = rb"\r?+\n"
+
+TOKEN = re.compile(TOKEN_TEXT)
+
+REQUEST_TARGET = re.compile(r"[\x21-\x7e]++")
+"""RFC 9112 §3.2, loosely: visible ASCII; which of its forms is right depends on the request."""
+
+REQUEST_LINE = re.compile(TOKEN_TEXT + r" [\x21-\x7e]++ HTTP/1\.[01]")
+"""RFC 9112 §3, without its ending."""
+
+FIELD_VALUE = re.compile(r"[^\x00\r\n]*+")
+"""RFC 9110 §5.5: what can't end the line or be taken for its end. Other control characters are the sender's affair."""
+
+STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"))?+" + _EOL)
+"""RFC 9112 §4; the reason may be missing with the space before it, as many servers have it."""
+
+FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":" + _VALUE + _EOL + rb")*+" + _EOL)
+"""RFC 9112 §5, with the empty line after it: a whole field section, no folds."""
+
+
+def _any_case(name: str) -> bytes:
+    """Return a pattern for a name in any case; the flag for it slows every other character of a pattern down."""
+    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name).encode()
+
+
+_PLAIN = (
+    rb"(?:(?!" + _any_case("con") + rb"(?:" + _any_case("tent-length") + rb"|" + _any_case("nection") + rb"):"
+    rb"|" + _any_case("transfer-encoding") + rb":)" + _TOKEN + rb":" + _VALUE + _EOL
+    + rb"|" + _any_case("connection: keep-alive") + _EOL + rb")*+"
+)  # fmt: skip
+
+PLAIN_FIELD_LINES = re.compile(
+    _PLAIN + rb"(?:" + _any_case("content-length") + rb":[ \t]*+([0-9]{1,18}+)" + _EOL + _PLAIN + rb")?+" + _EOL
+)
+"""FIELD_LINES where the framing is plain: one Content-Length at most, nothing that closes, no transfer coding.
+
+It checks and finds in one walk what takes two and a loop otherwise, 2.2 against 4.1 µs for 11 fields.
+"""
+
+FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):" + _VALUE + _EOL)
+
+FIELD = re.compile(r"([^:\r\n]++):[ \t]*+([^\r\n]*+)")
+"""Name and value (blanks at its end still on it) of each line of a section that FIELD_LINES has matched."""
+
+OBS_FOLD = re.compile(rb"[ \t]*+" + _EOL + rb"[ \t]++")
+"""RFC 9112 §5.2: a line that goes on in the next; a recipient puts a space for it."""
+
+FRAMING_FIELD = re.compile(rb"\n(content-length|transfer-encoding|connection):[ \t]*+([^\r\n]*+)", re.IGNORECASE)
+"""The fields that decide where a body ends and whether the connection goes on."""
+
+CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}+(?:[ \t]*+,[ \t]*+[0-9]{1,18}+)*+")
+"""RFC 9110 §8.6: digits, or a list of equal ones as some intermediary made it; up to 18 of them make an exbibyte."""
+
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)[ \t]*+(;[^\x00\r\n]*+)?+\r\n")
+"""RFC 9112 §7.1; blanks after the size are taken, since servers pad it. A bare LF is not."""

@@ -1,0 +1,208 @@
+"""A ByteStream on asyncio: what arrives is kept as it arrived, what is written goes to the transport.
+
+What has arrived is looked at before anything is waited for: a response that came in one piece costs one suspension.
+While content is streamed out, a duplicate of the socket's descriptor is kept. It is what a file is sent through, beside
+the transport (uvloop has no sendfile, and asyncio's stops listening meanwhile); and when the peer answers and resets
+the connection, so that the transport drops it with the answer unread, the answer is still there to be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import ssl
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .. import errors, limits
+from .base import Buffer
+from .descriptor import Descriptor
+from .waiting import HIGH_WATER, RESPONSE, WRITE, Waiting
+
+LOOK_UP_EVERY = 64 * 1024
+"""Bytes written in one go until the loop gets a turn: no early answer is heard without one."""
+
+CAN_DUPLICATE = sys.platform != "win32"
+
+_T = TypeVar("_T")
+
+
+class AioStream(Waiting):
+    """The ByteStream of an asyncio connection."""
+
+    # Reading
+
+    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
+        """See ByteStream."""
+        if self._wake_up is not None:
+            raise self._second()
+        pieces = self._pieces
+        while not pieces.size or (head := pieces.take_head(limit, start)) is None:
+            if self._has_ended:
+                return self._end_of_head()
+            await self._wait(self.timeout.read, RESPONSE)
+        self._duplicate = None
+        return head
+
+    def _end_of_head(self) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        if self._pieces.size:
+            raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from self._loss
+        if self._loss is not None:
+            raise errors.RemoteDisconnected(f"{self.peer} reset the connection before a response") from self._loss
+        return b""
+
+    async def readline(self, limit: int = limits.DEFAULT.line) -> bytes:
+        """See ByteStream."""
+        if self._wake_up is not None:
+            raise self._second()
+        while (line := self._pieces.take_line(limit)) is None:
+            if not await self._has_more():
+                return self._pieces.take_exactly(self._pieces.size)
+        return line
+
+    async def read(self, n: int = HIGH_WATER) -> bytes:
+        """See ByteStream."""
+        if self._wake_up is not None:
+            raise self._second()
+        while not self._pieces.size:
+            if not await self._has_more():
+                return b""
+        return self._pieces.take(n)
+
+    async def readexactly(self, n: int) -> bytes:
+        """See ByteStream."""
+        if self._wake_up is not None:
+            raise self._second()
+        if self._pieces.size >= n:
+            return self._pieces.take_exactly(n)
+        parts: list[bytes] = []
+        while n:
+            if self._pieces.size:
+                parts.append(self._pieces.take(n))
+                n -= len(parts[-1])
+            elif not await self._has_more():
+                raise errors.IncompleteRead(b"".join(parts), n) from self._loss
+        return b"".join(parts)
+
+    def take_exactly(self, n: int) -> bytes | None:
+        """See ByteStream."""
+        return self._pieces.take_exactly(n) if self._pieces.size >= n and self._wake_up is None else None
+
+    async def readinto(self, buffer: memoryview) -> int:
+        """See ByteStream."""
+        if self._wake_up is not None:
+            raise self._second()
+        while not self._pieces.size:
+            if not await self._has_more():
+                return 0
+        return self._pieces.take_into(buffer)
+
+    async def wait_readable(self, seconds: float) -> bool:
+        """See ByteStream."""
+        if not self._pieces.size and not self._has_ended:
+            timer = self.loop.call_later(seconds, self.wake)
+            try:
+                await self._wait(None, RESPONSE)
+            finally:
+                timer.cancel()
+        return self._pieces.size > 0 or self._has_ended
+
+    def loss(self) -> Exception | None:
+        """See ByteStream."""
+        if self._loss is None and not self._is_clean:
+            return ssl.SSLEOFError("TLS connection ended without close_notify")
+        return self._loss
+
+    def is_fresh(self, *, ask_kernel: bool) -> bool:
+        """Return whether a request may go out now: the peer has not closed, and sent nothing that nobody asked for.
+
+        The kernel may be asked as well: what came since the loop last looked would be taken for the response. Over TLS
+        it may be a session ticket, which is not for us.
+        """
+        if self._pieces.size or self._has_ended or self.failure is not None:
+            return False
+        if not ask_kernel:
+            return True
+        number = self.transport.get_extra_info("socket").fileno()
+        return self.ssl_object is not None or not select.select((number,), (), (), 0)[0]
+
+    # Writing
+
+    def write(self, data: Buffer) -> None:
+        """See ByteStream."""
+        if self.failure is not None:
+            raise self.failure
+        if not self._is_lost:
+            self._unseen += len(data)
+            self.transport.write(data)
+
+    async def drain(self) -> bool:
+        """See ByteStream."""
+        self._keep_duplicate()
+        while not self._pieces.size and not self._has_ended:
+            if not self.may_write:
+                await self._wait(self.timeout.write, WRITE)
+            elif self._unseen >= LOOK_UP_EVERY:
+                self._unseen = 0
+                await asyncio.sleep(0)
+            else:
+                return False
+        return True
+
+    def _keep_duplicate(self) -> Descriptor | None:
+        if self._duplicate is None and not self._is_lost and self.ssl_object is None and CAN_DUPLICATE:
+            self._duplicate = Descriptor(self.transport.get_extra_info("socket").fileno())
+        return self._duplicate
+
+    async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
+        """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""
+        socket = self._keep_duplicate()
+        if socket is None or not hasattr(os, "sendfile"):
+            return None
+        if await self._flush():
+            return 0
+        file = Descriptor(descriptor)
+        sent = 0
+        while sent < count and not (self._pieces.size or self._has_ended):
+            step = await self._send_some(socket, file, offset + sent, count - sent)
+            if step == 0:
+                break
+            sent += step or 0
+        return sent
+
+    async def _flush(self) -> bool:
+        """Wait until the kernel has all that was written before; True if the peer began to answer meanwhile."""
+        self.transport.set_write_buffer_limits(0)
+        try:
+            return await self.drain()
+        finally:
+            self.transport.set_write_buffer_limits()
+
+    async def _send_some(self, socket: Descriptor, file: Descriptor, offset: int, count: int) -> int | None:
+        """Send once what the socket takes; None when it had to be waited for."""
+        try:
+            return await self.offload(_sendfile, socket, file, offset, count)
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            # The loop will notice it, too, and may find an answer before the end.
+            if self._has_ended:
+                return None
+        self.loop.add_writer(socket.number, self.wake)
+        try:
+            await self._wait(self.timeout.write, WRITE)
+        finally:
+            self.loop.remove_writer(socket.number)
+        return None
+
+    async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
+        """See ByteStream."""
+        return await self.loop.run_in_executor(None, function, *args)
+
+
+def _sendfile(socket: Descriptor, file: Descriptor, offset: int, count: int) -> int:
+    return os.sendfile(socket.number, file.number, offset, count)

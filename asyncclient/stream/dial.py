@@ -1,0 +1,309 @@
+"""Opening a connection: resolve, race the addresses, tunnel through a proxy, TLS.
+
+The problem: each step waits for somebody else, may be cancelled or run out of time, and holds something (a socket, a
+transport) that nobody owns yet.
+
+The rules kept:
+- Whoever holds something drops it himself when his step fails: `except BaseException` with a synchronous abort or
+  close in it, then raise.
+- Resolving and connecting share one time limit, each TLS handshake and the tunnel have their own. A timeout is ours
+  only if our own scope expired; a cancellation from outside stays one.
+- Addresses race as in RFC 8305, on any loop: a socket is connected first and then given to the loop, since uvloop's
+  create_connection knows no happy eyeballs.
+- What a proxy sends beyond its answer is refused before TLS is begun over it (tunnel.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
+from ..exchange.tunnel import open_tunnel
+from ..limits import DEFAULT, Limits
+from ..message.head import Head
+from ..message.target import encode_host
+from ..timeouts import Timeout
+from ..timings import Timings
+from .aio import AioStream
+from .waiting import Feed
+
+SocketOption = tuple[int, int, int | bytes]
+
+HAPPY_EYEBALLS_DELAY = 0.25
+"""Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
+
+_FOREVER = 24 * 3600.0
+
+_AddrInfo = tuple[Any, Any, int, str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A CONNECT request: the target's authority, for messages, and the head that asks for it."""
+
+    authority: str
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How to get to a server.
+
+    Args:
+        host, port: where to connect; with a tunnel, the proxy.
+        socket_path: a Unix socket to connect to instead.
+        source_address: (host, port) to connect from.
+        socket_options: (level, name, value) set on the socket before it is connected.
+        proxy_tls: a context, where the proxy itself speaks TLS.
+        tunnel: what to ask the proxy for.
+        tls, server_name: a context, and the name its certificate must have, where the server speaks TLS.
+    """
+
+    host: str
+    port: int
+    socket_path: str | None = None
+    source_address: tuple[str, int] | None = None
+    socket_options: Sequence[SocketOption] = ()
+    proxy_tls: ssl.SSLContext | None = None
+    tunnel: Tunnel | None = None
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+
+    @property
+    def peer(self) -> str:
+        """What is connected to, for messages."""
+        return self.socket_path or f"{encode_host(self.host)}:{self.port}"
+
+
+class Opened(NamedTuple):
+    """An open connection, and how the proxy answered that led there."""
+
+    stream: AioStream
+    proxy: Head | None
+
+
+async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT) -> Opened:
+    """Open a connection; the caller owns it. Cancelling leaves nothing open.
+
+    Raises:
+        ConnectError: no address answered; .attempts has one error for each.
+        ConnectTimeout, TLSTimeout: a step took too long.
+        TLSError: a handshake failed, the certificate's check included.
+        ProxyError: the proxy did not open the tunnel.
+    """
+    connected = await _connect(route, timeout, timings)
+    if route.tunnel is None:
+        return Opened(await _adopt(connected, route, route.tls, route.server_name, timeout, timings), None)
+    stream = await _adopt(connected, route, route.proxy_tls, encode_host(route.host).strip("[]"), timeout, timings)
+    try:
+        stream.timeout = Timeout.each(timeout.connect)
+        head = await open_tunnel(stream, route.tunnel.authority, route.tunnel.head, limits)
+        stream.timeout = timeout
+        if route.tls is not None:
+            stream = await _wrap(stream, route, route.tls, timeout, timings)
+    except BaseException:
+        stream.abort()
+        raise
+    return Opened(stream, head)
+
+
+async def _connect(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    attempts = _Attempts(loop)
+    try:
+        async with asyncio.timeout_at(None if timeout.connect is None else loop.time() + timeout.connect) as scope:
+            if route.socket_path is not None:
+                return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
+            started = time.monotonic()
+            infos = await _resolve(loop, route.host, route.port)
+            source = await _resolve(loop, *route.source_address) if route.source_address else None
+            resolved = time.monotonic()
+            timings.resolve = resolved - started
+            connected = await _race(attempts, infos, source, route.socket_options)
+            timings.connect = time.monotonic() - resolved
+            return connected
+    except TimeoutError as exc:
+        if not scope.expired():
+            raise ConnectError(f"no connection to {route.peer}: {exc}", attempts.errors or [exc]) from exc
+        seconds = timeout.connect or 0.0
+        text = f"no connection to {route.peer} in {seconds:g} s"
+        raise ConnectTimeout(text, "connect", seconds, attempts.errors) from exc
+    except (OSError, RuntimeError) as exc:  # uvloop raises RuntimeError for some addresses
+        errors = attempts.errors or [exc if isinstance(exc, OSError) else OSError(str(exc))]
+        raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
+
+
+async def _connect_unix(
+    loop: asyncio.AbstractEventLoop, path: str, options: Sequence[SocketOption], timings: Timings
+) -> socket.socket:
+    started = time.monotonic()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        _set_options(sock, options)
+        await loop.sock_connect(sock, path)
+    except BaseException:
+        sock.close()
+        raise
+    timings.connect = time.monotonic() - started
+    return sock
+
+
+async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[_AddrInfo]:
+    """Return the addresses of a host; one that is an address already needs no thread."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+    name = host if ":" in host else encode_host(host)  # an address with a zone
+    return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+
+
+class _Attempts:
+    """The one part of a loop that the race makes use of, noting how each attempt failed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.errors: list[OSError] = []
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        try:
+            await self._loop.sock_connect(sock, address)
+        except OSError as exc:
+            self.errors.append(exc)
+            raise
+        except asyncio.CancelledError:
+            self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
+            raise
+
+
+async def _race(
+    attempts: _Attempts, infos: list[_AddrInfo], source: list[_AddrInfo] | None, options: Sequence[SocketOption]
+) -> socket.socket:
+    if len(infos) == 1 and source is None:
+        return await _connect_one(attempts, infos[0], options)
+    import aiohappyeyeballs  # only here: 3 ms that a connection to an address needs not
+
+    loop: Any = attempts
+    return await aiohappyeyeballs.start_connection(
+        infos,
+        local_addr_infos=source,
+        happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+        loop=loop,
+        socket_factory=functools.partial(_make_socket, options=options),
+    )
+
+
+async def _connect_one(attempts: _Attempts, info: _AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+    sock = _make_socket(info, options)
+    try:
+        sock.setblocking(False)
+        await attempts.sock_connect(sock, info[4])
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _make_socket(info: _AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+    sock = socket.socket(info[0], info[1], info[2])
+    try:
+        _set_options(sock, options)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
+    for level, name, value in options:
+        sock.setsockopt(level, name, value)
+
+
+async def _adopt(
+    sock: socket.socket,
+    route: Route,
+    context: ssl.SSLContext | None,
+    server_name: str | None,
+    timeout: Timeout,
+    timings: Timings,
+) -> AioStream:
+    """Give a connected socket to the loop, and go through the TLS handshake."""
+    loop = asyncio.get_running_loop()
+    stream = AioStream(loop, route.peer, timeout)
+    try:
+        if context is None:
+            await loop.create_connection(lambda: Feed(stream), sock=sock)
+            return stream
+        async with _handshake(route.peer, timeout, timings):
+            await loop.create_connection(
+                lambda: Feed(stream),
+                sock=sock,
+                ssl=context,
+                server_hostname=server_name,
+                ssl_handshake_timeout=_handshake_limit(timeout),
+                ssl_shutdown_timeout=_shutdown_limit(timeout),
+            )
+    except BaseException:
+        sock.close()
+        raise
+    return stream
+
+
+async def _wrap(
+    outer: AioStream, route: Route, context: ssl.SSLContext, timeout: Timeout, timings: Timings
+) -> AioStream:
+    """Begin TLS within an open stream, which may have TLS itself."""
+    stream = AioStream(outer.loop, route.tunnel.authority if route.tunnel else route.peer, timeout)
+    feed = Feed(stream)
+    async with _handshake(stream.peer, timeout, timings):
+        transport = await outer.loop.start_tls(
+            outer.transport,
+            feed,
+            context,
+            server_hostname=route.server_name,
+            ssl_handshake_timeout=_handshake_limit(timeout),
+            ssl_shutdown_timeout=_shutdown_limit(timeout),
+        )
+    if transport is None:
+        raise TLSError(f"TLS handshake with {stream.peer} failed: the connection was closed")
+    feed.connection_made(transport)
+    outer.detach()
+    return stream
+
+
+@asynccontextmanager
+async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
+    """Give one TLS handshake its time limit, its timing, and the errors that its failures become."""
+    started = time.monotonic()
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(None if timeout.tls is None else loop.time() + timeout.tls) as scope:
+            yield
+    except OSError as exc:  # ssl.SSLError and TimeoutError among them
+        if isinstance(exc, TimeoutError) and scope.expired():
+            seconds = timeout.tls or 0.0
+            raise TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds) from exc
+        raise TLSError(f"TLS handshake with {peer} failed: {exc}") from exc
+    timings.tls = (timings.tls or 0.0) + time.monotonic() - started
+
+
+def _handshake_limit(timeout: Timeout) -> float:
+    """Return a limit for asyncio's own clock, out of the way of ours: it would stop a handshake after 60 s."""
+    return (timeout.tls or 0.0) + _FOREVER
+
+
+def _shutdown_limit(timeout: Timeout) -> float:
+    """Return how long asyncio may wait for the peer's close_notify; it would wait 30 s."""
+    return timeout.close or 0.001

@@ -1,0 +1,124 @@
+"""Bytes that have arrived and were not taken yet, kept as the pieces they came in."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..errors import LineTooLong
+
+
+class Pieces:
+    """A queue of bytes. What can be given out as it came is given out uncopied; heads and lines are cut from it.
+
+    A small response is one piece: its head and its content are two slices of it, and nothing is moved.
+    """
+
+    __slots__ = ("_at", "_first", "_more", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._first = b""
+        self._at = 0
+        self._more: deque[bytes] | None = None
+
+    def append(self, data: bytes) -> None:
+        """Add what has arrived."""
+        if self.size == 0:
+            self._first = data
+            self._at = 0
+        elif self._more is None:
+            self._more = deque((data,))
+        else:
+            self._more.append(data)
+        self.size += len(data)
+
+    def take(self, n: int) -> bytes:
+        """Return at most n bytes of the first piece, b"" if there is none; a whole piece is not copied."""
+        at = self._at
+        rest = len(self._first) - at
+        if n >= rest:
+            data = self._first[at:] if at else self._first
+            self._next_piece()
+            self.size -= rest
+            return data
+        self._at = at + n
+        self.size -= n
+        return self._first[at : at + n]
+
+    def take_exactly(self, n: int) -> bytes:
+        """Return n bytes; no more than `size`."""
+        if n <= len(self._first) - self._at:
+            return self.take(n)
+        parts = []
+        while n:
+            parts.append(self.take(n))
+            n -= len(parts[-1])
+        return b"".join(parts)
+
+    def peek(self) -> bytes:
+        """Return what is left of the first piece, and leave it there."""
+        return self._first[self._at :] if self._at else self._first
+
+    def take_into(self, buffer: memoryview) -> int:
+        """Copy what fits of the first piece into the buffer; return how much."""
+        count = min(len(buffer), len(self._first) - self._at)
+        # A view of the piece: slicing bytes would copy them twice.
+        buffer[:count] = memoryview(self._first)[self._at : self._at + count]
+        self._at += count
+        self.size -= count
+        if self._at == len(self._first):
+            self._next_piece()
+        return count
+
+    def take_head(self, limit: int, start: bytes) -> bytes | None:
+        """Return the bytes through the first empty line, or all there are if they can't begin with `start`.
+
+        Returns None while neither is the case. Two finds beat a pattern by twenty times.
+
+        Raises:
+            LineTooLong: limit bytes, and no empty line.
+        """
+        if self._more:
+            self._join()
+        data, at = self._first, self._at
+        crlf = data.find(b"\n\r\n", at) + 1
+        bare = data.find(b"\n\n", at, crlf or len(data)) + 1
+        end = bare + 1 if bare else crlf + 2 if crlf else 0
+        if (end - at if end else self.size) > limit:
+            raise LineTooLong("a head", limit)
+        if 0 < end < len(data):
+            self._at = end
+            self.size -= end - at
+            return data[at:end]
+        if end:
+            return self.take(end - at)
+        return None if data[at : at + len(start)] == start[: self.size] else self.take(self.size)
+
+    def take_line(self, limit: int) -> bytes | None:
+        """Return one line with its ending; None while it has not ended.
+
+        Raises:
+            LineTooLong: limit bytes, and no LF.
+        """
+        end = self._first.find(b"\n", self._at) + 1
+        if not end and self._more:
+            self._join()
+            end = self._first.find(b"\n", self._at) + 1
+        if (end - self._at if end else self.size) > limit:
+            raise LineTooLong("a line", limit)
+        return self.take(end - self._at) if end else None
+
+    def take_part_of_line(self, n: int) -> bytes:
+        """Return at most n bytes of the first piece, no further than through its first LF; b"" if there is none."""
+        end = self._first.find(b"\n", self._at, self._at + n) + 1
+        return self.take(end - self._at if end else n)
+
+    def _next_piece(self) -> None:
+        self._first = self._more.popleft() if self._more else b""
+        self._at = 0
+
+    def _join(self) -> None:
+        if self._more is not None:
+            self._first = b"".join((self._first[self._at :], *self._more))
+            self._at = 0
+            self._more.clear()

@@ -1,0 +1,284 @@
+"""An asyncio connection and the one wait it may be in: for bytes, for room to write, for the end.
+
+The problem: each wait has a time limit, and may be cut short by cancellation, by the peer or by close(). A task, a lock
+or a timeout scope for each of these would cost more than the exchange itself.
+
+The rules kept:
+- One future, made for each wait, is all there is to wake; a second wait on the same stream is refused.
+- A time limit is a number that the watch of the loop looks at (see watch.py); when it is over, the stream fails with
+  the error of its phase and the transport is aborted.
+- The end of a stream is clean only when the peer said so: FIN on TCP, close_notify on TLS.
+
+Only public parts of asyncio are used: the callbacks of a protocol, and the `feed_…` methods of a StreamReader. The
+base's own buffer stays empty. A StreamWriter is made when somebody asks for the pair (an upgrade, see handover.py);
+made for each connection it would take 0.6 KB and warn a second time about one that was left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from typing import Any, NamedTuple, cast
+from weakref import ref
+
+from .. import errors
+from ..timeouts import Timeout
+from .descriptor import Descriptor
+from .pieces import Pieces
+from .watch import watch_of
+
+HIGH_WATER = 256 * 1024
+"""Bytes held before reading is paused; a loop receives up to 256 KiB at once."""
+
+
+class Phase(NamedTuple):
+    """What is waited for: its error, its name, and the beginning of the error's text."""
+
+    error: type[errors.PhaseTimeout]
+    name: str
+    text: str
+
+
+RESPONSE = Phase(errors.ReadTimeout, "read", "no response from")
+DATA = Phase(errors.ReadTimeout, "read", "no more data from")
+WRITE = Phase(errors.WriteTimeout, "write", "nothing taken by")
+
+
+class Feed(asyncio.StreamReaderProtocol):
+    """The callbacks of the transport, handed on to the stream; it knows the stream weakly, as its base does."""
+
+    def __init__(self, stream: Waiting) -> None:
+        super().__init__(stream, loop=stream.loop)
+        self._fed = ref(stream)
+
+    def data_received(self, data: bytes) -> None:
+        stream = self._fed()
+        if stream is not None:
+            stream.feed_data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        stream = self._fed()
+        if stream is not None:
+            stream.feed_loss(exc)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        stream = self._fed()
+        if stream is not None:
+            stream.may_write = False
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        stream = self._fed()
+        if stream is not None:
+            stream.may_write = True
+            stream.wake()
+
+
+class Waiting(asyncio.StreamReader):
+    """One connection, for the loop it was opened on: what has come, what is waited for, and how it ends.
+
+    Args:
+        loop: that loop.
+        peer: host:port, for messages.
+        timeout: seconds for each wait to read and to write; may be exchanged for another at any time.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
+        super().__init__(loop=loop)
+        self.loop = loop
+        self.peer = peer
+        self.timeout = timeout
+        self.deadline = math.inf  # of the wait under way
+        self.total_until = math.inf  # of the exchange as a whole
+        self.may_write = True
+        self.failure: Exception | None = None  # set by what ends the stream from this side: time, abort()
+        self._pieces = Pieces()
+        self._watch = watch_of(loop)
+        self._wake_up: asyncio.Future[None] | None = None
+        self._phase = DATA
+        self._is_reading = True
+        self._has_ended = False  # nothing more will come ...
+        self._is_clean = False  # ... and the peer said so
+        self._loss: Exception | None = None
+        self._lost: asyncio.Future[None] | None = None
+        self._is_lost = False
+        self._duplicate: Descriptor | None = None
+        self._unseen = 0
+
+    # What the transport tells
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the connection is open, its TLS handshake done."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        self._watch.add(self)
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The TLS state, None without TLS."""
+        found: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object")
+        return found
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        """Keep what has arrived."""
+        self._pieces.append(data)
+        wake_up = self._wake_up
+        if wake_up is not None and not wake_up.done():
+            wake_up.set_result(None)
+        if self._pieces.size > HIGH_WATER and self._is_reading:
+            self._is_reading = False
+            self.transport.pause_reading()
+
+    def feed_eof(self) -> None:
+        """Note that the peer sends no more; after a loss that says nothing new."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._is_clean = self._was_end_announced()
+            self.wake()
+
+    def feed_loss(self, exc: Exception | None) -> None:
+        """Note that the connection is gone; keep what the kernel still has of it.
+
+        A server that refuses an upload answers and closes, and what is written then resets the connection: asyncio
+        drops it at once, with the answer unread.
+        """
+        if self._duplicate is not None and self.failure is None:
+            self._pieces.append(self._duplicate.read_rest(HIGH_WATER))
+        self._duplicate = None
+        self._is_lost = self._has_ended = True
+        self._loss = exc
+        self._watch.discard(self)
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(None)
+        self.wake()
+
+    def set_exception(self, exc: Exception) -> None:
+        """Nothing: feed_loss() has noted it already."""
+
+    def _was_end_announced(self) -> bool:
+        """Return whether the peer ended the stream itself: over TLS only close_notify says so (RFC 9112 §9.8).
+
+        asyncio calls eof_received() for both, uvloop only for close_notify.
+        """
+        if self.ssl_object is None:
+            return True
+        try:
+            return self.ssl_object.read(1) == b""
+        except ssl.SSLError:
+            return False
+
+    # Waiting
+
+    def wake(self) -> None:
+        """End the wait under way, if there is one; who waits looks itself what has changed."""
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)
+
+    async def _wait(self, seconds: float | None, phase: Phase) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if self._wake_up is not None:
+            raise self._second()
+        if not self._is_reading:
+            self._is_reading = True
+            self.transport.resume_reading()
+        self._wake_up = self.loop.create_future()
+        self._phase = phase
+        until = self.total_until
+        if seconds is not None and (soon := self.loop.time() + seconds) < until:
+            until = soon
+        self.deadline = until
+        if until < self._watch.next_look:
+            self._watch.look_at(until, self.loop)
+        try:
+            await self._wake_up
+        finally:
+            self._wake_up = None
+            self.deadline = math.inf
+        if self.failure is not None:
+            raise self.failure
+
+    def hurry(self, seconds: float) -> None:
+        """Let the exchange take that many seconds more at most."""
+        self.total_until = min(self.total_until, self.loop.time() + seconds)
+
+    def expire(self, now: float) -> None:
+        """Fail with the error of the wait whose time is over; called by the watch."""
+        error, name, text = self._phase
+        seconds = self.timeout.write if self._phase is WRITE else self.timeout.read
+        if now >= self.total_until:
+            error, name, text, seconds = errors.TotalTimeout, "total", "exchange not done with", self.timeout.total
+        self.abort(error(f"{text} {self.peer} in {seconds or 0.0:g} s", name, seconds or 0.0))
+
+    def _second(self) -> errors.ImproperConnectionState:
+        return errors.ImproperConnectionState(f"another task is waiting on the connection to {self.peer}")
+
+    async def _has_more(self) -> bool:
+        """Wait for something to happen; False when nothing more will come."""
+        if self._has_ended:
+            if self.failure is not None:
+                raise self.failure
+            return False
+        await self._wait(self.timeout.read, DATA)
+        return True
+
+    # Ending
+
+    def close(self) -> None:
+        """Begin to close politely, never wait. What has not left yet is dropped: a peer may never take it."""
+        if self.failure is None:
+            self.failure = errors.NotConnected(f"connection to {self.peer} was closed")
+        if not self._is_lost and not self.loop.is_closed():
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
+            else:
+                self.transport.close()
+        self._end()
+
+    def abort(self, failure: Exception | None = None) -> None:
+        """Drop the connection at once. Who waits on it gets the failure."""
+        if self.failure is None:
+            self.failure = failure or errors.NotConnected(f"connection to {self.peer} was closed")
+        if not self._is_lost and not self.loop.is_closed():
+            self.transport.abort()
+        self._end()
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._duplicate = None
+        self.wake()
+
+    def drop(self) -> bool:
+        """Free the socket of a stream that nobody closed; True if it was open. May be called by any thread."""
+        if self._is_lost or self.transport.is_closing() or self.loop.is_closed():
+            return False  # asyncio itself warns of a transport that its loop left behind
+        self.loop.call_soon_threadsafe(self.transport.abort)
+        return True
+
+    def detach(self) -> tuple[bytes, bool]:
+        """Let go of the transport, which has another protocol now: return what was not read, and whether it is all."""
+        rest, has_ended = self._pieces.take_exactly(self._pieces.size), self._has_ended
+        if not self._is_reading:
+            self.transport.resume_reading()
+        self._is_lost = self._has_ended = True
+        self._duplicate = None
+        self._watch.discard(self)
+        return rest, has_ended
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
+        if self._is_lost:
+            return
+        self._lost = self._lost or self.loop.create_future()
+        await asyncio.wait((self._lost,), timeout=self.timeout.close)
+        if not self._is_lost:
+            self.abort()
+            await asyncio.wait((self._lost,), timeout=self.timeout.close)
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return what the transport knows: socket, peername, sockname, ssl_object, ... None if nothing."""
+        return self.transport.get_extra_info(name)

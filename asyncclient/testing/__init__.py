@@ -1,0 +1,12 @@
+"""Servers for tests: a raw one that sends whatever bytes a test wants, and a small correct one.
+
+>>> from asyncclient.testing import RawServer
+>>> with RawServer.replying(b"HTTP/1.1 204 No Content\\r\\n\\r\\n") as server:
+...     server.url.startswith("http://127.0.0.1:")
+True
+"""
+
+from .demo import DemoServer, demo_certificates
+from .raw import RawConnection, RawServer, parse_fields
+
+__all__ = ["DemoServer", "RawConnection", "RawServer", "demo_certificates", "parse_fields"]

@@ -1,0 +1,387 @@
+"""A scripted server that sends exactly the bytes it is told to, over real sockets.
+
+A good server cannot send what a client must withstand. Here a test writes the server's side of a conversation as a
+plain function on a connection; it runs in a thread of its own with blocking sockets, and so serves clients on any event
+loop and clients without one.
+
+    def handler(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhel")
+        connection.reset()
+
+    with RawServer(handler) as server:
+        ...  # connect to server.host, server.port
+
+Rules kept: nothing waits longer than TIMEOUT; leaving the context ends all sockets and threads; what the client does to
+the handler (closing early, resetting, being late, refusing the certificate) is part of a script, but an assertion that
+fails in a handler fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+import selectors
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
+
+__all__ = ["TIMEOUT", "RawConnection", "RawServer", "parse_fields"]
+
+TIMEOUT = 10.0
+"""Seconds that any single operation may take, so that no test hangs."""
+
+_BLOCK = 64 * 1024
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_PEER_FAULTS = (ConnectionError, TimeoutError, ssl.SSLError)
+_WAKE_UP = 1.0
+
+Handler: TypeAlias = "Callable[[RawConnection], object]"
+
+
+def parse_fields(head: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a request head as (name in lower case, value), in the order sent."""
+    lines = head.decode("latin-1").split("\r\n")[1:-2]
+    parted = (line.partition(":") for line in lines)
+    return [(name.lower(), value.strip(" \t")) for name, _, value in parted]
+
+
+class RawConnection:
+    """One accepted connection, as a handler sees it.
+
+    Whatever the peer does wrong raises ConnectionError, TimeoutError or ssl.SSLError, which the server forgives; bytes
+    that are not HTTP raise ValueError, which it reports.
+    """
+
+    def __init__(self, sock: socket.socket, requests: list[bytes], stopping: threading.Event) -> None:
+        self.raw_body = b""
+        """The body read last, as it came over the wire: with chunk lines and trailers."""
+        self._sock = sock
+        self._requests = requests
+        self._stopping = stopping
+        self._buffer = bytearray()
+        sock.settimeout(TIMEOUT)
+        with suppress(OSError):  # macOS refuses it when the peer has gone
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # Reading
+
+    def read(self, n: int = _BLOCK) -> bytes:
+        """Return what is at hand, at most n bytes; wait for the first; b"" when the peer has closed."""
+        return self._take(n) if self._buffer else self._sock.recv(n)
+
+    def read_head(self) -> bytes:
+        """Return a request head through its empty line; b"" if the peer closed instead of sending one."""
+        head = self._read_until(b"\r\n\r\n")
+        if head:
+            self._requests.append(head)
+        return head
+
+    def read_body(self, n: int) -> bytes:
+        """Return exactly n bytes."""
+        self.raw_body = self._read_exactly(n)
+        return self.raw_body
+
+    def read_chunked(self) -> bytes:
+        """Return the content of a chunked body (RFC 9112 §7.1); raw_body has it as sent."""
+        raw, content = bytearray(), bytearray()
+        while size := self._read_chunk_size(raw):
+            chunk = self._read_exactly(size + 2)
+            if not chunk.endswith(b"\r\n"):
+                raise ValueError(f"chunk of {size} bytes not followed by CRLF: {chunk[-2:]!r}")
+            content += chunk[:-2]
+            raw += chunk
+        while (line := self._read_line()) != b"\r\n":
+            raw += line
+        self.raw_body = bytes(raw + line)
+        return bytes(content)
+
+    def read_request(self) -> tuple[bytes, bytes]:
+        """Return head and content of a request, framed by its fields; (b"", b"") if the peer closed instead."""
+        head = self.read_head()
+        fields = dict(parse_fields(head))
+        length, coding = fields.get("content-length"), fields.get("transfer-encoding")
+        if coding is None:
+            return head, self.read_body(int(length or 0))
+        if coding.lower() != "chunked" or length is not None:
+            raise ValueError(f"ambiguous framing: content-length {length!r}, transfer-encoding {coding!r}")
+        return head, self.read_chunked()
+
+    def wait_closed(self, timeout: float = TIMEOUT) -> Literal["eof", "reset"]:
+        """Discard what the peer sends until it has closed, and tell how.
+
+        Raises:
+            TimeoutError: it has not within timeout seconds.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                self._sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                if not self._sock.recv(_BLOCK):
+                    return "eof"
+        except ConnectionError:
+            return "reset"
+        finally:
+            self._sock.settimeout(TIMEOUT)
+
+    def hold(self) -> None:
+        """Neither read nor write until the server stops: a peer that hangs. Ends after TIMEOUT at the latest."""
+        self._stopping.wait(TIMEOUT)
+
+    # Writing
+
+    def send(self, data: bytes) -> None:
+        """Send all of the data."""
+        self._sock.sendall(data)
+
+    def send_slowly(self, pieces: Iterable[bytes], *, pause: float = 0.001) -> None:
+        """Send each piece in a write and a packet of its own, pause seconds apart.
+
+        TCP keeps no borders between writes: the pause makes it likely that the peer reads piece by piece. To make it
+        certain, pass a generator that waits for the peer before it yields the next piece.
+        """
+        for piece in pieces:
+            self.send(piece)
+            self._stopping.wait(pause)
+
+    # Closing
+
+    def close(self) -> None:
+        """Close politely: over TLS with close_notify, but without waiting for the peer's. May be called twice."""
+        with suppress(OSError, ValueError):
+            if isinstance(self._sock, ssl.SSLSocket):
+                self._sock.settimeout(0)
+                self._sock.unwrap()
+        self._sock.close()
+
+    def unwrap(self) -> None:
+        """Close TLS politely, waiting for the peer's close_notify (at most TIMEOUT), then TCP."""
+        with suppress(OSError):
+            if isinstance(self._sock, ssl.SSLSocket):
+                self._sock.unwrap()
+        self._sock.close()
+
+    def close_without_notify(self) -> None:
+        """End the TCP connection with a FIN and without TLS's close_notify: a truncation (RFC 9112 §9.8)."""
+        self.shut(socket.SHUT_RDWR)
+        self._sock.close()
+
+    def half_close(self) -> None:
+        """End the sending side of the TCP connection; reading goes on. Over TLS no close_notify precedes it."""
+        self.shut(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Drop the connection at once with a RST; before anything was read, the client's connect() may see it."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._sock.close()
+
+    def shut(self, how: int) -> None:
+        """Shut the TCP socket down; it wakes a thread that reads or writes, as closing it would not."""
+        # Not SSLSocket.shutdown: that takes the TLS object away under a thread which is using it.
+        with suppress(OSError):
+            socket.socket.shutdown(self._sock, how)
+
+    # Being something else than an origin
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Make the TLS handshake as a server; what is sent and read from here on is inside."""
+        if self._buffer:
+            raise ValueError(f"{len(self._buffer)} bytes arrived before the handshake")
+        self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+        if self._stopping.is_set():  # the server may have shut down the socket that has just been replaced
+            raise ConnectionAbortedError("server stopped before the handshake")
+        self._sock.do_handshake()
+
+    def relay(self, other: socket.socket) -> None:
+        """Pass bytes both ways between the peer and another socket until either closes, or both are silent for TIMEOUT.
+
+        One thread serves both ways, for an SSL object must not be read and written at once by two.
+        """
+        other.sendall(self._take(len(self._buffer)))
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_READ, (self._sock, other))
+            selector.register(other, selectors.EVENT_READ, (other, self._sock))
+            while ready := selector.select(TIMEOUT):
+                if not all(_pass_on(*key.data) for key, _ in ready):
+                    return
+
+    # Parts
+
+    def _take(self, n: int) -> bytes:
+        data = bytes(self._buffer[:n])
+        del self._buffer[:n]
+        return data
+
+    def _read_until(self, end: bytes) -> bytes:
+        """Return the bytes through the end mark; b"" if the peer closed before the first."""
+        start = 0
+        while (found := self._buffer.find(end, start)) < 0:
+            start = max(0, len(self._buffer) - len(end) + 1)
+            self._buffer += (data := self._sock.recv(_BLOCK))
+            if not data:
+                if self._buffer:
+                    raise ConnectionAbortedError(f"peer closed before {end!r}, after {bytes(self._buffer[:80])!r}")
+                return b""
+        return self._take(found + len(end))
+
+    def _read_exactly(self, n: int) -> bytes:
+        while len(self._buffer) < n:
+            self._buffer += (data := self._sock.recv(_BLOCK))
+            if not data:
+                raise ConnectionAbortedError(f"peer closed after {len(self._buffer)} of {n} bytes")
+        return self._take(n)
+
+    def _read_line(self) -> bytes:
+        line = self._read_until(b"\r\n")
+        if not line:
+            raise ConnectionAbortedError("peer closed in a chunked body")
+        return line
+
+    def _read_chunk_size(self, raw: bytearray) -> int:
+        line = self._read_line()
+        raw += line
+        match = _CHUNK_SIZE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"invalid chunk size: {line[:80]!r}")
+        return int(match[1], 16)
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> bool:
+    """Send on what the source has, what TLS holds decrypted included; return whether it is still open."""
+    data = source.recv(_BLOCK)
+    if isinstance(source, ssl.SSLSocket) and (pending := source.pending()):
+        data += source.recv(pending)
+    target.sendall(data)
+    return bool(data)
+
+
+class RawServer:
+    """A server on a free port of the loopback interface that runs handler(connection) in a thread per connection.
+
+    When the handler returns, its connection is closed politely. At the end of the context all sockets are shut down and
+    all threads joined; then an error of a handler is raised, several as a group (as notes, if the context failed).
+
+    Args:
+        tls: a server's context; the handshake precedes the handler, and a client that breaks it off never gets there.
+        host: the address to listen at.
+    """
+
+    def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.host = host
+        self.port = 0
+        """Known from the start of the context on."""
+        self.accepted = 0
+        """Number of connections accepted, failed handshakes included."""
+        self.requests: list[bytes] = []
+        """All request heads received, as sent."""
+        self.errors: list[BaseException] = []
+        """What handlers raised, but for what their peers did."""
+        self._handler = handler
+        self._tls = tls
+        self._stopping = threading.Event()
+        self._running: list[tuple[threading.Thread, RawConnection]] = []
+
+    @classmethod
+    def replying(
+        cls,
+        *responses: bytes,
+        then: Handler = RawConnection.wait_closed,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> Self:
+        """Return a server that answers the requests of each connection with these responses, one by one.
+
+        Args:
+            then: what follows the last response: by default the connection stays open until the client closes it;
+                RawConnection.reset, .half_close or .unwrap end it.
+        """
+
+        def reply(connection: RawConnection) -> None:
+            for response in responses:
+                head, _ = connection.read_request()
+                if not head:
+                    return
+                connection.send(response)
+            then(connection)
+
+        return cls(reply, tls=tls, host=host)
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self._listener = socket.create_server((self.host, 0), family=family)
+        self._listener.settimeout(None)
+        self.port = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, name=f"raw server :{self.port}", daemon=True)
+        self._acceptor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+        if error is not None:
+            for own in self.errors:
+                error.add_note(f"raw server on port {self.port}: {own!r}")
+        elif len(self.errors) == 1:
+            raise self.errors[0]
+        elif self.errors:
+            raise BaseExceptionGroup("handlers of the raw server failed", self.errors)
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            if self._stopping.is_set():
+                sock.close()
+                return
+            self.accepted += 1
+            connection = RawConnection(sock, self.requests, self._stopping)
+            name = f"raw connection {self.accepted} :{self.port}"
+            thread = threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True)
+            self._running.append((thread, connection))
+            thread.start()
+
+    def _serve(self, connection: RawConnection) -> None:
+        try:
+            if self._has_handshake(connection):
+                self._handler(connection)
+        except _PEER_FAULTS:
+            pass
+        except BaseException as error:  # pytest's own outcomes are no Exception
+            self.errors.append(error)
+        finally:
+            connection.close()
+
+    def _has_handshake(self, connection: RawConnection) -> bool:
+        """Return whether the connection is ready for the handler; every error here is the peer's."""
+        try:
+            if self._tls is not None:
+                connection.start_tls(self._tls)
+        except OSError:
+            return False
+        return True
+
+    def _stop(self) -> None:
+        """End all threads and sockets; a handler that waits for something of its own is reported after TIMEOUT."""
+        self._stopping.set()
+        # Closing a listener does not wake the thread that waits in accept(); a connection does, on every system.
+        socket.create_connection((self.host, self.port), _WAKE_UP).close()
+        self._acceptor.join(TIMEOUT)
+        self._listener.close()
+        for _, connection in self._running:
+            connection.shut(socket.SHUT_RDWR)
+        deadline = time.monotonic() + TIMEOUT
+        for thread, _ in self._running:
+            thread.join(max(deadline - time.monotonic(), 0))
+            if thread.is_alive():
+                self.errors.append(TimeoutError(f"{thread.name}: handler still running after {TIMEOUT} s"))

@@ -1,0 +1,192 @@
+"""The house of docs/architecture.md, held by reading the sources: floors, cycles, sizes, names."""
+
+import ast
+import graphlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module imports from its own floor and from lower ones. The longest name that fits decides.
+FLOORS = {
+    0: ("errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
+    1: ("message",),
+    2: ("stream.__init__", "stream.base", "stream.pieces"),
+    3: ("exchange",),
+    4: ("stream",),
+    5: ("connection", "debug", "opening", "response"),
+    6: ("pool",),
+    7: ("client",),
+    8: ("__init__", "__main__", "cli", "contrib", "runner", "testing"),
+}
+FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
+HIGHEST_FOR_COMPAT = 5
+HIGHEST_WITHOUT_LOOP = 3
+LOOPS = {"asyncio", "uvloop", "winloop", "aiofiles", "aiohappyeyeballs"}
+
+VAGUE_NAMES = {"utils", "helpers", "common", "types"}
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+SLOW_TO_IMPORT = {"http.client", "email", "aiofiles", "aiohappyeyeballs", "idna", "uvloop", "urllib.request"}
+
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for package in ("asyncclient", "compat")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
+def imported_names(module: str) -> Iterator[str]:
+    """Each dotted name that the module imports, wherever it does so; relative ones made absolute."""
+    for node in ast.walk(tree_of(FILES[module])):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            yield from (".".join([*package, *filter(None, [node.module]), alias.name]) for alias in node.names)
+
+
+def module_named(name: str) -> str | None:
+    """The module of the project that holds an imported name, if one does; a package is its __init__."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:end])
+        for module in (prefix, f"{prefix}.__init__"):
+            if module in FILES:
+                return module
+    return None
+
+
+@cache
+def imported_modules(module: str) -> frozenset[str]:
+    return frozenset(filter(None, map(module_named, imported_names(module))))
+
+
+def floor_of(module: str) -> int | None:
+    parts = module.split(".")[1:]
+    prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((FLOOR_OF[prefix] for prefix in prefixes if prefix in FLOOR_OF), None)
+
+
+def may_import(importer: str, imported: str) -> bool:
+    if is_compat(importer):
+        return is_compat(imported) or (floor_of(imported) or 0) <= HIGHEST_FOR_COMPAT
+    if is_compat(imported):
+        return floor_of(importer) == max(FLOORS)
+    return (floor_of(imported) or 0) <= (floor_of(importer) or 0)
+
+
+def is_compat(module: str) -> bool:
+    return module.startswith("compat.")
+
+
+def modules_up_to(floor: int) -> list[str]:
+    return [module for module in FILES if not is_compat(module) and (floor_of(module) or 0) <= floor]
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines from `def` to the end, without those of the docstring."""
+    first = function.body[0]
+    docstring = 0 if ast.get_docstring(function) is None else (first.end_lineno or 0) - first.lineno + 1
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for module, path in FILES.items():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield module, node
+
+
+def texts() -> Iterator[Path]:
+    """Files that git tracks or would track; all of them in an unpacked sdist."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        paths = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        names = [str(path) for path in paths if not any(part.startswith((".", "_")) for part in path.parts)]
+    return (ROOT / name for name in names if (ROOT / name).is_file())
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    homeless = [module for module in FILES if not is_compat(module) and floor_of(module) is None]
+    assert not homeless, f"on no floor: {homeless}; add them to FLOORS here and to docs/architecture.md"
+
+
+def test_modules_import_from_their_own_floor_and_lower_ones() -> None:
+    upwards = [
+        f"{importer} (floor {floor_of(importer)}) imports {imported} (floor {floor_of(imported)})"
+        for importer in FILES
+        for imported in sorted(imported_modules(importer))
+        if not may_import(importer, imported)
+    ]
+    assert not upwards, "\n".join(upwards)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {module: imported_modules(module) - {module} for module in FILES}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"imports in a circle: {' <- '.join(error.args[1])}")
+
+
+def test_no_loop_below_the_asyncio_streams() -> None:
+    guilty = {
+        module: found
+        for module in modules_up_to(HIGHEST_WITHOUT_LOOP)
+        if (found := LOOPS & {name.split(".")[0] for name in imported_names(module)})
+    }
+    assert not guilty
+
+
+def test_messages_are_pure() -> None:
+    guilty = [
+        f"{module}:{function.lineno} {function.name}"
+        for module, function in functions()
+        if module.startswith("asyncclient.message.") and isinstance(function, ast.AsyncFunctionDef)
+    ]
+    assert not guilty, f"coroutines in message/: {guilty}"
+
+
+def test_files_are_short() -> None:
+    counts = {module: len(path.read_bytes().splitlines()) for module, path in FILES.items()}
+    assert not {module: lines for module, lines in counts.items() if lines > FILE_LINES}
+
+
+def test_functions_are_short() -> None:
+    lengths = {f"{module}:{function.lineno} {function.name}": length(function) for module, function in functions()}
+    assert not {name: lines for name, lines in lengths.items() if lines > FUNCTION_LINES}
+
+
+def test_names_say_something() -> None:
+    paths = [path for folder in ("asyncclient", "compat", "tests") for path in (ROOT / folder).rglob("*.py")]
+    vague = [
+        path for path in paths if VAGUE_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+    ]
+    assert not vague
+
+
+def test_no_text_names_a_path_of_somebodys_machine() -> None:
+    machine_path = re.compile(rb"(?<![\w.-])/(?:root|work)/")
+    guilty = [path.relative_to(ROOT) for path in texts() if machine_path.search(path.read_bytes())]
+    assert not guilty
+
+
+def test_importing_asyncclient_imports_nothing_slow() -> None:
+    code = "import sys; before = set(sys.modules); import asyncclient; print(*set(sys.modules) - before)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not SLOW_TO_IMPORT & set(result.stdout.split())
