@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from .connection import HTTPConnection, HTTPSConnection
-from .errors import HTTPException
-from .message.target import URL, parse_url
+from .errors import HTTPException, InvalidURL
+from .message.url import URL, parse_url
 from .runner import find_loop_factory, run
 from .testing import DemoServer, demo_certificates
 from .timeouts import Timeout
@@ -147,11 +147,29 @@ async def _demonstrate_many(bases: Sequence[str], context: ssl.SSLContext | None
     return not failed
 
 
+def _url(text: str) -> str:
+    try:
+        parse_url(text)
+    except InvalidURL as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+    return text
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m asyncclient", description=__doc__)
-    parser.add_argument("urls", nargs="*", metavar="URL", help="what to fetch; a server is started if there is none")
-    parser.add_argument("-c", "--connections", type=int, default=8, metavar="N", help="to each origin (default: 8)")
+    parser.add_argument(
+        "urls", nargs="*", type=_url, metavar="URL", help="what to fetch; a server is started if there is none"
+    )
+    parser.add_argument(
+        "-c", "--connections", type=_positive, default=8, metavar="N", help="to each origin (default: 8)"
+    )
     parser.add_argument("--cafile", metavar="FILE", help="trust these authorities instead of the system's")
     parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     return parser

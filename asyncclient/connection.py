@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
-from .debug import print_received, print_sent
+from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
 from .exchange.content import BLOCK, Body, Source, open_source
-from .exchange.receive import Answer, open_content
-from .exchange.send import send_more, send_request
+from .exchange.exchange import Exchange
+from .exchange.receive import open_content
+from .exchange.send import TOGETHER, send_more, send_request
 from .limits import DEFAULT, Limits
 from .message import target as targets
 from .message.cycle import Event, State, advance
@@ -33,7 +34,7 @@ from .timings import Timings
 
 HTTPS_PORT: Final = 443
 
-SHORT_IDLE: Final = 0.001
+SHORT_IDLE: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
 and what comes a moment after the request was written is not told from its answer anyway. The call costs 1.5 µs."""
 
@@ -90,38 +91,45 @@ class HTTPConnection(Connection):
             ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as for whatever
                 the body raises, and for cancellation.
         """
-        if not headers:
-            self.putrequest(method, url)
-        else:
-            self._put_head(method, url, headers)
-        if body is None and self._head is not None and self._head.length:
-            self._forget()
-            raise ValueError("a Content-Length above 0 in the headers, and no body")
-        self._state = advance(self._state, Event.ENDHEADERS)
-        await self._end_head(body, encode_chunked)
-
-    def _put_head(self, method: str, url: str, headers: Headers) -> None:
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        names = {(name.decode("latin-1") if isinstance(name, bytes) else name).lower() for name, _ in pairs}
-        self.putrequest(method, url, "host" in names, "accept-encoding" in names)
-        try:
-            for name, value in pairs:
-                self.putheader(name, value)
-        except BaseException:
-            self._forget()
-            raise
+        following = advance(self._state, Event.REQUEST)
+        exchange = self._begin(method, url, headers) if headers else self._begin(method, url)
+        if body is None:
+            if exchange.head.length:
+                raise ValueError(f"expected a body of {exchange.head.length} bytes, as Content-Length says, got none")
+            stream = self._find_fresh_stream(exchange)
+            if stream is not None:
+                self._exchange = exchange
+                self._send_bare(stream, exchange)
+                self._state = following
+                return
+        self._exchange = exchange
+        self._state = State.SENDING
+        await self._end_head(exchange, body, encode_chunked)
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin a request head; raises CannotSendRequest, ValueError and InvalidURL as request() does."""
-        state = advance(self._state, Event.PUTREQUEST)
-        built = [] if skip_host else [self._build_host_line(url)]
-        if not skip_accept_encoding:
-            built.append(b"Accept-Encoding: identity")
-        self._head = RequestHead(method, url or "/", *built)
-        self._state = state
-        opening, self._timings = self._timings, Timings(time.monotonic())
-        if opening is not None:  # by connect(), for this request
-            self._timings.add_opening(opening)
+        following = advance(self._state, Event.PUTREQUEST)
+        self._exchange = self._begin(method, url, (), skip_host, skip_accept_encoding)
+        self._state = following
+
+    def _begin(
+        self, method: str, url: str, headers: Headers = (), skip_host: bool = False, skip_encoding: bool = False
+    ) -> Exchange:
+        """Return a new exchange with its head; nothing is changed until it is known to be one that can be sent."""
+        pairs: Iterable[tuple[str | bytes, str | bytes | int]] = ()
+        if headers:
+            pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+            names = {(name.decode("latin-1") if isinstance(name, bytes) else name).lower() for name, _ in pairs}
+            skip_host, skip_encoding = "host" in names, "accept-encoding" in names
+        built = () if skip_host else (self._build_host_line(url),)
+        head = RequestHead(method, url or "/", *built if skip_encoding else (*built, b"Accept-Encoding: identity"))
+        for name, value in pairs:
+            head.add(name, value)
+        exchange = Exchange(head, Timings(time.monotonic()))
+        if self._opening is not None:  # connect() was called for this request
+            exchange.timings.add_opening(self._opening)
+            self._opening = None
+        return exchange
 
     def _build_host_line(self, target: str) -> bytes:
         authority = None if target[:1] == "/" else targets.find_authority(target)
@@ -132,6 +140,11 @@ class HTTPConnection(Connection):
             self._host_line = build_field("Host", targets.build_authority(host, port, self.default_port))
         return self._host_line
 
+    def _current(self) -> Exchange:
+        """Return the exchange under way; the state says that there is one."""
+        assert self._exchange is not None
+        return self._exchange
+
     def putheader(self, name: str | bytes, *values: str | bytes | int) -> None:
         """Add a field; several values make lines that go on after a tab.
 
@@ -140,109 +153,113 @@ class HTTPConnection(Connection):
             ValueError: a name or value that can't be sent, or a second Content-Length or Transfer-Encoding.
         """
         advance(self._state, Event.PUTHEADER)
-        assert self._head is not None
-        self._head.add(name, *values)
+        self._current().head.add(name, *values)
 
     async def endheaders(self, message_body: Body | None = None, *, encode_chunked: bool = False) -> None:
         """End the head and send it, with a body if given; raises what request() does, or CannotSendHeader."""
         self._state = advance(self._state, Event.ENDHEADERS)
-        await self._end_head(message_body, encode_chunked)
+        await self._end_head(self._current(), message_body, encode_chunked)
 
-    async def _end_head(self, body: Body | None, encode_chunked: bool) -> None:
+    async def _end_head(self, exchange: Exchange, body: Body | None, encode_chunked: bool) -> None:
         """Settle the framing and send: what is refused until the stream is ready leaves the connection as it was."""
-        head = self._head
-        assert head is not None
         if isinstance(body, os.PathLike):
-            await self._send_path(body, encode_chunked)
+            await self._send_path(exchange, body, encode_chunked)
             return
         try:
             source = None if body is None else await open_source(body, self.blocksize)
-            chunked = head.frame(source and source.length, has_body=source is not None, encode_chunked=encode_chunked)
-            stream = self._find_fresh_stream() or await self._open_stream()
+            chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
+            stream = self._find_fresh_stream(exchange) or await self._open_stream(exchange)
         except BaseException:
-            self._forget()
+            self._forget(exchange)
             raise
-        try:
-            self._answer = Answer()
-            self._declared = None
-            if source is None:
-                self._send_bare(stream, head)
-            else:
-                await self._send_with_body(stream, head, source, chunked)
-        except BaseException:
-            self._fail(stream)
-            raise
-        self._note_sent(stream)
+        if source is None:
+            self._send_bare(stream, exchange)
+        elif stream.timeout.total is None:
+            await self._send_with_body(stream, exchange, source, chunked)
+        else:
+            async with self._within_total(stream.timeout, exchange.timings):
+                await self._send_with_body(stream, exchange, source, chunked)
+        self._note_sent(stream, exchange)
 
-    async def _send_path(self, path: os.PathLike[str], encode_chunked: bool) -> None:
+    async def _send_path(self, exchange: Exchange, path: os.PathLike[str], encode_chunked: bool) -> None:
         import aiofiles  # only here: most requests have no file
 
         try:
             file = await aiofiles.open(path, "rb")
         except BaseException:
-            self._forget()
+            self._forget(exchange)
             raise
         try:
-            await self._end_head(file, encode_chunked)
+            await self._end_head(exchange, file, encode_chunked)
         finally:
             await file.close()
 
-    def _find_fresh_stream(self) -> AioStream | None:
+    def _find_fresh_stream(self, exchange: Exchange) -> AioStream | None:
         """Return the open stream, if nothing came on it that nobody asked for."""
         stream = self._stream
         if stream is None:
             return None
         if stream.loop is not asyncio.get_running_loop():
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
-        started = math.inf if self._timings is None else self._timings.started
-        if not stream.is_fresh(ask_kernel=started - self._idle_since > SHORT_IDLE):
+        if not stream.is_fresh(ask_kernel=exchange.timings.started - self._idle_since > SHORT_IDLE):
             return None
         if stream.timeout.total is not None or stream.total_until != math.inf:
-            stream.total_until = stream.loop.time() + (stream.timeout.total or math.inf)
+            spent = time.monotonic() - exchange.timings.started
+            stream.total_until = stream.loop.time() + (stream.timeout.total or math.inf) - spent
         return stream
 
-    async def _open_stream(self) -> AioStream:
+    async def _open_stream(self, exchange: Exchange) -> AioStream:
         if not self.auto_open:
-            raise NotConnected(f"{self!r} is not open, and auto_open is off")
+            raise NotConnected(f"connection to {self.host}:{self.port} is not open, and auto_open is off")
         await self.connect()
-        self._idle_since = time.monotonic()
-        stream = self._find_fresh_stream()
+        stream = self._find_fresh_stream(exchange)
         if stream is None:
-            raise RemoteDisconnected(f"{self!r}: the server spoke or closed before the request")
+            raise RemoteDisconnected(f"{self.host}:{self.port} spoke or closed before the request")
         return stream
 
-    def _send_bare(self, stream: AioStream, head: RequestHead) -> None:
-        data = head.build()
-        if self.debuglevel > 0:
-            print_sent(data, None)
-        stream.write(data)
+    def _send_bare(self, stream: AioStream, exchange: Exchange) -> None:
+        """Send a head and no body now: one write, and nothing to wait for."""
+        head = exchange.head
+        head.frame_nothing()
         if head.length or head.is_chunked:
-            self._declared = DeclaredBody(head)
-
-    async def _send_with_body(self, stream: AioStream, head: RequestHead, source: Source, chunked: bool) -> None:
-        declared = DeclaredBody(head) if head.is_chunked and not chunked else None
+            exchange.declared = DeclaredBody(head)
         data = head.build()
         if self.debuglevel > 0:
-            print_sent(data, source)
-        await send_request(
-            stream,
-            data,
-            source if head.length is None else source._replace(length=head.length),
-            self._answer,
-            self.limits,
-            chunked=chunked,
-            expect=stream.timeout.expect if head.expects_continue else None,
-            count=None if declared is None else declared.count,
-        )
-        if declared is not None and not declared.is_complete and not self._answer.is_early:
-            raise ValueError("body ended before its last chunk")
+            print_sent(data)
+        try:
+            stream.write(data)
+        except BaseException:
+            self._fail(stream, exchange)
+            raise
+        exchange.timings.sent = time.monotonic() - exchange.timings.started
 
-    def _note_sent(self, stream: AioStream) -> None:
-        timings = self._timings
-        if stream is not self._stream or timings is None:
-            raise NotConnected(f"{self!r} was closed while a request was being sent")
+    async def _send_with_body(self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool) -> None:
+        head = exchange.head
+        declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
+        try:
+            await send_request(
+                Printing(stream) if self.debuglevel > 0 else stream,
+                head.build(),
+                source if head.length is None else source._replace(length=head.length),
+                exchange,
+                self.limits,
+                chunked=chunked,
+                expect=stream.timeout.expect if head.expects_continue else None,
+                count=None if declared is None else declared.count,
+                together=0 if self.debuglevel > 0 else TOGETHER,
+            )
+            if not (exchange.is_early or exchange.is_sent_whole):
+                raise ValueError("body ended before its last chunk")
+        except BaseException:
+            self._fail(stream, exchange)
+            raise
+        exchange.timings.sent = time.monotonic() - exchange.timings.started
+
+    def _note_sent(self, stream: AioStream, exchange: Exchange) -> None:
+        if exchange is not self._exchange:
+            stream.abort()
+            raise NotConnected(f"connection to {self.host}:{self.port} was closed while a request was being sent")
         self._state = advance(self._state, Event.SENT)
-        timings.sent = time.monotonic() - timings.started
 
     async def send(self, data: Body) -> None:
         """Send more of a body after endheaders(), within the framing that the head declared.
@@ -254,22 +271,24 @@ class HTTPConnection(Connection):
             CannotSendRequest: no request head was sent, or the response is being read.
             ValueError, TypeError: more than declared, or nothing that can be sent; the connection is dropped.
         """
-        self._state = advance(self._state, Event.SEND)
-        stream = self._stream
+        following = advance(self._state, Event.SEND)
+        stream, exchange = self._stream, self._current()
         assert stream is not None
+        self._state = following
         try:
             source = await open_source(data, self.blocksize)
-            if self._answer.final is None:
-                await send_more(stream, source, self._answer, self.limits, self._count_sent)
+            if exchange.final is None:
+                await send_more(stream, source, exchange, self.limits, self._count_sent)
         except BaseException:
-            self._fail(stream)
+            self._fail(stream, exchange)
             raise
-        self._note_sent(stream)
+        self._note_sent(stream, exchange)
 
     def _count_sent(self, data: Buffer) -> None:
-        if self._declared is None:
+        declared = self._current().declared
+        if declared is None:
             raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
-        self._declared.count(data)
+        declared.count(data)
         if self.debuglevel > 0:
             print("send:", repr(bytes(data)))
 
@@ -278,7 +297,8 @@ class HTTPConnection(Connection):
     async def getresponse(self) -> HTTPResponse:
         """Return the response to the request that was sent, as soon as its head has come.
 
-        Interim responses (1xx) are skipped and kept as `informational`.
+        Interim responses (1xx) are skipped and kept as `informational`. In all cases below, and when cancelled, the
+        connection is dropped.
 
         Raises:
             ResponseNotReady: no request was sent whole, or its response was given already.
@@ -286,50 +306,52 @@ class HTTPConnection(Connection):
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError, UnknownTransferEncoding, IncompleteRead: no
                 response that can be read safely.
             ReadTimeout, TotalTimeout: it did not come in time.
-            In all these cases, and when cancelled, the connection is dropped.
         """
-        self._state = advance(self._state, Event.GETRESPONSE)
-        stream, head, timings, answer = self._stream, self._head, self._timings, self._answer
+        following = advance(self._state, Event.GETRESPONSE)
+        stream, exchange = self._stream, self._current()
         assert stream is not None
-        assert head is not None
-        assert timings is not None
+        self._state = following
         try:
-            final = answer.final or await answer.receive(stream, self.limits)
-            return self._build_response(stream, head, final, timings)
+            while exchange.final is None:
+                exchange.keep(await stream.readhead(self.limits.head, b"HTTP/"), self.limits)
+            return self._build_response(stream, exchange, exchange.final)
         except BaseException:
-            self._fail(stream)
+            self._fail(stream, exchange)
             raise
 
-    def _build_response(self, stream: AioStream, request: RequestHead, final: Head, timings: Timings) -> HTTPResponse:
-        answer = self._answer
-        is_upgrade = final.status == 101 or (request.method == "CONNECT" and 200 <= final.status < 300)
-        if final.status == 101 and not request.asks_upgrade:
+    def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
+        method = exchange.head.method
+        is_upgrade = final.status == 101 or (method == "CONNECT" and 200 <= final.status < 300)
+        if final.status == 101 and not exchange.head.asks_upgrade:
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
-        framing = decide_framing(final, request.method)
-        is_whole = self._declared is None or self._declared.is_complete
-        self._must_close = answer.is_early or not (framing[2] and is_whole)
+        framing = decide_framing(final, method)
+        exchange.timings.first_byte = (exchange.first_at or 0.0) - exchange.timings.started
+        exchange.must_close = not (framing[2] and exchange.is_sent_whole)
         if self.debuglevel > 0:
-            print_received(answer)
+            print_received(exchange)
         self._state = advance(self._state, Event.UPGRADE if is_upgrade else Event.RECEIVED)
         content = open_content(stream, framing, self.limits)
-        response = HTTPResponse(self._response_ended, stream, answer, final, content, timings, self._must_close)
+        response = HTTPResponse(self._response_ended, stream, exchange, final, content)
         if self.debuglevel > 0:
             response.debuglevel = self.debuglevel
         if is_upgrade:
             response.upgraded = hand_over(stream)
             self._stream = None
-            self._forget()
+            self._forget(exchange)
         return response
 
-    def _response_ended(self, stream: AioStream, is_complete: bool) -> None:
+    def _response_ended(self, stream: AioStream, exchange: Exchange, is_complete: bool) -> None:
         if not is_complete:
-            self._fail(stream)
-        elif stream is self._stream and self._state is State.CONTENT:
-            if self._timings is not None and self._timings.done is not None:
-                self._idle_since = self._timings.started + self._timings.done
-            self._forget()
-            if self._must_close:
+            self._fail(stream, exchange)
+        elif exchange is self._exchange and self._state is State.CONTENT:
+            timings = exchange.timings
+            self._idle_since = timings.started + (timings.done or 0.0)
+            self._exchange = None
+            self._state = advance(self._state, Event.FINISHED)
+            if exchange.must_close:
                 self._drop_stream()
+            else:
+                stream.settle()
 
 
 class HTTPSConnection(HTTPConnection):

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from .exchange.content import Source
+from typing import Any
+
 from .exchange.receive import Answer
+from .stream.aio import AioStream
+from .stream.base import Buffer
 
 
-def print_sent(head: bytes, source: Source | None) -> None:
-    """Print what http.client prints of a request. Headers are among it, secrets too: it is for who asked for it."""
-    print("send:", repr(head))
-    if source is not None:
-        print(*("sending a readable",) if source.data is None else ("send:", repr(bytes(source.data))))
+def print_sent(data: Buffer) -> None:
+    """Print what http.client prints of what goes out. Headers are among it, secrets too: it is for who asked for it."""
+    print("send:", repr(bytes(data)))
+
+
+class Printing:
+    """A stream that prints what is written to it."""
+
+    def __init__(self, stream: AioStream) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, data: Buffer) -> None:
+        """Print, then write."""
+        print_sent(data)
+        self._stream.write(data)
+
+    async def sendfile(self, descriptor: int, offset: int, count: int) -> None:
+        """Send no file past Python: what goes out is to be seen."""
 
 
 def print_received(answer: Answer) -> None:

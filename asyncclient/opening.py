@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import ClassVar, Final, Self
 
-from .errors import ImproperConnectionState, NotConnected
+from .errors import ImproperConnectionState, NotConnected, PhaseTimeout, TotalTimeout
 from .exchange.content import BLOCK
-from .exchange.receive import Answer
+from .exchange.exchange import Exchange
 from .exchange.tunnel import build_connect
 from .limits import DEFAULT, Limits
 from .message import target as targets
 from .message.cycle import State
 from .message.fields import Fields
 from .message.head import Head
-from .message.request import DeclaredBody, RequestHead
 from .stream.aio import AioStream
 from .stream.dial import Route, SocketOption, Tunnel, open_stream
 from .stream.tls import default_context
@@ -67,14 +68,11 @@ class Connection:
         self.debuglevel = 0
         self._stream: AioStream | None = None
         self._state: str = State.IDLE
-        self._head: RequestHead | None = None
-        self._answer = Answer()
-        self._timings: Timings | None = None
-        self._declared: DeclaredBody | None = None  # what send() may send; None: the whole body went out
-        self._must_close = False
+        self._exchange: Exchange | None = None
+        self._opening: Timings | None = None  # of connect(), until the first request
         self._idle_since = 0.0
-        self._is_opening = False
-        self._closings = 0
+        self._opener: asyncio.Task[object] | None = None
+        self._is_closed_meanwhile = False
         self._tunnel: tuple[str, int] | None = None
         self._tunnel_headers: list[tuple[str, str]] = []
         self._proxy_ssl: ssl.SSLContext | bool = False
@@ -125,19 +123,42 @@ class Connection:
             ConnectError: and its subclasses ConnectTimeout, TLSError, TLSTimeout, ProxyError.
             ImproperConnectionState: a request is under way, or another task is opening it.
         """
-        if self._is_opening or self._state not in (State.IDLE, State.HEAD, State.SENDING):
+        if self._opener is not None or self._state not in (State.IDLE, State.HEAD, State.SENDING):
             raise ImproperConnectionState(f"{self!r} can't be opened now")
         self._drop_stream()
-        closings, self._is_opening = self._closings, True
+        timings = self._opening = Timings(time.monotonic())
+        if self._exchange is not None:
+            timings, self._opening = self._exchange.timings, None
+        self._opener, self._is_closed_meanwhile = asyncio.current_task(), False
         try:
-            timings = self._timings = self._timings or Timings(time.monotonic())
-            opened = await open_stream(await self._route(), self._limited_timeout(), timings, self.limits)
+            timeout = self._limited_timeout()
+            async with self._within_total(timeout, timings):
+                opened = await open_stream(await self._route(), timeout, timings, self.limits)
+        except asyncio.CancelledError:
+            task = self._opener
+            if self._is_closed_meanwhile and task is not None and not task.uncancel():
+                raise NotConnected(f"connection to {self.host}:{self.port} was closed while it was opened") from None
+            raise
         finally:
-            self._is_opening = False
-        if self._closings != closings:
-            opened.stream.abort()
-            raise NotConnected(f"{self!r} was closed while it was being opened")
+            self._opener = None
         self._stream, self._proxy_head = opened
+        self._idle_since = time.monotonic()
+
+    @asynccontextmanager
+    async def _within_total(self, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
+        """Hold the total time limit where others are waited for than the stream, which holds it itself."""
+        until = None
+        if timeout.total is not None:
+            until = asyncio.get_running_loop().time() + timeout.total - (time.monotonic() - timings.started)
+        try:
+            async with asyncio.timeout_at(until) as scope:
+                yield
+        except TimeoutError as exc:
+            if not scope.expired() or isinstance(exc, PhaseTimeout):
+                raise
+            seconds = timeout.total or 0.0
+            text = f"exchange not done with {self.host}:{self.port} in {seconds:g} s"
+            raise TotalTimeout(text, "total", seconds) from exc
 
     async def _route(self) -> Route:
         """Return the way to the server."""
@@ -169,9 +190,10 @@ class Connection:
 
     def close(self) -> None:
         """Begin to close; never waits. A request under way, in whatever task, ends with NotConnected."""
-        self._closings += 1
+        if self._opener is not None and not self._is_closed_meanwhile:
+            self._is_closed_meanwhile = self._opener.cancel()
         self._drop_stream()
-        self._forget()
+        self._state, self._exchange = State.IDLE, None
 
     async def aclose(self) -> None:
         """Close, and wait until the socket is free: a second at most (Timeout.close) where the peer is silent."""
@@ -186,17 +208,17 @@ class Connection:
             # Politely only where nothing is under way: the peer may never take what is still to be sent.
             stream.close() if self._state in (State.IDLE, State.HEAD) else stream.abort()
 
-    def _forget(self) -> None:
-        """Return to the beginning: no request is under way."""
-        self._state = State.IDLE
-        self._head = self._timings = None
+    def _forget(self, exchange: Exchange) -> None:
+        """Return to the beginning, unless another exchange has begun meanwhile."""
+        if exchange is self._exchange:
+            self._state, self._exchange = State.IDLE, None
 
-    def _fail(self, stream: AioStream) -> None:
+    def _fail(self, stream: AioStream, exchange: Exchange) -> None:
         """Drop a stream on which something went wrong; synchronous, for `except BaseException`."""
         stream.abort()
         if stream is self._stream:
             self._stream = None
-            self._forget()
+        self._forget(exchange)
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .errors import HTTPException, IncompleteRead, NotConnected
-from .exchange.receive import BLOCK, Answer, Content
+from .errors import HTTPException, ImproperConnectionState, IncompleteRead, NotConnected
+from .exchange.exchange import Exchange
+from .exchange.receive import BLOCK, Content
 from .limits import DRAIN
 from .message.fields import Fields
 from .message.head import Head
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-Ended = Callable[[AioStream, bool], None]
-"""Called once, with the stream and whether the content was read to its end: else the stream is of no use any more."""
+Ended = Callable[[AioStream, Exchange, bool], None]
+"""Called once; the bool says whether the content was read to its end: else the stream is of no use any more."""
 
 
 class Interim:
@@ -62,9 +63,7 @@ class HTTPResponse:
     fails or is cancelled drops the connection: nothing of it may be taken for the next response.
 
     Attributes:
-        status, reason, version: of the status line; version is 10 or 11.
-        will_close: whether the connection ends with this response.
-        timings: when what happened, in seconds.
+        status: the code.
         upgraded: after 101 or a tunnel, the connection as asyncio's (reader, writer) with all that came after the head;
             it is the caller's then. None otherwise.
         debuglevel: above 0, http.client's debug lines are printed.
@@ -76,25 +75,10 @@ class HTTPResponse:
     _is_open = True
     _is_aborted = False
 
-    def __init__(
-        self,
-        ended: Ended,
-        stream: AioStream,
-        answer: Answer,
-        head: Head,
-        content: Content,
-        timings: Timings,
-        will_close: bool,
-    ) -> None:
-        self.version = head.version
+    def __init__(self, ended: Ended, stream: AioStream, exchange: Exchange, head: Head, content: Content) -> None:
         self.status = head.status
-        self.reason = head.reason
-        self.will_close = will_close
-        self.timings = timings
-        if answer.first_at is not None:
-            timings.first_byte = answer.first_at - timings.started
         self._head = head
-        self._answer = answer
+        self._exchange = exchange
         self._ended = ended
         self._stream = stream
         self._content = content
@@ -120,6 +104,8 @@ class HTTPResponse:
             data = self._content.takeall()
             if data is None:
                 data = await self._content.readall()
+        except ImproperConnectionState:
+            raise  # of another task, which goes on reading
         except BaseException:
             self._abandon()
             raise
@@ -163,6 +149,8 @@ class HTTPResponse:
             return len(self._take_pending())
         try:
             count = await self._content.readinto(view)
+        except ImproperConnectionState:
+            raise  # of another task, which goes on reading
         except BaseException:
             self._abandon()
             raise
@@ -222,6 +210,8 @@ class HTTPResponse:
             return self._take_pending()
         try:
             data = await self._content.read(n)
+        except ImproperConnectionState:
+            raise  # of another task, which goes on reading
         except BaseException:
             self._abandon()
             raise
@@ -237,16 +227,36 @@ class HTTPResponse:
 
     def _finish(self) -> None:
         self._is_open = False
-        timings = self.timings
+        timings = self._exchange.timings
         timings.done = time.monotonic() - timings.started
-        self._ended(self._stream, True)
+        self._ended(self._stream, self._exchange, True)
 
     def _abandon(self) -> None:
         self._is_open = False
         self._is_aborted = True
-        self._ended(self._stream, False)
+        self._ended(self._stream, self._exchange, False)
 
     # Fields
+
+    @property
+    def version(self) -> int:
+        """10 for HTTP/1.0, 11 for HTTP/1.1."""
+        return self._head.version
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase, "" if there is none."""
+        return self._head.reason
+
+    @property
+    def will_close(self) -> bool:
+        """Whether the connection ends with this response."""
+        return self._exchange.must_close
+
+    @property
+    def timings(self) -> Timings:
+        """When what happened, in seconds."""
+        return self._exchange.timings
 
     @property
     def headers(self) -> Fields:
@@ -256,7 +266,7 @@ class HTTPResponse:
     @property
     def informational(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
-        return tuple(map(Interim, self._answer.informational))
+        return tuple(map(Interim, self._exchange.informational))
 
     @overload
     def getheader(self, name: str) -> str | None: ...
@@ -293,7 +303,7 @@ class HTTPResponse:
 
     @property
     def closed(self) -> bool:
-        """Whether there is nothing more to read: all of it was, or the response was closed."""
+        """Whether there is nothing more to read, because all of it was or because the response was closed."""
         return not self._is_open and (self._pending is None or not self._pending.size)
 
     def isclosed(self) -> bool:
@@ -307,7 +317,7 @@ class HTTPResponse:
 
     @property
     def peer(self) -> Any:
-        """The address of the other end, as the socket gives it: (host, port) for IPv4; None if it is not known."""
+        """The address of the other end as the socket gives it, for IPv4 (host, port); None if it is not known."""
         return self._stream.get_extra_info("peername")
 
     @property
@@ -325,7 +335,7 @@ class HTTPResponse:
     async def aclose(self) -> None:
         """Give up what was not read, keeping the connection if that is 64 KiB at most and comes within a second."""
         self._pending = None
-        left = DRAIN
+        left = 0 if self.will_close else DRAIN
         if self._is_open:
             self._stream.hurry(self._stream.timeout.close)
         try:

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class _Timeout(NamedTuple):
+    connect: float | None
+    tls: float | None
+    write: float | None
+    read: float | None
+    total: float | None
+    expect: float
+    close: float
+
+
+class Timeout(_Timeout):
     """Seconds that each phase of an exchange may take; None is for ever.
 
     Args:
-        connect: resolving and connecting together; also waiting for a proxy to open a tunnel.
+        connect: resolving and connecting together; then again, waiting for a proxy to open a tunnel.
         tls: one TLS handshake.
         write: each wait until the peer takes more of a request.
         read: each wait for more bytes of a response.
-        total: request and response together, the body included; slow drips do not extend it.
+        total: request and response together, opening the connection and the body included; drips do not extend it.
         expect: the wait for `100 Continue` before the body is sent without one.
         close: what closing politely may take before the connection is dropped.
+
+    Raises:
+        ValueError: one of them is below 0.
     """
 
-    connect: float | None = None
-    tls: float | None = None
-    write: float | None = None
-    read: float | None = None
-    total: float | None = None
-    expect: float = 1.0
-    close: float = 1.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            seconds = getattr(self, field.name)
+    def __new__(
+        cls,
+        connect: float | None = None,
+        tls: float | None = None,
+        write: float | None = None,
+        read: float | None = None,
+        total: float | None = None,
+        expect: float = 1.0,
+        close: float = 1.0,
+    ) -> Timeout:
+        """Check the seconds."""
+        timeout = super().__new__(cls, connect, tls, write, read, total, expect, close)
+        for name, seconds in zip(timeout._fields, timeout, strict=True):
             if seconds is not None and not seconds >= 0:
-                raise ValueError(f"expected seconds for {field.name}, got {seconds!r}")
+                raise ValueError(f"expected seconds for {name}, got {seconds!r}")
+        return timeout
 
     @classmethod
     def each(cls, seconds: float | None) -> Timeout:

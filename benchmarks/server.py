@@ -1,6 +1,7 @@
 """The server of the benchmarks: as little work as possible, in a process of its own.
 
-`/small` gives 200 bytes under 11 fields, `/bytes/N` gives N. It does not parse requests beyond that.
+`/small` gives 200 bytes under 11 fields, `/bytes/N` gives N, `/sink` takes a body with Content-Length. It does not
+parse requests beyond that. With `--awake` it never sleeps.
 """
 
 from __future__ import annotations
@@ -25,14 +26,26 @@ class Server(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._left = 0
+        self._to_come = 0
         self._is_paused = False
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(b"GET /bytes/"):
+        if self._to_come:
+            self._take(len(data))
+        elif data.startswith(b"PUT "):
+            head, _, rest = data.partition(b"\r\n\r\n")
+            self._to_come = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            self._take(len(rest))
+        elif data.startswith(b"GET /bytes/"):
             self._left = int(data[11 : data.index(b" ", 11)])
             self._transport.write(_FIELDS + b"Content-Length: %d\r\n\r\n" % self._left)
             self._send()
         else:
+            self._transport.write(_SMALL)
+
+    def _take(self, count: int) -> None:
+        self._to_come -= count
+        if not self._to_come:
             self._transport.write(_SMALL)
 
     def pause_writing(self) -> None:
@@ -54,6 +67,12 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Server, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
+
+    def spin() -> None:
+        loop.call_soon(spin)
+
+    if "--awake" in sys.argv:
+        spin()
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -6,7 +6,7 @@ import inspect
 import io
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import clip
@@ -97,9 +97,11 @@ async def open_source(body: Body, blocksize: int = BLOCK) -> Source:
 
 def _from_buffer_or_iterable(body: Any) -> Source:
     try:
-        return from_bytes(memoryview(body).cast("B"))
+        view = memoryview(body)
     except TypeError:
         pass
+    else:
+        return from_bytes(view.cast("B") if view.contiguous else view.tobytes())
     if isinstance(body, AsyncIterable):
         return Source(None, lambda stream: _checked(body))
     if isinstance(body, Iterable) and not isinstance(body, Mapping):
@@ -131,18 +133,24 @@ async def _slices(data: Buffer) -> AsyncGenerator[Buffer, None]:
 
 
 async def _iterate(pieces: Iterable[Buffer]) -> AsyncGenerator[Buffer, None]:
-    for piece in pieces:
-        yield piece
+    iterator = iter(pieces)
+    try:
+        for piece in iterator:
+            yield piece
+    finally:
+        if isinstance(iterator, Generator):
+            iterator.close()
 
 
 async def _checked(pieces: AsyncIterable[Buffer]) -> AsyncGenerator[Buffer, None]:
+    iterator = aiter(pieces)
     try:
-        async for piece in pieces:
+        async for piece in iterator:
             yield piece if isinstance(piece, bytes) else _to_bytes(piece)
     finally:
         # A generator that is not exhausted would be closed by the garbage collector, in a task of its own.
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
 
 
 def _to_bytes(piece: object) -> bytes:
@@ -153,31 +161,42 @@ def _to_bytes(piece: object) -> bytes:
 
 
 def _from_file(file: Any, blocksize: int) -> Source:
-    if isinstance(file, io.TextIOBase):
-        # Its length in bytes is known only once it has been read: its own encoding is not the body's.
-        return Source(None, lambda stream: _read_text(stream, file, blocksize))
     if isinstance(file, io.BytesIO):
         return Source(_size_from_here(file), lambda stream: _read_memory(file, blocksize), may_grow=True)
+    length = _size_from_here(file) if _is_measurable(file) else None
     regular = _find_regular_file(file, file)
-    return Source(_size_from_here(file), lambda stream: _read_blocks(stream, file, blocksize), None, regular, True)
+    return Source(length, lambda stream: _read_blocks(stream, file, blocksize), None, regular, True)
+
+
+_UNPACKING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
+"""Modules whose files unpack all they hold to find their end."""
+
+
+def _is_measurable(file: Any) -> bool:
+    """Return whether the end of a file tells its length: text has another one once it is encoded as ISO-8859-1."""
+    is_text = isinstance(file, io.TextIOBase) or getattr(file, "encoding", None) is not None
+    return not is_text and type(file).__module__ not in _UNPACKING
 
 
 def _size_from_here(file: Any) -> int | None:
     """Return the bytes from the present position to the end, by seeking there and back; None if it can't."""
     try:
         position = file.tell()
-        size = file.seek(0, os.SEEK_END) - position
-        file.seek(position)
+        try:
+            file.seek(0, os.SEEK_END)
+            size = file.tell() - position
+        finally:
+            file.seek(position)
     except (AttributeError, OSError, ValueError, TypeError):
-        return None  # a pipe, a compressed file, an object with nothing but read()
+        return None  # a pipe, an object with nothing but read()
     return max(int(size), 0)
 
 
 def _find_regular_file(file: Any, raw: Any) -> RegularFile | None:
-    """Return the regular file read through `raw`, if its bytes are the file's own: gzip has a descriptor, too."""
-    if not isinstance(raw, io.BufferedReader | io.BufferedRandom | io.FileIO):
+    """Return the regular file read through `raw`, if it is read as it is: a subclass may have a read() of its own."""
+    if type(raw) not in (io.BufferedReader, io.BufferedRandom, io.FileIO):
         return None
-    if not isinstance(getattr(raw, "raw", raw), io.FileIO) or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+    if type(getattr(raw, "raw", raw)) is not io.FileIO or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
         return None
     return RegularFile(raw.fileno(), raw.tell(), file)
 
@@ -188,32 +207,37 @@ async def _read_memory(file: io.BytesIO, blocksize: int) -> AsyncGenerator[bytes
 
 
 async def _read_blocks(stream: ByteStream, file: Readable, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := await stream.offload(file.read, blocksize):
-        yield encode_text(block) if isinstance(block, str) else bytes(block)
+    while block := _encode_block(await stream.offload(file.read, blocksize)):
+        yield block
 
 
-async def _read_text(stream: ByteStream, file: io.TextIOBase, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := await stream.offload(file.read, blocksize):
-        yield encode_text(block)
+async def _read_async(file: AsyncReadable, blocksize: int) -> AsyncGenerator[bytes, None]:
+    while block := _encode_block(await file.read(blocksize)):
+        yield block
+
+
+def _encode_block(block: object) -> bytes:
+    """Return what read() gave as bytes; None, from a file that does not block, is not the end of it."""
+    if isinstance(block, bytes):
+        return block
+    return encode_text(block) if isinstance(block, str) else _to_bytes(block)
 
 
 async def _from_async_file(file: Any, blocksize: int) -> Source:
     raw = getattr(file, "_file", None)  # aiofiles; only a file that is really that is looked at further
     regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
-    length = await _async_size_from_here(file)
+    length = await _async_size_from_here(file) if _is_measurable(file) and _is_measurable(raw) else None
     return Source(length, lambda stream: _read_async(file, blocksize), None, regular, True)
 
 
 async def _async_size_from_here(file: Any) -> int | None:
     try:
         position = await file.tell()
-        size = await file.seek(0, os.SEEK_END) - position
-        await file.seek(position)
+        try:
+            await file.seek(0, os.SEEK_END)
+            size = await file.tell() - position
+        finally:
+            await file.seek(position)
     except (AttributeError, OSError, ValueError, TypeError):
         return None
     return max(int(size), 0)
-
-
-async def _read_async(file: AsyncReadable, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := await file.read(blocksize):
-        yield encode_text(block) if isinstance(block, str) else bytes(block)

@@ -39,6 +39,7 @@ class Answer:
     final: Head | None = None
     first_at: float | None = None  # when the first head had come, by time.monotonic()
     is_early = False
+    _interim_bytes = 0
 
     async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive the next head, interim or final, and keep it.
@@ -48,15 +49,16 @@ class Answer:
             IncompleteRead: it closed within it (RFC 9112 §8).
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: no head that can be used.
         """
-        return self._keep(await stream.readhead(limits.head, b"HTTP/"), limits)
+        return self.keep(await stream.readhead(limits.head, b"HTTP/"), limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
         while self.final is None:
-            self._keep(await stream.readhead(limits.head, b"HTTP/"), limits)
+            await self.receive_one(stream, limits)
         return self.final
 
-    def _keep(self, data: bytes, limits: Limits) -> Head:
+    def keep(self, data: bytes, limits: Limits) -> Head:
+        """Keep a head that was read; raises what receive_one() does. For who reads it without a coroutine between."""
         if not data:
             raise RemoteDisconnected
         if self.first_at is None:
@@ -64,11 +66,15 @@ class Answer:
         head = parse_head(data, limits)
         if head.status >= 200 or head.status == 101:
             self.final = head
-        elif len(self.informational) == limits.interim:
-            raise ProtocolError(f"got more than {limits.interim} interim responses")
         else:
-            self.informational += (head,)
+            self._keep_interim(head, limits)
         return head
+
+    def _keep_interim(self, head: Head, limits: Limits) -> None:
+        self._interim_bytes += len(head.block)
+        if len(self.informational) == limits.interim or self._interim_bytes > limits.head:
+            raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
+        self.informational += (head,)
 
 
 class Content(Protocol):
@@ -212,17 +218,14 @@ class ChunkedContent:
     async def read(self, n: int) -> bytes:
         if not self._in_chunk and not await self._begin_chunk():
             return b""
-        if self._in_chunk <= n:
-            # Mostly all of it has come: one step for the chunk and its CRLF.
-            return await self._read_rest(await self._stream.read(self._in_chunk))
-        data = await self._stream.read(n)
+        if self._in_chunk <= n and (whole := self._stream.take_exactly(self._in_chunk + 2)) is not None:
+            return self._cut_chunk(whole)
+        data = await self._stream.read(min(n, self._in_chunk))
         self._count(len(data))
-        return data
-
-    async def _read_rest(self, data: bytes) -> bytes:
-        self._count(len(data))
-        if not self._in_chunk:
+        try:
             await self._end_chunk()
+        except IncompleteRead as exc:
+            raise IncompleteRead(data) from exc.__cause__
         return data
 
     def takeall(self) -> bytes | None:
@@ -232,14 +235,10 @@ class ChunkedContent:
         parts: list[bytes] = []
         try:
             while self._in_chunk or await self._begin_chunk():
-                data = await self._stream.readexactly(self._in_chunk + 2)
-                if data[-2:] != b"\r\n":
-                    raise ProtocolError(f"expected CRLF after a chunk, got {data[-2:]!r}")
-                self._in_chunk = 0
-                parts.append(data[:-2])
+                parts.append(self._cut_chunk(await self._stream.readexactly(self._in_chunk + 2)))
         except IncompleteRead as exc:
-            partial = exc.partial[: self._in_chunk]
-            raise IncompleteRead(b"".join((*parts, partial)), exc.expected) from exc.__cause__
+            partial = exc.partial[: self._in_chunk]  # without what had come of the CRLF
+            raise IncompleteRead(b"".join((*parts, partial)), self._in_chunk - len(partial) or None) from exc.__cause__
         return b"".join(parts)
 
     async def readinto(self, buffer: memoryview) -> int:
@@ -247,9 +246,18 @@ class ChunkedContent:
             return 0
         count = await self._stream.readinto(buffer[: self._in_chunk])
         self._count(count)
-        if not self._in_chunk:
+        try:
             await self._end_chunk()
+        except IncompleteRead as exc:
+            raise IncompleteRead(bytes(buffer[:count])) from exc.__cause__
         return count
+
+    def _cut_chunk(self, whole: bytes) -> bytes:
+        """Return a chunk without the CRLF after it."""
+        if whole[-2:] != b"\r\n":
+            raise ProtocolError(f"expected CRLF after a chunk, got {whole[-2:]!r}")
+        self._in_chunk = 0
+        return whole[:-2]
 
     def _count(self, count: int) -> None:
         if not count:
@@ -274,9 +282,9 @@ class ChunkedContent:
         return size > 0
 
     async def _end_chunk(self) -> None:
-        end = await self._stream.readexactly(2)
-        if end != b"\r\n":
-            raise ProtocolError(f"expected CRLF after a chunk, got {end!r}")
+        """Read the CRLF after a chunk, if all of that has been read."""
+        if not self._in_chunk:
+            self._cut_chunk(await self._stream.readexactly(2))
 
     async def _readline(self, limit: int) -> bytes:
         line = await self._stream.readline(limit)

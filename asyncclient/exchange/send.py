@@ -32,6 +32,7 @@ async def send_request(
     chunked: bool = False,
     expect: float | None = None,
     count: Count | None = None,
+    together: int = TOGETHER,
 ) -> None:
     """Send a head and its content. A final response that comes first ends it, kept as answer.final.
 
@@ -39,6 +40,7 @@ async def send_request(
         chunked: the content goes in chunks (RFC 9112 §7.1); else as it is, and the head says its length.
         expect: the head asks for 100 Continue; wait that many seconds for it before the content goes out anyway.
         count: sees each piece before it goes out, and raises to refuse it: for content in chunks of the caller's own.
+        together: content up to this many bytes goes out with the head, in one write.
 
     Raises:
         ValueError: the content is shorter or longer than its length.
@@ -48,7 +50,7 @@ async def send_request(
     if source is None:
         stream.write(head)
         return
-    if not (chunked or count) and expect is None and source.data is not None and len(source.data) <= TOGETHER:
+    if not (chunked or count) and expect is None and source.data is not None and len(source.data) <= together:
         stream.write(b"".join((head, source.data)))
         return
     stream.write(head)
@@ -137,9 +139,10 @@ async def _send_file(stream: ByteStream, source: Source, file: RegularFile, answ
         if step is None:
             return False
         sent += step
+        heard = len(answer.informational)
         if await _is_answered(stream, answer, limits):
             break
-        if step == 0:
+        if step == 0 and len(answer.informational) == heard:
             raise ValueError(f"body ended after {sent} bytes, before its length of {source.length}")
     await file.advance(file.offset + sent)
     return True

@@ -3,7 +3,7 @@
 It is http.client's, with two things more: what is under way in another task is a state of its own, so that two tasks
 on one connection are refused and never mixed; and a new request waits for the response before it to be read.
 
-    IDLE ─putrequest─► HEAD ─endheaders─► SENDING ─sent─► SENT
+    IDLE ─putrequest─► HEAD ─endheaders─► SENDING ─sent─► SENT       (request() without a body: from IDLE at once)
       ▲                                                    │
       └──finished── CONTENT ◄─received── WAITING ◄─getresponse
 """
@@ -28,8 +28,9 @@ class State:
 
 
 class Event:
-    """What moves it; the first five are calls of the user."""
+    """What moves it; the first six are calls of the user."""
 
+    REQUEST: Final = "request"
     PUTREQUEST: Final = "putrequest"
     PUTHEADER: Final = "putheader"
     ENDHEADERS: Final = "endheaders"
@@ -42,7 +43,7 @@ class Event:
 
 
 _TRANSITIONS: Final[dict[str, dict[str, str]]] = {
-    State.IDLE: {Event.PUTREQUEST: State.HEAD},
+    State.IDLE: {Event.PUTREQUEST: State.HEAD, Event.REQUEST: State.SENT},
     State.HEAD: {Event.PUTHEADER: State.HEAD, Event.ENDHEADERS: State.SENDING},
     State.SENDING: {Event.SENT: State.SENT},
     State.SENT: {Event.SEND: State.SENDING, Event.GETRESPONSE: State.WAITING},
@@ -52,6 +53,7 @@ _TRANSITIONS: Final[dict[str, dict[str, str]]] = {
 }
 
 _REFUSALS: Final[dict[str, type[ImproperConnectionState]]] = {
+    Event.REQUEST: CannotSendRequest,
     Event.PUTREQUEST: CannotSendRequest,
     Event.PUTHEADER: CannotSendHeader,
     Event.ENDHEADERS: CannotSendHeader,

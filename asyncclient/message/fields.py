@@ -79,6 +79,14 @@ class Fields(Mapping[str, str]):
         """Return a view of all pairs, in wire order; a name with several fields appears as often."""
         return _Pairs(self)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both have the same fields in the same order; names count in any case."""
+        if not isinstance(other, Fields):
+            return NotImplemented
+        return [(n.lower(), v) for n, v in self.pairs()] == [(n.lower(), v) for n, v in other.pairs()]
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<Fields {clip(self.pairs())}>"
 
@@ -119,5 +127,5 @@ def check_section(block: bytes, limits: Limits, start: int = 0, what: str = "hea
         if syntax.FIELD_LINES.fullmatch(block, start) is not None:
             return block
     lines = (line + b"\n" for line in block[start:].split(b"\n"))
-    guilty = next(line for line in lines if syntax.FIELD_LINE.fullmatch(line) is None)
+    guilty = next((line for line in lines if syntax.FIELD_LINE.fullmatch(line) is None), b"")
     raise ProtocolError(f"invalid {what} line: {clip(guilty)}")

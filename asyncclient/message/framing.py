@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from functools import lru_cache
-from typing import NamedTuple
 
 from ..errors import ProtocolError, UnknownTransferEncoding, clip
 from . import syntax
@@ -89,15 +88,8 @@ def parse_content_length(value: bytes) -> int:
     return members.pop()
 
 
-class ChunkSize(NamedTuple):
-    """The size of a chunk, and how many bytes its extensions take."""
-
-    size: int
-    extensions: int
-
-
-def parse_chunk_size(line: bytes) -> ChunkSize:
-    """Parse the line before a chunk, its CRLF included (RFC 9112 §7.1).
+def parse_chunk_size(line: bytes) -> tuple[int, int]:
+    """Parse the line before a chunk, its CRLF included (RFC 9112 §7.1): its size, and how long its extensions are.
 
     Raises:
         ProtocolError: it is not hexadecimal digits, extensions and CRLF.
@@ -105,7 +97,7 @@ def parse_chunk_size(line: bytes) -> ChunkSize:
     match = syntax.CHUNK_SIZE.fullmatch(line)
     if match is None:
         raise ProtocolError(f"invalid chunk size: {clip(line)}")
-    return ChunkSize(int(match[1], 16), len(match[2] or b""))
+    return int(match[1], 16), len(match[2])
 
 
 def build_chunk_size(size: int) -> bytes:

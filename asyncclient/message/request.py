@@ -12,6 +12,8 @@ from .head import build_field, build_request_line
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
+_LINE = 64 * 1024
+
 _EXPECTS_LENGTH = frozenset(("PATCH", "POST", "PUT"))
 """Methods whose meaning is their content: without any they say so, Content-Length: 0 (RFC 9110 §8.6)."""
 
@@ -59,7 +61,9 @@ class RequestHead:
         self.length = int(value)
 
     def _note_coding(self, value: str) -> None:
-        if value.lower().rpartition(",")[2].strip() != "chunked":
+        # Only what every recipient reads the same way: one line, chunked once and last (RFC 9112 §6.1).
+        codings = [coding.strip(" \t").lower() for coding in value.split(",")]
+        if codings[-1] != "chunked" or codings.count("chunked") > 1 or "\n" in value:
             raise ValueError(f"expected chunked as last transfer coding, got {clip(value)}")
         self._refuse_second_framing()
         self.is_chunked = True
@@ -74,29 +78,31 @@ class RequestHead:
     def _note_upgrade(self, value: str) -> None:
         self.asks_upgrade = True
 
-    def frame(self, length: int | None, *, has_body: bool, encode_chunked: bool) -> bool:
-        """Declare the framing of the body unless it is declared already; return whether we are to put it in chunks.
+    def frame(self, length: int | None, *, encode_chunked: bool) -> bool:
+        """Declare the framing of a body unless it is declared already; return whether we are to put it in chunks.
 
         Args:
             length: bytes of the body, None if that is not known.
-            has_body: whether there is a body now; without one it may follow by send() as far as it was declared.
             encode_chunked: put it in chunks; without this a body with a declared Transfer-Encoding is in chunks.
 
         Raises:
             ValueError: the body has another length than was declared.
         """
         if self.is_chunked:
-            return encode_chunked and has_body
-        if self.length is not None:
-            if has_body and length is not None and length != self.length:
-                raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
-            return False
-        if has_body and (length is None or encode_chunked):
-            self.add("Transfer-Encoding", "chunked")
-            return True
-        if has_body or self.method in _EXPECTS_LENGTH:
-            self.add("Content-Length", length or 0)
+            return encode_chunked
+        if self.length is None:
+            if encode_chunked or length is None:
+                self.add("Transfer-Encoding", "chunked")
+                return True
+            self.add("Content-Length", length)
+        elif length is not None and length != self.length:
+            raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
         return False
+
+    def frame_nothing(self) -> None:
+        """Say that there is no body, where the method lets one be expected and none was declared, to follow later."""
+        if self.method in _EXPECTS_LENGTH and self.length is None and not self.is_chunked:
+            self.add("Content-Length", 0)
 
     def build(self) -> bytes:
         """Return the head as it goes out, its empty line included."""
@@ -159,23 +165,27 @@ class ChunkCheck:
         Raises:
             ValueError: it is not chunks, or goes on after the last.
         """
-        while data:
+        at = 0
+        while at < len(data):
             if self.is_complete:
-                raise ValueError(f"body goes on after its last chunk: {clip(data)}")
+                raise ValueError(f"body goes on after its last chunk: {clip(data[at : at + 80])}")
             if self._in_chunk:
-                skipped = min(self._in_chunk, len(data))
+                skipped = min(self._in_chunk, len(data) - at)
                 self._in_chunk -= skipped
-                data = data[skipped:]
+                at += skipped
                 continue
-            line, lf, data = data.partition(b"\n")
-            self._line += line + lf
-            if lf:
+            end = data.find(b"\n", at) + 1
+            self._line += data[at : end or len(data)]
+            at = end or len(data)
+            if len(self._line) > _LINE:
+                raise ValueError(f"body is not in chunks: a line of more than {_LINE} bytes")
+            if end:
                 line, self._line = self._line, b""
                 self._next(self, line)
 
     def _begin_chunk(self, line: bytes) -> None:
         try:
-            self._in_chunk = parse_chunk_size(line).size
+            self._in_chunk, _ = parse_chunk_size(line)
         except ProtocolError as exc:
             raise ValueError(f"body is not in chunks: {exc}") from None
         self._next = ChunkCheck._end_chunk if self._in_chunk else ChunkCheck._end_trailer
@@ -186,6 +196,6 @@ class ChunkCheck:
         self._next = ChunkCheck._begin_chunk
 
     def _end_trailer(self, line: bytes) -> None:
-        if line != b"\r\n" and syntax.FIELD_LINE.fullmatch(line) is None:
+        if not line.endswith(b"\r\n") or (line != b"\r\n" and syntax.FIELD_LINE.fullmatch(line) is None):
             raise ValueError(f"invalid trailer line: {clip(line)}")
         self.is_complete = line == b"\r\n"

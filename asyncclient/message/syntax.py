@@ -12,7 +12,7 @@ TOKEN_TEXT = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 """RFC 9110 §5.6.2: token."""
 
 _TOKEN = TOKEN_TEXT.encode()
-_VALUE = rb"[^\x00\r\n]*+"
+_VALUE = rb"[\x01-\x09\x0b\x0c\x0e-\xff]*+"  # all but NUL, LF and CR; said by exclusion it takes 10 % longer
 _EOL = rb"\r?+\n"
 
 TOKEN = re.compile(TOKEN_TEXT)
@@ -33,23 +33,17 @@ FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":" + _VALUE + _EOL + rb")*+" + _E
 """RFC 9112 §5, with the empty line after it: a whole field section, no folds."""
 
 
-def _any_case(name: str) -> bytes:
-    """Return a pattern for a name in any case; the flag for it slows every other character of a pattern down."""
-    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in name).encode()
-
-
 _PLAIN = (
-    rb"(?:(?!" + _any_case("con") + rb"(?:" + _any_case("tent-length") + rb"|" + _any_case("nection") + rb"):"
-    rb"|" + _any_case("transfer-encoding") + rb":)" + _TOKEN + rb":" + _VALUE + _EOL
-    + rb"|" + _any_case("connection: keep-alive") + _EOL + rb")*+"
+    rb"(?:(?![cCtT](?i:ontent-length|onnection|ransfer-encoding):)" + _TOKEN + rb":" + _VALUE + _EOL
+    + rb"|(?i:connection: keep-alive)" + _EOL + rb")*+"
 )  # fmt: skip
 
 PLAIN_FIELD_LINES = re.compile(
-    _PLAIN + rb"(?:" + _any_case("content-length") + rb":[ \t]*+([0-9]{1,18}+)" + _EOL + _PLAIN + rb")?+" + _EOL
+    _PLAIN + rb"(?:(?i:content-length):[ \t]*+([0-9]{1,18}+)" + _EOL + _PLAIN + rb")?+" + _EOL
 )
 """FIELD_LINES where the framing is plain: one Content-Length at most, nothing that closes, no transfer coding.
 
-It checks and finds in one walk what takes two and a loop otherwise, 2.2 against 4.1 µs for 11 fields.
+It checks and finds in one walk what takes two and a loop otherwise, 1.6 against 4.1 µs for 11 fields.
 """
 
 FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):" + _VALUE + _EOL)
@@ -57,8 +51,9 @@ FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):" + _VALUE + _EOL)
 FIELD = re.compile(r"([^:\r\n]++):[ \t]*+([^\r\n]*+)")
 """Name and value (blanks at its end still on it) of each line of a section that FIELD_LINES has matched."""
 
-OBS_FOLD = re.compile(rb"[ \t]*+" + _EOL + rb"[ \t]++")
-"""RFC 9112 §5.2: a line that goes on in the next; a recipient puts a space for it."""
+OBS_FOLD = re.compile(rb"(?:(?<![ \t])[ \t]++)?+" + _EOL + rb"[ \t]++")
+"""RFC 9112 §5.2: a line that goes on in the next; a recipient puts a space for it. A run of blanks is entered at its
+first only: tried from each of them, a long one would take quadratic time."""
 
 FRAMING_FIELD = re.compile(rb"\n(content-length|transfer-encoding|connection):[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 """The fields that decide where a body ends and whether the connection goes on."""
@@ -66,5 +61,5 @@ FRAMING_FIELD = re.compile(rb"\n(content-length|transfer-encoding|connection):[ 
 CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}+(?:[ \t]*+,[ \t]*+[0-9]{1,18}+)*+")
 """RFC 9110 §8.6: digits, or a list of equal ones as some intermediary made it; up to 18 of them make an exbibyte."""
 
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)[ \t]*+(;[^\x00\r\n]*+)?+\r\n")
-"""RFC 9112 §7.1; blanks after the size are taken, since servers pad it. A bare LF is not."""
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)([ \t]*+(?:;[^\x00\r\n]*+)?+)\r\n")
+"""RFC 9112 §7.1, size and extensions; blanks after the size are taken, since servers pad it. A bare LF is not."""

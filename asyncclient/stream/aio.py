@@ -14,15 +14,19 @@ import select
 import ssl
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .. import errors, limits
 from .base import Buffer
 from .descriptor import Descriptor
-from .waiting import HIGH_WATER, RESPONSE, WRITE, Waiting
+from .direct import DirectFeed
+from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
 
 LOOK_UP_EVERY = 64 * 1024
 """Bytes written in one go until the loop gets a turn: no early answer is heard without one."""
+
+DIRECT_FROM = 64 * 1024
+"""Bytes a buffer has at least to be filled by the kernel itself: changing the protocol is not worth it for less."""
 
 CAN_DUPLICATE = sys.platform != "win32"
 
@@ -31,6 +35,8 @@ _T = TypeVar("_T")
 
 class AioStream(Waiting):
     """The ByteStream of an asyncio connection."""
+
+    _direct: DirectFeed | None = None
 
     # Reading
 
@@ -43,12 +49,13 @@ class AioStream(Waiting):
             if self._has_ended:
                 return self._end_of_head()
             await self._wait(self.timeout.read, RESPONSE)
-        self._duplicate = None
+        if self._duplicate is not None:
+            self._release_duplicate()
         return head
 
     def _end_of_head(self) -> bytes:
         if self.failure is not None:
-            raise self.failure
+            raise self._take_failure()
         if self._pieces.size:
             raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from self._loss
         if self._loss is not None:
@@ -96,19 +103,65 @@ class AioStream(Waiting):
         """See ByteStream."""
         if self._wake_up is not None:
             raise self._second()
+        if not self._pieces.size and len(buffer) >= DIRECT_FROM and not self._has_ended and self.ssl_object is None:
+            return await self._read_directly(buffer)
         while not self._pieces.size:
             if not await self._has_more():
                 return 0
         return self._pieces.take_into(buffer)
 
+    async def _read_directly(self, buffer: memoryview) -> int:
+        direct = self._direct
+        if direct is None:
+            usual = cast(asyncio.StreamReaderProtocol, self.transport.get_protocol())
+            direct = self._direct = DirectFeed(usual, self.transport)
+            self._is_reading = False
+        direct.aim(buffer)
+        try:
+            while not (direct.filled or self._pieces.size or self._has_ended):
+                await self._wait(self.timeout.read, DATA)
+        finally:
+            filled = direct.disarm()
+        if filled:
+            self._is_reading = not direct.pauses
+            return filled
+        return self._pieces.take_into(buffer) if self._pieces.size else 0
+
+    async def _has_more(self) -> bool:
+        """Wait for something to happen; False when nothing more will come."""
+        if self._has_ended:
+            if self.failure is not None:
+                raise self._take_failure()
+            return False
+        self.settle()
+        await self._wait(self.timeout.read, DATA)
+        return True
+
+    def settle(self) -> None:
+        """Listen again as usual: the content that was received directly has come to its end."""
+        if self._direct is not None:
+            self._direct.restore()
+            self._direct = None
+            if not self._has_ended:
+                self.transport.resume_reading()
+            self._is_reading = True
+
     async def wait_readable(self, seconds: float) -> bool:
         """See ByteStream."""
-        if not self._pieces.size and not self._has_ended:
-            timer = self.loop.call_later(seconds, self.wake)
-            try:
+        is_over = False
+
+        def stop() -> None:
+            nonlocal is_over
+            is_over = True
+            self.wake()
+
+        timer = self.loop.call_later(seconds, stop)
+        try:
+            # What wakes may be something else: room to write again.
+            while not (is_over or self._pieces.size or self._has_ended):
                 await self._wait(None, RESPONSE)
-            finally:
-                timer.cancel()
+        finally:
+            timer.cancel()
         return self._pieces.size > 0 or self._has_ended
 
     def loss(self) -> Exception | None:
@@ -135,7 +188,7 @@ class AioStream(Waiting):
     def write(self, data: Buffer) -> None:
         """See ByteStream."""
         if self.failure is not None:
-            raise self.failure
+            raise self._take_failure()
         if not self._is_lost:
             self._unseen += len(data)
             self.transport.write(data)
@@ -166,38 +219,46 @@ class AioStream(Waiting):
         if await self._flush():
             return 0
         file = Descriptor(descriptor)
-        sent = 0
-        while sent < count and not (self._pieces.size or self._has_ended):
-            step = await self._send_some(socket, file, offset + sent, count - sent)
-            if step == 0:
-                break
-            sent += step or 0
-        return sent
+        try:
+            sent = 0
+            while sent < count and not (self._pieces.size or self._has_ended):
+                step = await self._send_some(socket, file, offset + sent, count - sent)
+                if step == 0:
+                    break
+                sent += step or 0
+            return sent
+        finally:
+            file.close()
 
     async def _flush(self) -> bool:
         """Wait until the kernel has all that was written before; True if the peer began to answer meanwhile."""
+        if self.transport.is_closing():
+            return await self.drain()
         self.transport.set_write_buffer_limits(0)
         try:
             return await self.drain()
         finally:
-            self.transport.set_write_buffer_limits()
+            if not self.transport.is_closing():
+                self.transport.set_write_buffer_limits()
 
     async def _send_some(self, socket: Descriptor, file: Descriptor, offset: int, count: int) -> int | None:
         """Send once what the socket takes; None when it had to be waited for."""
         try:
             return await self.offload(_sendfile, socket, file, offset, count)
         except BlockingIOError:
-            pass
+            with socket.used() as number:  # it must not be closed before the loop has let go of it
+                self.loop.add_writer(number, self.wake)
+                try:
+                    await self._wait_for_room()
+                finally:
+                    self.loop.remove_writer(number)
         except ConnectionError:
-            # The loop will notice it, too, and may find an answer before the end.
-            if self._has_ended:
-                return None
-        self.loop.add_writer(socket.number, self.wake)
-        try:
-            await self._wait(self.timeout.write, WRITE)
-        finally:
-            self.loop.remove_writer(socket.number)
+            await self._wait_for_room()  # the loop will notice it, too, and may find an answer before the end
         return None
+
+    async def _wait_for_room(self) -> None:
+        if not (self._pieces.size or self._has_ended):
+            await self._wait(self.timeout.write, WRITE)
 
     async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
         """See ByteStream."""
@@ -205,4 +266,5 @@ class AioStream(Waiting):
 
 
 def _sendfile(socket: Descriptor, file: Descriptor, offset: int, count: int) -> int:
-    return os.sendfile(socket.number, file.number, offset, count)
+    with socket.used() as to, file.used() as source:
+        return os.sendfile(to, source, offset, count)

@@ -18,12 +18,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import math
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
@@ -46,16 +46,14 @@ _FOREVER = 24 * 3600.0
 _AddrInfo = tuple[Any, Any, int, str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Tunnel:
+class Tunnel(NamedTuple):
     """A CONNECT request: the target's authority, for messages, and the head that asks for it."""
 
     authority: str
     head: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """How to get to a server.
 
     Args:
@@ -84,11 +82,8 @@ class Route:
         return self.socket_path or f"{encode_host(self.host)}:{self.port}"
 
 
-class Opened(NamedTuple):
-    """An open connection, and how the proxy answered that led there."""
-
-    stream: AioStream
-    proxy: Head | None
+Opened = tuple[AioStream, Head | None]
+"""An open connection, and how the proxy answered that led there."""
 
 
 async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT) -> Opened:
@@ -102,18 +97,20 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
     """
     connected = await _connect(route, timeout, timings)
     if route.tunnel is None:
-        return Opened(await _adopt(connected, route, route.tls, route.server_name, timeout, timings), None)
+        return await _adopt(connected, route, route.tls, route.server_name, timeout, timings), None
     stream = await _adopt(connected, route, route.proxy_tls, encode_host(route.host).strip("[]"), timeout, timings)
     try:
-        stream.timeout = Timeout.each(timeout.connect)
+        stream.timeout = Timeout(total=timeout.connect)
+        if timeout.connect is not None:
+            stream.hurry(timeout.connect)
         head = await open_tunnel(stream, route.tunnel.authority, route.tunnel.head, limits)
-        stream.timeout = timeout
+        stream.timeout, stream.total_until = timeout, math.inf
         if route.tls is not None:
             stream = await _wrap(stream, route, route.tls, timeout, timings)
     except BaseException:
         stream.abort()
         raise
-    return Opened(stream, head)
+    return stream, head
 
 
 async def _connect(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
@@ -256,7 +253,11 @@ async def _adopt(
                 ssl_shutdown_timeout=_shutdown_limit(timeout),
             )
     except BaseException:
-        sock.close()
+        # Cancelled in the turn in which the transport was made, the transport has the socket already.
+        if stream.is_open:
+            stream.abort()
+        else:
+            sock.close()
         raise
     return stream
 
@@ -296,6 +297,11 @@ async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIter
             seconds = timeout.tls or 0.0
             raise TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds) from exc
         raise TLSError(f"TLS handshake with {peer} failed: {exc}") from exc
+    except TypeError as exc:
+        # asyncio before 3.12.3 stumbles when TLS within TLS fails (_abort() takes 1 argument); why it did is beneath.
+        if not isinstance(exc.__context__, OSError):
+            raise
+        raise TLSError(f"TLS handshake with {peer} failed: {exc.__context__}") from exc.__context__
     timings.tls = (timings.tls or 0.0) + time.monotonic() - started
 
 

@@ -36,24 +36,24 @@ class Pieces:
         """Return at most n bytes of the first piece, b"" if there is none; a whole piece is not copied."""
         at = self._at
         rest = len(self._first) - at
-        if n >= rest:
-            data = self._first[at:] if at else self._first
-            self._next_piece()
-            self.size -= rest
-            return data
-        self._at = at + n
-        self.size -= n
-        return self._first[at : at + n]
+        if n < rest:
+            self._at = at + n
+            self.size -= n
+            return self._first[at : at + n]
+        data = self._first[at:] if at else self._first
+        self.size -= rest
+        self._next_piece()
+        return data
 
     def take_exactly(self, n: int) -> bytes:
         """Return n bytes; no more than `size`."""
-        if n <= len(self._first) - self._at:
+        if self._more is None:
             return self.take(n)
         parts = []
         while n:
             parts.append(self.take(n))
             n -= len(parts[-1])
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def peek(self) -> bytes:
         """Return what is left of the first piece, and leave it there."""
@@ -78,7 +78,7 @@ class Pieces:
         Raises:
             LineTooLong: limit bytes, and no empty line.
         """
-        if self._more:
+        if self._more is not None:
             self._join()
         data, at = self._first, self._at
         crlf = data.find(b"\n\r\n", at) + 1
@@ -86,10 +86,6 @@ class Pieces:
         end = bare + 1 if bare else crlf + 2 if crlf else 0
         if (end - at if end else self.size) > limit:
             raise LineTooLong("a head", limit)
-        if 0 < end < len(data):
-            self._at = end
-            self.size -= end - at
-            return data[at:end]
         if end:
             return self.take(end - at)
         return None if data[at : at + len(start)] == start[: self.size] else self.take(self.size)
@@ -101,7 +97,7 @@ class Pieces:
             LineTooLong: limit bytes, and no LF.
         """
         end = self._first.find(b"\n", self._at) + 1
-        if not end and self._more:
+        if not end and self._more is not None:
             self._join()
             end = self._first.find(b"\n", self._at) + 1
         if (end - self._at if end else self.size) > limit:
@@ -114,11 +110,16 @@ class Pieces:
         return self.take(end - self._at if end else n)
 
     def _next_piece(self) -> None:
-        self._first = self._more.popleft() if self._more else b""
         self._at = 0
+        if self._more is None:
+            self._first = b""
+            return
+        self._first = self._more.popleft()
+        if not self._more:
+            self._more = None
 
     def _join(self) -> None:
-        if self._more is not None:
-            self._first = b"".join((self._first[self._at :], *self._more))
-            self._at = 0
-            self._more.clear()
+        """Make one piece of all: a head or a line goes from one into the next."""
+        self._first = b"".join((self._first[self._at :], *(self._more or ())))
+        self._at = 0
+        self._more = None

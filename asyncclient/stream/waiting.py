@@ -87,33 +87,35 @@ class Waiting(asyncio.StreamReader):
     """
 
     transport: asyncio.Transport
+    deadline = math.inf  # of the wait under way
+    total_until = math.inf  # of the exchange as a whole
+    is_open = False
+    may_write = True
+    failure: Exception | None = None  # set by what ends the stream from this side: time, abort()
+    _wake_up: asyncio.Future[None] | None = None
+    _phase = DATA
+    _is_reading = True
+    _has_ended = False  # nothing more will come ...
+    _is_clean = False  # ... and the peer said so
+    _loss: Exception | None = None
+    _lost: asyncio.Future[None] | None = None
+    _is_lost = False
+    _duplicate: Descriptor | None = None
+    _unseen = 0
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop=loop)
         self.loop = loop
         self.peer = peer
         self.timeout = timeout
-        self.deadline = math.inf  # of the wait under way
-        self.total_until = math.inf  # of the exchange as a whole
-        self.may_write = True
-        self.failure: Exception | None = None  # set by what ends the stream from this side: time, abort()
         self._pieces = Pieces()
         self._watch = watch_of(loop)
-        self._wake_up: asyncio.Future[None] | None = None
-        self._phase = DATA
-        self._is_reading = True
-        self._has_ended = False  # nothing more will come ...
-        self._is_clean = False  # ... and the peer said so
-        self._loss: Exception | None = None
-        self._lost: asyncio.Future[None] | None = None
-        self._is_lost = False
-        self._duplicate: Descriptor | None = None
-        self._unseen = 0
 
     # What the transport tells
 
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the connection is open, its TLS handshake done."""
+        self.is_open = True
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._watch.add(self)
 
@@ -146,15 +148,25 @@ class Waiting(asyncio.StreamReader):
         A server that refuses an upload answers and closes, and what is written then resets the connection: asyncio
         drops it at once, with the answer unread.
         """
-        if self._duplicate is not None and self.failure is None:
+        self._is_lost = True
+        if not self.is_open:
+            return  # its TLS handshake failed
+        if self.failure is None and self._duplicate is not None:
             self._pieces.append(self._duplicate.read_rest(HIGH_WATER))
-        self._duplicate = None
-        self._is_lost = self._has_ended = True
+        if self.failure is None and not self._has_ended and self.ssl_object is not None:
+            self._is_clean = self._was_end_announced()
+        self._release_duplicate()
+        self._has_ended = True
         self._loss = exc
         self._watch.discard(self)
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(None)
         self.wake()
+
+    def _release_duplicate(self) -> None:
+        if self._duplicate is not None:
+            self._duplicate.close()
+            self._duplicate = None
 
     def set_exception(self, exc: Exception) -> None:
         """Nothing: feed_loss() has noted it already."""
@@ -162,14 +174,18 @@ class Waiting(asyncio.StreamReader):
     def _was_end_announced(self) -> bool:
         """Return whether the peer ended the stream itself: over TLS only close_notify says so (RFC 9112 §9.8).
 
-        asyncio calls eof_received() for both, uvloop only for close_notify.
+        asyncio calls eof_received() for both, uvloop only for close_notify, and not while reading is paused: then it
+        throws away what TLS had still to give, unless that is taken here.
         """
-        if self.ssl_object is None:
+        tls = self.ssl_object
+        if tls is None:
             return True
         try:
-            return self.ssl_object.read(1) == b""
+            while data := tls.read(HIGH_WATER):
+                self._pieces.append(data)
         except ssl.SSLError:
             return False
+        return True
 
     # Waiting
 
@@ -180,7 +196,7 @@ class Waiting(asyncio.StreamReader):
 
     async def _wait(self, seconds: float | None, phase: Phase) -> None:
         if self.failure is not None:
-            raise self.failure
+            raise self._take_failure()
         if self._wake_up is not None:
             raise self._second()
         if not self._is_reading:
@@ -196,11 +212,24 @@ class Waiting(asyncio.StreamReader):
             self._watch.look_at(until, self.loop)
         try:
             await self._wake_up
+        except RuntimeError as exc:  # asyncio's own, for a task of another loop
+            raise errors.ImproperConnectionState(
+                f"connection to {self.peer} belongs to another event loop: open one on each"
+            ) from exc
         finally:
             self._wake_up = None
             self.deadline = math.inf
         if self.failure is not None:
-            raise self.failure
+            raise self._take_failure()
+
+    def _take_failure(self) -> Exception:
+        """Return why nothing more can be had, to be raised once: kept here, its traceback would keep what it holds."""
+        failure = self.failure or self._closed()
+        self.failure = self._closed()
+        return failure
+
+    def _closed(self) -> errors.NotConnected:
+        return errors.NotConnected(f"connection to {self.peer} was closed")
 
     def hurry(self, seconds: float) -> None:
         """Let the exchange take that many seconds more at most."""
@@ -217,21 +246,12 @@ class Waiting(asyncio.StreamReader):
     def _second(self) -> errors.ImproperConnectionState:
         return errors.ImproperConnectionState(f"another task is waiting on the connection to {self.peer}")
 
-    async def _has_more(self) -> bool:
-        """Wait for something to happen; False when nothing more will come."""
-        if self._has_ended:
-            if self.failure is not None:
-                raise self.failure
-            return False
-        await self._wait(self.timeout.read, DATA)
-        return True
-
     # Ending
 
     def close(self) -> None:
         """Begin to close politely, never wait. What has not left yet is dropped: a peer may never take it."""
         if self.failure is None:
-            self.failure = errors.NotConnected(f"connection to {self.peer} was closed")
+            self.failure = self._closed()
         if not self._is_lost and not self.loop.is_closed():
             if self.transport.get_write_buffer_size():
                 self.transport.abort()
@@ -242,14 +262,14 @@ class Waiting(asyncio.StreamReader):
     def abort(self, failure: Exception | None = None) -> None:
         """Drop the connection at once. Who waits on it gets the failure."""
         if self.failure is None:
-            self.failure = failure or errors.NotConnected(f"connection to {self.peer} was closed")
+            self.failure = failure or self._closed()
         if not self._is_lost and not self.loop.is_closed():
             self.transport.abort()
         self._end()
 
     def _end(self) -> None:
         self._has_ended = True
-        self._duplicate = None
+        self._release_duplicate()
         self.wake()
 
     def drop(self) -> bool:
@@ -265,7 +285,7 @@ class Waiting(asyncio.StreamReader):
         if not self._is_reading:
             self.transport.resume_reading()
         self._is_lost = self._has_ended = True
-        self._duplicate = None
+        self._release_duplicate()
         self._watch.discard(self)
         return rest, has_ended
 

@@ -1,0 +1,30 @@
+"""One exchange: a request, what was sent of it, and what has been answered."""
+
+from __future__ import annotations
+
+from ..message.request import DeclaredBody, RequestHead
+from ..timings import Timings
+from .receive import Answer
+
+
+class Exchange(Answer):
+    """What a connection knows of the exchange under way; a new one for each request.
+
+    Attributes:
+        head: the request's.
+        timings: when what happened.
+        declared: what may still be sent of a body that goes out step by step; None where there is no such body.
+        must_close: whether the connection ends with this exchange; known once the response's head has come.
+    """
+
+    declared: DeclaredBody | None = None
+    must_close = False
+
+    def __init__(self, head: RequestHead, timings: Timings) -> None:
+        self.head = head
+        self.timings = timings
+
+    @property
+    def is_sent_whole(self) -> bool:
+        """Whether the server has all of the request that its head declared."""
+        return not self.is_early and (self.declared is None or self.declared.is_complete)

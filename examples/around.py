@@ -1,0 +1,25 @@
+"""What came beside the content: early hints before it, trailers after it, and when each thing happened."""
+
+import argparse
+
+import asyncclient
+
+
+async def main(host: str, port: int | None = None) -> None:
+    async with asyncclient.HTTPConnection(host, port) as connection:
+        await connection.request("GET", "/early-hints")
+        async with await connection.getresponse() as response:
+            for interim in response.informational:
+                print(interim.status, interim.reason, interim.headers["Link"])
+
+        await connection.request("GET", "/chunked/100000")
+        async with await connection.getresponse() as response:
+            size = len(await response.read())
+            print(size, response.trailers)  # None until the content was read to its end
+            print(response.timings.reused, response.timings)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("host", help="host or host:port")
+    asyncclient.run(main(parser.parse_args().host))

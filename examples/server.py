@@ -1,0 +1,19 @@
+"""Start the demo server, plain HTTP, for trying the other examples; Ctrl-C ends it."""
+
+import asyncio
+
+import asyncclient
+from asyncclient.testing import DemoServer
+
+
+async def main() -> None:
+    async with DemoServer() as server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    try:
+        asyncclient.run(main())
+    except KeyboardInterrupt:
+        pass

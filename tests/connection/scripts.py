@@ -1,0 +1,71 @@
+"""What the tests of connections have in common: answers to send, servers' sides of a conversation, a client's steps."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from asyncclient import HTTPConnection, HTTPResponse
+from asyncclient.testing import RawConnection, RawServer
+from asyncclient.testing.raw import TIMEOUT
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large"
+NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
+MEBIBYTE = 1024 * 1024
+
+Script = Callable[[RawConnection], object]
+
+
+def reply(content: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
+    """A response whose Content-Length is right."""
+    lines = (b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(content))
+    return b"\r\n".join((*lines, b"", content))
+
+
+def chunked(*chunks: bytes, trailers: bytes = b"") -> bytes:
+    """A response in chunks."""
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\n%b\r\n" % (body, trailers)
+
+
+def echo_target(connection: RawConnection) -> None:
+    """Answer each request with its own target: an answer given to the wrong request shows."""
+    while head := connection.read_request()[0]:
+        connection.send(reply(head.split()[1]))
+
+
+def to(server: RawServer, **options: Any) -> HTTPConnection:
+    return HTTPConnection(server.host, server.port, **{"timeout": TIMEOUT, **options})
+
+
+@asynccontextmanager
+async def serving(*responses: bytes, then: Script = RawConnection.wait_closed) -> AsyncIterator[HTTPConnection]:
+    """A connection to a server that gives these answers, one by one."""
+    with RawServer.replying(*responses, then=then) as server:
+        async with to(server) as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def answered(*responses: bytes, then: Script = RawConnection.wait_closed) -> AsyncIterator[HTTPResponse]:
+    """The response to a GET, not read yet."""
+    async with serving(*responses, then=then) as connection:
+        yield await start(connection)
+
+
+async def start(connection: HTTPConnection, method: str = "GET", url: str = "/", **options: Any) -> HTTPResponse:
+    await connection.request(method, url, **options)
+    return await connection.getresponse()
+
+
+async def fetch(connection: HTTPConnection, method: str = "GET", url: str = "/", **options: Any) -> tuple[int, bytes]:
+    response = await start(connection, method, url, **options)
+    return response.status, await response.read()
+
+
+async def happens(event: threading.Event) -> None:
+    """Wait for what a server's thread says, without holding up the loop."""
+    assert await asyncio.to_thread(event.wait, TIMEOUT)

@@ -1,0 +1,145 @@
+"""Which connection serves the next request: none on which anything came that nobody asked for (R13 to R15)."""
+
+import asyncio
+import threading
+
+import pytest
+
+from asyncclient import HTTPConnection, HTTPSConnection
+from asyncclient.testing import RawConnection, RawServer
+from tests.connection.scripts import OK, chunked, fetch, happens, reply, start, to
+from tests.servers import Certificates
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "extra", [b"x", b"\r\n", reply(b"evil"), b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 408 Late\r\n\r\n"]
+)
+@pytest.mark.parametrize("first", [OK, chunked(b"ok"), reply(b"")])
+async def test_r13_bytes_after_an_answer_never_answer(first: bytes, extra: bytes) -> None:
+    turns = iter([first + extra, reply(b"mine")])
+
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(next(turns))
+        peer.wait_closed()
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            await fetch(connection)
+            assert await fetch(connection) == (200, b"mine")
+        assert server.accepted == 2
+
+
+@pytest.mark.parametrize("event", ["bytes", "eof", "reset"])
+@pytest.mark.parametrize("is_blocked", [False, True])
+@pytest.mark.parametrize("secure", [False, True])
+async def test_r13_what_happens_on_an_idle_connection(
+    event: str, is_blocked: bool, secure: bool, tls: Certificates
+) -> None:
+    happening, happened = threading.Event(), threading.Event()
+
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(OK if not happened.is_set() else reply(b"mine"))
+        happening.wait(10)
+        if not happened.is_set():
+            {"bytes": lambda: peer.send(reply(b"evil")), "eof": peer.close, "reset": peer.reset}[event]()
+            happened.set()
+        if event == "bytes" or server.accepted > 1:
+            peer.wait_closed()
+
+    with RawServer(handler, tls=tls.server_context() if secure else None) as server:
+        async with secure_to(server, tls) if secure else to(server) as connection:
+            assert await fetch(connection) == (200, b"ok")
+            happening.set()
+            if is_blocked and not secure:  # the loop has no turn until the next request: only the kernel knows
+                assert happened.wait(10)
+            else:
+                await happens(happened)
+                await turns_of_the_loop()
+            assert await fetch(connection) == (200, b"mine")
+        assert server.accepted == 2
+
+
+def secure_to(server: RawServer, tls: Certificates) -> HTTPConnection:
+    return HTTPSConnection("localhost", server.port, 10, context=tls.client_context())
+
+
+async def turns_of_the_loop() -> None:
+    """Let the loop see what the kernel has."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_r13_server_that_speaks_first() -> None:
+    spoken = threading.Event()
+
+    def handler(peer: RawConnection) -> None:
+        if not spoken.is_set():
+            peer.send(reply(b"evil"))
+            spoken.set()
+        peer.read_head()
+        peer.send(OK)
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            await connection.connect()
+            await happens(spoken)
+            await turns_of_the_loop()
+            assert await fetch(connection) == (200, b"ok")
+        assert server.accepted == 2
+
+
+# R14, R15: which connection goes on
+
+GOES_ON = [
+    reply(b"ok"),
+    reply(b"ok", b"Connection: keep-alive"),
+    reply(b"ok", b"Connection: x, y"),
+    chunked(b"ok"),
+    reply(b"", status=b"204 No"),
+    b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.9 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    reply(b"ok", b"Proxy-Connection: close"),
+    reply(b"ok", b"X-Connection: close"),
+    reply(b"ok", b"Connection: closed"),
+]
+ENDS = [
+    reply(b"ok", b"Connection: close"),
+    reply(b"ok", b"connection:\tCLOSE "),
+    reply(b"ok", b"Connection: x, Close"),
+    reply(b"ok", b"Connection: x", b"Connection: close"),
+    reply(b"ok", b"Connection: keep-alive, close"),
+    b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.0 200 OK\r\nConnection: x\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.0 204 No Content\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize(("answer", "accepted"), [*((a, 1) for a in GOES_ON), *((a, 3) for a in ENDS)])
+async def test_r15_connection_goes_on_or_ends(answer: bytes, accepted: int) -> None:
+    with RawServer.replying(answer, answer, answer) as server:
+        async with to(server) as connection:
+            for _ in range(3):
+                assert (await fetch(connection))[1] in (b"ok", b"")
+        assert server.accepted == accepted
+
+
+async def test_r15_content_until_close_ends_the_connection() -> None:
+    with RawServer.replying(HEAD + b"\r\nok", then=RawConnection.close) as server:
+        async with to(server) as connection:
+            for _ in range(2):
+                assert await fetch(connection) == (200, b"ok")
+        assert server.accepted == 2
+
+
+async def test_r14_content_not_read_ends_the_connection() -> None:
+    with RawServer.replying(OK, OK) as server:
+        async with to(server) as connection:
+            (await start(connection)).close()
+            assert await fetch(connection) == (200, b"ok")
+        assert server.accepted == 2

@@ -1,0 +1,70 @@
+"""A request sent over a scripted stream, as a connection would send it."""
+
+import contextlib
+
+from asyncclient.exchange.content import Body, Source, open_source
+from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.send import send_request
+from asyncclient.limits import DEFAULT, Limits
+from tests.scripted import ScriptedStream, run_now
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
+FAILED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"
+UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def send(
+    stream: ScriptedStream,
+    body: Body | Source | None,
+    *,
+    blocksize: int = 4,
+    chunked: bool | None = None,
+    expect: float | None = None,
+    limits: Limits = DEFAULT,
+) -> Answer:
+    """Send a request as a connection would: in chunks where the length is not known."""
+    answer = Answer()
+
+    async def run() -> None:
+        source = body if body is None or isinstance(body, Source) else await open_source(body, blocksize)
+        in_chunks = source is not None and source.length is None if chunked is None else chunked
+        await send_request(stream, HEAD, source, answer, limits, chunked=in_chunks, expect=expect)
+
+    run_now(run())
+    return answer
+
+
+def in_chunks(*pieces: bytes) -> bytes:
+    return b"".join(b"%X\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + LAST_CHUNK
+
+
+def sent(stream: ScriptedStream) -> bytes:
+    """What went out after the head."""
+    assert stream.written.startswith(HEAD)
+    return bytes(stream.written[len(HEAD) :])
+
+
+def with_length(body: Body, length: int, *, may_grow: bool = False) -> Source:
+    return run_now(open_source(body, 4))._replace(length=length, may_grow=may_grow)
+
+
+async def read(source: Source, stream: ScriptedStream | None = None) -> bytes:
+    """All pieces of a source; each is bytes, or a view of the caller's bytes, which can't change."""
+    parts = []
+    async with contextlib.aclosing(source.pieces(stream or ScriptedStream())) as pieces:
+        async for piece in pieces:
+            assert isinstance(piece, bytes) or (isinstance(piece, memoryview) and piece.readonly)
+            parts.append(bytes(piece))
+    return b"".join(parts)
+
+
+def content_of(body: Body, blocksize: int = 4) -> tuple[int | None, bytes]:
+    async def run() -> tuple[int | None, bytes]:
+        source = await open_source(body, blocksize)
+        return source.length, await read(source)
+
+    return run_now(run())

@@ -1,0 +1,143 @@
+"""Answers that come before the request is sent whole: at each point of an upload, and to an expectation."""
+
+import pytest
+
+from asyncclient.errors import BadStatusLine, HTTPException, ProtocolError, RemoteDisconnected, WriteTimeout
+from asyncclient.exchange.content import Body
+from asyncclient.exchange.exchange import Exchange
+from asyncclient.limits import DEFAULT, Limits
+from asyncclient.message.request import DeclaredBody, RequestHead
+from asyncclient.timings import Timings
+from tests.exchange.sending import (
+    CONTINUE,
+    FAILED,
+    HEAD,
+    HINTS,
+    LAST_CHUNK,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    in_chunks,
+    send,
+    sent,
+    with_length,
+)
+from tests.scripted import ScriptedStream, run_now
+
+PIECES = [b"aaaa", b"bbbb", b"cccc"]
+
+
+@pytest.mark.parametrize("after", range(3))
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_final_response_ends_the_upload_where_it_is_heard(after: int, chunked: bool) -> None:
+    before = [in_chunks(piece).removesuffix(LAST_CHUNK) if chunked else piece for piece in PIECES[:after]]
+    stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + len(b"".join(before))])
+    answer = send(stream, with_length(PIECES, 12), chunked=chunked)
+    assert sent(stream) == b"".join(before)
+    assert answer.is_early
+    assert answer.final is not None
+    assert answer.final.status == 413
+
+
+def test_a_final_response_before_the_last_chunk_is_heard_too() -> None:
+    stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD + in_chunks(*PIECES)) - len(LAST_CHUNK)])
+    answer = send(stream, PIECES)
+    assert sent(stream) == in_chunks(*PIECES).removesuffix(LAST_CHUNK)
+    assert answer.is_early
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_interim_responses_do_not_end_an_upload(chunked: bool) -> None:
+    stream = ScriptedStream([HINTS, CONTINUE, TOO_LARGE], answers=[0, len(HEAD) + 4])
+    answer = send(stream, with_length(PIECES, 12), chunked=chunked)
+    assert sent(stream) == (in_chunks(*PIECES) if chunked else b"".join(PIECES))
+    assert [head.status for head in answer.informational] == [103, 100]
+    assert not answer.is_early
+    assert run_now(answer.receive(stream, DEFAULT)).status == 413
+
+
+def test_a_flood_of_interim_responses_ends_an_upload() -> None:
+    with pytest.raises(ProtocolError, match="interim"):
+        send(ScriptedStream([HINTS] * 5, answers=[0] * 5), PIECES, limits=Limits(interim=4))
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_garbage_in_the_middle_of_an_upload_is_an_error(chunked: bool) -> None:
+    with pytest.raises(BadStatusLine):
+        send(ScriptedStream([b"garbage"], answers=[len(HEAD)]), with_length(PIECES, 12), chunked=chunked)
+
+
+def test_a_peer_that_closes_in_the_middle_of_an_upload_has_disconnected() -> None:
+    stream = ScriptedStream(answers=[len(HEAD)])
+    with pytest.raises(RemoteDisconnected):
+        send(stream, PIECES)
+    assert sent(stream) == b""
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_peer_that_takes_nothing_is_an_error(chunked: bool) -> None:
+    error = WriteTimeout("nothing taken", "write", 1.0)
+    stream = ScriptedStream(breaks=(len(HEAD) + 4, error))
+    with pytest.raises(WriteTimeout):
+        send(stream, with_length(PIECES, 12), chunked=chunked)
+    assert LAST_CHUNK not in sent(stream)
+
+
+# 100-continue
+
+
+@pytest.mark.parametrize("body", [b"hello", [b"he", b"llo"]])
+def test_the_body_goes_out_after_100_continue(body: Body) -> None:
+    stream = ScriptedStream([CONTINUE], answers=[len(HEAD)])
+    answer = send(stream, body, expect=1.0)
+    assert sent(stream) == (b"hello" if body == b"hello" else in_chunks(b"he", b"llo"))
+    assert stream.waits == [1.0]
+    assert [head.status for head in answer.informational] == [100]
+
+
+@pytest.mark.parametrize("refusal", [FAILED, UNAUTHORIZED, TOO_LARGE])
+@pytest.mark.parametrize("before", [b"", HINTS])
+def test_no_body_goes_out_after_a_final_response(refusal: bytes, before: bytes) -> None:
+    stream = ScriptedStream([before + refusal], answers=[len(HEAD)])
+    answer = send(stream, b"hello", expect=1.0)
+    assert sent(stream) == b""
+    assert answer.is_early
+    assert answer.final is not None
+
+
+def test_other_interim_responses_do_not_call_for_the_body() -> None:
+    stream = ScriptedStream([HINTS, HINTS, CONTINUE], answers=[0, 0, 0])
+    answer = send(stream, b"hello", expect=1.0)
+    assert sent(stream) == b"hello"
+    assert stream.waits == [1.0] * 3
+    assert len(answer.informational) == 3
+
+
+@pytest.mark.parametrize("before", [[], [HINTS]])
+def test_the_body_goes_out_when_the_peer_stays_silent(before: list[bytes]) -> None:
+    stream = ScriptedStream(before, answers=[0] * len(before))
+    send(stream, b"hello", expect=0.5)
+    assert sent(stream) == b"hello"
+
+
+@pytest.mark.parametrize(("answer", "error"), [(b"", RemoteDisconnected), (b"garbage", BadStatusLine)])
+def test_a_peer_that_fails_the_expectation_otherwise_gets_no_body(answer: bytes, error: type[HTTPException]) -> None:
+    stream = ScriptedStream([answer] if answer else [], answers=[0])
+    with pytest.raises(error):
+        send(stream, b"hello", expect=1.0)
+    assert sent(stream) == b""
+
+
+# What a connection knows of it
+
+
+def test_an_exchange_is_sent_whole_when_all_that_was_declared_went_out() -> None:
+    head = RequestHead("POST", "/")
+    head.add("Content-Length", 5)
+    exchange = Exchange(head, Timings(0.0))
+    assert exchange.is_sent_whole
+    exchange.declared = DeclaredBody(head)
+    assert not exchange.is_sent_whole
+    exchange.declared.count(b"hello")
+    assert exchange.is_sent_whole
+    exchange.is_early = True
+    assert not exchange.is_sent_whole

@@ -1,0 +1,298 @@
+"""Content of responses by each framing over a scripted stream: what is whole, and what is refused."""
+
+import ssl
+
+import pytest
+
+from asyncclient.errors import (
+    IncompleteRead,
+    LineTooLong,
+    ProtocolError,
+    UnknownTransferEncoding,
+)
+from asyncclient.exchange.receive import (
+    EXTENSIONS,
+    Answer,
+    ChunkedContent,
+    Content,
+    LengthContent,
+    UntilCloseContent,
+    open_content,
+    read_pieces,
+)
+from asyncclient.limits import DEFAULT, Limits
+from asyncclient.message.fields import Fields
+from asyncclient.message.framing import Kind, decide_framing
+from asyncclient.message.head import Head
+from tests.scripted import ScriptedStream, run_now
+
+FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+HUGE = 2**64 - 1
+
+
+def interim(status: int, fields: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d Wait\r\n%b\r\n" % (status, fields)
+
+
+def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[Answer, ScriptedStream]:
+    answer, stream = Answer(), ScriptedStream(pieces)
+    run_now(answer.receive(stream, limits))
+    return answer, stream
+
+
+def receive_head(*pieces: bytes) -> Head:
+    answer, _ = receive(*pieces)
+    assert answer.final is not None
+    return answer.final
+
+
+def chunked(*pieces: bytes, limits: Limits = DEFAULT) -> ChunkedContent:
+    return ChunkedContent(ScriptedStream(pieces), limits)
+
+
+# Framing
+
+
+def content_of(head: bytes, body: bytes, method: str = "GET") -> tuple[Content, bool]:
+    answer, stream = receive(head + b"\r\n" + body)
+    assert answer.final is not None
+    framing = decide_framing(answer.final, method)
+    return open_content(stream, framing, DEFAULT), framing[2]
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(204, "GET"), (304, "GET"), (101, "GET"), (200, "HEAD"), (404, "HEAD"), (200, "CONNECT")]
+)
+@pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_some_responses_have_no_content_whatever_they_say(status: int, method: str, fields: bytes) -> None:
+    content, _ = content_of(b"HTTP/1.1 %d X\r\n%b" % (status, fields), b"5\r\nhello\r\n0\r\n\r\n", method)
+    assert content.is_done
+    assert content.takeall() == b""
+    assert run_now(content.readall()) == run_now(content.read(10)) == b""
+    assert run_now(content.readinto(memoryview(bytearray(5)))) == 0
+    assert content.left == 0
+    assert content.trailers == Fields()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "keeps"),
+    [
+        (b"Content-Length: 5\r\n", LengthContent, True),
+        (b"Content-Length: 5\r\nConnection: close\r\n", LengthContent, False),
+        (b"Content-Length: 5, 5\r\n", LengthContent, True),
+        (b"Transfer-Encoding: chunked\r\n", ChunkedContent, True),
+        (b"Transfer-Encoding: \tCHUNKED \r\n", ChunkedContent, True),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", ChunkedContent, False),
+        (b"", UntilCloseContent, False),
+    ],
+)
+def test_the_framing_decides_who_reads_and_what_follows(fields: bytes, kind: type, keeps: bool) -> None:
+    content, keeps_alive = content_of(b"HTTP/1.1 200 OK\r\n" + fields, b"")
+    assert type(content) is kind
+    assert keeps_alive is keeps
+
+
+def test_chunks_in_http_1_0_end_the_connection() -> None:
+    content, keeps_alive = content_of(
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n", b"1\r\nx\r\n0\r\n\r\n"
+    )
+    assert run_now(content.readall()) == b"x"
+    assert not keeps_alive
+
+
+@pytest.mark.parametrize(
+    "coding", [b"gzip", b"chunked, gzip", b"chunked, chunked", b"gzip, chunked", b"chunked\x0b", b"xchunked", b""]
+)
+def test_other_transfer_codings_are_refused(coding: bytes) -> None:
+    with pytest.raises(UnknownTransferEncoding):
+        decide_framing(receive_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n" % coding), "GET")
+
+
+def test_the_kinds_are_framings_by_themselves() -> None:
+    stream = ScriptedStream()
+    assert open_content(stream, (Kind.LENGTH, 3, True), DEFAULT).left == 3
+    assert open_content(stream, (Kind.CHUNKED, 0, True), DEFAULT).left is None
+    assert open_content(stream, (Kind.UNTIL_CLOSE, 0, False), DEFAULT).left is None
+
+
+# Content of a length
+
+
+def test_content_of_a_length_leaves_what_follows() -> None:
+    stream = ScriptedStream([b"he", b"llo", b"next"])
+    content = LengthContent(stream, 5)
+    assert (content.is_done, content.left, content.trailers) == (False, 5, None)
+    assert run_now(content.read(100)) == b"he"
+    assert content.left == 3
+    buffer = bytearray(10)
+    assert run_now(content.readinto(memoryview(buffer))) == 3
+    assert buffer[:3] == b"llo"
+    assert content.is_done
+    assert content.trailers == Fields()
+    assert run_now(content.read(1)) == b""
+    assert stream.unread == b"next"
+
+
+def test_content_is_taken_at_once_only_when_all_of_it_is_there() -> None:
+    stream = ScriptedStream([b"hel", b"lo"])
+    content = LengthContent(stream, 5)
+    assert content.takeall() is None
+    assert content.takeall() is None
+    assert run_now(content.read(1)) == b"h"
+    assert content.takeall() is None
+    assert run_now(content.readall()) == b"ello"
+
+
+def test_content_at_hand_is_taken_without_waiting() -> None:
+    stream = ScriptedStream([b"Xhello"])
+    run_now(stream.read(1))
+    content = LengthContent(stream, 5)
+    assert content.takeall() == b"hello"
+    assert content.is_done
+
+
+def test_a_length_of_any_size_costs_only_what_comes() -> None:
+    content = LengthContent(ScriptedStream([b"hello"]), HUGE)
+    with pytest.raises(IncompleteRead) as raised:
+        run_now(content.readall())
+    assert raised.value.partial == b"hello"
+    assert raised.value.expected == HUGE - 5
+
+
+# Content in chunks
+
+
+def test_chunks_are_one_content() -> None:
+    stream = ScriptedStream([b'5\r\nhello\r\n00A;x="1"\r\n worldwide\r\n0\r\n\r\nnext'])
+    content = ChunkedContent(stream, DEFAULT)
+    assert content.takeall() is None
+    assert run_now(content.readall()) == b"hello worldwide"
+    assert content.is_done
+    assert content.takeall() == run_now(content.read(1)) == run_now(content.readall()) == b""
+    assert run_now(content.readinto(memoryview(bytearray(1)))) == 0
+    assert stream.unread == b"next"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 100])
+def test_chunks_are_read_in_pieces_of_any_size(n: int) -> None:
+    body = b"5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n"
+    content, buffered = chunked(body), chunked(*(body[i : i + 2] for i in range(0, len(body), 2)))
+    parts: list[bytes] = []
+    while part := run_now(content.read(n)):
+        assert len(part) <= n
+        parts.append(part)
+    assert b"".join(parts) == b"hello world"
+    buffer, got = bytearray(n), b""
+    while count := run_now(buffered.readinto(memoryview(buffer))):
+        got += buffer[:count]
+    assert got == b"hello world"
+    assert content.trailers == buffered.trailers == Fields([("X-Sum", "1")])
+
+
+def test_reading_in_turns_goes_on_where_it_was() -> None:
+    content = chunked(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    assert run_now(content.read(2)) == b"he"
+    buffer = bytearray(2)
+    assert run_now(content.readinto(memoryview(buffer))) == 2
+    assert buffer == b"ll"
+    assert run_now(content.readall()) == b"o world"
+
+
+@pytest.mark.parametrize("size", [b"FFFFFFFFFFFFFFFF", b"7FFFFFFFFFFFFFFF", b"fffffff"])
+def test_a_chunk_of_any_size_costs_only_what_comes(size: bytes) -> None:
+    for read in (ChunkedContent.readall, read_pieces):
+        with pytest.raises(IncompleteRead) as raised:
+            run_now(read(chunked(size + b"\r\nhello")))
+        assert raised.value.partial == b"hello"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\r\n",
+        b" 5\r\n",
+        b"+5\r\n",
+        b"-5\r\n",
+        b"0x5\r\n",
+        b"5_0\r\n",
+        b"5 5\r\n",
+        b"5,5\r\n",
+        b"G\r\n",
+        b"\xd9\xa5\r\n",
+        b"5\n",
+        b"5;x\n",
+        b"5\r\r\n",
+        b"5\rX\r\n",
+        b"5;x\ry\r\n",
+        b"5;\x00\r\n",
+        b"5 ;x\x00\r\n",
+        b"5\x0b\r\n",
+        b"10000000000000000\r\n",
+        b"00000000000000005\r\n",
+    ],
+)
+def test_what_is_no_chunk_size_is_refused(line: bytes) -> None:
+    for read in (ChunkedContent.readall, read_pieces):
+        with pytest.raises(ProtocolError):
+            run_now(read(chunked(line + b"hello\r\n0\r\n\r\n")))
+
+
+@pytest.mark.parametrize(
+    "end", [b"\n0\r\n\r\n", b"0\r\n\r\n", b"\r0\r\n\r\n", b"\n\r0\r\n\r\n", b"XX\r\n0\r\n\r\n", b"  "]
+)
+def test_a_chunk_that_does_not_end_with_crlf_is_refused(end: bytes) -> None:
+    body = b"5\r\nhello" + end
+    for read in (ChunkedContent.readall, read_pieces):
+        with pytest.raises(ProtocolError, match="expected CRLF after a chunk"):
+            run_now(read(chunked(body)))
+    content, buffer = chunked(body), memoryview(bytearray(5))
+    with pytest.raises(ProtocolError, match="expected CRLF after a chunk"):
+        run_now(content.readinto(buffer))
+
+
+def test_a_long_chunk_line_is_refused_before_it_ends() -> None:
+    stream = ScriptedStream([b"5;" + b"x" * 1000] * 100)
+    with pytest.raises(LineTooLong):
+        run_now(ChunkedContent(stream, DEFAULT).readall())
+    assert len(stream.unread) > 90_000
+
+
+def test_a_flood_of_extensions_is_refused() -> None:
+    chunk = b"1;" + b"x" * 1000 + b"\r\n.\r\n"
+    stream = ScriptedStream([chunk] * 100)
+    with pytest.raises(ProtocolError, match=f"more than {EXTENSIONS} bytes of chunk extensions"):
+        run_now(read_pieces(ChunkedContent(stream, DEFAULT)))
+    assert len(stream.unread) > 80 * len(chunk)
+
+
+def test_extensions_that_content_outweighs_are_taken() -> None:
+    chunk = b"400;" + b"x" * 1000 + b"\r\n" + b"." * 1024 + b"\r\n"
+    assert len(run_now(chunked(chunk * 100, b"0\r\n\r\n").readall())) == 100 * 1024
+
+
+# Content until the connection closes
+
+
+def test_content_until_close_ends_with_the_connection() -> None:
+    content = UntilCloseContent(ScriptedStream([b"hello ", b"world"]))
+    assert (content.is_done, content.left, content.trailers, content.takeall()) == (False, None, None, None)
+    assert run_now(content.read(100)) == b"hello "
+    buffer = bytearray(3)
+    assert run_now(content.readinto(memoryview(buffer))) == 3
+    assert buffer == b"wor"
+    assert run_now(content.readall()) == b"ld"
+    assert content.is_done
+    assert content.trailers == Fields()
+    assert content.takeall() == run_now(content.readall()) == b""
+    assert run_now(content.readinto(memoryview(buffer))) == 0
+
+
+@pytest.mark.parametrize("loss", [ConnectionResetError(104, "reset"), ssl.SSLEOFError("cut")])
+def test_content_until_close_that_was_cut_short_is_not_whole(loss: Exception) -> None:
+    content = UntilCloseContent(ScriptedStream([b"hello"], loss=loss))
+    with pytest.raises(IncompleteRead) as raised:
+        run_now(content.readall())
+    assert raised.value.partial == b"hello"
+    assert raised.value.expected is None
+    assert raised.value.__cause__ is loss
+    assert not content.is_done

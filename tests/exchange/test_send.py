@@ -1,0 +1,297 @@
+"""Sending a request over a scripted stream: what goes out, what a failing body leaves, and answers that come early."""
+
+import io
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from asyncclient.exchange.content import Body, from_bytes, open_source
+from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.send import TOGETHER, send_more, send_request
+from asyncclient.limits import DEFAULT
+from asyncclient.stream.base import Buffer
+from tests.exchange.sending import HEAD, HINTS, LAST_CHUNK, TOO_LARGE, in_chunks, send, sent, with_length
+from tests.scripted import ScriptedStream, run_now
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[io.BufferedRandom]:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"0123456789")
+    with path.open("r+b") as opened:
+        yield opened
+
+
+# The way out
+
+
+def test_a_request_without_content_is_its_head() -> None:
+    stream = ScriptedStream()
+    answer = send(stream, None)
+    assert stream.writes == [HEAD]
+    assert not answer.is_early
+    assert answer.final is None
+
+
+def test_small_content_goes_out_with_the_head_in_one_write() -> None:
+    stream = ScriptedStream()
+    send(stream, b"x" * TOGETHER)
+    assert stream.writes == [HEAD + b"x" * TOGETHER]
+
+
+def test_large_content_goes_out_in_pieces() -> None:
+    stream = ScriptedStream()
+    send(stream, b"x" * 1_000_000)
+    assert sent(stream) == b"x" * 1_000_000
+    assert max(map(len, stream.writes)) <= 256 * 1024
+
+
+def test_what_is_written_does_not_change_with_the_callers_buffer() -> None:
+    stream, body = ScriptedStream(), bytearray(b"x" * 100_000)
+    send(stream, body)
+    body[:] = b"y" * 100_000
+    assert sent(stream) == b"x" * 100_000
+    assert b"".join(stream.writes[1:]) == b"x" * 100_000
+
+
+@pytest.mark.parametrize("expect", [None, 1.0])
+def test_empty_content_is_not_waited_for(expect: float | None) -> None:
+    stream = ScriptedStream()
+    send(stream, b"", expect=expect)
+    assert sent(stream) == b""
+    assert stream.waits == []
+
+
+def test_chunks_are_framed_and_ended() -> None:
+    stream = ScriptedStream()
+    send(stream, [b"hello", b" ", b"x" * 26])
+    assert sent(stream) == in_chunks(b"hello", b" ", b"x" * 26)
+
+
+def test_empty_pieces_do_not_end_a_chunked_body() -> None:
+    stream = ScriptedStream()
+    send(stream, [b"", b"a", b"", bytearray(), memoryview(b""), b"b", b""])
+    assert sent(stream) == in_chunks(b"a", b"b")
+
+
+@pytest.mark.parametrize("body", [[], [b""], b""])
+def test_a_chunked_body_of_nothing_is_a_last_chunk(body: Body) -> None:
+    stream = ScriptedStream()
+    send(stream, body, chunked=True)
+    assert sent(stream) == LAST_CHUNK
+
+
+def test_bytes_may_go_in_chunks() -> None:
+    stream = ScriptedStream()
+    send(stream, b"hello", chunked=True)
+    assert sent(stream) == in_chunks(b"hello")
+
+
+# Bodies that fail
+
+
+class Broken(Exception):
+    pass
+
+
+def failing() -> Iterator[bytes]:
+    yield b"hello"
+    raise Broken
+
+
+async def failing_later() -> AsyncIterator[bytes]:
+    yield b"hello"
+    raise Broken
+
+
+class FailingFile:
+    def __init__(self, *blocks: bytes) -> None:
+        self.blocks = list(blocks)
+
+    def read(self, n: int) -> bytes:
+        if not self.blocks:
+            raise Broken
+        return self.blocks.pop(0)
+
+
+class FailingAsyncFile(FailingFile):
+    async def read(self, n: int) -> bytes:  # type: ignore[override]
+        return super().read(n)
+
+
+@pytest.mark.parametrize(
+    "make", [failing, failing_later, lambda: FailingFile(b"hello"), lambda: FailingAsyncFile(b"hello")]
+)
+def test_the_error_of_a_body_comes_through_and_its_chunks_never_end(make: type) -> None:
+    stream = ScriptedStream()
+    with pytest.raises(Broken):
+        send(stream, make())
+    assert sent(stream) == b"5\r\nhello\r\n"
+
+
+@pytest.mark.parametrize("wrong", ["text", 5, None, 1.5, {"a": 1}, [b"x"]])
+def test_pieces_of_a_wrong_type_are_refused_and_the_chunks_never_end(wrong: object) -> None:
+    stream = ScriptedStream()
+    with pytest.raises(TypeError, match="expected bytes from the body, got"):
+        send(stream, [b"hello", wrong])  # type: ignore[list-item]
+    assert sent(stream) == b"5\r\nhello\r\n"
+
+
+def test_a_body_shorter_than_its_length_is_an_error() -> None:
+    stream = ScriptedStream()
+    with pytest.raises(ValueError, match="ended 2 bytes before its length of 10"):
+        send(stream, with_length([b"hello", b"you"], 10))
+    assert sent(stream) == b"helloyou"
+
+
+def test_a_body_longer_than_its_length_is_an_error_and_nothing_goes_out_beyond_it() -> None:
+    stream = ScriptedStream()
+    with pytest.raises(ValueError, match="longer than its length of 7"):
+        send(stream, with_length([b"hello", b"you"], 7))
+    assert len(sent(stream)) <= 7
+
+
+def test_a_body_longer_by_a_whole_piece_is_an_error_too() -> None:
+    stream = ScriptedStream()
+    with pytest.raises(ValueError, match="longer than its length of 5"):
+        send(stream, with_length([b"hello", b"!"], 5))
+    assert sent(stream) == b"hello"
+
+
+def test_empty_pieces_after_the_length_do_no_harm() -> None:
+    stream = ScriptedStream()
+    send(stream, with_length([b"hello", b""], 5))
+    assert sent(stream) == b"hello"
+
+
+class Growing(io.BytesIO):
+    """A file to which somebody appends while it is read."""
+
+    def read(self, n: int | None = -1, /) -> bytes:
+        here = self.tell()
+        self.seek(0, io.SEEK_END)
+        self.write(b"more")
+        self.seek(here)
+        return super().read(n)
+
+
+def test_a_growing_file_sends_the_length_that_was_announced() -> None:
+    stream = ScriptedStream()
+    send(stream, Growing(b"0123456789"))
+    assert sent(stream) == b"0123456789"
+
+
+def test_a_shrinking_file_is_an_error() -> None:
+    stream, body = ScriptedStream(), io.BytesIO(b"0123456789")
+    source = run_now(open_source(body, 4))
+    body.truncate(5)
+    with pytest.raises(ValueError, match="ended 5 bytes before its length of 10"):
+        send(stream, source)
+
+
+def test_a_body_of_unknown_length_may_go_out_as_it_is() -> None:
+    stream = ScriptedStream()
+    send(stream, [b"hello", b"", b"you"], chunked=False)
+    assert sent(stream) == b"helloyou"
+
+
+# Files that the kernel sends
+
+
+@pytest.mark.parametrize("step", [1, 3, 10, 100])
+def test_a_file_is_sent_by_the_kernel_from_its_position(file: io.BufferedRandom, step: int) -> None:
+    file.seek(2)
+    stream = ScriptedStream(file_step=step)
+    send(stream, file)
+    assert sent(stream) == b"23456789"
+    assert file.tell() == 10
+    assert stream.offloaded == []
+
+
+def test_a_file_is_read_where_the_stream_cannot_send_it(file: io.BufferedRandom) -> None:
+    file.seek(2)
+    stream = ScriptedStream()
+    send(stream, file)
+    assert sent(stream) == b"23456789"
+    assert file.tell() == 10
+    assert len(stream.offloaded) >= 2
+
+
+def test_a_file_in_chunks_is_read(file: io.BufferedRandom) -> None:
+    stream = ScriptedStream(file_step=100)
+    send(stream, file, chunked=True)
+    assert sent(stream) == in_chunks(b"0123", b"4567", b"89")
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_file_that_has_grown_sends_the_length_that_was_announced(file: io.BufferedRandom, step: int) -> None:
+    source = run_now(open_source(file, 4))
+    with open(file.name, "ab") as appending:
+        appending.write(b"more")
+    stream = ScriptedStream(file_step=step)
+    send(stream, source)
+    assert sent(stream) == b"0123456789"
+    assert file.tell() == 10 or not step
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_file_that_has_shrunk_is_an_error(file: io.BufferedRandom, step: int) -> None:
+    source = run_now(open_source(file, 4))
+    file.truncate(5)
+    stream = ScriptedStream(file_step=step)
+    with pytest.raises(ValueError, match=r"body ended .* before its length of 10"):
+        send(stream, source)
+    assert sent(stream) == b"01234"
+
+
+def test_an_empty_file_is_no_content(file: io.BufferedRandom) -> None:
+    file.seek(0, io.SEEK_END)
+    stream = ScriptedStream(file_step=3)
+    send(stream, file)
+    assert sent(stream) == b""
+
+
+def test_a_final_response_stops_a_file(file: io.BufferedRandom) -> None:
+    stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + 6], file_step=3)
+    answer = send(stream, file)
+    assert sent(stream) == b"012345"
+    assert answer.is_early
+    assert file.tell() == 6
+
+
+@pytest.mark.parametrize("at", [0, 3, 6])
+def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: int) -> None:
+    stream = ScriptedStream([HINTS], answers=[len(HEAD) + at], file_step=3)
+    answer = send(stream, file)
+    assert sent(stream) == b"0123456789"
+    assert [head.status for head in answer.informational] == [103]
+    assert not answer.is_early
+
+
+# Bodies that a caller frames
+
+
+def test_pieces_are_shown_before_they_go_out() -> None:
+    stream, seen = ScriptedStream(), list[bytes]()
+    source = run_now(open_source([b"a", b"b"]))
+    run_now(send_request(stream, HEAD, source, Answer(), DEFAULT, count=lambda piece: seen.append(bytes(piece))))
+    assert (sent(stream), seen) == (b"ab", [b"a", b"b"])
+
+
+def test_a_piece_that_is_refused_does_not_go_out() -> None:
+    stream = ScriptedStream()
+
+    def refuse(piece: Buffer) -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        run_now(send_more(stream, from_bytes(b"a"), Answer(), DEFAULT, refuse))
+    assert stream.written == b""
+
+
+def test_a_final_response_ends_what_a_caller_frames() -> None:
+    stream, answer = ScriptedStream([TOO_LARGE], answers=[0]), Answer()
+    run_now(send_more(stream, from_bytes(b"a"), answer, DEFAULT, lambda piece: None))
+    assert stream.written == b""
+    assert answer.is_early

@@ -1,0 +1,289 @@
+"""Hosts, ports, authorities and URLs: what a connection is opened to, and what can't be one."""
+
+import pytest
+
+from asyncclient.errors import InvalidURL
+from asyncclient.message.target import (
+    build_authority,
+    check_host,
+    encode_host,
+    find_authority,
+    parse_host_port,
+    parse_port,
+)
+from asyncclient.message.url import URL, parse_url
+
+CONTROLS = ["\r", "\n", "\0", "\t", " ", "\x0b", "\x1f", "\x7f", "\r\nX: y", " HTTP/1.1\r\nX: y"]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("example.com", None, ("example.com", 80)),
+        ("example.com", 8080, ("example.com", 8080)),
+        ("example.com", "8080", ("example.com", 8080)),
+        ("example.com:8080", None, ("example.com", 8080)),
+        ("example.com:08080", None, ("example.com", 8080)),
+        ("example.com", 0, ("example.com", 0)),
+        ("example.com:65535", None, ("example.com", 65535)),
+        ("EXAMPLE_1.com.", None, ("EXAMPLE_1.com.", 80)),
+        ("127.0.0.1:1", None, ("127.0.0.1", 1)),
+        ("::1", None, ("::1", 80)),
+        ("::1", 81, ("::1", 81)),
+        ("[::1]", None, ("::1", 80)),
+        ("[::1]:81", None, ("::1", 81)),
+        ("[::1]", 81, ("::1", 81)),
+        ("[fe80::1%eth0]:81", None, ("fe80::1%eth0", 81)),
+        ("fe80::1%eth0", None, ("fe80::1%eth0", 80)),
+        ("[::ffff:1.2.3.4]", None, ("::ffff:1.2.3.4", 80)),
+        ("bücher.example:81", None, ("bücher.example", 81)),
+    ],
+)
+def test_host_and_port(host: str, port: int | str | None, expected: tuple[str, int]) -> None:
+    assert parse_host_port(host, port, 80) == expected
+
+
+@pytest.mark.parametrize(
+    "port",
+    [
+        "",
+        " ",
+        "80 ",
+        " 80",
+        "+80",
+        "-1",
+        "8_0",
+        "0x50",
+        "80.0",
+        "http",
+        "80a",
+        "a80",
+        "65536",
+        "99999",
+        "100000",
+        "000080",
+        "٨٠",
+        "８０",
+        "\xb2",
+        "80\n",
+        "80\r\nX: y",
+        "80\0",
+        "80\x85",
+        -1,
+        65536,
+        10**30,
+        80.0,
+        True,
+        b"80",
+        None,
+    ],
+)
+def test_port_that_is_none_is_refused(port: object) -> None:
+    with pytest.raises(InvalidURL, match="expected a port of 0 to 65535"):
+        parse_port(port)  # type: ignore[arg-type]
+    if isinstance(port, str):
+        for host in (f"example.com:{port}", f"[::1]:{port}"):
+            with pytest.raises(InvalidURL):
+                parse_host_port(host, None, 80)
+
+
+@pytest.mark.parametrize("character", [*CONTROLS, "/", "?", "#", "@", "\\", "<", ">", '"', "^", "`", "{", "|", "}"])
+def test_host_with_a_delimiter_or_control_character_is_refused(character: str) -> None:
+    for host in (f"a{character}b", f"{character}b", f"a{character}"):
+        with pytest.raises(InvalidURL, match="expected a host name or address"):
+            check_host(host)
+        with pytest.raises(InvalidURL):
+            parse_host_port(f"{host}:80", None, 80)
+        with pytest.raises(InvalidURL):
+            parse_host_port(host, 80, 80)
+        with pytest.raises(InvalidURL):
+            parse_host_port(f"[::1%{host}]", None, 80)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "[]", ":80", "[]:80", "[::1", "[::1:80", "::1]", "[::1]x", "[::1]x:80", "x[::1]", "a]b", "[[::1]]"]
+)
+def test_host_that_no_host_is_is_refused(host: str) -> None:
+    with pytest.raises(InvalidURL):
+        parse_host_port(host, None, 80)
+
+
+def test_errors_are_short_and_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="got 'aaa") as caught:
+        check_host("a" * 1000 + " ")
+    assert len(str(caught.value)) < 130
+
+
+@pytest.mark.parametrize(
+    ("host", "encoded"),
+    [
+        ("example.com", "example.com"),
+        ("EXAMPLE_1.com", "EXAMPLE_1.com"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("fe80::1%eth0", "[fe80::1]"),
+        ("fe80::1%25eth0", "[fe80::1]"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.Example", "xn--bcher-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("日本。example", "xn--wgv71a.example"),
+        ("ｅxample.com", "example.com"),
+        ("a\u560d\u560ab", "xn--ab-9v7cla"),
+    ],
+)
+def test_host_goes_on_the_wire_as_ascii(host: str, encoded: str) -> None:
+    assert encode_host(host) == encoded
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "é..example",
+        "é" * 64,
+        ".".join(["é" * 10] * 40),
+        "\ud800",
+        "a\u2100b",
+        "é\uff0fb",
+        "evil.example\uff03.é",
+        "é\uff20b",
+        "a\u2028b",
+        "a\x85b",
+        "a\xa0b",
+        "😀\u200d",
+        "\u202eé",
+        "xn--zzzzzzzzz.é",
+        "é\uff1a80",
+        "\u0665\u0031é",
+    ],
+)
+def test_host_that_cannot_be_encoded_is_refused(host: str) -> None:
+    with pytest.raises(InvalidURL, match="host can't be encoded"):
+        encode_host(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "default", "authority"),
+    [
+        ("example.com", 80, 80, "example.com"),
+        ("example.com", 80, 443, "example.com:80"),
+        ("example.com", 80, None, "example.com:80"),
+        ("::1", 443, 443, "[::1]"),
+        ("fe80::1%eth0", 8080, 443, "[fe80::1]:8080"),
+        ("bücher.example", 1, 80, "xn--bcher-kva.example:1"),
+    ],
+)
+def test_authority_has_the_port_unless_it_is_the_schemes_own(
+    host: str, port: int, default: int | None, authority: str
+) -> None:
+    assert build_authority(host, port, default) == authority
+
+
+@pytest.mark.parametrize(
+    ("target", "authority"),
+    [
+        ("http://example.com", "example.com"),
+        ("HTTPS://example.com:81/a?b", "example.com:81"),
+        ("http://user:secret@example.com/", "example.com"),
+        ("http://user@host@example.com/", "example.com"),
+        ("http://[::1]:80?@c", "[::1]:80"),
+        ("http://example.com#@c", "example.com"),
+        ("/http://example.com/", None),
+        ("*", None),
+        ("example.com:443", None),
+        ("ftp://example.com/", None),
+        ("http:/example.com/", None),
+        ("http:///a", None),
+    ],
+)
+def test_authority_of_a_target_in_absolute_form(target: str, authority: str | None) -> None:
+    assert find_authority(target) == authority
+
+
+@pytest.mark.parametrize(
+    "target", ["http://user:secret@/p", "http://user:secret@", "https://user:secret@?q", "http://@/"]
+)
+def test_absolute_target_without_a_host_has_no_authority(target: str) -> None:
+    assert find_authority(target) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://example.com", URL("http", "example.com", 80, "/")),
+        ("https://example.com", URL("https", "example.com", 443, "/")),
+        ("HTTPS://Example.com:8443/A%2f?b=c&d", URL("https", "Example.com", 8443, "/A%2f?b=c&d")),
+        ("http://example.com?q", URL("http", "example.com", 80, "/?q")),
+        ("http://example.com/?", URL("http", "example.com", 80, "/?")),
+        ("http://example.com#f", URL("http", "example.com", 80, "/")),
+        ("http://example.com/a#f/?#", URL("http", "example.com", 80, "/a")),
+        ("http://example.com//a", URL("http", "example.com", 80, "//a")),
+        ("http://user:secret@example.com/", URL("http", "example.com", 80, "/")),
+        ("http://user:p:q@example.com:81/", URL("http", "example.com", 81, "/")),
+        ("http://example.com/a@b:c", URL("http", "example.com", 80, "/a@b:c")),
+        ("http://example.com?a@b/:c", URL("http", "example.com", 80, "/?a@b/:c")),
+        ("http://[::1]", URL("http", "::1", 80, "/")),
+        ("http://u@[fe80::1%25eth0]:81/a", URL("http", "fe80::1%25eth0", 81, "/a")),
+        ("http://bücher.example/é", URL("http", "bücher.example", 80, "/é")),
+    ],
+)
+def test_url(url: str, expected: URL) -> None:
+    assert parse_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/",
+        "example.com",
+        "//example.com/",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http:example.com",
+        "http:/example.com",
+        "http://",
+        "http:///a",
+        "http://:80/",
+        "http://user@/",
+        "http://?q",
+        "http://[]/",
+        "http://[::1/",
+        "http://[::1]x/",
+        "http://::1/",
+        "http://a:b:c/",
+        "http://example.com:65536/",
+        "http://example.com:-1/",
+        "http://example.com:8_0/",
+        "http://example.com:80@evil.example:x/",
+        "http://a@b@c/",
+        "http://a[b]/",
+        "http://a]b/",
+        " http://example.com/",
+        "http ://example.com/",
+        "http://exa mple.com/",
+        "http://example.com\\@evil.example/",
+        "http://example.com\\a/",
+    ],
+)
+def test_url_that_names_no_server_is_refused(url: str) -> None:
+    with pytest.raises(InvalidURL):
+        parse_url(url)
+
+
+@pytest.mark.parametrize("control", ["\r", "\n", "\0", "\r\nX: y"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://{}/",
+        "http://a{}b/",
+        "http://a:8{}0/",
+        "http://us{}er@a/",
+        "{}http://a/",
+        "http{}://a/",
+        "http://[::1{}]/",
+    ],
+)
+def test_url_with_a_control_character_is_refused(url: str, control: str) -> None:
+    with pytest.raises(InvalidURL):
+        parse_url(url.format(control))

@@ -1,0 +1,95 @@
+"""Streams of every kind with a scripted peer behind each."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from asyncclient.stream.aio import AioStream
+from asyncclient.stream.base import ByteStream
+from asyncclient.stream.dial import Route, open_stream
+from asyncclient.testing import RawConnection, RawServer
+from asyncclient.timeouts import Timeout
+from asyncclient.timings import Timings
+from tests.scripted import ScriptedStream
+from tests.servers import Certificates
+
+Connect = Callable[..., AbstractAsyncContextManager[AioStream]]
+Feed = Callable[..., AbstractAsyncContextManager[ByteStream]]
+
+Wait = Callable[[AioStream], Awaitable[object]]
+READS: dict[str, Wait] = {
+    "readhead": lambda stream: stream.readhead(1000),
+    "readline": lambda stream: stream.readline(1000),
+    "read": lambda stream: stream.read(1000),
+    "readexactly": lambda stream: stream.readexactly(2),
+    "readinto": lambda stream: stream.readinto(memoryview(bytearray(10))),
+    "readinto, large": lambda stream: stream.readinto(memoryview(bytearray(512 * 1024))),
+}
+MEBIBYTE = bytes(1024 * 1024)
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n\r\n"
+
+
+class Gate:
+    """What the peer waits for before it goes on."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.open = self._event.set
+
+    def wait(self) -> None:
+        assert self._event.wait(5)
+
+
+async def fill(stream: AioStream) -> None:
+    """Write until nothing more fits; TLS and the loop have buffers of their own."""
+    for _ in range(64):
+        stream.write(MEBIBYTE)
+        await asyncio.sleep(0)
+        if not stream.may_write:
+            return
+    raise AssertionError("nothing holds up the writing")
+
+
+async def dial(route: Route, timeout: Timeout) -> AioStream:
+    stream, _ = await open_stream(route, timeout, Timings(0.0))
+    return stream
+
+
+def route_to(server: RawServer, tls: Certificates | None, **options: Any) -> Route:
+    context = None if tls is None else tls.client_context()
+    return Route(server.host, server.port, tls=context, server_name=None if tls is None else server.host, **options)
+
+
+@asynccontextmanager
+async def connected(
+    handler: Callable[[RawConnection], object], tls: Certificates | None, timeout: Timeout, **options: Any
+) -> AsyncIterator[AioStream]:
+    """Open a stream to a server that runs the handler; it is dropped at the end."""
+    with RawServer(handler, tls=None if tls is None else tls.server_context()) as server:
+        stream = await dial(route_to(server, tls, **options), timeout)
+        try:
+            yield stream
+        finally:
+            stream.abort()
+            await stream.wait_closed()
+
+
+@asynccontextmanager
+async def fed(pieces: Sequence[bytes], tls: Certificates | None, *, stays: bool = False) -> AsyncIterator[ByteStream]:
+    """Open a stream whose peer sends these pieces and ends, or stays silent."""
+
+    def send(connection: RawConnection) -> None:
+        connection.send_slowly(pieces)
+        if stays:
+            connection.hold()
+
+    async with connected(send, tls, Timeout(read=5.0)) as stream:
+        yield stream
+
+
+@asynccontextmanager
+async def scripted(pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIterator[ByteStream]:
+    silence: list[bytes | Exception] = [AssertionError("waited for a peer that stays silent")]
+    yield ScriptedStream([*pieces, *(silence if stays else [])])

@@ -1,0 +1,141 @@
+"""How connections end, from either side: what is a loss, who is told, and that nobody is waited for; over TCP and TLS."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from asyncclient.errors import (
+    HTTPException,
+    NotConnected,
+    RemoteDisconnected,
+)
+from asyncclient.stream.aio import AioStream
+from asyncclient.testing import RawConnection
+from tests.stream.peers import MEBIBYTE, READS, Connect, Gate, Wait, fill
+
+
+@pytest.mark.parametrize("end", [RawConnection.close, RawConnection.unwrap])
+async def test_a_peer_that_closes_as_it_should_is_no_loss(
+    connect: Connect, end: Callable[[RawConnection], None]
+) -> None:
+    def handler(connection: RawConnection) -> None:
+        connection.send(b"all")
+        end(connection)
+
+    async with connect(handler) as stream:
+        assert await stream.readexactly(3) == b"all"
+        assert await stream.read(1) == b""
+        assert stream.loss() is None
+        assert await stream.readhead(100) == b""
+
+
+async def test_tls_without_close_notify_is_a_loss(connect: Connect, over: str) -> None:
+    def handler(connection: RawConnection) -> None:
+        connection.send(b"all")
+        connection.close_without_notify()
+
+    async with connect(handler) as stream:
+        assert await stream.readexactly(3) == b"all"
+        assert await stream.read(1) == b""
+        assert (stream.loss() is None) is (over == "tcp")
+
+
+async def test_a_reset_is_a_loss(connect: Connect) -> None:
+    def handler(connection: RawConnection) -> None:
+        connection.read(1)
+        connection.reset()
+
+    async with connect(handler) as stream:
+        stream.write(b"x")
+        assert await stream.read(1) == b""
+        assert isinstance(stream.loss(), OSError)
+        with pytest.raises(RemoteDisconnected):
+            await stream.readhead(100)
+        stream.write(b"dropped without a word")
+        assert await stream.drain()
+
+
+@pytest.mark.parametrize("wait", READS.values(), ids=READS)
+@pytest.mark.parametrize("end", [AioStream.abort, AioStream.close])
+async def test_who_waits_is_told_of_an_end_from_this_side(
+    connect: Connect, wait: Wait, end: Callable[[AioStream], None]
+) -> None:
+    async with connect(RawConnection.hold) as stream:
+        waiting = asyncio.ensure_future(wait(stream))
+        await asyncio.sleep(0)
+        end(stream)
+        with pytest.raises(NotConnected, match="was closed"):
+            await waiting
+
+
+async def test_who_waits_is_given_the_reason(connect: Connect) -> None:
+    reason = HTTPException("shut down")
+    async with connect(RawConnection.hold) as stream:
+        waiting = asyncio.create_task(stream.wait_readable(5))
+        await asyncio.sleep(0)
+        stream.abort(reason)
+        stream.abort()
+        with pytest.raises(HTTPException) as raised:
+            await waiting
+        assert raised.value is reason
+
+
+async def test_closing_drops_what_the_peer_does_not_take(connect: Connect) -> None:
+    closed = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        connection.send(b"never read")
+        closed.wait()
+        connection.wait_closed(5)
+
+    async with connect(handler) as stream:
+        await fill(stream)
+        await stream.wait_readable(5)
+        started = time.monotonic()
+        stream.close()
+        stream.close()
+        closed.open()
+        await stream.wait_closed()
+        await stream.wait_closed()
+        assert time.monotonic() - started < 1.0
+
+
+async def test_a_peer_that_never_closes_is_not_waited_for(connect: Connect) -> None:
+    async with connect(RawConnection.hold, close=0.1) as stream:
+        started = time.monotonic()
+        stream.close()
+        await stream.wait_closed()
+        assert time.monotonic() - started < 1.0
+
+
+async def test_a_polite_end_is_seen_as_one(connect: Connect) -> None:
+    ends: list[str] = []
+    done = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        ends.append(connection.wait_closed(5))
+        done.open()
+
+    async with connect(handler) as stream:
+        stream.write(b"x")
+        stream.close()
+        await stream.wait_closed()
+        await asyncio.to_thread(done.wait)
+    assert ends == ["eof"]
+
+
+async def test_a_peer_that_sends_without_end_is_held_up(connect: Connect) -> None:
+    def handler(connection: RawConnection) -> None:
+        for _ in range(50):
+            connection.send(MEBIBYTE)
+        connection.hold()
+
+    async with connect(handler) as stream:
+        assert await stream.readexactly(1) == b"\0"
+        await asyncio.sleep(0.2)
+        assert stream.take_exactly(len(MEBIBYTE)) is None
+        buffer, left = memoryview(bytearray(256 * 1024)), 50 * len(MEBIBYTE) - 1
+        while left:
+            left -= await stream.readinto(buffer)

@@ -1,0 +1,265 @@
+"""The contract of ByteStream, waiting: for room, for an answer, for the end; on the network, over TCP and over TLS."""
+
+import asyncio
+import time
+
+import pytest
+
+from asyncclient.errors import (
+    HTTPException,
+    ImproperConnectionState,
+    NotConnected,
+    ReadTimeout,
+    TotalTimeout,
+    WriteTimeout,
+)
+from asyncclient.testing import RawConnection
+from asyncclient.timeouts import Timeout
+from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill
+
+# wait_readable()
+
+
+async def test_waiting_for_something_to_read_ends_with_it(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.send(b"x")
+        connection.hold()
+
+    async with connect(handler) as stream:
+        assert not await stream.wait_readable(0)
+        assert not await stream.wait_readable(0.01)
+        gate.open()
+        assert await stream.wait_readable(5)
+        assert await stream.wait_readable(0)
+        assert await stream.read(10) == b"x"
+        assert not await stream.wait_readable(0)
+
+
+async def test_the_end_counts_as_something_to_read(connect: Connect) -> None:
+    async with connect(RawConnection.close) as stream:
+        assert await stream.wait_readable(5)
+        assert await stream.wait_readable(0)
+        assert await stream.read(1) == b""
+
+
+async def test_room_to_write_does_not_count_as_something_to_read(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.wait_closed()
+
+    async with connect(handler) as stream:
+        await fill(stream)
+        started = time.monotonic()
+        gate.open()
+        assert not await stream.wait_readable(0.2)
+        assert time.monotonic() - started >= 0.19
+
+
+# drain()
+
+
+async def test_drain_waits_until_the_peer_takes_more(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.wait_closed()
+
+    async with connect(handler) as stream:
+        await fill(stream)
+        waiting = asyncio.create_task(stream.drain())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        gate.open()
+        assert await waiting is False
+
+
+async def test_drain_ends_when_the_peer_begins_to_answer(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.send(TOO_LARGE)
+        connection.hold()
+
+    async with connect(handler) as stream:
+        await fill(stream)
+        waiting = asyncio.create_task(stream.drain())
+        await asyncio.sleep(0.01)
+        gate.open()
+        assert await waiting is True
+        assert await stream.drain() is True
+        assert await stream.readhead(1000) == TOO_LARGE
+        assert stream.take_exactly(1) is None
+
+
+async def test_drain_ends_when_the_peer_closes(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.reset()
+
+    async with connect(handler) as stream:
+        await fill(stream)
+        gate.open()
+        assert await stream.drain() is True
+
+
+async def test_an_answer_is_heard_where_nothing_holds_up_the_writing(connect: Connect) -> None:
+    """A peer that reads all the time: after some writes the loop looks."""
+
+    def handler(connection: RawConnection) -> None:
+        connection.send(TOO_LARGE)
+        connection.wait_closed()
+
+    async with connect(handler) as stream:
+        for _ in range(100_000):
+            stream.write(b"x" * 1024)
+            if await stream.drain():
+                break
+        assert await stream.readhead(1000) == TOO_LARGE
+
+
+async def test_an_answer_outlives_the_reset_that_follows_it(connect: Connect, over: str) -> None:
+    """A server that answers, and closes with the upload unread, resets the connection."""
+    if over == "tls":
+        pytest.skip("the kernel has it encrypted")
+
+    def handler(connection: RawConnection) -> None:
+        connection.read(1)
+        connection.send(TOO_LARGE)
+
+    for _ in range(5):
+        async with connect(handler) as stream:
+            while not await stream.drain():
+                stream.write(b"x" * 65_536)
+            assert await stream.readhead(1000) == TOO_LARGE
+
+
+# Time limits
+
+
+@pytest.mark.parametrize("wait", READS.values(), ids=READS)
+async def test_a_silent_peer_is_a_read_timeout(connect: Connect, wait: Wait) -> None:
+    async with connect(RawConnection.hold, read=0.1) as stream:
+        started = time.monotonic()
+        with pytest.raises(ReadTimeout, match=r"from 127\.0\.0\.1:[0-9]+ in 0\.1 s") as raised:
+            await wait(stream)
+        assert 0.09 <= time.monotonic() - started < 1.0
+        assert (raised.value.phase, raised.value.seconds) == ("read", 0.1)
+        with pytest.raises(HTTPException):
+            await stream.read(1)
+        with pytest.raises(HTTPException):
+            stream.write(b"x")
+
+
+async def test_a_timeout_begins_anew_with_each_wait(connect: Connect) -> None:
+    def handler(connection: RawConnection) -> None:
+        connection.send_slowly([b"x"] * 10, pause=0.04)
+        connection.hold()
+
+    async with connect(handler, read=0.3) as stream:
+        assert await stream.readexactly(10) == b"x" * 10
+        with pytest.raises(ReadTimeout):
+            await stream.readexactly(1)
+
+
+async def test_a_peer_that_takes_nothing_is_a_write_timeout(connect: Connect) -> None:
+    async with connect(RawConnection.hold, write=0.1, read=None) as stream:
+        await fill(stream)
+        started = time.monotonic()
+        with pytest.raises(WriteTimeout, match=r"nothing taken by 127\.0\.0\.1:[0-9]+ in 0\.1 s") as raised:
+            await stream.drain()
+        assert 0.09 <= time.monotonic() - started < 1.0
+        assert (raised.value.phase, raised.value.seconds) == ("write", 0.1)
+
+
+@pytest.mark.parametrize("read", [None, 5.0])
+async def test_drips_do_not_extend_the_total_time(connect: Connect, read: float | None) -> None:
+    def handler(connection: RawConnection) -> None:
+        connection.send_slowly([b"x"] * 1000, pause=0.02)
+
+    async with connect(handler, read=read, total=0.1) as stream:
+        started = time.monotonic()
+        stream.hurry(0.1)
+        with pytest.raises(TotalTimeout, match=r"in 0\.1 s") as raised:
+            await stream.readexactly(1000)
+        assert 0.09 <= time.monotonic() - started < 1.0
+        assert raised.value.phase == "total"
+
+
+async def test_the_total_time_ends_an_upload(connect: Connect) -> None:
+    async with connect(RawConnection.hold, write=None, total=0.1) as stream:
+        stream.hurry(0.1)
+        await fill(stream)
+        with pytest.raises(TotalTimeout):
+            await stream.drain()
+
+
+async def test_a_total_time_that_is_over_leaves_no_time_to_wait(connect: Connect) -> None:
+    async with connect(RawConnection.hold, total=0.0) as stream:
+        stream.hurry(0)
+        with pytest.raises(TotalTimeout):
+            await stream.read(1)
+
+
+# One wait at a time
+
+
+@pytest.mark.parametrize("second", READS.values(), ids=READS)
+async def test_a_second_reader_is_refused_and_the_first_goes_on(connect: Connect, second: Wait) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.send(b"hello")
+        connection.hold()
+
+    async with connect(handler) as stream:
+        first = asyncio.create_task(stream.readexactly(5))
+        await asyncio.sleep(0)
+        with pytest.raises(ImproperConnectionState, match="another task"):
+            await second(stream)
+        with pytest.raises(ImproperConnectionState, match="another task"):
+            await stream.wait_readable(1)
+        assert stream.take_exactly(0) is None
+        gate.open()
+        assert await first == b"hello"
+
+
+async def test_a_second_writer_is_refused(connect: Connect) -> None:
+    async with connect(RawConnection.hold) as stream:
+        await fill(stream)
+        first = asyncio.create_task(stream.drain())
+        await asyncio.sleep(0)
+        with pytest.raises(ImproperConnectionState):
+            await stream.drain()
+        stream.abort()
+        with pytest.raises(NotConnected):
+            await first
+
+
+async def test_a_cancelled_wait_leaves_the_stream_as_it_was(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        gate.wait()
+        connection.send(b"hello")
+        connection.hold()
+
+    async with connect(handler, read=0.1) as stream:
+        waiting = asyncio.create_task(stream.read(5))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0.2)  # its time limit went with it
+        stream.timeout = Timeout(read=5.0)
+        gate.open()
+        assert await stream.readexactly(5) == b"hello"

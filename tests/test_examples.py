@@ -1,0 +1,309 @@
+"""The examples do what they say, README and documentation show them as they are, and the command does its main job."""
+
+import asyncio
+import doctest
+import importlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import pytest
+
+import asyncclient
+from asyncclient import testing
+from asyncclient.testing import DemoServer, RawConnection, RawServer
+from examples import download, failures, server, tunnel, unix_socket, upgrade, upload
+from examples import tls as tls_example
+from tests.servers import HOST, ROOT, Certificates, ConnectProxy
+
+Capture = pytest.CaptureFixture[str]
+
+README = (ROOT / "README.md").read_text()
+PAGES = {page.name: page.read_text() for page in (ROOT / "docs").iterdir() if page.suffix in (".md", ".rst")}
+EXAMPLES = {path.stem: path.read_text() for path in (ROOT / "examples").glob("*.py")}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+TIMEOUT = 30.0
+
+GRANTED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n"
+CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+# What each example prints when it talks to the demo server, as patterns.
+PRINTED = {
+    "around": (
+        r"103 Early Hints </style.css>; rel=preload; as=style\n"
+        r"100000 <Fields \[\('Content-Digest', 'sha-256=:.*:'\)\]>\nTrue <Timings sent=.* first_byte=.* done=.*>\n"
+    ),
+    "at_once": r"4950 bytes\n",
+    "bodies": r"200 15\n200 262144\n413 .* b'413 .*'\nTrue\n",
+    "cancel": r"<HTTPConnection .* closed, idle>\n200 OK\n",
+    "debug": r"send: b'GET /status/204 .*'\nreply: 'HTTP/1.1 204 No Content\\r\\n'\n(header: .*: .*\n)+",
+    "expect": r"\[100\] 200\n",
+    "get": r"200 OK\nb'\{.*\}\\n'\n300 bytes\n300 bytes\n300 bytes\n100 bytes\n404 Not Found\nb'not found\\n'\n",
+    "head": r"200 OK 1000\nTrue\n",
+    "narrow": r"got more than 3 header fields\n",
+    "post": r'200 OK\n\{\n "method": "POST",(?s:.*)"application/x-www-form-urlencoded"(?s:.*)"length": 44\n\}\n\n',
+    "put": r"200 OK\n",
+    "reading": (
+        r"application/json none\napplication/json\nb'\{'\nb'\{\\n'\nb' \"server.*'\nb'\}\\n'\n"
+        r"100000\nat least one byte: True\n"
+    ),
+    "step_by_step": r'200 \{(?s:.*)"length": 12\n\}\n\n',
+    "timeouts": r"no response from 127\.0\.0\.1:\d+ in 0\.1 s\n",
+}
+NEED_MORE = (download, failures, server, tls_example, tunnel, unix_socket, upgrade, upload)
+
+
+@pytest.fixture
+async def demo() -> AsyncIterator[tuple[str, int]]:
+    """Host and port of a demo server."""
+    async with DemoServer() as started:
+        yield address(started.url)
+
+
+def address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return parts.hostname, parts.port
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT)
+
+
+# Examples
+
+
+def test_every_example_is_run_here() -> None:
+    assert EXAMPLES.keys() == {*PRINTED, *(module.__name__.removeprefix("examples.") for module in NEED_MORE)}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+async def test_example(name: str, demo: tuple[str, int], capsys: Capture) -> None:
+    await importlib.import_module(f"examples.{name}").main(*demo)
+    assert re.fullmatch(PRINTED[name], capsys.readouterr().out)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_examples_are_commands(demo: tuple[str, int], tmp_path: Path) -> None:
+    where, path = f"{demo[0]}:{demo[1]}", tmp_path / "downloaded"
+    commands = [(name, where) for name in PRINTED]
+    results = [await asyncio.to_thread(run, f"examples/{name}.py", where) for name, where in commands]
+    results.append(await asyncio.to_thread(run, "examples/download.py", where, path))
+    results.append(await asyncio.to_thread(run, "examples/upload.py", where, path))
+    assert [result.stderr for result in results if result.returncode or result.stderr] == []
+    for (name, _), result in zip(commands, results, strict=False):
+        assert re.fullmatch(PRINTED[name], result.stdout), name
+
+
+async def test_download_and_upload(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "downloaded"
+    await download.main(*demo, path)
+    assert path.stat().st_size == 10_000_000
+    assert path.read_bytes()[:512] == bytes(range(256)) * 2
+    await upload.main(*demo, path)
+    assert re.fullmatch(
+        r'200 application/octet-stream\n200 \{(?s:.*)"length": 10000000\n\}\n\n', capsys.readouterr().out
+    )
+
+
+async def test_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: Certificates, capsys: Capture) -> None:
+    proxy = connect_proxy()
+    async with DemoServer(tls.server_context()) as origin:
+        target = f"localhost:{address(origin.url)[1]}"
+        await tunnel.main(proxy.host, proxy.port, target, tls.client_context())
+    assert capsys.readouterr().out == "200 OK\n"
+    assert [head.split(b"\r\n")[0] for head in proxy.requests] == [f"CONNECT {target} HTTP/1.1".encode()]
+
+
+async def test_tls(tls_file: Path, tls: Certificates, capsys: Capture) -> None:
+    async with DemoServer(tls.server_context()) as started:
+        await tls_example.main(*address(started.url), str(tls_file))
+    assert re.fullmatch(r"200 TLSv1\.3 TLS_\w+\n", capsys.readouterr().out)
+
+
+@pytest.fixture
+def tls_file(tls: Certificates, tmp_path: Path) -> Path:
+    """The authority of the fixture `tls` in a file."""
+    path = tmp_path / "authority.pem"
+    path.write_bytes(tls.ca.cert_pem.bytes())
+    return path
+
+
+async def test_unix_socket(tmp_path: Path, capsys: Capture) -> None:
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nHost: localhost\r\n" in head
+        writer.write(OK)
+        await reader.read()
+        writer.close()
+
+    path = str(tmp_path / "s")
+    async with await asyncio.start_unix_server(answer, path):
+        await unix_socket.main(path)
+    assert capsys.readouterr().out == "200 b'ok'\n"
+
+
+async def test_upgrade(demo: tuple[str, int], capsys: Capture) -> None:
+    def shout(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(GRANTED)
+        connection.send(connection.read().upper())
+
+    with RawServer(shout) as raw:
+        await upgrade.main(raw.host, raw.port)
+    await upgrade.main(*demo)
+    assert capsys.readouterr().out == "101 b'HELLO\\n'\nno upgrade: 200 OK\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "printed"),
+    [
+        (OK, "b'ok'\n"),
+        (CUT_SHORT, "cut short: b'half', 5 more expected\n"),
+        (b"SSH-2.0-X\r\n", r"BadStatusLine: invalid status line: 'SSH-2.0-X\r\n'" + "\n"),
+    ],
+)
+async def test_failures(response: bytes, printed: str, capsys: Capture) -> None:
+    with RawServer.replying(response, then=RawConnection.close) as raw:
+        await failures.main(raw.host, raw.port)
+    assert capsys.readouterr().out == printed
+
+
+async def test_failure_to_connect(capsys: Capture) -> None:
+    with socket.socket() as deaf:
+        deaf.bind((HOST, 0))
+        await failures.main(*deaf.getsockname())
+    assert capsys.readouterr().out == "not connected: 1 addresses tried\n"
+
+
+def test_server_for_trying_the_examples() -> None:
+    command = [sys.executable, server.__file__]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            result = run("examples/put.py", url.removeprefix("http://"))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(TIMEOUT) == 0
+        finally:
+            process.kill()
+    assert (result.stdout, result.stderr) == ("200 OK\n", "")
+
+
+# The command
+
+
+def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
+    result = run("-m", "asyncclient")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.search(r"/json +200 +34 +[\d.]+ ms +[\d.]+ ms  reused\n", result.stdout)
+    assert re.search(r"/early-hints .* reused TLSv1\.3  \(103 first\)\n", result.stdout)
+    assert "\n2,000 URLs at once, 8 connections to each server\n" in result.stdout
+    assert re.search(r"\n2,000 responses, 0 failed, .*; 1,9\d\d on a reused connection\n", result.stdout)
+
+
+def test_command_with_urls(tls: Certificates, tls_file: Path) -> None:
+    with RawServer.replying(OK, OK) as plain, RawServer.replying(OK, tls=tls.server_context()) as secure:
+        urls = [f"{plain.url}/a", f"{plain.url}/b?c=d", f"{secure.url}/"]
+        result = run("-m", "asyncclient", "--connections=1", f"--cafile={tls_file}", *urls)
+    assert (result.returncode, result.stderr) == (0, "")
+    heading, *rows = result.stdout.splitlines()[1:]
+    assert heading.split() == ["URL", "status", "bytes", "first", "byte", "done", "connection"]
+    assert [row.split()[:3] for row in rows] == [[url, "200", "2"] for url in urls]
+    assert [row.split("ms  ")[-1] for row in rows] == ["new", "reused", "new TLSv1.3"]
+    assert [head.split(b" ")[1] for head in plain.requests] == [b"/a", b"/b?c=d"]
+
+
+def test_command_says_what_failed() -> None:
+    with socket.socket() as deaf, RawServer.replying(OK) as raw:
+        deaf.bind((HOST, 0))
+        result = run("-m", "asyncclient", f"http://{HOST}:{deaf.getsockname()[1]}/", raw.url)
+    assert (result.returncode, result.stderr) == (1, "")
+    failed, well = result.stdout.splitlines()[2:]
+    assert "ConnectError" in failed
+    assert "failed  (no connection to" in failed
+    assert " 200 " in well
+
+
+# README and documentation
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README + PAGES["architecture.md"], re.DOTALL))
+def test_readme_shows_the_examples_as_they_are(block: str) -> None:
+    forms = [textwrap.indent(block, " " * spaces) for spaces in (0, 4, 8, 12)]
+    assert any(form in text for form in forms for text in EXAMPLES.values())
+
+
+@pytest.mark.parametrize(("name", "text"), [("README.md", README), *PAGES.items()])
+def test_page_leads_only_to_what_is_there(name: str, text: str) -> None:
+    assert {example for example in re.findall(r"examples/(\w+)\.py", text) if example not in EXAMPLES} == set()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("text", [README, *PAGES.values(), *EXAMPLES.values()])
+def test_nobody_is_told_to_install_somebody_elses_package(text: str) -> None:
+    assert not re.search(r"(install|add)[ `]+asyncclient(?!-http)", text)
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) < 200
+
+
+@pytest.mark.parametrize("target", re.findall(r"`?make ([a-z]+)", README))
+def test_targets_of_the_readme_exist(target: str) -> None:
+    assert re.search(rf"^{target}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_every_public_name_is_documented() -> None:
+    documented = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", PAGES["api.rst"], re.MULTILINE)
+    names = {*asyncclient.__all__, *testing.__all__} - {"__version__"}
+    assert not names - {*documented}
+
+
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    modules = {path.stem for path in (ROOT / "asyncclient").rglob("*.py")}
+    public = {stem for stem in modules if not stem.startswith("_")} - {"demo", "raw"}
+    assert {stem for stem in public if not re.search(rf"`(\w+/)?{stem}`", PAGES["architecture.md"])} == set()
+
+
+def test_the_tree_of_errors_is_the_real_one() -> None:
+    documented: dict[str, set[str]] = {}
+    above: list[str] = []
+    for branch, name, also in re.findall(r"^   ([│├└─ ]*)(\w+)(?: +also (\w+))?$", PAGES["errors.rst"], re.MULTILINE):
+        above[len(branch) // 4 :] = [name]
+        documented[name] = {*above[-2:-1], *filter(None, [also])}
+    del documented["HTTPException"]
+    for name, bases in documented.items():
+        real = {base.__name__ for base in getattr(asyncclient, name).__bases__}
+        assert real == bases or real == {"ConnectionResetError", *bases}, name
+    errors = {name for name in asyncclient.__all__ if _is_error(getattr(asyncclient, name))}
+    assert errors - {"error", "HTTPException"} == documented.keys()
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, asyncclient.HTTPException)
+
+
+def test_documented_limits_are_the_defaults() -> None:
+    rows = re.findall(r"\* - ``(\w+)``\n +- (\d+)( KiB)?\n", PAGES["limits.rst"])
+    documented = {name: int(number) * (1024 if unit else 1) for name, number, unit in rows}
+    defaults = asyncclient.Limits()
+    assert documented == {name: getattr(defaults, name) for name in asyncclient.Limits._fields}
+
+
+@pytest.mark.parametrize("module", [asyncclient, testing])
+def test_docstrings_of_the_packages_run(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
