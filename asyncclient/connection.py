@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
@@ -38,7 +37,10 @@ SHORT_IDLE: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
 and what comes a moment after the request was written is not told from its answer anyway. The call costs 1.5 µs."""
 
-Headers = Mapping[str, str | bytes | int] | Iterable[tuple[str, str | bytes | int]]
+Pairs = Iterable[tuple[str | bytes, str | bytes | int]]
+
+FieldMap = Mapping[str, str | bytes | int]
+Headers = FieldMap | Pairs
 
 
 class HTTPConnection(Connection):
@@ -116,9 +118,9 @@ class HTTPConnection(Connection):
         self, method: str, url: str, headers: Headers = (), skip_host: bool = False, skip_encoding: bool = False
     ) -> Exchange:
         """Return a new exchange with its head; nothing is changed until it is known to be one that can be sent."""
-        pairs: Iterable[tuple[str | bytes, str | bytes | int]] = ()
+        pairs: Pairs = ()
         if headers:
-            pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+            pairs = [*cast(FieldMap, headers).items()] if isinstance(headers, Mapping) else [*headers]
             names = {(name.decode("latin-1") if isinstance(name, bytes) else name).lower() for name, _ in pairs}
             skip_host, skip_encoding = "host" in names, "accept-encoding" in names
         built = () if skip_host else (self._build_host_line(url),)
@@ -203,9 +205,9 @@ class HTTPConnection(Connection):
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
         if not stream.is_fresh(ask_kernel=exchange.timings.started - self._idle_since > SHORT_IDLE):
             return None
-        if stream.timeout.total is not None or stream.total_until != math.inf:
-            spent = time.monotonic() - exchange.timings.started
-            stream.total_until = stream.loop.time() + (stream.timeout.total or math.inf) - spent
+        total = stream.timeout.total
+        if total is not None:
+            stream.total_until = stream.loop.time() + total - (time.monotonic() - exchange.timings.started)
         return stream
 
     async def _open_stream(self, exchange: Exchange) -> AioStream:
@@ -220,10 +222,9 @@ class HTTPConnection(Connection):
     def _send_bare(self, stream: AioStream, exchange: Exchange) -> None:
         """Send a head and no body now: one write, and nothing to wait for."""
         head = exchange.head
-        head.frame_nothing()
+        data = head.build_without_body()
         if head.length or head.is_chunked:
             exchange.declared = DeclaredBody(head)
-        data = head.build()
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -238,7 +239,7 @@ class HTTPConnection(Connection):
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             await send_request(
-                Printing(stream) if self.debuglevel > 0 else stream,
+                cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
                 head.build(),
                 source if head.length is None else source._replace(length=head.length),
                 exchange,
@@ -308,8 +309,9 @@ class HTTPConnection(Connection):
             ReadTimeout, TotalTimeout: it did not come in time.
         """
         following = advance(self._state, Event.GETRESPONSE)
-        stream, exchange = self._stream, self._current()
+        stream, exchange = self._stream, self._exchange
         assert stream is not None
+        assert exchange is not None
         self._state = following
         try:
             while exchange.final is None:
@@ -330,27 +332,28 @@ class HTTPConnection(Connection):
         if self.debuglevel > 0:
             print_received(exchange)
         self._state = advance(self._state, Event.UPGRADE if is_upgrade else Event.RECEIVED)
-        content = open_content(stream, framing, self.limits)
-        response = HTTPResponse(self._response_ended, stream, exchange, final, content)
-        if self.debuglevel > 0:
-            response.debuglevel = self.debuglevel
         if is_upgrade:
-            response.upgraded = hand_over(stream)
             self._stream = None
             self._forget(exchange)
+        response = HTTPResponse(
+            self._response_ended, stream, exchange, final, open_content(stream, framing, self.limits)
+        )
+        if is_upgrade:
+            response.upgraded = hand_over(stream)
+        if self.debuglevel > 0:
+            response.debuglevel = self.debuglevel
         return response
 
-    def _response_ended(self, stream: AioStream, exchange: Exchange, is_complete: bool) -> None:
-        if not is_complete:
+    def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
+        if at is None:
             self._fail(stream, exchange)
-        elif exchange is self._exchange and self._state is State.CONTENT:
-            timings = exchange.timings
-            self._idle_since = timings.started + (timings.done or 0.0)
+        elif exchange is self._exchange:
+            self._idle_since = at
             self._exchange = None
             self._state = advance(self._state, Event.FINISHED)
             if exchange.must_close:
                 self._drop_stream()
-            else:
+            elif stream.is_direct:
                 stream.settle()
 
 

@@ -7,11 +7,11 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Final, Self
 
-from .errors import ImproperConnectionState, NotConnected, PhaseTimeout, TotalTimeout
+from .errors import ImproperConnectionState, NotConnected, TotalTimeout
 from .exchange.content import BLOCK
 from .exchange.exchange import Exchange
 from .exchange.tunnel import build_connect
@@ -22,6 +22,7 @@ from .message.fields import Fields
 from .message.head import Head
 from .stream.aio import AioStream
 from .stream.dial import Route, SocketOption, Tunnel, open_stream
+from .stream.scope import time_limit
 from .stream.tls import default_context
 from .timeouts import Timeout
 from .timings import Timings
@@ -144,21 +145,15 @@ class Connection:
         self._stream, self._proxy_head = opened
         self._idle_since = time.monotonic()
 
-    @asynccontextmanager
-    async def _within_total(self, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
+    def _within_total(self, timeout: Timeout, timings: Timings) -> AbstractAsyncContextManager[None]:
         """Hold the total time limit where others are waited for than the stream, which holds it itself."""
-        until = None
-        if timeout.total is not None:
-            until = asyncio.get_running_loop().time() + timeout.total - (time.monotonic() - timings.started)
-        try:
-            async with asyncio.timeout_at(until) as scope:
-                yield
-        except TimeoutError as exc:
-            if not scope.expired() or isinstance(exc, PhaseTimeout):
-                raise
+
+        def build_error(_: float) -> TotalTimeout:
             seconds = timeout.total or 0.0
-            text = f"exchange not done with {self.host}:{self.port} in {seconds:g} s"
-            raise TotalTimeout(text, "total", seconds) from exc
+            return TotalTimeout(f"exchange not done with {self.host}:{self.port} in {seconds:g} s", "total", seconds)
+
+        left = None if timeout.total is None else timeout.total - (time.monotonic() - timings.started)
+        return time_limit(left, build_error)
 
     async def _route(self) -> Route:
         """Return the way to the server."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-Ended = Callable[[AioStream, Exchange, bool], None]
-"""Called once; the bool says whether the content was read to its end: else the stream is of no use any more."""
+Ended = Callable[[AioStream, Exchange, float | None], None]
+"""Called once, with the time when the content had been read to its end; None if the stream is of no use any more."""
 
 
 class Interim:
@@ -69,11 +69,19 @@ class HTTPResponse:
         debuglevel: above 0, http.client's debug lines are printed.
     """
 
-    upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-    debuglevel = 0
-    _pending: Pieces | None = None  # read ahead by peek() and readline()
-    _is_open = True
-    _is_aborted = False
+    __slots__ = (
+        "_content",
+        "_ended",
+        "_exchange",
+        "_head",
+        "_is_aborted",
+        "_is_open",
+        "_pending",
+        "_stream",
+        "debuglevel",
+        "status",
+        "upgraded",
+    )
 
     def __init__(self, ended: Ended, stream: AioStream, exchange: Exchange, head: Head, content: Content) -> None:
         self.status = head.status
@@ -82,7 +90,12 @@ class HTTPResponse:
         self._ended = ended
         self._stream = stream
         self._content = content
-        if content.is_done:
+        self._pending: Pieces | None = None  # read ahead by peek() and readline()
+        self._is_open = True
+        self._is_aborted = False
+        self.upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.debuglevel = 0
+        if content.left == 0:
             self._finish()
 
     # Reading
@@ -227,14 +240,14 @@ class HTTPResponse:
 
     def _finish(self) -> None:
         self._is_open = False
-        timings = self._exchange.timings
-        timings.done = time.monotonic() - timings.started
-        self._ended(self._stream, self._exchange, True)
+        exchange, now = self._exchange, time.monotonic()
+        exchange.timings.done = now - exchange.timings.started
+        self._ended(self._stream, exchange, now)
 
     def _abandon(self) -> None:
         self._is_open = False
         self._is_aborted = True
-        self._ended(self._stream, self._exchange, False)
+        self._ended(self._stream, self._exchange, None)
 
     # Fields
 
@@ -336,13 +349,16 @@ class HTTPResponse:
         """Give up what was not read, keeping the connection if that is 64 KiB at most and comes within a second."""
         self._pending = None
         left = 0 if self.will_close else DRAIN
-        if self._is_open:
-            self._stream.hurry(self._stream.timeout.close)
+        stream = self._stream
+        until = stream.total_until
+        stream.hurry(stream.timeout.close)
         try:
             while self._is_open and left > 0 and (self._content.left or 0) <= left:
                 left -= len(await self._pull(left))
         except (HTTPException, OSError):
             pass  # the connection is dropped already, and nobody asked for the content
+        finally:
+            stream.total_until = until
         self.close()
 
     async def __aenter__(self) -> HTTPResponse:

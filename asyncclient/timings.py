@@ -14,15 +14,16 @@ class Timings:
         done: from the start until the last byte of the content had come.
     """
 
-    resolve: float | None = None
-    connect: float | None = None
-    tls: float | None = None
-    sent: float | None = None
-    first_byte: float | None = None
-    done: float | None = None
+    __slots__ = ("connect", "done", "first_byte", "resolve", "sent", "started", "tls")
 
     def __init__(self, started: float) -> None:
         self.started = started
+        self.resolve: float | None = None
+        self.connect: float | None = None
+        self.tls: float | None = None
+        self.sent: float | None = None
+        self.first_byte: float | None = None
+        self.done: float | None = None
 
     def add_opening(self, other: Timings) -> None:
         """Take over what opening the connection took, if that was done before the request."""

@@ -88,10 +88,13 @@ async def open_source(body: Body, blocksize: int = BLOCK) -> Source:
         return from_bytes(encode_text(body))
     if isinstance(body, bytes):
         return from_bytes(body)
-    if hasattr(body, "read"):
-        if inspect.iscoroutinefunction(body.read):
-            return await _from_async_file(body, blocksize)
-        return _from_file(body, blocksize)
+    read = getattr(body, "read", None)
+    if read is not None:
+        return (
+            await _from_async_file(body, blocksize)
+            if inspect.iscoroutinefunction(read)
+            else _from_file(body, blocksize)
+        )
     return _from_buffer_or_iterable(body)
 
 

@@ -17,12 +17,14 @@ class Exchange(Answer):
         must_close: whether the connection ends with this exchange; known once the response's head has come.
     """
 
-    declared: DeclaredBody | None = None
-    must_close = False
+    __slots__ = ("declared", "head", "must_close", "timings")
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
+        super().__init__()
         self.head = head
         self.timings = timings
+        self.declared: DeclaredBody | None = None
+        self.must_close = False
 
     @property
     def is_sent_whole(self) -> bool:

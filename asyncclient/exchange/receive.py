@@ -35,11 +35,14 @@ class Answer:
     The final head may come while the request is still being sent; `is_early` says that the rest was not sent then.
     """
 
-    informational: tuple[Head, ...] = ()
-    final: Head | None = None
-    first_at: float | None = None  # when the first head had come, by time.monotonic()
-    is_early = False
-    _interim_bytes = 0
+    __slots__ = ("_interim_bytes", "final", "first_at", "informational", "is_early")
+
+    def __init__(self) -> None:
+        self.informational: tuple[Head, ...] = ()
+        self.final: Head | None = None
+        self.first_at: float | None = None  # when the first head had come, by time.monotonic()
+        self.is_early = False
+        self._interim_bytes = 0
 
     async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive the next head, interim or final, and keep it.
@@ -83,14 +86,17 @@ class Content(Protocol):
     @property
     def is_done(self) -> bool:
         """Whether all of it has been read: the connection may go on."""
+        ...
 
     @property
     def left(self) -> int | None:
         """How many bytes are left, None if nobody knows."""
+        ...
 
     @property
     def trailers(self) -> Fields | None:
         """Fields that came after the content; None before its end."""
+        ...
 
     async def read(self, n: int) -> bytes:
         """Return what is at hand, one byte at least and n at most; b"" at the end.
@@ -99,15 +105,19 @@ class Content(Protocol):
             IncompleteRead: the peer ended before the content did.
             ProtocolError, LineTooLong: its framing is broken.
         """
+        ...
 
     def takeall(self) -> bytes | None:
         """Return what is left in one piece if all of it is at hand, else None."""
+        ...
 
     async def readall(self) -> bytes:
         """Return what is left, in one piece; raises what read() does, `partial` having what came."""
+        ...
 
     async def readinto(self, buffer: memoryview) -> int:
         """Fill what is at hand into the buffer, one byte at least; 0 at the end. Raises what read() does."""
+        ...
 
 
 _NO_TRAILERS = Fields()

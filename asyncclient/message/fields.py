@@ -122,10 +122,9 @@ def check_section(block: bytes, limits: Limits, start: int = 0, what: str = "hea
         raise ProtocolError(f"got more than {limits.fields} {what} fields")
     if syntax.FIELD_LINES.fullmatch(block, start) is not None:
         return block
-    if block[start : start + 1] not in b" \t":
-        block = block[:start] + syntax.OBS_FOLD.sub(b" ", block[start:])
-        if syntax.FIELD_LINES.fullmatch(block, start) is not None:
-            return block
+    block = block[:start] + syntax.OBS_FOLD.sub(b" ", block[start:])
+    if syntax.FIELD_LINES.fullmatch(block, start) is not None:
+        return block
     lines = (line + b"\n" for line in block[start:].split(b"\n"))
     guilty = next((line for line in lines if syntax.FIELD_LINE.fullmatch(line) is None), b"")
     raise ProtocolError(f"invalid {what} line: {clip(guilty)}")

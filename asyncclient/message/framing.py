@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
 
 from ..errors import ProtocolError, UnknownTransferEncoding, clip
 from . import syntax
@@ -32,16 +31,20 @@ def decide_framing(head: Head, method: str) -> Framing:
     """
     if head.is_plain and head.version == 11:
         length, coding, keep_alive = head.plain_length, None, True
+        if length is not None and head.status == 200 and method == "GET":  # as most are
+            return Kind.LENGTH, int(length), True
     else:
         length, coding, connection = _find_framing_fields(head)
-        keep_alive = may_keep_alive(head.version, connection)
-    if has_no_content(head.status, method):
+        # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
+        is_doubtful = coding is not None and (length is not None or head.version != 11)
+        keep_alive = not is_doubtful and may_keep_alive(head.version, connection)
+    status = head.status
+    if method == "HEAD" or status < 200 or status in (204, 304) or (method == "CONNECT" and status < 300):
         return Kind.LENGTH, 0, keep_alive
     if coding is not None:
         if coding.strip(b" \t").lower() != b"chunked":
             raise UnknownTransferEncoding(f"expected transfer coding 'chunked', got {clip(coding)}")
-        # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
-        return Kind.CHUNKED, 0, keep_alive and length is None and head.version == 11
+        return Kind.CHUNKED, 0, keep_alive
     if length is not None:
         return Kind.LENGTH, parse_content_length(length), keep_alive
     return Kind.UNTIL_CLOSE, 0, False
@@ -57,14 +60,6 @@ def _find_framing_fields(head: Head) -> tuple[bytes | None, bytes | None, bytes]
     return found.get(b"content-length"), found.get(b"transfer-encoding"), found.get(b"connection", b"")
 
 
-def has_no_content(status: int, method: str) -> bool:
-    """Return whether a response has no body whatever its fields say (RFC 9112 §6.3, rules 1 and 2)."""
-    if method == "HEAD" or status < 200 or status in (204, 304):
-        return True
-    return method == "CONNECT" and status < 300
-
-
-@lru_cache(maxsize=64)
 def may_keep_alive(version: int, connection: bytes) -> bool:
     """Return whether the connection persists by its version and Connection fields (RFC 9112 §9.3)."""
     options = {option.strip(b" \t").lower() for option in connection.split(b",")}
@@ -77,7 +72,7 @@ def parse_content_length(value: bytes) -> int:
     Raises:
         ProtocolError: anything else, also more than 18 digits.
     """
-    if value.isdigit() and len(value) <= 18:
+    if value.isdigit() and len(value) < 19:
         return int(value)
     value = value.rstrip(b" \t")
     if syntax.CONTENT_LENGTH.fullmatch(value) is None:

@@ -32,15 +32,16 @@ class RequestHead:
         asks_upgrade: whether there is an Upgrade field (RFC 9110 §7.8).
     """
 
-    length: int | None = None
-    is_chunked = False
-    expects_continue = False
-    asks_upgrade = False
+    __slots__ = ("_lines", "asks_upgrade", "expects_continue", "is_chunked", "length", "method")
 
     def __init__(self, method: str, target: str, *built: bytes) -> None:
         """Begin with the request line and with lines that were built before."""
         self._lines = [build_request_line(method, target), *built]
         self.method = method
+        self.length: int | None = None
+        self.is_chunked = False
+        self.expects_continue = False
+        self.asks_upgrade = False
 
     def add(self, name: str | bytes, *values: str | bytes | int) -> None:
         """Add a field; several values make lines that go on after a tab.
@@ -99,10 +100,14 @@ class RequestHead:
             raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
         return False
 
-    def frame_nothing(self) -> None:
-        """Say that there is no body, where the method lets one be expected and none was declared, to follow later."""
+    def build_without_body(self) -> bytes:
+        """Return the head of a request that has no body, or one that follows later as far as it was declared.
+
+        Where the method lets a body be expected the head says that there is none.
+        """
         if self.method in _EXPECTS_LENGTH and self.length is None and not self.is_chunked:
             self.add("Content-Length", 0)
+        return b"\r\n".join(self._lines) + b"\r\n\r\n"
 
     def build(self) -> bytes:
         """Return the head as it goes out, its empty line included."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from .. import errors, limits
+from ..timeouts import Timeout
 from .base import Buffer
 from .descriptor import Descriptor
 from .direct import DirectFeed
@@ -36,7 +37,10 @@ _T = TypeVar("_T")
 class AioStream(Waiting):
     """The ByteStream of an asyncio connection."""
 
-    _direct: DirectFeed | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
+        super().__init__(loop, peer, timeout)
+        self.is_direct = False
+        self._direct: DirectFeed | None = None
 
     # Reading
 
@@ -97,7 +101,8 @@ class AioStream(Waiting):
 
     def take_exactly(self, n: int) -> bytes | None:
         """See ByteStream."""
-        return self._pieces.take_exactly(n) if self._pieces.size >= n and self._wake_up is None else None
+        pieces = self._pieces
+        return pieces.take_exactly(n) if pieces.size >= n and self._wake_up is None else None
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteStream."""
@@ -115,7 +120,7 @@ class AioStream(Waiting):
         if direct is None:
             usual = cast(asyncio.StreamReaderProtocol, self.transport.get_protocol())
             direct = self._direct = DirectFeed(usual, self.transport)
-            self._is_reading = False
+            self._is_reading, self.is_direct = False, True
         direct.aim(buffer)
         try:
             while not (direct.filled or self._pieces.size or self._has_ended):
@@ -141,7 +146,7 @@ class AioStream(Waiting):
         """Listen again as usual: the content that was received directly has come to its end."""
         if self._direct is not None:
             self._direct.restore()
-            self._direct = None
+            self._direct, self.is_direct = None, False
             if not self._has_ended:
                 self.transport.resume_reading()
             self._is_reading = True
@@ -246,19 +251,22 @@ class AioStream(Waiting):
         try:
             return await self.offload(_sendfile, socket, file, offset, count)
         except BlockingIOError:
-            with socket.used() as number:  # it must not be closed before the loop has let go of it
-                self.loop.add_writer(number, self.wake)
-                try:
-                    await self._wait_for_room()
-                finally:
-                    self.loop.remove_writer(number)
+            await self._wait_for_room(socket)
         except ConnectionError:
-            await self._wait_for_room()  # the loop will notice it, too, and may find an answer before the end
+            # The loop will notice it, too, and may find an answer before the end.
+            if not (self._pieces.size or self._has_ended):
+                await self._wait(self.timeout.write, WRITE)
         return None
 
-    async def _wait_for_room(self) -> None:
-        if not (self._pieces.size or self._has_ended):
-            await self._wait(self.timeout.write, WRITE)
+    async def _wait_for_room(self, socket: Descriptor) -> None:
+        if self._pieces.size or self._has_ended:
+            return
+        with socket.used() as number:  # it must not be closed before the loop has let go of it
+            self.loop.add_writer(number, self.wake)
+            try:
+                await self._wait(self.timeout.write, WRITE)
+            finally:
+                self.loop.remove_writer(number)
 
     async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
         """See ByteStream."""

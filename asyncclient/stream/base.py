@@ -30,6 +30,7 @@ class ByteStream(Protocol):
             LineTooLong: limit bytes, and no empty line.
             IncompleteRead: the peer closed in the middle.
         """
+        ...
 
     async def readline(self, limit: int) -> bytes:
         """Return one line with its ending, or what there is of it when the peer closed.
@@ -37,9 +38,11 @@ class ByteStream(Protocol):
         Raises:
             LineTooLong: limit bytes, and no LF.
         """
+        ...
 
     async def read(self, n: int) -> bytes:
         """Return what is at hand, one byte at least and n at most; b"" when the peer has ended, however it did."""
+        ...
 
     async def readexactly(self, n: int) -> bytes:
         """Return n bytes.
@@ -47,30 +50,37 @@ class ByteStream(Protocol):
         Raises:
             IncompleteRead: the peer closed before; `partial` has what came.
         """
+        ...
 
     def take_exactly(self, n: int) -> bytes | None:
         """Return n bytes that are at hand already, None if they are not; a stream that reads nothing ahead has none."""
+        ...
 
     async def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer with what is at hand, one byte at least; 0 when the peer has ended."""
+        ...
 
     def loss(self) -> Exception | None:
         """Return how the stream was cut short; None if the peer ended it itself, which TLS only knows of close_notify.
 
         Where the end of the stream is the end of the content, nothing else tells a whole one (RFC 9112 §9.8).
         """
+        ...
 
     async def wait_readable(self, seconds: float) -> bool:
         """Wait until something can be read, the end included; False after that many seconds, which harms nothing."""
+        ...
 
     def write(self, data: Buffer) -> None:
         """Take all of the data, to be sent in order; never waits."""
+        ...
 
     async def drain(self) -> bool:
         """Wait until more may be written or the peer has begun to answer (or has closed): True says that it has.
 
         For content that goes out in pieces: it looks for the answer even where nothing holds the writing up.
         """
+        ...
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """Send bytes of a regular file without their passing through Python.
@@ -78,12 +88,15 @@ class ByteStream(Protocol):
         Returns how many were sent, fewer than count where the file ended or the peer began to answer; None if this
         stream can't do it, and then nothing was sent.
         """
+        ...
 
     async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
         """Call a function that may block on a disk, where it blocks nobody."""
+        ...
 
     def abort(self) -> None:
         """Drop the connection at once, whatever is not sent yet."""
+        ...
 
 
 __all__ = ["Buffer", "ByteStream"]

@@ -34,6 +34,7 @@ from ..message.target import encode_host
 from ..timeouts import Timeout
 from ..timings import Timings
 from .aio import AioStream
+from .scope import time_limit
 from .waiting import Feed
 
 SocketOption = tuple[int, int, int | bytes]
@@ -116,27 +117,33 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
 async def _connect(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
     loop = asyncio.get_running_loop()
     attempts = _Attempts(loop)
+
+    def build_error(seconds: float) -> ConnectTimeout:
+        return ConnectTimeout(f"no connection to {route.peer} in {seconds:g} s", "connect", seconds, attempts.errors)
+
     try:
-        async with asyncio.timeout_at(None if timeout.connect is None else loop.time() + timeout.connect) as scope:
+        async with time_limit(timeout.connect, build_error):
             if route.socket_path is not None:
                 return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
-            started = time.monotonic()
-            infos = await _resolve(loop, route.host, route.port)
-            source = await _resolve(loop, *route.source_address) if route.source_address else None
-            resolved = time.monotonic()
-            timings.resolve = resolved - started
-            connected = await _race(attempts, infos, source, route.socket_options)
-            timings.connect = time.monotonic() - resolved
-            return connected
-    except TimeoutError as exc:
-        if not scope.expired():
-            raise ConnectError(f"no connection to {route.peer}: {exc}", attempts.errors or [exc]) from exc
-        seconds = timeout.connect or 0.0
-        text = f"no connection to {route.peer} in {seconds:g} s"
-        raise ConnectTimeout(text, "connect", seconds, attempts.errors) from exc
+            return await _connect_tcp(loop, route, attempts, timings)
+    except ConnectTimeout:
+        raise
     except (OSError, RuntimeError) as exc:  # uvloop raises RuntimeError for some addresses
         errors = attempts.errors or [exc if isinstance(exc, OSError) else OSError(str(exc))]
         raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
+
+
+async def _connect_tcp(
+    loop: asyncio.AbstractEventLoop, route: Route, attempts: _Attempts, timings: Timings
+) -> socket.socket:
+    started = time.monotonic()
+    infos = await _resolve(loop, route.host, route.port)
+    source = await _resolve(loop, *route.source_address) if route.source_address else None
+    resolved = time.monotonic()
+    timings.resolve = resolved - started
+    connected = await _race(attempts, infos, source, route.socket_options)
+    timings.connect = time.monotonic() - resolved
+    return connected
 
 
 async def _connect_unix(
@@ -288,14 +295,16 @@ async def _wrap(
 async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
     """Give one TLS handshake its time limit, its timing, and the errors that its failures become."""
     started = time.monotonic()
-    loop = asyncio.get_running_loop()
+
+    def build_error(seconds: float) -> TLSTimeout:
+        return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
+
     try:
-        async with asyncio.timeout_at(None if timeout.tls is None else loop.time() + timeout.tls) as scope:
+        async with time_limit(timeout.tls, build_error):
             yield
-    except OSError as exc:  # ssl.SSLError and TimeoutError among them
-        if isinstance(exc, TimeoutError) and scope.expired():
-            seconds = timeout.tls or 0.0
-            raise TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds) from exc
+    except TLSTimeout:
+        raise
+    except OSError as exc:  # ssl.SSLError is one
         raise TLSError(f"TLS handshake with {peer} failed: {exc}") from exc
     except TypeError as exc:
         # asyncio before 3.12.3 stumbles when TLS within TLS fails (_abort() takes 1 argument); why it did is beneath.

@@ -47,8 +47,16 @@ class Pieces:
 
     def take_exactly(self, n: int) -> bytes:
         """Return n bytes; no more than `size`."""
-        if self._more is None:
-            return self.take(n)
+        first, at = self._first, self._at
+        end = at + n
+        if end < len(first):
+            self._at = end
+            self.size -= n
+            return first[at:end]
+        if self._more is None:  # all there is: n is no more than that
+            self._first = b""
+            self._at = self.size = 0
+            return first[at:] if at else first
         parts = []
         while n:
             parts.append(self.take(n))
@@ -87,7 +95,7 @@ class Pieces:
         if (end - at if end else self.size) > limit:
             raise LineTooLong("a head", limit)
         if end:
-            return self.take(end - at)
+            return self.take_exactly(end - at)
         return None if data[at : at + len(start)] == start[: self.size] else self.take(self.size)
 
     def take_line(self, limit: int) -> bytes | None:

@@ -87,29 +87,29 @@ class Waiting(asyncio.StreamReader):
     """
 
     transport: asyncio.Transport
-    deadline = math.inf  # of the wait under way
-    total_until = math.inf  # of the exchange as a whole
-    is_open = False
-    may_write = True
-    failure: Exception | None = None  # set by what ends the stream from this side: time, abort()
-    _wake_up: asyncio.Future[None] | None = None
-    _phase = DATA
-    _is_reading = True
-    _has_ended = False  # nothing more will come ...
-    _is_clean = False  # ... and the peer said so
     _loss: Exception | None = None
     _lost: asyncio.Future[None] | None = None
-    _is_lost = False
-    _duplicate: Descriptor | None = None
-    _unseen = 0
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop=loop)
         self.loop = loop
         self.peer = peer
         self.timeout = timeout
+        self.deadline = math.inf  # of the wait under way
+        self.total_until = math.inf  # of the exchange as a whole
+        self.is_open = False
+        self.may_write = True
+        self.failure: Exception | None = None  # set by what ends the stream from this side: time, abort()
         self._pieces = Pieces()
         self._watch = watch_of(loop)
+        self._wake_up: asyncio.Future[None] | None = None
+        self._phase = DATA
+        self._is_reading = True
+        self._has_ended = False  # nothing more will come ...
+        self._is_clean = False  # ... and the peer said so
+        self._is_lost = False
+        self._duplicate: Descriptor | None = None
+        self._unseen = 0
 
     # What the transport tells
 

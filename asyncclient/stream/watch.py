@@ -24,6 +24,7 @@ class Watched(Protocol):
 
     def expire(self, now: float) -> None:
         """End the wait: its time is over."""
+        ...
 
 
 class Watch:

@@ -224,7 +224,7 @@ def test_connection_goes_on_by_version_and_connection_fields(connection: bytes, 
 )
 def test_no_content_whatever_the_fields_say(method: str, status: int, fields: bytes) -> None:
     line = b"HTTP/1.1 %d x" % status
-    assert decide(fields, line, method) == NOTHING
+    assert decide(fields, line, method) == length(0, fields != TE + CL)
     assert decide(fields + b"Connection: close\r\n", line, method) == length(0, False)
 
 
@@ -300,12 +300,14 @@ def by_the_rfc(line: StatusLine, pairs: list[tuple[str, str]]) -> Framing | type
     )
     options = {option.strip(" \t").lower() for option in ",".join(connections).split(",")}
     keep_alive = "close" not in options and (line.version == 11 or "keep-alive" in options)
+    if codings and (lengths or line.version == 10):
+        keep_alive = False
     if line.status == 204:
         return Kind.LENGTH, 0, keep_alive
     if codings:
         if [coding.lower() for coding in codings] != ["chunked"]:
             return UnknownTransferEncoding
-        return Kind.CHUNKED, 0, keep_alive and not lengths and line.version == 11
+        return Kind.CHUNKED, 0, keep_alive
     if not lengths:
         return UNTIL_CLOSE
     members = [member.strip(" \t") for member in ",".join(lengths).split(",")]
