@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .connection import HTTPS_PORT, HTTPConnection, HTTPSConnection
+from .connection import HTTPConnection
 from .errors import (
     BadStatusLine,
     CannotSendHeader,
@@ -39,6 +39,7 @@ from .errors import (
     UnknownTransferEncoding,
     WriteTimeout,
 )
+from .https import HTTPS_PORT, HTTPSConnection
 from .limits import Limits
 from .message.fields import Fields
 from .opening import HTTP_PORT

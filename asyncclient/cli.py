@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from .connection import HTTPConnection, HTTPSConnection
+from .connection import HTTPConnection
 from .errors import HTTPException, InvalidURL
+from .https import HTTPSConnection
 from .message.url import URL, parse_url
 from .runner import find_loop_factory, run
 from .testing import DemoServer, demo_certificates

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, Final, cast
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
 
 from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
-from .exchange.content import BLOCK, Body, Source, open_source
+from .exchange.content import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import open_content
 from .exchange.send import TOGETHER, send_more, send_request
-from .limits import DEFAULT, Limits
 from .message import target as targets
 from .message.cycle import Event, State, advance
+from .message.fields import HasItems, list_pairs
 from .message.framing import decide_framing
 from .message.head import Head, build_field
 from .message.request import DeclaredBody, RequestHead
-from .opening import GLOBAL_DEFAULT, Connection, GlobalDefault
+from .opening import Connection
 from .response import HTTPResponse
 from .stream.aio import AioStream
 from .stream.base import Buffer
-from .stream.dial import SocketOption
+from .stream.files import open_file
 from .stream.handover import hand_over
-from .stream.tls import default_context
-from .timeouts import Timeout
 from .timings import Timings
-
-HTTPS_PORT: Final = 443
 
 SHORT_IDLE: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
 and what comes a moment after the request was written is not told from its answer anyway. The call costs 1.5 µs."""
 
-Pairs = Iterable[tuple[str | bytes, str | bytes | int]]
-
-FieldMap = Mapping[str, str | bytes | int]
-Headers = FieldMap | Pairs
+Headers = Mapping[str, str | bytes | int] | HasItems | Iterable[tuple[str | bytes, str | bytes | int]]
 
 
 class HTTPConnection(Connection):
@@ -53,7 +45,8 @@ class HTTPConnection(Connection):
         host: a name or address; may hold the port: "host:port", "[v6]:port".
         port: 80 if it is nowhere (443 for HTTPSConnection).
         timeout: seconds for each single operation (connect, TLS handshake, write, read), or a Timeout that tells
-            them apart; None waits for ever. socket.getdefaulttimeout() if not given, as in http.client.
+            them apart; None waits for ever. socket.getdefaulttimeout() if not given, as in http.client. The attribute
+            may be changed: the next request goes by it.
         source_address: (host, port) to connect from.
         blocksize: bytes read from a body file at once.
         max_response_headers: fields a response may have, 256 if not given.
@@ -94,10 +87,10 @@ class HTTPConnection(Connection):
                 the body raises, and for cancellation.
         """
         following = advance(self._state, Event.REQUEST)
-        exchange = self._begin(method, url, headers) if headers else self._begin(method, url)
+        exchange = self._begin(method, url or "/", headers) if headers else self._begin(method, url or "/")
         if body is None:
-            if exchange.head.length:
-                raise ValueError(f"expected a body of {exchange.head.length} bytes, as Content-Length says, got none")
+            if exchange.head.length or exchange.head.is_chunked:
+                raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
             stream = self._find_fresh_stream(exchange)
             if stream is not None:
                 self._exchange = exchange
@@ -111,20 +104,19 @@ class HTTPConnection(Connection):
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin a request head; raises CannotSendRequest, ValueError and InvalidURL as request() does."""
         following = advance(self._state, Event.PUTREQUEST)
-        self._exchange = self._begin(method, url, (), skip_host, skip_accept_encoding)
+        self._exchange = self._begin(method, url or "/", (), skip_host, skip_accept_encoding)
         self._state = following
 
     def _begin(
         self, method: str, url: str, headers: Headers = (), skip_host: bool = False, skip_encoding: bool = False
     ) -> Exchange:
         """Return a new exchange with its head; nothing is changed until it is known to be one that can be sent."""
-        pairs: Pairs = ()
-        if headers:
-            pairs = [*cast(FieldMap, headers).items()] if isinstance(headers, Mapping) else [*headers]
-            names = {(name.decode("latin-1") if isinstance(name, bytes) else name).lower() for name, _ in pairs}
+        pairs = list_pairs(headers) if headers else ()
+        if pairs:
+            names = {(name.decode("latin-1") if isinstance(name, bytes) else str(name)).lower() for name, _ in pairs}
             skip_host, skip_encoding = "host" in names, "accept-encoding" in names
-        built = () if skip_host else (self._build_host_line(url),)
-        head = RequestHead(method, url or "/", *built if skip_encoding else (*built, b"Accept-Encoding: identity"))
+        built = () if skip_host else (self._build_host_line(method, url),)
+        head = RequestHead(method, url, *built if skip_encoding else (*built, b"Accept-Encoding: identity"))
         for name, value in pairs:
             head.add(name, value)
         exchange = Exchange(head, Timings(time.monotonic()))
@@ -133,8 +125,8 @@ class HTTPConnection(Connection):
             self._opening = None
         return exchange
 
-    def _build_host_line(self, target: str) -> bytes:
-        authority = None if target[:1] == "/" else targets.find_authority(target)
+    def _build_host_line(self, method: str, target: str) -> bytes:
+        authority = None if target[:1] == "/" else target if method == "CONNECT" else targets.find_authority(target)
         if authority is not None:
             return build_field("Host", authority)
         if self._host_line is None:
@@ -169,32 +161,27 @@ class HTTPConnection(Connection):
             return
         try:
             source = None if body is None else await open_source(body, self.blocksize)
+            self._check_current(exchange)
             chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
-            stream = self._find_fresh_stream(exchange) or await self._open_stream(exchange)
+            stream = self._find_fresh_stream(exchange) or await self._ready_stream(exchange)
+            self._check_current(exchange)
         except BaseException:
             self._forget(exchange)
             raise
         if source is None:
             self._send_bare(stream, exchange)
-        elif stream.timeout.total is None:
-            await self._send_with_body(stream, exchange, source, chunked)
         else:
-            async with self._within_total(stream.timeout, exchange.timings):
-                await self._send_with_body(stream, exchange, source, chunked)
+            await self._send_with_body(stream, exchange, source, chunked)
         self._note_sent(stream, exchange)
 
     async def _send_path(self, exchange: Exchange, path: os.PathLike[str], encode_chunked: bool) -> None:
-        import aiofiles  # only here: most requests have no file
-
         try:
-            file = await aiofiles.open(path, "rb")
+            file = await open_file(path)
         except BaseException:
             self._forget(exchange)
             raise
-        try:
+        with file:
             await self._end_head(exchange, file, encode_chunked)
-        finally:
-            await file.close()
 
     def _find_fresh_stream(self, exchange: Exchange) -> AioStream | None:
         """Return the open stream, if nothing came on it that nobody asked for."""
@@ -205,15 +192,20 @@ class HTTPConnection(Connection):
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
         if not stream.is_fresh(ask_kernel=exchange.timings.started - self._idle_since > SHORT_IDLE):
             return None
+        if self.timeout is not self._timeout:
+            stream.timeout = self._limited_timeout()
         total = stream.timeout.total
         if total is not None:
             stream.total_until = stream.loop.time() + total - (time.monotonic() - exchange.timings.started)
         return stream
 
-    async def _open_stream(self, exchange: Exchange) -> AioStream:
+    async def _ready_stream(self, exchange: Exchange) -> AioStream:
+        stream = self._stream
+        if stream is not None and await stream.may_settle():
+            return stream
         if not self.auto_open:
             raise NotConnected(f"connection to {self.host}:{self.port} is not open, and auto_open is off")
-        await self.connect()
+        await self._open()
         stream = self._find_fresh_stream(exchange)
         if stream is None:
             raise RemoteDisconnected(f"{self.host}:{self.port} spoke or closed before the request")
@@ -238,17 +230,19 @@ class HTTPConnection(Connection):
         head = exchange.head
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
-            await send_request(
-                cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
-                head.build(),
-                source if head.length is None else source._replace(length=head.length),
-                exchange,
-                self.limits,
-                chunked=chunked,
-                expect=stream.timeout.expect if head.expects_continue else None,
-                count=None if declared is None else declared.count,
-                together=0 if self.debuglevel > 0 else TOGETHER,
-            )
+            with self._closable():
+                async with self._within_total(stream.timeout, exchange.timings):
+                    await send_request(
+                        cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
+                        head.build(),
+                        source if head.length is None else source._replace(length=head.length),
+                        exchange,
+                        self.limits,
+                        chunked=chunked,
+                        expect=stream.timeout.expect if head.expects_continue else None,
+                        count=None if declared is None else declared.count,
+                        together=0 if self.debuglevel > 0 else TOGETHER,
+                    )
             if not (exchange.is_early or exchange.is_sent_whole):
                 raise ValueError("body ended before its last chunk")
         except BaseException:
@@ -257,10 +251,16 @@ class HTTPConnection(Connection):
         exchange.timings.sent = time.monotonic() - exchange.timings.started
 
     def _note_sent(self, stream: AioStream, exchange: Exchange) -> None:
-        if exchange is not self._exchange:
-            stream.abort()
-            raise NotConnected(f"connection to {self.host}:{self.port} was closed while a request was being sent")
+        try:
+            self._check_current(exchange)
+        except NotConnected:
+            self._fail(stream, exchange)
+            raise
         self._state = advance(self._state, Event.SENT)
+
+    def _check_current(self, exchange: Exchange) -> None:
+        if exchange is not self._exchange:
+            raise NotConnected(f"connection to {self.host}:{self.port} was closed while a request was being sent")
 
     async def send(self, data: Body) -> None:
         """Send more of a body after endheaders(), within the framing that the head declared.
@@ -315,7 +315,10 @@ class HTTPConnection(Connection):
         self._state = following
         try:
             while exchange.final is None:
-                exchange.keep(await stream.readhead(self.limits.head, b"HTTP/"), self.limits)
+                data = await stream.readhead(self.limits.head, b"HTTP/")
+                if not data:
+                    raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
+                exchange.keep(data, self.limits)
             return self._build_response(stream, exchange, exchange.final)
         except BaseException:
             self._fail(stream, exchange)
@@ -328,7 +331,7 @@ class HTTPConnection(Connection):
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
         framing = decide_framing(final, method)
         exchange.timings.first_byte = (exchange.first_at or 0.0) - exchange.timings.started
-        exchange.must_close = not (framing[2] and exchange.is_sent_whole)
+        exchange.must_close = exchange.head.asks_close or not (framing[2] and exchange.is_sent_whole)
         if self.debuglevel > 0:
             print_received(exchange)
         self._state = advance(self._state, Event.UPGRADE if is_upgrade else Event.RECEIVED)
@@ -355,45 +358,3 @@ class HTTPConnection(Connection):
                 self._drop_stream()
             elif stream.is_direct:
                 stream.settle()
-
-
-class HTTPSConnection(HTTPConnection):
-    """An HTTPConnection over TLS: host name and chain are verified, ALPN offers http/1.1.
-
-    Args:
-        context: an ssl.SSLContext to use as it is; the process has one for all who give none.
-
-    The other arguments are those of HTTPConnection; the default port is 443.
-    """
-
-    default_port: ClassVar[int] = HTTPS_PORT
-
-    def __init__(
-        self,
-        host: str,
-        port: int | None = None,
-        timeout: float | Timeout | GlobalDefault | None = GLOBAL_DEFAULT,
-        source_address: tuple[str, int] | None = None,
-        blocksize: int = BLOCK,
-        *,
-        context: ssl.SSLContext | None = None,
-        max_response_headers: int | None = None,
-        limits: Limits = DEFAULT,
-        socket_path: str | None = None,
-        socket_options: Sequence[SocketOption] = (),
-    ) -> None:
-        super().__init__(
-            host,
-            port,
-            timeout,
-            source_address,
-            blocksize,
-            max_response_headers=max_response_headers,
-            limits=limits,
-            socket_path=socket_path,
-            socket_options=socket_options,
-        )
-        self._context = context
-
-    async def _tls_context(self) -> ssl.SSLContext | None:
-        return self._context or await default_context()

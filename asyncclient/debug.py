@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .exchange.receive import Answer
+from .message.head import Head
 from .stream.aio import AioStream
 from .stream.base import Buffer
 
@@ -37,5 +38,10 @@ def print_received(answer: Answer) -> None:
     for head in (*answer.informational, answer.final):
         if head is not None:
             print("reply:", repr(head.line))
-            for name, value in head.fields.items():
-                print("header:", f"{name}:", value)
+            print_fields(head)
+
+
+def print_fields(head: Head) -> None:
+    """Print the fields of a head, one in a line."""
+    for name, value in head.fields.items():
+        print("header:", f"{name}:", value)

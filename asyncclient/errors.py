@@ -7,6 +7,7 @@ too long a `TimeoutError`, as well. Bad arguments are `ValueError` or `TypeError
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 def clip(value: object) -> str:
@@ -17,6 +18,17 @@ def clip(value: object) -> str:
 
 class HTTPException(Exception):
     """Base of all errors of this package that a server, a proxy or the order of calls can cause."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what is known, not by calling a constructor that wants other arguments than the text."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[HTTPException], args: tuple[Any, ...], facts: dict[str, Any]) -> HTTPException:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class NotConnected(HTTPException):
@@ -94,7 +106,7 @@ class BadStatusLine(HTTPException):
 class LineTooLong(HTTPException):
     """A line, or a head as a whole, is longer than the limit; nothing beyond the limit was kept."""
 
-    def __init__(self, what: str, limit: int) -> None:
+    def __init__(self, what: str, limit: int = 64 * 1024) -> None:
         super().__init__(f"got more than {limit} bytes when reading {what}")
         self.limit = limit
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import ClassVar, Final, Self
 
+from .debug import print_fields, print_sent
 from .errors import ImproperConnectionState, NotConnected, TotalTimeout
 from .exchange.content import BLOCK
 from .exchange.exchange import Exchange
@@ -18,7 +20,7 @@ from .exchange.tunnel import build_connect
 from .limits import DEFAULT, Limits
 from .message import target as targets
 from .message.cycle import State
-from .message.fields import Fields
+from .message.fields import Fields, HasItems, list_pairs
 from .message.head import Head
 from .stream.aio import AioStream
 from .stream.dial import Route, SocketOption, Tunnel, open_stream
@@ -55,15 +57,16 @@ class Connection:
         *,
         max_response_headers: int | None = None,
         limits: Limits = DEFAULT,
-        socket_path: str | None = None,
+        socket_path: str | os.PathLike[str] | None = None,
         socket_options: Sequence[SocketOption] = (),
     ) -> None:
         self.host, self.port = targets.parse_host_port(host, port, self.default_port)
         self.timeout = timeout
+        self._limited_timeout()  # refuses what is none
         self.source_address = source_address
         self.blocksize = blocksize
         self.limits = limits if max_response_headers is None else Limits(fields=max_response_headers)
-        self.socket_path = socket_path
+        self.socket_path = None if socket_path is None else os.fspath(socket_path)
         self.socket_options = tuple(socket_options)
         self.auto_open = True
         self.debuglevel = 0
@@ -72,7 +75,7 @@ class Connection:
         self._exchange: Exchange | None = None
         self._opening: Timings | None = None  # of connect(), until the first request
         self._idle_since = 0.0
-        self._opener: asyncio.Task[object] | None = None
+        self._busy: asyncio.Task[object] | None = None
         self._is_closed_meanwhile = False
         self._tunnel: tuple[str, int] | None = None
         self._tunnel_headers: list[tuple[str, str]] = []
@@ -86,7 +89,7 @@ class Connection:
         self,
         host: str,
         port: int | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: HasItems | Iterable[tuple[str, str]] | None = None,
         *,
         proxy_ssl: ssl.SSLContext | bool = False,
     ) -> None:
@@ -101,10 +104,10 @@ class Connection:
             ImproperConnectionState: the connection is open already.
             InvalidURL, ValueError: something that can't be sent.
         """
-        if self._stream is not None:
+        if self._stream is not None or self._busy is not None:
             raise ImproperConnectionState("a tunnel can't be set up on an open connection")
         tunnel = targets.parse_host_port(host, port, self.default_port)
-        pairs = [*(headers or {}).items()]
+        pairs = list_pairs(headers or ())
         build_connect(targets.build_authority(*tunnel), pairs)
         self._tunnel, self._tunnel_headers, self._proxy_ssl = tunnel, pairs, proxy_ssl
         self._host_line = None
@@ -124,26 +127,41 @@ class Connection:
             ConnectError: and its subclasses ConnectTimeout, TLSError, TLSTimeout, ProxyError.
             ImproperConnectionState: a request is under way, or another task is opening it.
         """
-        if self._opener is not None or self._state not in (State.IDLE, State.HEAD, State.SENDING):
+        if self._busy is not None or self._state not in (State.IDLE, State.HEAD):
             raise ImproperConnectionState(f"{self!r} can't be opened now")
+        await self._open()
+
+    async def _open(self) -> None:
+        if self._busy is not None:
+            raise ImproperConnectionState(f"{self!r} is being opened by another task")
         self._drop_stream()
         timings = self._opening = Timings(time.monotonic())
         if self._exchange is not None:
             timings, self._opening = self._exchange.timings, None
-        self._opener, self._is_closed_meanwhile = asyncio.current_task(), False
-        try:
-            timeout = self._limited_timeout()
+        timeout = self._limited_timeout()
+        with self._closable():
             async with self._within_total(timeout, timings):
-                opened = await open_stream(await self._route(), timeout, timings, self.limits)
-        except asyncio.CancelledError:
-            task = self._opener
-            if self._is_closed_meanwhile and task is not None and not task.uncancel():
-                raise NotConnected(f"connection to {self.host}:{self.port} was closed while it was opened") from None
-            raise
-        finally:
-            self._opener = None
+                route = await self._route()
+                opened = await open_stream(route, timeout, timings, self.limits)
         self._stream, self._proxy_head = opened
         self._idle_since = time.monotonic()
+        if self.debuglevel > 0 and route.tunnel is not None and self._proxy_head is not None:
+            print_sent(route.tunnel.head)
+            print_fields(self._proxy_head)
+
+    @contextmanager
+    def _closable(self) -> Iterator[None]:
+        """Let close() end what this task waits for elsewhere than on the stream, with NotConnected."""
+        task, self._is_closed_meanwhile = asyncio.current_task(), False
+        self._busy = task
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._is_closed_meanwhile and task is not None and not task.uncancel():
+                raise NotConnected(f"connection to {self.host}:{self.port} was closed meanwhile") from None
+            raise
+        finally:
+            self._busy = None
 
     def _within_total(self, timeout: Timeout, timings: Timings) -> AbstractAsyncContextManager[None]:
         """Hold the total time limit where others are waited for than the stream, which holds it itself."""
@@ -178,15 +196,15 @@ class Connection:
         return None
 
     def _limited_timeout(self) -> Timeout:
-        timeout = self.timeout
+        timeout = self._timeout = self.timeout
         if isinstance(timeout, Timeout):
             return timeout
         return Timeout.each(socket.getdefaulttimeout() if isinstance(timeout, GlobalDefault) else timeout)
 
     def close(self) -> None:
         """Begin to close; never waits. A request under way, in whatever task, ends with NotConnected."""
-        if self._opener is not None and not self._is_closed_meanwhile:
-            self._is_closed_meanwhile = self._opener.cancel()
+        if self._busy is not None and self._busy is not _current_task() and not self._is_closed_meanwhile:
+            self._is_closed_meanwhile = self._busy.cancel()
         self._drop_stream()
         self._state, self._exchange = State.IDLE, None
 
@@ -229,3 +247,11 @@ class Connection:
     def __repr__(self) -> str:
         where = self.socket_path or f"{self.host}:{self.port}"
         return f"<{type(self).__name__} {where} {'open' if self._stream else 'closed'}, {self._state}>"
+
+
+def _current_task() -> asyncio.Task[object] | None:
+    """Return the task that runs now; close() may be called without any."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

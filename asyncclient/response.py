@@ -74,8 +74,9 @@ class HTTPResponse:
         "_ended",
         "_exchange",
         "_head",
-        "_is_aborted",
+        "_is_given_up",
         "_is_open",
+        "_message",
         "_pending",
         "_stream",
         "debuglevel",
@@ -92,7 +93,8 @@ class HTTPResponse:
         self._content = content
         self._pending: Pieces | None = None  # read ahead by peek() and readline()
         self._is_open = True
-        self._is_aborted = False
+        self._is_given_up = False
+        self._message: HTTPMessage | None = None
         self.upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.debuglevel = 0
         if content.left == 0:
@@ -156,6 +158,10 @@ class HTTPResponse:
         Nothing is copied but once into the buffer. Raises: as read().
         """
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("expected a buffer that can be written to")
+        if not view.nbytes:
+            return 0
         if self._pending is not None and self._pending.size:
             return self._pending.take_into(view)
         if not self._is_open:
@@ -213,8 +219,10 @@ class HTTPResponse:
     async def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
         """Iterate over the content in pieces as they come, uncopied; given a size, in pieces of that, but the last.
 
-        Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read().
+        Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read(), and ValueError.
         """
+        if size is not None and size < 1:
+            raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
         while data := await (self.read1() if size is None else self.read(size)):
             yield data
 
@@ -234,7 +242,7 @@ class HTTPResponse:
 
     def _take_pending(self) -> bytes:
         """Return what peek() had read ahead; after the end of the content there is nothing else."""
-        if self._is_aborted:
+        if self._is_given_up:
             raise NotConnected("response was closed before its content was read")
         return b"" if self._pending is None else self._pending.take_exactly(self._pending.size)
 
@@ -246,7 +254,7 @@ class HTTPResponse:
 
     def _abandon(self) -> None:
         self._is_open = False
-        self._is_aborted = True
+        self._is_given_up = True
         self._ended(self._stream, self._exchange, None)
 
     # Fields
@@ -302,10 +310,12 @@ class HTTPResponse:
 
     @property
     def msg(self) -> HTTPMessage:
-        """The fields as an email.message.Message, made at each access."""
-        from .message.mail import build_message  # only here: the email package takes 10 ms to import
+        """The fields as an email.message.Message, made when it is first asked for."""
+        if self._message is None:
+            from .message.mail import build_message  # only here: the email package takes 10 ms to import
 
-        return build_message(self.headers.items())
+            self._message = build_message(self.headers.items())
+        return self._message
 
     @property
     def trailers(self) -> Fields | None:
@@ -325,8 +335,8 @@ class HTTPResponse:
 
     def fileno(self) -> int:
         """Return the descriptor of the connection's socket; -1 if that is closed."""
-        number: int = self._stream.get_extra_info("socket").fileno()
-        return number
+        socket = self._stream.get_extra_info("socket")
+        return -1 if socket is None else int(socket.fileno())
 
     @property
     def peer(self) -> Any:
@@ -348,18 +358,20 @@ class HTTPResponse:
     async def aclose(self) -> None:
         """Give up what was not read, keeping the connection if that is 64 KiB at most and comes within a second."""
         self._pending = None
-        left = 0 if self.will_close else DRAIN
-        stream = self._stream
-        until = stream.total_until
+        if not self._is_open:
+            return
+        stream, until = self._stream, self._stream.total_until
         stream.hurry(stream.timeout.close)
         try:
-            while self._is_open and left > 0 and (self._content.left or 0) <= left:
+            left = 0 if self.will_close else DRAIN
+            while left > 0 and (self._content.left or 0) <= left and not self.closed:
                 left -= len(await self._pull(left))
         except (HTTPException, OSError):
             pass  # the connection is dropped already, and nobody asked for the content
         finally:
             stream.total_until = until
         self.close()
+        self._is_given_up = True
 
     async def __aenter__(self) -> HTTPResponse:
         return self

@@ -28,6 +28,7 @@ class Timeout(_Timeout):
         close: what closing politely may take before the connection is dropped.
 
     Raises:
+        TypeError: one of them is no number.
         ValueError: one of them is below 0.
     """
 
@@ -46,6 +47,8 @@ class Timeout(_Timeout):
         """Check the seconds."""
         timeout = super().__new__(cls, connect, tls, write, read, total, expect, close)
         for name, seconds in zip(timeout._fields, timeout, strict=True):
+            if seconds is not None and not isinstance(seconds, int | float):
+                raise TypeError(f"expected seconds for {name}, got {type(seconds).__name__}")
             if seconds is not None and not seconds >= 0:
                 raise ValueError(f"expected seconds for {name}, got {seconds!r}")
         return timeout

@@ -20,7 +20,7 @@ FLOORS = {
     2: ("stream.__init__", "stream.base", "stream.pieces"),
     3: ("exchange",),
     4: ("stream",),
-    5: ("connection", "debug", "opening", "response"),
+    5: ("connection", "debug", "https", "opening", "response"),
     6: ("pool",),
     7: ("client",),
     8: ("__init__", "__main__", "cli", "contrib", "runner", "testing"),

@@ -164,6 +164,8 @@ def _to_bytes(piece: object) -> bytes:
 
 
 def _from_file(file: Any, blocksize: int) -> Source:
+    if isinstance(file, io.IOBase) and not file.readable():
+        raise ValueError("expected a file that is open for reading as body")
     if isinstance(file, io.BytesIO):
         return Source(_size_from_here(file), lambda stream: _read_memory(file, blocksize), may_grow=True)
     length = _size_from_here(file) if _is_measurable(file) else None

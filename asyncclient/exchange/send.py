@@ -7,6 +7,7 @@ use after that, for the peer still expects what was not sent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -54,7 +55,7 @@ async def send_request(
         stream.write(b"".join((head, source.data)))
         return
     stream.write(head)
-    if source.length == 0 and not chunked:
+    if source.length == 0 and not chunked and (source.data is not None or source.may_grow):
         return
     if expect is not None and not await _may_continue(stream, answer, limits, expect):
         return
@@ -78,7 +79,8 @@ async def send_more(stream: ByteStream, source: Source, answer: Answer, limits: 
 
 async def _may_continue(stream: ByteStream, answer: Answer, limits: Limits, seconds: float) -> bool:
     """Wait for 100 Continue; False when a final response came instead (RFC 9110 §10.1.1)."""
-    while await stream.wait_readable(seconds):
+    until = time.monotonic() + seconds
+    while await stream.wait_readable(max(until - time.monotonic(), 0.0)):
         head = await answer.receive_one(stream, limits)
         if head is answer.final:
             answer.is_early = True

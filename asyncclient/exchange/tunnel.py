@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import ConnectTimeout, HTTPException, IncompleteRead, PhaseTimeout, ProxyError
+from ..errors import ConnectTimeout, HTTPException, IncompleteRead, PhaseTimeout, ProxyError, clip
 from ..limits import DRAIN, Limits
 from ..message.framing import decide_framing
 from ..message.head import Head, build_field, build_request_line
@@ -56,7 +56,7 @@ async def _refusal(stream: ByteStream, authority: str, head: Head, limits: Limit
     except (HTTPException, OSError):
         body = b""
     return ProxyError(
-        f"no tunnel to {authority}: the proxy answered {head.status} {head.reason}",
+        f"no tunnel to {authority}: the proxy answered {head.status} {clip(head.reason)[1:-1]}",
         status=head.status,
         reason=head.reason,
         headers=head.fields.pairs(),

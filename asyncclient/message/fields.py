@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
-from typing import TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from ..errors import LineTooLong, ProtocolError, clip
 from ..limits import Limits
 from . import syntax
 
 _T = TypeVar("_T")
+
+
+class HasItems(Protocol):
+    """A mapping, or what is like one: http.client asks headers for nothing but items()."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return pairs (name, value)."""
+        ...
+
+
+def list_pairs(headers: Any) -> list[tuple[Any, Any]]:
+    """Return the fields that a caller gives, as pairs.
+
+    Raises:
+        TypeError: neither something with items() nor pairs.
+    """
+    pairs = list(headers.items() if hasattr(headers, "items") else headers)
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise TypeError("expected a mapping or pairs (name, value) as headers")
+    return pairs
 
 
 class Fields(Mapping[str, str]):

@@ -63,7 +63,8 @@ def parse_status_line(line: bytes) -> StatusLine:
     """
     match = syntax.STATUS_LINE.fullmatch(line)
     if match is None:
-        raise BadStatusLine(line.decode("latin-1"))
+        other = syntax.OTHER_PROTOCOL.match(line)
+        raise UnknownProtocol(other[0].decode()) if other else BadStatusLine(line.decode("latin-1"))
     major, minor, status, reason = match.groups(b"")
     if major != b"1":
         raise UnknownProtocol(line.split(b" ", 1)[0].decode("latin-1"))
@@ -96,10 +97,15 @@ def build_request_line(method: str, target: str) -> bytes:
     """Return a request line without its ending (RFC 9112 §3).
 
     Raises:
+        TypeError: one of them is no str.
         ValueError: the method is not a token.
         InvalidURL: the target has a blank, a control or a non-ASCII character: quoting it is the caller's part.
     """
-    line = f"{method} {target} HTTP/1.1"
+    try:
+        line = method + " " + target + " HTTP/1.1"
+    except TypeError:
+        kinds = f"{type(method).__name__} and {type(target).__name__}"
+        raise TypeError(f"expected str as method and request target, got {kinds}") from None
     if syntax.REQUEST_LINE.fullmatch(line) is not None:
         return line.encode("ascii")
     if syntax.TOKEN.fullmatch(method) is None:
@@ -111,10 +117,13 @@ def build_field(name: str | bytes, *values: str | bytes | int) -> bytes:
     """Return a field line without its ending; several values make lines that go on after a tab, as in http.client.
 
     Raises:
+        TypeError: the name is neither str nor bytes, or a value neither of these nor int.
         ValueError: the name is not a token, or a value would end the line or is not ISO-8859-1.
     """
     if isinstance(name, bytes):
         name = name.decode("latin-1")
+    if not isinstance(name, str):
+        raise TypeError(f"expected str or bytes as header name, got {type(name).__name__}")
     if syntax.TOKEN.fullmatch(name) is None:
         raise ValueError(f"invalid header name: {clip(name)}")
     encoded = [_field_value(name, value) for value in values]
@@ -122,6 +131,8 @@ def build_field(name: str | bytes, *values: str | bytes | int) -> bytes:
 
 
 def _field_value(name: str, value: str | bytes | int) -> bytes:
+    if not isinstance(value, str | bytes | int):
+        raise TypeError(f"expected str, bytes or int as value of header {name}, got {type(value).__name__}")
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     if syntax.FIELD_VALUE.fullmatch(text) is None:
         # The value stays out of the text: it may be a credential.

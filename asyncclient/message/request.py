@@ -30,9 +30,10 @@ class RequestHead:
         is_chunked: whether Transfer-Encoding: chunked was declared.
         expects_continue: whether 100 Continue was asked for (RFC 9110 §10.1.1).
         asks_upgrade: whether there is an Upgrade field (RFC 9110 §7.8).
+        asks_close: whether the connection is to end with this exchange (RFC 9112 §9.6).
     """
 
-    __slots__ = ("_lines", "asks_upgrade", "expects_continue", "is_chunked", "length", "method")
+    __slots__ = ("_lines", "asks_close", "asks_upgrade", "expects_continue", "is_chunked", "length", "method")
 
     def __init__(self, method: str, target: str, *built: bytes) -> None:
         """Begin with the request line and with lines that were built before."""
@@ -42,6 +43,7 @@ class RequestHead:
         self.is_chunked = False
         self.expects_continue = False
         self.asks_upgrade = False
+        self.asks_close = False
 
     def add(self, name: str | bytes, *values: str | bytes | int) -> None:
         """Add a field; several values make lines that go on after a tab.
@@ -75,6 +77,10 @@ class RequestHead:
 
     def _note_expectation(self, value: str) -> None:
         self.expects_continue = value.lower() == "100-continue"
+
+    def _note_connection(self, value: str) -> None:
+        if "close" in {option.strip(" \t").lower() for option in value.split(",")}:
+            self.asks_close = True
 
     def _note_upgrade(self, value: str) -> None:
         self.asks_upgrade = True
@@ -118,6 +124,7 @@ _NOTES = {
     b"content-length": RequestHead._note_length,
     b"transfer-encoding": RequestHead._note_coding,
     b"expect": RequestHead._note_expectation,
+    b"connection": RequestHead._note_connection,
     b"upgrade": RequestHead._note_upgrade,
 }
 

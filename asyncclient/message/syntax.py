@@ -29,6 +29,9 @@ FIELD_VALUE = re.compile(r"[^\x00\r\n]*+")
 STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"))?+" + _EOL)
 """RFC 9112 §4; the reason may be missing with the space before it, as many servers have it."""
 
+OTHER_PROTOCOL = re.compile(rb"HTTP/[02-9](?:\.[0-9])?+(?=[ \r\n])")
+"""RFC 9112 §2.3: a version that is not ours, as HTTP/2 servers and their tools write it, too."""
+
 FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":" + _VALUE + _EOL + rb")*+" + _EOL)
 """RFC 9112 §5, with the empty line after it: a whole field section, no folds."""
 

@@ -18,8 +18,11 @@ def parse_host_port(host: str, port: int | str | None, default_port: int) -> tup
     An IPv6 address comes back without its brackets.
 
     Raises:
+        TypeError: the host is no str.
         InvalidURL: the port is empty, no number or beyond 65535, or the host has characters that no host has.
     """
+    if not isinstance(host, str):
+        raise TypeError(f"expected str as host, got {type(host).__name__}")
     if port is None:
         host, port = _split_port(host, default_port)
     port = parse_port(port)
@@ -52,10 +55,12 @@ def check_host(host: str) -> None:
     """Let a host name or address pass.
 
     Raises:
-        InvalidURL: it is empty or has a blank, a control character or a delimiter of URLs, or colons where it is no
-            IPv6 address.
+        InvalidURL: it is empty or has a blank, a control character or a delimiter of URLs, a part of 0 or more than 63
+            characters, or colons where it is no IPv6 address.
     """
-    if (_IPV6 if ":" in host else _HOST).fullmatch(host) is None:
+    parts = host.removesuffix(".").split(".")
+    is_name = ":" in host or all(0 < len(part) < 64 for part in parts)
+    if not is_name or (_IPV6 if ":" in host else _HOST).fullmatch(host) is None:
         raise InvalidURL(f"expected a host name or address, got {clip(host)}")
 
 

@@ -29,6 +29,9 @@ LOOK_UP_EVERY = 64 * 1024
 DIRECT_FROM = 64 * 1024
 """Bytes a buffer has at least to be filled by the kernel itself: changing the protocol is not worth it for less."""
 
+LOOKS = 3
+"""Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
+
 CAN_DUPLICATE = sys.platform != "win32"
 
 _T = TypeVar("_T")
@@ -178,15 +181,31 @@ class AioStream(Waiting):
     def is_fresh(self, *, ask_kernel: bool) -> bool:
         """Return whether a request may go out now: the peer has not closed, and sent nothing that nobody asked for.
 
-        The kernel may be asked as well: what came since the loop last looked would be taken for the response. Over TLS
-        it may be a session ticket, which is not for us.
+        The kernel may be asked as well: what came since the loop last looked would be taken for the response.
         """
         if self._pieces.size or self._has_ended or self.failure is not None:
             return False
-        if not ask_kernel:
-            return True
+        return not ask_kernel or not self._is_readable()
+
+    async def may_settle(self) -> bool:
+        """Let the loop take in what has come over TLS, and return whether the stream is fresh then.
+
+        A session ticket leaves nothing behind, an answer to nothing does. Without TLS whatever has come is bytes.
+        """
+        if self.ssl_object is None:
+            return False
+        for _ in range(LOOKS):
+            await asyncio.sleep(0)
+        return self.is_fresh(ask_kernel=True)
+
+    def _is_readable(self) -> bool:
+        """Ask the kernel whether the socket has bytes or an end to give; select() knows descriptors to 1023 only."""
         number = self.transport.get_extra_info("socket").fileno()
-        return self.ssl_object is not None or not select.select((number,), (), (), 0)[0]
+        if not hasattr(select, "poll"):
+            return bool(select.select((number,), (), (), 0)[0])
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(0))
 
     # Writing
 

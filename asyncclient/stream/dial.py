@@ -126,9 +126,9 @@ async def _connect(route: Route, timeout: Timeout, timings: Timings) -> socket.s
             if route.socket_path is not None:
                 return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
             return await _connect_tcp(loop, route, attempts, timings)
-    except ConnectTimeout:
+    except ConnectError:
         raise
-    except (OSError, RuntimeError) as exc:  # uvloop raises RuntimeError for some addresses
+    except (OSError, RuntimeError, OverflowError, UnicodeError) as exc:  # of the loops and of socket calls
         errors = attempts.errors or [exc if isinstance(exc, OSError) else OSError(str(exc))]
         raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
 
@@ -138,7 +138,7 @@ async def _connect_tcp(
 ) -> socket.socket:
     started = time.monotonic()
     infos = await _resolve(loop, route.host, route.port)
-    source = await _resolve(loop, *route.source_address) if route.source_address else None
+    source = await _resolve_source(loop, route.source_address) if route.source_address else None
     resolved = time.monotonic()
     timings.resolve = resolved - started
     connected = await _race(attempts, infos, source, route.socket_options)
@@ -172,6 +172,14 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
     name = host if ":" in host else encode_host(host)  # an address with a zone
     return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+
+
+async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[_AddrInfo]:
+    """Return the addresses to connect from; an empty host is any of them, as for socket.bind()."""
+    try:
+        return [*await loop.getaddrinfo(source[0] or None, source[1], type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)]
+    except OSError as exc:
+        raise ConnectError(f"no source address {source[0]}:{source[1]}: {exc}", [exc]) from exc
 
 
 class _Attempts:
@@ -305,7 +313,7 @@ async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIter
     except TLSTimeout:
         raise
     except OSError as exc:  # ssl.SSLError is one
-        raise TLSError(f"TLS handshake with {peer} failed: {exc}") from exc
+        raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
     except TypeError as exc:
         # asyncio before 3.12.3 stumbles when TLS within TLS fails (_abort() takes 1 argument); why it did is beneath.
         if not isinstance(exc.__context__, OSError):

@@ -42,6 +42,7 @@ class DirectFeed(asyncio.BufferedProtocol):
         self._transport.set_protocol(self.usual)
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
+        self._scratch = None
         if self._target is not None:
             return self._target
         self._scratch = bytearray(SCRATCH)

@@ -17,9 +17,11 @@ def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     transport = stream.transport
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    rest, has_ended = stream.detach()
+    rest, has_ended, loss = stream.detach()
     if rest:
         reader.feed_data(rest)
-    if has_ended:
+    if loss is not None:  # nobody will tell the new protocol
+        protocol.connection_lost(loss)
+    elif has_ended:
         reader.feed_eof()
     return reader, asyncio.StreamWriter(transport, protocol, reader, stream.loop)

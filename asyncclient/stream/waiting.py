@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 from weakref import ref
 
@@ -89,6 +90,7 @@ class Waiting(asyncio.StreamReader):
     transport: asyncio.Transport
     _loss: Exception | None = None
     _lost: asyncio.Future[None] | None = None
+    _ended_early = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop=loop)
@@ -118,6 +120,8 @@ class Waiting(asyncio.StreamReader):
         self.is_open = True
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._watch.add(self)
+        if self._ended_early:
+            self.feed_eof()
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
@@ -131,13 +135,15 @@ class Waiting(asyncio.StreamReader):
         wake_up = self._wake_up
         if wake_up is not None and not wake_up.done():
             wake_up.set_result(None)
-        if self._pieces.size > HIGH_WATER and self._is_reading:
+        if self._pieces.size > HIGH_WATER and self._is_reading and self.is_open:
             self._is_reading = False
             self.transport.pause_reading()
 
     def feed_eof(self) -> None:
         """Note that the peer sends no more; after a loss that says nothing new."""
-        if not self._has_ended:
+        if not self.is_open:
+            self._ended_early = True  # with the last flight of a handshake in a tunnel
+        elif not self._has_ended:
             self._has_ended = True
             self._is_clean = self._was_end_announced()
             self.wake()
@@ -149,8 +155,9 @@ class Waiting(asyncio.StreamReader):
         drops it at once, with the answer unread.
         """
         self._is_lost = True
-        if not self.is_open:
-            return  # its TLS handshake failed
+        if not self.is_open:  # its TLS handshake failed, or is just being noticed
+            self._has_ended, self._loss = True, exc
+            return
         if self.failure is None and self._duplicate is not None:
             self._pieces.append(self._duplicate.read_rest(HIGH_WATER))
         if self.failure is None and not self._has_ended and self.ssl_object is not None:
@@ -252,25 +259,36 @@ class Waiting(asyncio.StreamReader):
         """Begin to close politely, never wait. What has not left yet is dropped: a peer may never take it."""
         if self.failure is None:
             self.failure = self._closed()
-        if not self._is_lost and not self.loop.is_closed():
-            if self.transport.get_write_buffer_size():
-                self.transport.abort()
-            else:
-                self.transport.close()
+        if not self._is_lost:
+            self._tell(self.transport.abort if self.transport.get_write_buffer_size() else self.transport.close)
         self._end()
 
     def abort(self, failure: Exception | None = None) -> None:
         """Drop the connection at once. Who waits on it gets the failure."""
         if self.failure is None:
             self.failure = failure or self._closed()
-        if not self._is_lost and not self.loop.is_closed():
-            self.transport.abort()
+        if not self._is_lost:
+            self._tell(self.transport.abort)
         self._end()
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        """Make a call on the transport in the thread of its loop, if that is still there."""
+        if self.loop.is_closed():
+            return
+        try:
+            is_there = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            is_there = False
+        if is_there:
+            call()
+        else:
+            self.loop.call_soon_threadsafe(call)
 
     def _end(self) -> None:
         self._has_ended = True
         self._release_duplicate()
-        self.wake()
+        if self._wake_up is not None:
+            self._tell(self.wake)
 
     def drop(self) -> bool:
         """Free the socket of a stream that nobody closed; True if it was open. May be called by any thread."""
@@ -279,19 +297,23 @@ class Waiting(asyncio.StreamReader):
         self.loop.call_soon_threadsafe(self.transport.abort)
         return True
 
-    def detach(self) -> tuple[bytes, bool]:
-        """Let go of the transport, which has another protocol now: return what was not read, and whether it is all."""
+    def detach(self) -> tuple[bytes, bool, Exception | None]:
+        """Let go of the transport, which has another protocol now.
+
+        Returns what was not read, whether that is all there will be, and why the connection was lost if it was.
+        """
         rest, has_ended = self._pieces.take_exactly(self._pieces.size), self._has_ended
-        if not self._is_reading:
+        loss = self._loss or ConnectionAbortedError(f"connection to {self.peer} is gone") if self._is_lost else None
+        if not self._is_reading and not self._is_lost:
             self.transport.resume_reading()
         self._is_lost = self._has_ended = True
         self._release_duplicate()
         self._watch.discard(self)
-        return rest, has_ended
+        return rest, has_ended, loss
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
-        if self._is_lost:
+        if self._is_lost or asyncio.get_running_loop() is not self.loop:
             return
         self._lost = self._lost or self.loop.create_future()
         await asyncio.wait((self._lost,), timeout=self.timeout.close)
