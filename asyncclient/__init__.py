@@ -45,8 +45,6 @@ from .message.fields import Fields
 from .opening import HTTP_PORT
 from .response import HTTPResponse, Interim
 from .runner import run
-from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
-from .status import responses
 from .stream.tls import TLSInfo
 from .timeouts import Timeout
 from .timings import Timings
@@ -54,6 +52,8 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .message.mail import HTTPMessage
+    from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
+    from .status import responses
 
 error = HTTPException
 """http.client's other name for HTTPException."""
@@ -103,9 +103,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Give HTTPMessage when it is asked for: the email package takes as long to import as all the rest."""
+    """Give what takes long to import when it is asked for: HTTPMessage, the names of status codes and `responses`."""
     if name == "HTTPMessage":
-        from .message.mail import HTTPMessage
+        from .message import mail
 
-        return HTTPMessage
+        return mail.HTTPMessage
+    if name.isupper() or name == "responses":
+        from . import status
+
+        if hasattr(status, name):
+            return getattr(status, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

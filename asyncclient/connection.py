@@ -50,7 +50,7 @@ class HTTPConnection(Connection):
         source_address: (host, port) to connect from.
         blocksize: bytes read from a body file at once.
         max_response_headers: fields a response may have, 256 if not given.
-        limits: all bounds on what the server may send; instead of max_response_headers.
+        limits: all bounds on what the server may send; max_response_headers goes before its fields.
         socket_path: a Unix socket to connect to; host and port then only name the server in requests.
         socket_options: (level, name, value) to set on the socket before it connects.
 
@@ -248,7 +248,8 @@ class HTTPConnection(Connection):
         except BaseException:
             self._fail(stream, exchange)
             raise
-        exchange.timings.sent = time.monotonic() - exchange.timings.started
+        if not exchange.is_early:
+            exchange.timings.sent = time.monotonic() - exchange.timings.started
 
     def _note_sent(self, stream: AioStream, exchange: Exchange) -> None:
         try:

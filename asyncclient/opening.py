@@ -64,8 +64,12 @@ class Connection:
         self.timeout = timeout
         self._limited_timeout()  # refuses what is none
         self.source_address = source_address
+        if blocksize < 1:
+            raise ValueError(f"expected a blocksize of at least 1, got {blocksize!r}")
         self.blocksize = blocksize
-        self.limits = limits if max_response_headers is None else Limits(fields=max_response_headers)
+        self.limits = limits
+        if max_response_headers is not None:
+            self.limits = Limits(**{**limits._asdict(), "fields": max_response_headers})
         self.socket_path = None if socket_path is None else os.fspath(socket_path)
         self.socket_options = tuple(socket_options)
         self.auto_open = True

@@ -121,6 +121,10 @@ class HTTPResponse:
                 data = await self._content.readall()
         except ImproperConnectionState:
             raise  # of another task, which goes on reading
+        except IncompleteRead as exc:
+            ahead = self._take_pending()
+            self._abandon()
+            raise IncompleteRead(ahead + exc.partial, exc.expected) from exc.__cause__
         except BaseException:
             self._abandon()
             raise
@@ -199,11 +203,14 @@ class HTTPResponse:
         """
         parts: list[bytes] = []
         left = limit if limit >= 0 else sys.maxsize
-        while left and (part := (await self._read_ahead()).take_part_of_line(left)):
-            parts.append(part)
-            left -= len(part)
-            if part[-1] == 10:
-                break
+        try:
+            while left and (part := (await self._read_ahead()).take_part_of_line(left)):
+                parts.append(part)
+                left -= len(part)
+                if part[-1] == 10:
+                    break
+        except IncompleteRead as exc:
+            raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
         return b"".join(parts)
 
     def __aiter__(self) -> AsyncIterator[bytes]:

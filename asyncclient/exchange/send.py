@@ -72,9 +72,8 @@ async def send_more(stream: ByteStream, source: Source, answer: Answer, limits: 
     async with aclosing(source.pieces(stream)) as pieces:
         async for piece in pieces:
             count(piece)
-            if await _is_answered(stream, answer, limits):
+            if await _write(stream, piece, answer, limits):
                 return
-            stream.write(piece)
 
 
 async def _may_continue(stream: ByteStream, answer: Answer, limits: Limits, seconds: float) -> bool:
@@ -99,6 +98,19 @@ async def _is_answered(stream: ByteStream, answer: Answer, limits: Limits) -> bo
     return False
 
 
+async def _write(stream: ByteStream, piece: Buffer, answer: Answer, limits: Limits) -> bool:
+    """Write a piece once there is room for it; True if a final response came before all of it was written.
+
+    In parts, with a look between: while a long one is encrypted and sent, the peer may answer and reset.
+    """
+    size = stream.at_once
+    for start in range(0, len(piece), size):
+        if await _is_answered(stream, answer, limits):
+            return True
+        stream.write(piece if len(piece) <= size else memoryview(piece)[start : start + size])
+    return False
+
+
 async def _send_pieces(stream: ByteStream, source: Source, answer: Answer, limits: Limits) -> None:
     left = source.length
     async with aclosing(source.pieces(stream)) as pieces:
@@ -106,9 +118,8 @@ async def _send_pieces(stream: ByteStream, source: Source, answer: Answer, limit
             if left is not None:
                 piece = _fit(piece, left, source)
                 left -= len(piece)
-            if await _is_answered(stream, answer, limits):
+            if await _write(stream, piece, answer, limits):
                 return
-            stream.write(piece)
             if left == 0 and source.may_grow:
                 return
     if left:
@@ -125,10 +136,10 @@ def _fit(piece: Buffer, left: int, source: Source) -> Buffer:
 async def _send_chunks(stream: ByteStream, source: Source, answer: Answer, limits: Limits) -> None:
     async with aclosing(source.pieces(stream)) as pieces:
         async for piece in pieces:
-            if await _is_answered(stream, answer, limits):
+            # An empty one would be the last chunk.
+            chunk = b"".join((build_chunk_size(len(piece)), piece, b"\r\n")) if piece else b""
+            if await _write(stream, chunk, answer, limits):
                 return
-            if piece:  # an empty one would be the last chunk
-                stream.write(b"".join((build_chunk_size(len(piece)), piece, b"\r\n")))
     if not await _is_answered(stream, answer, limits):
         stream.write(LAST_CHUNK)
 

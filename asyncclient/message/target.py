@@ -23,6 +23,8 @@ def parse_host_port(host: str, port: int | str | None, default_port: int) -> tup
     """
     if not isinstance(host, str):
         raise TypeError(f"expected str as host, got {type(host).__name__}")
+    if "://" in host:
+        raise InvalidURL(f"expected a host, got a URL: {show(host)}")
     if port is None:
         host, port = _split_port(host, default_port)
     port = parse_port(port)
@@ -47,7 +49,7 @@ def parse_port(port: int | str) -> int:
         InvalidURL: it is empty, no number or beyond 65535.
     """
     if _PORT.fullmatch(str(port)) is None or int(port) > 65535:
-        raise InvalidURL(f"expected a port of 0 to 65535, got {clip(port)}")
+        raise InvalidURL(f"expected a port of 0 to 65535, got {show(str(port))}")
     return int(port)
 
 
@@ -61,7 +63,13 @@ def check_host(host: str) -> None:
     parts = host.removesuffix(".").split(".")
     is_name = ":" in host or all(0 < len(part) < 64 for part in parts)
     if not is_name or (_IPV6 if ":" in host else _HOST).fullmatch(host) is None:
-        raise InvalidURL(f"expected a host name or address, got {clip(host)}")
+        raise InvalidURL(f"expected a host name or address, got {show(host)}")
+
+
+def show(text: str) -> str:
+    """Return what may be shown of a host or URL: no user, no password."""
+    _, at, rest = text.rpartition("@")
+    return clip(f"***@{rest}" if at else text)
 
 
 def encode_host(host: str) -> str:

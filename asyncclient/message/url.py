@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..errors import InvalidURL, clip
-from .target import parse_host_port
+from ..errors import InvalidURL
+from .target import parse_host_port, show
 
 _URL = re.compile(
     r"(https?)://(?:[^/?#@\\\x00-\x20\x7f]*+@)?+(\[[^/?#\]]*+\]|[^:/?#\[\]]*+)(?::([^/?#]*+))?"
@@ -34,7 +34,7 @@ def parse_url(url: str) -> URL:
     """
     match = _URL.fullmatch(url)
     if match is None:
-        raise InvalidURL(f"expected an http or https URL, got {clip(url)}")
+        raise InvalidURL(f"expected an http or https URL, got {show(url)}")
     scheme = match[1].lower()
     host, port = parse_host_port(match[2], match[3], 443 if scheme == "https" else 80)
     return URL(scheme, host, port, (match[4] or "/") + (match[5] or ""))

@@ -26,6 +26,11 @@ from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
 LOOK_UP_EVERY = 64 * 1024
 """Bytes written in one go until the loop gets a turn: no early answer is heard without one."""
 
+AT_ONCE = 256 * 1024
+AT_ONCE_TLS = 16 * 1024
+"""Bytes written without looking for an answer. Over TLS one record: what is written while the peer answers and resets
+finds the connection gone and the answer unread. With 16 KiB 93 of 100 answers were delivered, with 256 KiB 70."""
+
 DIRECT_FROM = 64 * 1024
 """Bytes a buffer has at least to be filled by the kernel itself: changing the protocol is not worth it for less."""
 
@@ -42,8 +47,15 @@ class AioStream(Waiting):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop, peer, timeout)
+        self.at_once = AT_ONCE
         self.is_direct = False
         self._direct: DirectFeed | None = None
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the connection is open, its TLS handshake done."""
+        super().set_transport(transport)
+        if self.ssl_object is not None:
+            self.at_once = AT_ONCE_TLS
 
     # Reading
 
@@ -194,13 +206,14 @@ class AioStream(Waiting):
         """
         if self.ssl_object is None:
             return False
-        for _ in range(LOOKS):
-            await asyncio.sleep(0)
+        await self._take_in()
         return self.is_fresh(ask_kernel=True)
 
     def _is_readable(self) -> bool:
         """Ask the kernel whether the socket has bytes or an end to give; select() knows descriptors to 1023 only."""
-        number = self.transport.get_extra_info("socket").fileno()
+        socket = self.transport.get_extra_info("socket")
+        if socket is None or (number := socket.fileno()) < 0:
+            return True  # its end, which the loop is about to tell
         if not hasattr(select, "poll"):
             return bool(select.select((number,), (), (), 0)[0])
         poll = select.poll()
@@ -220,6 +233,8 @@ class AioStream(Waiting):
     async def drain(self) -> bool:
         """See ByteStream."""
         self._keep_duplicate()
+        if self.ssl_object is not None:
+            await self._take_in()
         while not self._pieces.size and not self._has_ended:
             if not self.may_write:
                 await self._wait(self.timeout.write, WRITE)
@@ -229,6 +244,16 @@ class AioStream(Waiting):
             else:
                 return False
         return True
+
+    async def _take_in(self) -> None:
+        """Let the loop read what the kernel has, before a write may find the connection reset and lose it.
+
+        Over TLS a duplicate of the socket is no help then: it would give ciphertext.
+        """
+        for _ in range(LOOKS):
+            if self._pieces.size or self._has_ended or not self._is_readable():
+                return
+            await asyncio.sleep(0)
 
     def _keep_duplicate(self) -> Descriptor | None:
         if self._duplicate is None and not self._is_lost and self.ssl_object is None and CAN_DUPLICATE:

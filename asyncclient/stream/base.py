@@ -21,6 +21,9 @@ class ByteStream(Protocol):
     nothing says how far it came: drop it.
     """
 
+    at_once: int
+    """Bytes to write at a time, with a look between whether the peer has answered."""
+
     async def readhead(self, limit: int, start: bytes = b"") -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
 

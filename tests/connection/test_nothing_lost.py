@@ -1,0 +1,35 @@
+"""What was read before the end came too early is in the error, whichever way it was read."""
+
+import pytest
+
+from asyncclient import HTTPResponse, IncompleteRead
+from asyncclient.testing import RawConnection
+
+from .scripts import answered
+
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\ntwo"
+
+
+async def by_lines(response: HTTPResponse) -> None:
+    assert await response.readline() == b"one\n"
+    await response.readline()
+
+
+async def by_iteration(response: HTTPResponse) -> None:
+    async for line in response:
+        assert line == b"one\n"
+
+
+async def after_a_peek(response: HTTPResponse) -> None:
+    assert b"one\ntwo".startswith(await response.peek())
+    assert await response.read(4) == b"one\n"
+    await response.read()
+
+
+@pytest.mark.parametrize("read", [by_lines, by_iteration, after_a_peek])
+async def test_the_part_that_came_is_in_the_error(read: object) -> None:
+    async with answered(CUT, then=RawConnection.close) as response:
+        with pytest.raises(IncompleteRead) as caught:
+            await read(response)  # type: ignore[operator]
+        assert caught.value.partial == b"two"
+        assert response.closed
