@@ -1,0 +1,137 @@
+"""A file is opened where it blocks nobody, and none is left open whenever its task is cancelled."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from asyncclient.stream.files import open_file
+from asyncclient.testing import RawServer
+from tests.connection.scripts import echo_target, fetch, to
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """A pipe with a name: opening it for reading hangs until somebody opens it for writing."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+def descriptors_of(path: Path) -> list[int]:
+    """The descriptors that this process has for a path."""
+    found = os.stat(path)
+    return [number for number in range(256) if is_same(number, found)]
+
+
+def is_same(number: int, found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), found)
+    except OSError:
+        return False
+
+
+async def let_open(path: Path) -> None:
+    """Open the other end: the thread that hangs goes on."""
+    await asyncio.to_thread(lambda: os.close(os.open(path, os.O_WRONLY)))
+
+
+async def is_let_go(path: Path) -> None:
+    """Wait until nobody has the file, in the loop and in its threads."""
+    for _ in range(1000):
+        if not descriptors_of(path):
+            return
+        await asyncio.to_thread(int)
+    raise AssertionError(f"{path} is still open")
+
+
+async def test_file_is_opened_for_reading(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with await open_file(path) as file:
+        assert file.read() == b"content"
+    with await open_file(str(path)) as file:
+        assert file.name == str(path)
+
+
+async def test_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        await open_file(tmp_path / "nothing")
+    with pytest.raises(IsADirectoryError):
+        await open_file(tmp_path)
+
+
+async def test_loop_goes_on_while_a_file_is_being_opened(fifo: Path) -> None:
+    task = asyncio.create_task(open_file(fifo))
+    descriptor = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)
+    os.write(descriptor, b"late")
+    os.close(descriptor)
+    with await task as file:
+        assert file.read() == b"late"
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+async def test_cancelled_opening_leaves_no_descriptor(turns: int, fifo: Path) -> None:
+    task = asyncio.create_task(open_file(fifo))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task  # at once, though the thread still hangs
+    if turns:
+        await let_open(fifo)
+    await is_let_go(fifo)
+
+
+async def test_opening_that_fails_after_it_was_cancelled(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    monkeypatch.setattr("asyncclient.stream.files.open", open_and_fail, raising=False)
+    task = asyncio.create_task(open_file(fifo))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await let_open(fifo)
+    await is_let_go(fifo)
+    assert complaints == []
+
+
+def open_and_fail(path: Path, mode: str) -> None:
+    open(path, mode).close()
+    raise PermissionError(path)
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+async def test_request_given_up_while_its_file_is_being_opened(how: str, fifo: Path) -> None:
+    with RawServer(echo_target) as server:
+        async with to(server) as connection:
+            task = asyncio.create_task(connection.request("POST", "/fifo", fifo))
+            await asyncio.sleep(0)
+            if how == "close":
+                connection.close()
+            else:
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert await fetch(connection, url="/next") == (200, b"/next")
+            await let_open(fifo)
+            await is_let_go(fifo)
+            assert (await asyncio.gather(task, return_exceptions=True))[0] is not None
+            assert await fetch(connection, url="/next") == (200, b"/next")
+    assert [head.split()[1] for head in server.requests] == [b"/next", b"/next"]
+
+
+async def test_body_from_a_path_leaves_no_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes(b"body")
+    with RawServer(echo_target) as server:
+        async with to(server) as connection:
+            for turns in range(30):
+                task = asyncio.create_task(fetch(connection, "POST", "/path", body=path))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait((task,))
+                await is_let_go(path)
