@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
@@ -125,8 +125,12 @@ class HTTPConnection(Connection):
             self._opening = None
         return exchange
 
-    def _build_host_line(self, method: str, target: str) -> bytes:
-        authority = None if target[:1] == "/" else target if method == "CONNECT" else targets.find_authority(target)
+    def _build_host_line(self, method: str, target: Any) -> bytes:
+        authority = None
+        if method == "CONNECT":
+            authority = target
+        elif isinstance(target, str) and target[:1] != "/":  # what is no str is refused with the request line
+            authority = targets.find_authority(target)
         if authority is not None:
             return build_field("Host", authority)
         if self._host_line is None:

@@ -26,7 +26,8 @@ def list_pairs(headers: Any) -> list[tuple[Any, Any]]:
     Raises:
         TypeError: neither something with items() nor pairs.
     """
-    pairs = list(headers.items() if hasattr(headers, "items") else headers)
+    items = headers.items() if hasattr(headers, "items") else headers
+    pairs = list(items) if isinstance(items, Iterable) else [items]
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
         raise TypeError("expected a mapping or pairs (name, value) as headers")
     return pairs

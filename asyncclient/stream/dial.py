@@ -176,6 +176,8 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
 
 async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[_AddrInfo]:
     """Return the addresses to connect from; an empty host is any of them, as for socket.bind()."""
+    if not 0 <= source[1] <= 65535:  # getaddrinfo would take the port modulo 65536
+        raise ConnectError(f"no source address {source[0]}:{source[1]}: expected a port of 0 to 65535")
     try:
         return [*await loop.getaddrinfo(source[0] or None, source[1], type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)]
     except OSError as exc:
