@@ -296,7 +296,7 @@ class HTTPConnection(Connection):
             raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
         declared.count(data)
         if self.debuglevel > 0:
-            print("send:", repr(bytes(data)))
+            print_sent(data)
 
     # The response
 

@@ -12,14 +12,11 @@ from asyncclient.errors import (
 )
 from asyncclient.exchange.receive import (
     Answer,
-    ChunkedContent,
 )
 from asyncclient.limits import DEFAULT, Limits
-from asyncclient.message.head import Head
 from tests.scripted import ScriptedStream, run_now
 
 FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-HUGE = 2**64 - 1
 
 
 def interim(status: int, fields: bytes = b"") -> bytes:
@@ -30,16 +27,6 @@ def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[Answer, ScriptedS
     answer, stream = Answer(), ScriptedStream(pieces)
     run_now(answer.receive(stream, limits))
     return answer, stream
-
-
-def receive_head(*pieces: bytes) -> Head:
-    answer, _ = receive(*pieces)
-    assert answer.final is not None
-    return answer.final
-
-
-def chunked(*pieces: bytes, limits: Limits = DEFAULT) -> ChunkedContent:
-    return ChunkedContent(ScriptedStream(pieces), limits)
 
 
 def test_a_head_may_come_byte_by_byte() -> None:

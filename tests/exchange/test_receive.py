@@ -26,12 +26,7 @@ from asyncclient.message.framing import Kind, decide_framing
 from asyncclient.message.head import Head
 from tests.scripted import ScriptedStream, run_now
 
-FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 HUGE = 2**64 - 1
-
-
-def interim(status: int, fields: bytes = b"") -> bytes:
-    return b"HTTP/1.1 %d Wait\r\n%b\r\n" % (status, fields)
 
 
 def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[Answer, ScriptedStream]:
