@@ -108,6 +108,7 @@ class LineTooLong(HTTPException):
 
     def __init__(self, what: str, limit: int = 64 * 1024) -> None:
         super().__init__(f"got more than {limit} bytes when reading {what}")
+        self.what = what
         self.limit = limit
 
 

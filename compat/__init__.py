@@ -1,6 +1,11 @@
-"""The blocking face of asyncclient: http.client's interface, names and texts, run by the same engine.
+"""http.client again, blocking, on the asyncclient engine: `from compat import client`, or `compat.install()`.
 
-`compat.client` is to be imported in place of `http.client`; nothing in this package decides about bytes on the wire.
+`python -m compat script.py` runs a script with it, unchanged.
 """
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from . import client
+from .install import Installation, install, is_installed, uninstall
+
+__all__ = ["Installation", "client", "install", "is_installed", "uninstall"]

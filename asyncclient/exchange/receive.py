@@ -15,12 +15,12 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from ..errors import IncompleteRead, ProtocolError, RemoteDisconnected
+from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
 from ..message.fields import Fields, check_section
 from ..message.framing import Framing, Kind, may_be_trailer, parse_chunk_size
 from ..message.head import Head, parse_head
-from ..stream.base import ByteStream
+from ..stream.base import ByteReader, ByteStream
 
 BLOCK = 256 * 1024
 """Bytes asked for at once where the caller names no number."""
@@ -128,7 +128,7 @@ class LengthContent:
 
     __slots__ = ("_stream", "left")
 
-    def __init__(self, stream: ByteStream, length: int) -> None:
+    def __init__(self, stream: ByteReader, length: int) -> None:
         self._stream = stream
         self.left = length
 
@@ -176,7 +176,7 @@ class UntilCloseContent:
 
     __slots__ = ("_stream", "is_done", "left")
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteReader) -> None:
         self._stream = stream
         self.is_done = False
         self.left = None
@@ -213,24 +213,25 @@ class UntilCloseContent:
 class ChunkedContent:
     """Content in chunks, and trailers after it (RFC 9112 §7.1)."""
 
-    __slots__ = ("_excess", "_in_chunk", "_limits", "_stream", "is_done", "trailers")
+    __slots__ = ("_excess", "_is_lenient", "_limits", "in_chunk", "is_done", "stream", "trailers")
 
     left = None
 
-    def __init__(self, stream: ByteStream, limits: Limits) -> None:
-        self._stream = stream
+    def __init__(self, stream: ByteReader, limits: Limits, *, is_lenient: bool = False) -> None:
+        self.stream = stream
         self._limits = limits
-        self._in_chunk = 0  # bytes of the present chunk not read yet
+        self._is_lenient = is_lenient  # a connection that ends after the last chunk ends the trailers, too
+        self.in_chunk = 0  # bytes of the present chunk not read yet
         self._excess = 0  # bytes of extensions, less those of content
         self.is_done = False
         self.trailers: Fields | None = None
 
     async def read(self, n: int) -> bytes:
-        if not self._in_chunk and not await self._begin_chunk():
+        if not self.in_chunk and not await self.begin_chunk():
             return b""
-        if self._in_chunk <= n and (whole := self._stream.take_exactly(self._in_chunk + 2)) is not None:
+        if self.in_chunk <= n and (whole := self.stream.take_exactly(self.in_chunk + 2)) is not None:
             return self._cut_chunk(whole)
-        data = await self._stream.read(min(n, self._in_chunk))
+        data = await self.stream.read(min(n, self.in_chunk))
         self._count(len(data))
         try:
             await self._end_chunk()
@@ -244,17 +245,26 @@ class ChunkedContent:
     async def readall(self) -> bytes:
         parts: list[bytes] = []
         try:
-            while self._in_chunk or await self._begin_chunk():
-                parts.append(self._cut_chunk(await self._stream.readexactly(self._in_chunk + 2)))
+            while part := await self.read_chunk():
+                parts.append(part)
         except IncompleteRead as exc:
-            partial = exc.partial[: self._in_chunk]  # without what had come of the CRLF
-            raise IncompleteRead(b"".join((*parts, partial)), self._in_chunk - len(partial) or None) from exc.__cause__
+            raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
         return b"".join(parts)
 
+    async def read_chunk(self) -> bytes:
+        """Return what is left of the chunk begun, else the next one; b"" after the last. Raises what read() does."""
+        if not self.in_chunk and not await self.begin_chunk():
+            return b""
+        try:
+            return self._cut_chunk(await self.stream.readexactly(self.in_chunk + 2))
+        except IncompleteRead as exc:
+            partial = exc.partial[: self.in_chunk]  # without what had come of the CRLF
+            raise IncompleteRead(partial, self.in_chunk - len(partial) or None) from exc.__cause__
+
     async def readinto(self, buffer: memoryview) -> int:
-        if not self._in_chunk and not await self._begin_chunk():
+        if not self.in_chunk and not await self.begin_chunk():
             return 0
-        count = await self._stream.readinto(buffer[: self._in_chunk])
+        count = await self.stream.readinto(buffer[: self.in_chunk])
         self._count(count)
         try:
             await self._end_chunk()
@@ -266,19 +276,19 @@ class ChunkedContent:
         """Return a chunk without the CRLF after it."""
         if whole[-2:] != b"\r\n":
             raise ProtocolError(f"expected CRLF after a chunk, got {whole[-2:]!r}")
-        self._in_chunk = 0
+        self.in_chunk = 0
         return whole[:-2]
 
     def _count(self, count: int) -> None:
         if not count:
-            raise IncompleteRead(b"", self._in_chunk) from self._stream.loss()
-        self._in_chunk -= count
+            raise IncompleteRead(b"", self.in_chunk) from self.stream.loss()
+        self.in_chunk -= count
 
-    async def _begin_chunk(self) -> bool:
-        """Go to the next chunk; False after the last, whose trailers are read then."""
+    async def begin_chunk(self) -> bool:
+        """Go to the next chunk; False after the last, whose trailers are read then. Raises what read() does."""
         if self.is_done:
             return False
-        line = await self._readline(self._limits.chunk_line)
+        line = await self._readline(self._limits.chunk_line, "a chunk size")
         size, extensions = parse_chunk_size(line)
         if extensions:
             self._excess += extensions
@@ -288,30 +298,37 @@ class ChunkedContent:
         if not size:
             self.trailers = await self._read_trailers()
             self.is_done = True
-        self._in_chunk = size
+        self.in_chunk = size
         return size > 0
 
     async def _end_chunk(self) -> None:
         """Read the CRLF after a chunk, if all of that has been read."""
-        if not self._in_chunk:
-            self._cut_chunk(await self._stream.readexactly(2))
+        if not self.in_chunk:
+            self._cut_chunk(await self.stream.readexactly(2))
 
-    async def _readline(self, limit: int) -> bytes:
-        line = await self._stream.readline(limit)
+    async def _readline(self, limit: int, what: str) -> bytes:
+        try:
+            line = await self.stream.readline(limit)
+        except LineTooLong:
+            raise LineTooLong(what, limit) from None
         if line[-2:] != b"\r\n":
             if line[-1:] != b"\n":
-                raise IncompleteRead(b"") from self._stream.loss()
+                raise IncompleteRead(b"") from self.stream.loss()
             raise ProtocolError("expected CRLF at the end of a chunk line, got a bare LF")
         return line
 
     async def _read_trailers(self) -> Fields:
         lines: list[bytes] = []
         left = self._limits.head
-        while (line := await self._readline(min(left, self._limits.line))) != b"\r\n":
-            lines.append(line)
-            left -= len(line)
-            if len(lines) > self._limits.fields or left <= 0:
-                raise ProtocolError(f"got more than {self._limits.fields} trailer fields")
+        try:
+            while (line := await self._readline(min(left, self._limits.line), "a trailer line")) != b"\r\n":
+                lines.append(line)
+                left -= len(line)
+                if len(lines) > self._limits.fields or left <= 0:
+                    raise ProtocolError(f"got more than {self._limits.fields} trailer fields")
+        except IncompleteRead:
+            if not self._is_lenient:
+                raise
         if not lines:
             return _NO_TRAILERS
         section = check_section(b"".join(lines) + b"\r\n", self._limits, what="trailer")
@@ -329,7 +346,7 @@ async def read_pieces(content: Content) -> bytes:
     return b"".join(parts)
 
 
-def open_content(stream: ByteStream, framing: Framing, limits: Limits) -> Content:
+def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:
     """Return the content of a response whose head has been read."""
     kind, length, _ = framing
     if kind is Kind.LENGTH:

@@ -72,3 +72,12 @@ def advance(state: str, event: str) -> str:
     if following is None:
         raise _REFUSALS.get(event, ImproperConnectionState)(f"{event} is not possible now: {state}")
     return following
+
+
+BLOCKING: Final[dict[str, dict[str, str]]] = {
+    "Idle": {Event.PUTREQUEST: "Request-started"},
+    "Request-started": {Event.PUTHEADER: "Request-started", Event.ENDHEADERS: "Request-sent"},
+    "Request-sent": {Event.GETRESPONSE: "Idle"},
+}
+"""http.client's own transitions, under the names that its errors show: one caller and no task, and a request may go out
+while the response before it is still being read (only the next response waits for that)."""

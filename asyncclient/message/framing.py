@@ -34,7 +34,7 @@ def decide_framing(head: Head, method: str) -> Framing:
         if length is not None and head.status == 200 and method == "GET":  # as most are
             return Kind.LENGTH, int(length), True
     else:
-        length, coding, connection = _find_framing_fields(head)
+        length, coding, connection = find_framing_fields(head)
         # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
         is_doubtful = coding is not None and (length is not None or head.version != 11)
         keep_alive = not is_doubtful and may_keep_alive(head.version, connection)
@@ -50,7 +50,7 @@ def decide_framing(head: Head, method: str) -> Framing:
     return Kind.UNTIL_CLOSE, 0, False
 
 
-def _find_framing_fields(head: Head) -> tuple[bytes | None, bytes | None, bytes]:
+def find_framing_fields(head: Head) -> tuple[bytes | None, bytes | None, bytes]:
     """Return Content-Length, Transfer-Encoding and Connection; several of a name are joined by commas."""
     found: dict[bytes, bytes] = {}
     # From the LF before the first field, so that each begins after one.

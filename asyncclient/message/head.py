@@ -71,7 +71,7 @@ def parse_status_line(line: bytes) -> StatusLine:
     return StatusLine(10 if minor == b"0" else 11, int(status), reason.decode("latin-1").strip(" \t"))
 
 
-_remember_status_line = lru_cache(maxsize=128)(parse_status_line)
+remember_status_line = lru_cache(maxsize=128)(parse_status_line)
 """Servers send the same few lines over and over; long ones are not kept."""
 
 
@@ -85,12 +85,28 @@ def parse_head(block: bytes, limits: Limits = DEFAULT) -> Head:
     start = block.find(b"\n") + 1 or len(block)
     if start > limits.line:
         raise LineTooLong("the status line", limits.line)
-    line = _remember_status_line(block[:start]) if start < 64 else parse_status_line(block[:start])
+    line = remember_status_line(block[:start]) if start < 64 else parse_status_line(block[:start])
+    return parse_fields(line, block, start, limits)
+
+
+def parse_fields(line: StatusLine, block: bytes, start: int, limits: Limits = DEFAULT) -> Head:
+    """Parse the rest of a head whose status line is known: a field section with its empty line, behind an LF.
+
+    Raises:
+        LineTooLong, ProtocolError: see check_section.
+    """
     if len(block) <= limits.line and block.count(b"\n") - 2 <= limits.fields:
         match = syntax.PLAIN_FIELD_LINES.fullmatch(block, start)
         if match is not None:
             return Head(line, block, start, True, match[1])
     return Head(line, check_section(block, limits, start), start)
+
+
+def has_final_begun(data: bytes) -> bool:
+    """Return whether what a peer has begun to answer goes beyond interim responses (RFC 9110 §15.2)."""
+    interim = syntax.INTERIM_HEADS.match(data)
+    code = data[9 + (interim.end() if interim else 0) :][:3]  # behind "HTTP/1.1 "
+    return len(code) == 3 and (code[:1] != b"1" or code == b"101")
 
 
 def build_request_line(method: str, target: str) -> bytes:

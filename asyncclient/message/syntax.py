@@ -29,6 +29,9 @@ FIELD_VALUE = re.compile(r"[^\x00\r\n]*+")
 STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"))?+" + _EOL)
 """RFC 9112 §4; the reason may be missing with the space before it, as many servers have it."""
 
+INTERIM_HEADS = re.compile(rb"(?:HTTP/1\.[0-9] 1(?!01)[^\n]*+\n(?:(?!\r?+\n)[^\n]*+\n)*+\r?+\n)*+")
+"""RFC 9110 §15.2: whole interim responses, which come before the final one; 101 is none of them."""
+
 OTHER_PROTOCOL = re.compile(rb"HTTP/[02-9](?:\.[0-9])?+(?=[ \r\n])")
 """RFC 9112 §2.3: a version that is not ours, as HTTP/2 servers and their tools write it, too."""
 

@@ -14,26 +14,8 @@ Buffer = bytes | bytearray | memoryview
 _T = TypeVar("_T")
 
 
-class ByteStream(Protocol):
-    """One connection as bytes. A stream has one reader and one writer at a time; a second one is refused.
-
-    Whatever a method raises, the stream is of no further use. Cancelling a method leaves the stream as it was, but
-    nothing says how far it came: drop it.
-    """
-
-    at_once: int
-    """Bytes to write at a time, with a look between whether the peer has answered."""
-
-    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
-        r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
-
-        Lines end with CRLF or LF. What cannot begin with `start` is returned as it came, for nobody knows its end.
-
-        Raises:
-            LineTooLong: limit bytes, and no empty line.
-            IncompleteRead: the peer closed in the middle.
-        """
-        ...
+class ByteReader(Protocol):
+    """The reading of a stream as far as content needs it; all that a blocking file can do."""
 
     async def readline(self, limit: int) -> bytes:
         """Return one line with its ending, or what there is of it when the peer closed.
@@ -70,6 +52,28 @@ class ByteStream(Protocol):
         """
         ...
 
+
+class ByteStream(ByteReader, Protocol):
+    """One connection as bytes. A stream has one reader and one writer at a time; a second one is refused.
+
+    Whatever a method raises, the stream is of no further use. Cancelling a method leaves the stream as it was, but
+    nothing says how far it came: drop it.
+    """
+
+    at_once: int
+    """Bytes to write at a time, with a look between whether the peer has answered."""
+
+    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
+        r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
+
+        Lines end with CRLF or LF. What cannot begin with `start` is returned as it came, for nobody knows its end.
+
+        Raises:
+            LineTooLong: limit bytes, and no empty line.
+            IncompleteRead: the peer closed in the middle.
+        """
+        ...
+
     async def wait_readable(self, seconds: float) -> bool:
         """Wait until something can be read, the end included; False after that many seconds, which harms nothing."""
         ...
@@ -102,4 +106,4 @@ class ByteStream(Protocol):
         ...
 
 
-__all__ = ["Buffer", "ByteStream"]
+__all__ = ["Buffer", "ByteReader", "ByteStream"]

@@ -96,7 +96,7 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         TLSError: a handshake failed, the certificate's check included.
         ProxyError: the proxy did not open the tunnel.
     """
-    connected = await _connect(route, timeout, timings)
+    connected = await open_socket(route, timeout, timings)
     if route.tunnel is None:
         return await _adopt(connected, route, route.tls, route.server_name, timeout, timings), None
     stream = await _adopt(connected, route, route.proxy_tls, encode_host(route.host).strip("[]"), timeout, timings)
@@ -114,7 +114,13 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
     return stream, head
 
 
-async def _connect(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
+async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
+    """Resolve and connect; the socket, which does not block, is the caller's to close. Cancelling leaves nothing open.
+
+    Raises:
+        ConnectError: no address answered; .attempts has one error for each.
+        ConnectTimeout: it took too long.
+    """
     loop = asyncio.get_running_loop()
     attempts = _Attempts(loop)
 

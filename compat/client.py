@@ -1,0 +1,65 @@
+"""The module `http.client`, on the asyncclient engine: `from compat import client`."""
+
+from __future__ import annotations
+
+import http as _http
+import http.client as _std
+from http.client import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    BadStatusLine,
+    CannotSendHeader,
+    CannotSendRequest,
+    HTTPException,
+    ImproperConnectionState,
+    IncompleteRead,
+    InvalidURL,
+    LineTooLong,
+    NotConnected,
+    RemoteDisconnected,
+    ResponseNotReady,
+    UnimplementedFileMode,
+    UnknownProtocol,
+    UnknownTransferEncoding,
+    error,
+    responses,
+)
+
+from .connection import HTTPConnection
+from .https import HTTPSConnection
+from .https import create_https_context as _create_https_context
+from .message import HTTPMessage, parse_headers
+from .message import read_lines as _read_headers
+from .response import UNKNOWN as _UNKNOWN
+from .response import HTTPResponse
+
+__all__ = [
+    "HTTPResponse",
+    "HTTPConnection",
+    "HTTPException",
+    "NotConnected",
+    "UnknownProtocol",
+    "UnknownTransferEncoding",
+    "UnimplementedFileMode",
+    "IncompleteRead",
+    "InvalidURL",
+    "ImproperConnectionState",
+    "CannotSendRequest",
+    "CannotSendHeader",
+    "ResponseNotReady",
+    "BadStatusLine",
+    "LineTooLong",
+    "RemoteDisconnected",
+    "error",
+    "responses",
+    "HTTPSConnection",
+]
+
+_CS_IDLE = "Idle"
+_CS_REQ_STARTED = "Request-started"
+_CS_REQ_SENT = "Request-sent"
+
+_MAXLINE = 65536
+_MAXHEADERS = 100
+
+globals().update(_http.HTTPStatus.__members__)

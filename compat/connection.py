@@ -1,0 +1,418 @@
+"""http.client's connections: each step is a method that programs override, the bytes of each are the engine's.
+
+Every request takes the steps putrequest, putheader, endheaders, _send_output, send and, the first time, connect, through
+`self`; the lines gather in `_buffer`, and `sock` is whatever a program has put there. A socket opened here waits on a
+private loop (see sockets.py); a foreign one is used by its own sendall() and makefile(), in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import http.client as std
+import io
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from asyncclient.message import lenient
+from asyncclient.message.cycle import BLOCKING, Event
+from asyncclient.message.framing import LAST_CHUNK, build_chunk_size
+from asyncclient.message.syntax import TOKEN
+from asyncclient.message.target import find_authority
+
+from .opening import DEFAULT_TIMEOUT, Opening
+from .response import HTTPResponse
+from .sockets import LoopSocket, LoopTLSSocket
+
+_EXPECTS_LENGTH = frozenset(("PATCH", "POST", "PUT"))
+
+_ZONE = re.compile(rb"%[^\]]*")
+
+
+class HTTPConnection(Opening):
+    """One connection to an HTTP server, as http.client documents it.
+
+    Args:
+        host: a name or address; may hold the port: "host:port", "[v6]:port".
+        port: 80 if it is nowhere.
+        timeout: seconds for each blocking operation; None waits for ever. socket's global default if not given.
+        source_address: (host, port) to connect from.
+        blocksize: bytes read at once from a body that is a file.
+        max_response_headers: lines that the head of a response may have; 100 if not given.
+    """
+
+    __module__ = "http.client"
+
+    _http_vsn = 11
+    response_class: Any = HTTPResponse
+    auto_open = 1
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        timeout: Any = DEFAULT_TIMEOUT,
+        source_address: tuple[str, int] | None = None,
+        blocksize: int = 8192,
+        *,
+        max_response_headers: int | None = None,
+    ) -> None:
+        super().__init__(host, port, timeout, source_address)
+        self.blocksize = blocksize
+        self.max_response_headers = max_response_headers
+        self._buffer: list[bytes] = []
+        self.__response: Any = None
+        self.__state = "Idle"
+        self.__is_used = False
+
+    # The request, step by step
+
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
+        """Begin a request: its line, and the Host and Accept-Encoding fields unless they are skipped.
+
+        Raises:
+            CannotSendRequest: one is under way.
+            ValueError, InvalidURL: a method or url that can't be sent; nothing is left of it.
+        """
+        self.__forget_response()
+        following = BLOCKING[self.__state].get(Event.PUTREQUEST)
+        if following is None:
+            raise std.CannotSendRequest(self.__state)
+        self._validate_method(method)
+        url = url or "/"
+        self._validate_path(url)
+        line = self._encode_request(f"{method} {url} {self._http_vsn_str}")
+        self._method, self.__state = method, following
+        self._output(line)
+        if self._http_vsn == 11:
+            if not skip_host:
+                self.putheader("Host", self.__build_host(url))
+            if not skip_accept_encoding:
+                self.putheader("Accept-Encoding", "identity")
+
+    def _validate_method(self, method: str) -> None:
+        found = lenient.NOT_IN_METHOD.search(method)
+        if found:
+            raise ValueError(f"method can't contain control characters. {method!r} (found at least {found[0]!r})")
+        if TOKEN.fullmatch(method) is None and method.isascii():
+            raise ValueError(f"method must be a token. {method!r}")
+
+    def _validate_path(self, url: str) -> None:
+        self._validate_host(url)
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode("ascii")
+
+    def __build_host(self, url: str) -> bytes:
+        authority = find_authority(url)
+        if authority is not None:
+            return _ZONE.sub(b"", _encode_host(authority))
+        host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
+        encoded = self._wrap_ipv6(_encode_host(host))
+        if encoded[:1] == b"[":
+            encoded = _ZONE.sub(b"", encoded)
+        return encoded if port == self.default_port else b"%b:%d" % (encoded, port)
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """Add a header line; several values go on in lines of their own, after a tab.
+
+        Raises:
+            CannotSendHeader: no request was begun.
+            ValueError: a name or value that can't be sent.
+        """
+        if Event.PUTHEADER not in BLOCKING[self.__state]:
+            raise std.CannotSendHeader
+        name = header.encode("ascii") if hasattr(header, "encode") else header
+        if lenient.FIELD_NAME.fullmatch(name) is None:
+            raise ValueError(f"Invalid header name {name!r}")
+        encoded = [_encode_value(value) for value in values]
+        for value in encoded:
+            if lenient.NOT_IN_VALUE.search(value):
+                raise ValueError(f"Invalid header value {value!r}")
+        self._output(name + b": " + b"\r\n\t".join(encoded))
+
+    def _output(self, s: bytes) -> None:
+        self._buffer.append(s)
+
+    def endheaders(self, message_body: Any = None, *, encode_chunked: bool = False) -> None:
+        """End the head and send it, with a body if given.
+
+        Raises:
+            CannotSendHeader: no request was begun.
+        """
+        following = BLOCKING[self.__state].get(Event.ENDHEADERS)
+        if following is None:
+            raise std.CannotSendHeader
+        self.__state = following
+        self._send_output(message_body, encode_chunked=encode_chunked)
+
+    def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:
+        self._buffer.extend((b"", b""))
+        head = b"\r\n".join(self._buffer)
+        del self._buffer[:]
+        self.__drop_if_unasked()
+        self.send(head)
+        if message_body is not None:
+            self.__send_body(message_body, encode_chunked and self._http_vsn == 11)
+
+    def __send_body(self, body: Any, is_chunked: bool) -> None:
+        pieces = self.__iterate(body)
+        while (piece := self.__next_piece(pieces)) is not None:
+            if self.__is_answered():
+                return
+            if not piece:
+                if self.debuglevel > 0:
+                    print("Zero length chunk ignored")
+                continue
+            if is_chunked:
+                piece = b"".join((build_chunk_size(len(piece)), piece, b"\r\n"))
+            self.send(piece)
+        if is_chunked:
+            self.send(LAST_CHUNK)
+
+    def __next_piece(self, pieces: Iterator[Any]) -> Any:
+        """Return the next piece, None after the last. A body that fails leaves half a request: that ends here."""
+        try:
+            return next(pieces, None)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iterate(self, body: Any) -> Iterator[Any]:
+        if hasattr(body, "read"):
+            return self._read_readable(body)
+        try:
+            memoryview(body)
+        except TypeError:
+            pass
+        else:
+            return iter((body,))
+        try:
+            return iter(body)
+        except TypeError:
+            raise TypeError(f"message_body should be a bytes-like object or an iterable, got {type(body)!r}") from None
+
+    def _read_readable(self, readable: Any) -> Iterator[bytes]:
+        if self.debuglevel > 0:
+            print("reading a readable")
+        return self.__read_blocks(readable)
+
+    def __read_blocks(self, readable: Any) -> Iterator[bytes]:
+        is_text = self._is_textIO(readable)
+        if is_text and self.debuglevel > 0:
+            print("encoding file using iso-8859-1")
+        while block := readable.read(self.blocksize):
+            yield block.encode("iso-8859-1") if is_text else block
+
+    def __is_answered(self) -> bool:
+        """Return whether the server has answered already: it wants no more of the request."""
+        return isinstance(self.sock, LoopSocket | LoopTLSSocket) and self.sock.hears_answer()
+
+    def send(self, data: Any) -> None:
+        """Send data to the server: bytes or a buffer, a file, or an iterable of these; connect first if need be.
+
+        Raises:
+            NotConnected: the connection is closed, and auto_open is off.
+        """
+        if self.sock is None:
+            if not self.auto_open:
+                raise std.NotConnected
+            self.connect()
+        if self.debuglevel > 0:
+            print("send:", repr(data))
+        if hasattr(data, "read"):
+            self.__send_file(data)
+            return
+        sys.audit("http.client.send", self, data)
+        try:
+            self.sock.sendall(data)
+        except TypeError:
+            if not isinstance(data, Iterable):
+                raise TypeError(f"data should be a bytes-like object or an iterable, got {type(data)!r}") from None
+            for piece in data:
+                self.sock.sendall(piece)
+
+    def __send_file(self, file: Any) -> None:
+        if self.debuglevel > 0:
+            print("sending a readable")
+        for block in self.__read_blocks(file):
+            sys.audit("http.client.send", self, block)
+            self.sock.sendall(block)
+
+    # The request at once
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, Any] = {},  # noqa: B006  (http.client's signature; never changed)
+        *,
+        encode_chunked: bool = False,
+    ) -> None:
+        """Send a whole request.
+
+        Args:
+            body: bytes or any buffer; str, sent as ISO-8859-1; a file or an iterable, sent in chunks unless the headers
+                have Content-Length or Transfer-Encoding.
+            encode_chunked: put the body in chunks although the headers have Transfer-Encoding.
+        """
+        self._send_request(method, url, body, headers, encode_chunked)
+
+    def _send_request(self, method: str, url: str, body: Any, headers: Mapping[str, Any], encode_chunked: bool) -> None:
+        names = {name.lower() for name in headers}
+        skips = {}
+        if "host" in names:
+            skips["skip_host"] = True
+        if "accept-encoding" in names:
+            skips["skip_accept_encoding"] = True
+        try:
+            self.putrequest(method, url, **skips)
+            encode_chunked = self.__frame(method, body, names, encode_chunked)
+            for name, value in headers.items():
+                self.putheader(name, value)
+            if isinstance(body, str):
+                body = _encode_body(body)
+        except (ValueError, TypeError):
+            self.__take_back()
+            raise
+        self.endheaders(body, encode_chunked=encode_chunked)
+
+    def __frame(self, method: str, body: Any, names: set[str], encode_chunked: bool) -> bool:
+        """Add the field that frames the body, unless one is given; return whether it goes in chunks."""
+        if "content-length" in names:
+            return False
+        if "transfer-encoding" in names:
+            return encode_chunked
+        length = self._get_content_length(body, method)
+        if length is not None:
+            self.putheader("Content-Length", str(length))
+        elif body is not None:
+            if self.debuglevel > 0:
+                print(f"Unable to determine size of {body!r}")
+            self.putheader("Transfer-Encoding", "chunked")
+            return True
+        return False
+
+    def __take_back(self) -> None:
+        """Leave nothing of a request that can't be sent for the next one."""
+        if self.__state == "Request-started":
+            self.__state = "Idle"
+            del self._buffer[:]
+
+    @staticmethod
+    def _get_content_length(body: Any, method: str) -> int | None:
+        """Return the length of a body, None if only its end will tell, or if there is neither body nor need of one."""
+        if body is None:
+            return 0 if method.upper() in _EXPECTS_LENGTH else None
+        if hasattr(body, "read"):
+            return None
+        try:
+            return memoryview(body).nbytes
+        except TypeError:
+            return len(body) if isinstance(body, str) else None
+
+    @staticmethod
+    def _is_textIO(stream: Any) -> bool:  # noqa: N802  (http.client's name)
+        return isinstance(stream, io.TextIOBase)
+
+    # The response
+
+    def getresponse(self) -> Any:
+        """Return the response, once its head has come.
+
+        Raises:
+            ResponseNotReady: no request was sent, or the response before this one was not read.
+            RemoteDisconnected: the server closed the connection without a response; the next request reconnects.
+            HTTPException, OSError: no response that can be read.
+        """
+        is_cut = self.__forget_response()
+        following = BLOCKING[self.__state].get(Event.GETRESPONSE)
+        if following is None or self.__response is not None or is_cut:
+            raise std.ResponseNotReady(self.__state)
+        response = self.__make_response()
+        try:
+            try:
+                response.begin()
+            except ConnectionError:
+                self.close()
+                raise
+            self.__state, self.__is_used = following, True
+            if getattr(self.sock, "is_answered", False):
+                response.will_close = True
+            if response.will_close:
+                self.close()
+            else:
+                self.__response = response
+            return response
+        except BaseException:
+            response.close()
+            raise
+
+    def __make_response(self) -> Any:
+        level = (self.debuglevel,) if self.debuglevel > 0 else ()
+        response = self.response_class(self.sock, *level, method=self._method)
+        if self.max_response_headers is not None:
+            response.max_headers = self.max_response_headers
+        return response
+
+    def __forget_response(self) -> bool:
+        """Let go of a response that has ended; True if it left something unread, and its connection with that."""
+        response = self.__response
+        if response is None or not response.isclosed():
+            return False
+        self.__response = None
+        if getattr(response, "is_whole", True):
+            return False
+        is_sent = self.__state == "Request-sent"
+        self.__drop_socket()
+        return is_sent
+
+    def __drop_if_unasked(self) -> None:
+        """Drop a connection on which something came that nobody asked for: it would pass for the next response."""
+        sock = self.sock
+        if self.__is_used and self.__response is None and isinstance(sock, LoopSocket | LoopTLSSocket):
+            if sock.has_unasked():
+                self.__drop_socket()
+
+    def __drop_socket(self) -> None:
+        sock, self.sock, self.__is_used = self.sock, None, False
+        if sock:
+            sock.close()
+
+    def close(self) -> None:
+        """Close the connection; a request that was begun is forgotten."""
+        self.__state = "Idle"
+        del self._buffer[:]
+        try:
+            self.__drop_socket()
+        finally:
+            response, self.__response = self.__response, None
+            if response:
+                response.close()
+
+
+def _encode_host(host: str | None) -> bytes:
+    """Return a host for the wire, a name in other letters by the rules that Python's own codec has (IDNA 2003)."""
+    assert host is not None
+    return host.encode("ascii") if host.isascii() else host.encode("idna")
+
+
+def _encode_value(value: Any) -> Any:
+    if hasattr(value, "encode"):
+        return value.encode("latin-1")
+    return str(value).encode("ascii") if isinstance(value, int) else value
+
+
+def _encode_body(body: str) -> bytes:
+    try:
+        return body.encode("iso-8859-1")
+    except UnicodeEncodeError as exc:
+        raise UnicodeEncodeError(
+            exc.encoding,
+            exc.object,
+            exc.start,
+            exc.end,
+            f"body ({body[exc.start : exc.end]:.20}) is not valid Latin-1. Use body.encode('utf-8') if you want to "
+            "send it encoded in UTF-8.",
+        ) from None

@@ -1,0 +1,77 @@
+"""http.client's HTTPSConnection, with the arguments that older Pythons had."""
+
+from __future__ import annotations
+
+import http.client as std
+import ssl
+import warnings
+from typing import Any, ClassVar
+
+from .connection import HTTPConnection
+from .opening import DEFAULT_TIMEOUT
+from .sockets import LoopSocket, start_tls
+
+
+def create_https_context(http_version: int) -> ssl.SSLContext:
+    """Return a new context that verifies certificates and host names, unless Python was told otherwise for all."""
+    context: ssl.SSLContext = ssl._create_default_https_context()
+    if http_version == 11:
+        context.set_alpn_protocols(["http/1.1"])
+    _ask_later(context)
+    return context
+
+
+def _ask_later(context: ssl.SSLContext) -> None:
+    """Let a server ask for a client certificate after the handshake (TLS 1.3)."""
+    if context.post_handshake_auth is not None:
+        context.post_handshake_auth = True
+
+
+class HTTPSConnection(HTTPConnection):
+    """A connection over TLS, as http.client documents it; key_file, cert_file and check_hostname are deprecated."""
+
+    __module__ = "http.client"
+
+    default_port: ClassVar[int] = std.HTTPS_PORT
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        key_file: str | None = None,
+        cert_file: str | None = None,
+        timeout: Any = DEFAULT_TIMEOUT,
+        source_address: tuple[str, int] | None = None,
+        *,
+        context: ssl.SSLContext | None = None,
+        check_hostname: bool | None = None,
+        blocksize: int = 8192,
+        max_response_headers: int | None = None,
+    ) -> None:
+        super().__init__(
+            host, port, timeout, source_address, blocksize=blocksize, max_response_headers=max_response_headers
+        )
+        self.key_file, self.cert_file = key_file, cert_file
+        if (key_file, cert_file, check_hostname) != (None, None, None):
+            text = "key_file, cert_file and check_hostname are deprecated, use a custom context instead."
+            warnings.warn(text, DeprecationWarning, 2)
+        self._context: Any = create_https_context(self._http_vsn) if context is None else context
+        if check_hostname is None:
+            check_hostname = self._context.check_hostname
+        if check_hostname and self._context.verify_mode == ssl.CERT_NONE:
+            raise ValueError("check_hostname needs a SSL context with either CERT_OPTIONAL or CERT_REQUIRED")
+        if key_file or cert_file:
+            self._context.load_cert_chain(cert_file, key_file)
+            _ask_later(self._context)
+        if check_hostname != self._context.check_hostname:
+            self._context.check_hostname = check_hostname
+
+    def connect(self) -> None:
+        """Connect to the host and port given to the constructor, and go through the TLS handshake."""
+        super().connect()
+        name = self._tunnel_host or self.host
+        # A context of another class may look at the connection as soon as wrap_socket() has made it.
+        if type(self.sock) is LoopSocket and type(self._context) is ssl.SSLContext:
+            self.sock = start_tls(self.sock, self._context, name)
+        else:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=name)

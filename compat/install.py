@@ -1,0 +1,86 @@
+"""Putting compat in the place of http.client, for a whole program, and taking it back.
+
+Modules that were imported before hold the module `http.client` itself: so it is changed in place. What they took out of
+it by name they keep; a warning says which they are.
+"""
+
+from __future__ import annotations
+
+import http.client as std
+import sys
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, Final
+
+from . import client
+
+_NAMES: Final = (
+    "HTTPConnection",
+    "HTTPSConnection",
+    "HTTPResponse",
+    "HTTPMessage",
+    "parse_headers",
+    "_read_headers",
+    "_create_https_context",
+)
+
+_missing: Final = object()
+
+ORIGINAL: Final[dict[str, Any]] = {name: vars(std).get(name, _missing) for name in _NAMES}
+"""What http.client had under each name before."""
+
+_CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
+
+
+class Installation:
+    """What install() gives: as a context manager it uninstalls at its end."""
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        uninstall()
+
+    def __repr__(self) -> str:
+        return f"<compat {'installed' if is_installed() else 'not installed'}>"
+
+
+def is_installed() -> bool:
+    """Return whether http.client's classes are compat's."""
+    return vars(std)["HTTPConnection"] is client.HTTPConnection
+
+
+def install() -> Installation:
+    """Have every program part that uses http.client run on the asyncclient engine.
+
+    What was imported by name before (`from http.client import HTTPConnection`), or made a base class, stays what it is:
+    a RuntimeWarning names the modules. Calling it again changes nothing.
+    """
+    if not is_installed():
+        holders = sorted(set(_find_holders()))
+        for name in _NAMES:
+            setattr(std, name, getattr(client, name))
+        if holders:
+            text = f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+    return Installation()
+
+
+def uninstall() -> None:
+    """Give http.client its own classes back; connections that were made meanwhile stay as they are."""
+    for name, value in ORIGINAL.items():
+        if value is not _missing:
+            setattr(std, name, value)
+        elif hasattr(std, name):
+            delattr(std, name)
+
+
+def _find_holders() -> Iterator[str]:
+    """Give the names of modules that hold one of the old classes, or one made of it."""
+    old = tuple(ORIGINAL[name] for name in _CLASSES if ORIGINAL[name] is not _missing)
+    for name, module in list(sys.modules.items()):
+        if module is std or not isinstance(module, ModuleType) or name.partition(".")[0] == "compat":
+            continue
+        if any(isinstance(value, type) and issubclass(value, old) for value in list(vars(module).values())):
+            yield name
