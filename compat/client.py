@@ -1,9 +1,10 @@
 """The module `http.client`, on the asyncclient engine: `from compat import client`."""
 
+# ruff: noqa: F401, RUF022  (all names of http.client, in its order)
+
 from __future__ import annotations
 
 import http as _http
-import http.client as _std
 from http.client import (
     HTTP_PORT,
     HTTPS_PORT,

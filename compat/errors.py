@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 import http.client as std
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from asyncclient import errors
-
-_T = TypeVar("_T")
-
-
-def translated(call: Callable[..., _T], *args: Any) -> _T:
-    """Return what a call of the engine gives; what it raises comes out as http.client has it."""
-    try:
-        return call(*args)
-    except errors.HTTPException as exc:
-        raise as_http_client(exc) from exc.__cause__
 
 
 def as_http_client(error: errors.HTTPException) -> std.HTTPException:

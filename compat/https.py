@@ -8,8 +8,9 @@ import warnings
 from typing import Any, ClassVar
 
 from .connection import HTTPConnection
+from .dial import start_tls
 from .opening import DEFAULT_TIMEOUT
-from .sockets import LoopSocket, start_tls
+from .sockets import LoopSocket
 
 
 def create_https_context(http_version: int) -> ssl.SSLContext:

@@ -62,7 +62,9 @@ def install() -> Installation:
         for name in _NAMES:
             setattr(std, name, getattr(client, name))
         if holders:
-            text = f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
+            text = (
+                f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
+            )
             warnings.warn(text, RuntimeWarning, stacklevel=2)
     return Installation()
 
@@ -78,9 +80,15 @@ def uninstall() -> None:
 
 def _find_holders() -> Iterator[str]:
     """Give the names of modules that hold one of the old classes, or one made of it."""
-    old = tuple(ORIGINAL[name] for name in _CLASSES if ORIGINAL[name] is not _missing)
+    old = {ORIGINAL[name] for name in _CLASSES}
     for name, module in list(sys.modules.items()):
         if module is std or not isinstance(module, ModuleType) or name.partition(".")[0] == "compat":
             continue
-        if any(isinstance(value, type) and issubclass(value, old) for value in list(vars(module).values())):
+        if any(isinstance(value, type) and not old.isdisjoint(_bases(value)) for value in [*vars(module).values()]):
             yield name
+
+
+def _bases(kind: type) -> tuple[type, ...]:
+    """Return a class and all its bases; issubclass() would ask foreign code, and some classes are never finished."""
+    found: tuple[type, ...] | None = type.__dict__["__mro__"].__get__(kind)
+    return () if found is None else found

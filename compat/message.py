@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 from asyncclient.limits import Limits
 from asyncclient.message import syntax
 
+from .files import SocketFile
+
 _M = TypeVar("_M", bound=Message)
 
 _BLANK: Final = (b"\r\n", b"\n", b"")
@@ -23,72 +25,68 @@ class HTTPMessage(std.HTTPMessage):
     __module__ = "http.client"
 
 
-def _bound(name: str) -> int:
-    """Return a bound that programs change by assigning to http.client's own name for it, here or there."""
-    here, default = getattr(sys.modules.get("compat.client"), name, 0), _BOUNDS[name]
-    return here if here not in (0, default) else getattr(std, name, default)
+def bounds() -> Limits:
+    """Return http.client's bounds as the engine's: `_MAXLINE` bytes in a line, `_MAXHEADERS` lines in a section.
+
+    Programs change them by assigning to these names, in http.client or in compat.client.
+    """
+    line, headers = _STD["_MAXLINE"], _STD["_MAXHEADERS"]
+    if (line, headers) == (_MAXLINE, _MAXHEADERS) and "compat.client" in sys.modules:
+        own = vars(sys.modules["compat.client"])
+        line, headers = own.get("_MAXLINE", line), own.get("_MAXHEADERS", headers)
+    return limits_of(line, headers)
 
 
-_BOUNDS: Final = {"_MAXLINE": 65536, "_MAXHEADERS": 100}
-
-
-def max_line() -> int:
-    """Return how many bytes a line may have, its ending included."""
-    return _bound("_MAXLINE")
-
-
-def max_headers() -> int:
-    """Return how many lines a field section may have, the empty one included."""
-    return _bound("_MAXHEADERS")
+_STD: Final = vars(std)
+_MAXLINE: Final = 65536
+_MAXHEADERS: Final = 100
 
 
 @lru_cache(maxsize=8)
 def limits_of(line: int, headers: int) -> Limits:
-    """Return http.client's bounds as the engine's."""
+    """Return bounds for a line's bytes and a section's lines, the empty one included."""
     return Limits(line=line, head=line * headers, fields=headers, chunk_line=line)
 
 
-def read_lines(fp: Any, headers: int | None = None) -> list[bytes]:
+def read_lines(fp: Any, limits: Limits | None = None) -> list[bytes]:
     """Read the lines of a field section through the empty one, or to the end of the file.
 
     Raises:
         LineTooLong, HTTPException: a line is too long, or there are too many.
     """
-    line_limit, count_limit = max_line(), max_headers() if headers is None else headers
+    limits = limits or bounds()
     lines: list[bytes] = []
     while True:
-        line = fp.readline(line_limit + 1)
-        if len(line) > line_limit:
+        line = fp.readline(limits.line + 1)
+        if len(line) > limits.line:
             raise std.LineTooLong("header line")
         lines.append(line)
-        if len(lines) > count_limit:
-            raise std.HTTPException(f"got more than {count_limit} headers")
+        if len(lines) > limits.fields:
+            raise std.HTTPException(f"got more than {limits.fields} headers")
         if line in _BLANK:
             return lines
 
 
-def read_section(fp: Any, headers: int | None = None, *, may_end: bool = False) -> bytes:
+def read_section(fp: Any, limits: Limits, *, may_end: bool) -> bytes:
     """Read a field section with its empty line, or to the end of the file if it may end there.
 
     Raises what read_lines() does, and IncompleteRead at an end where none may be (RFC 9112 §8).
     """
-    section = _take_section(fp) if type(fp) is io.BufferedReader else b""
-    if section and len(section) <= max_line() and section.count(b"\n") <= (headers or max_headers()):
+    if type(fp) in (SocketFile, io.BufferedReader) and (size := _find_section(fp.peek(), limits)):
+        section: bytes = fp.read(size)
         return section
-    lines = read_lines(io.BytesIO(section), headers) if section else read_lines(fp, headers)
+    lines = read_lines(fp, limits)
     section = b"".join(lines)
     if not lines[-1] and not may_end:
         raise std.IncompleteRead(section)
     return section
 
 
-def _take_section(fp: io.BufferedReader) -> bytes:
-    """Return a field section that has come in one piece, as most do; b"" if not, and nothing is taken then."""
-    data = fp.peek()
+def _find_section(data: bytes, limits: Limits) -> int:
+    """Return the size of a section that has come in one piece, as most do; 0 if it has not, or is not a plain one."""
     end = data.find(b"\n\r\n") + 3
-    if end < 3 or data[:1] in b"\r\n" or data.find(b"\n\n", 0, end) >= 0:
-        return b""
-    return fp.read(end)
+    is_plain = end > 2 and data[:1] not in b"\r\n" and data.find(b"\n\n", 0, end) < 0
+    return end if is_plain and end <= limits.line and data.count(b"\n", 0, end) <= limits.fields else 0
 
 
 def build_message(section: bytes, kind: type[_M]) -> _M:

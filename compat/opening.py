@@ -1,4 +1,4 @@
-"""What a blocking connection is opened to, and how: the part of it that http.client's HTTPConnection has beside requests.
+"""What a blocking connection is opened to, and how: what http.client's HTTPConnection has beside requests.
 
 A socket is opened on a private loop where that changes nothing: where nobody has put something else in the place of the
 calls that http.client would make (as httpretty, pytest-socket, gevent and many tests do).
@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 from asyncclient.exchange.tunnel import build_connect
 from asyncclient.message import lenient
 
-from .errors import translated
+from . import lines
+from .dial import dial
 from .message import HTTPMessage, build_message, read_lines
-from .sockets import LoopSocket, dial
+from .sockets import LoopSocket
 
 DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
@@ -61,12 +62,10 @@ class Opening:
             raise std.InvalidURL(f"nonnumeric port: '{digits}'") from None
 
     def _validate_host(self, host: str) -> None:
-        found = lenient.NOT_IN_TARGET.search(host)
-        if found:
-            raise std.InvalidURL(f"URL can't contain control characters. {host!r} (found at least {found[0]!r})")
+        lines.check_url(host)
 
     def _wrap_ipv6(self, ip: bytes) -> bytes:
-        return b"[%b]" % ip if b":" in ip and ip[:1] != b"[" else ip
+        return lines.wrap_ipv6(ip)
 
     def set_debuglevel(self, level: int) -> None:
         """Print what goes out and comes in, if above 0."""
@@ -79,46 +78,55 @@ class Opening:
 
         Raises:
             RuntimeError: the connection is open.
-            ValueError: a host or header that can't be sent.
         """
         if self.sock:
             raise RuntimeError("Can't set up tunnel for established connection")
-        tunnel_host, tunnel_port = self._get_hostport(host, port)
-        self._validate_host(tunnel_host)
-        fields = dict(headers) if headers else {}
-        if sys.version_info >= (3, 12) and not any(name.lower() == "host" for name in fields):
-            # 3.11 has no Host of its own here, and its tests compare.
-            fields["Host"] = f"{tunnel_host.encode('idna').decode('ascii')}:{tunnel_port}"
-        self._tunnel_host, self._tunnel_port, self._tunnel_headers = tunnel_host, tunnel_port, fields
-        self._build_connect()
+        self._tunnel_host, self._tunnel_port = self._get_hostport(host, port)
+        self._tunnel_headers = dict(headers) if headers else {}
+        if sys.version_info >= (3, 12) and not any(name.lower() == "host" for name in self._tunnel_headers):
+            # 3.11 has no Host of its own here, and its tests compare; on the wire it is there.
+            self._tunnel_headers["Host"] = f"{self._tunnel_host.encode('idna').decode('ascii')}:{self._tunnel_port}"
 
     def _build_connect(self) -> bytes:
-        """Return the head of the CONNECT request (RFC 9110 §9.3.6)."""
-        assert self._tunnel_host is not None
-        host = self._wrap_ipv6(self._tunnel_host.encode("idna")).decode("ascii")
+        """Return the head of the CONNECT request (RFC 9110 §9.3.6).
+
+        Raises:
+            ValueError: a host or header that can't be sent.
+        """
+        host = self._tunnel_host or ""
+        if lenient.NOT_IN_TARGET.search(host):
+            raise ValueError(f"Tunnel host can't contain control characters {host!r}")
+        for name, value in self._tunnel_headers.items():
+            lines.build_line(name, (str(value),))
         fields = [(name, str(value)) for name, value in self._tunnel_headers.items()]
-        head = translated(build_connect, f"{host}:{self._tunnel_port}", fields)
+        authority = f"{self._wrap_ipv6(host.encode('idna')).decode('ascii')}:{self._tunnel_port}"
         version = self._http_vsn_str.encode("ascii")
-        return head.replace(b" HTTP/1.1\r\n", b" %b\r\n" % version, 1)
+        return build_connect(authority, fields).replace(b" HTTP/1.1\r\n", b" %b\r\n" % version, 1)
 
     def _tunnel(self) -> None:
-        self.send(self._build_connect())
-        is_own = isinstance(self.sock, LoopSocket)
-        if is_own:
-            self.sock.reads_ahead = False  # what comes after the proxy's head belongs to the tunnel
+        try:
+            self.send(self._build_connect())
+            self._enter_tunnel()
+        except BaseException:
+            self.close()
+            raise
+
+    def _enter_tunnel(self) -> None:
+        """Read the proxy's answer, and not a byte more: what comes after it is the target's."""
+        sock = self.sock if isinstance(self.sock, LoopSocket) else None
+        if sock is not None:
+            sock.reads_ahead = False
         response = self.response_class(self.sock, method=self._method)
         try:
             code, reason = self._read_proxy_head(response)
-            if code != 200:
-                self.close()
-                raise OSError(f"Tunnel connection failed: {code} {reason.strip()}")
-            if is_own and self.sock.has_unasked():
-                self.close()
-                raise OSError("Tunnel connection failed: the proxy sent more than its answer")
         finally:
             response.close()
-        if is_own:
-            self.sock.reads_ahead = True
+        if code != 200:
+            raise OSError(f"Tunnel connection failed: {code} {reason.strip()}")
+        if sock is not None:
+            sock.reads_ahead = True
+            if sock.has_unasked():
+                raise OSError("Tunnel connection failed: the proxy sent more than its answer")
 
     def _read_proxy_head(self, response: Any) -> tuple[int, str]:
         """Read the proxy's answer, interim ones skipped (100 at most); return its code and reason."""

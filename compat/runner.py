@@ -8,8 +8,9 @@ The rules kept:
 - A loop belongs to nobody: a wait takes one from the free list and puts it back, so there are as many as threads that
   ever waited at once. It has no memory of what it waited for. One that an exception went through is closed instead,
   for what was scheduled on it is still there.
-- The selector is poll(): a loop watches one socket at a time, registering costs no system call, and a forked child
-  shares nothing with its parent's (an epoll object it would).
+- Most waits are for one descriptor: then the loop's selector waits for that alone, and the loop makes one turn. With
+  add_reader(), call_later() and their handles a wait takes 20 µs more.
+- The selector is poll(): a forked child shares nothing with its parent, as it would an epoll object.
 - A loop that runs in this thread already is set aside for the duration: it stands still, as with any blocking call.
 - No thread: names are resolved in the caller's, as http.client does.
 """
@@ -17,29 +18,87 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
+import logging
+import select
 import selectors
 import socket
 from collections import deque
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from asyncclient.errors import HTTPException
 
 from .errors import as_http_client
 
-READ: Final = 1
-WRITE: Final = 2
+READ: Final = getattr(select, "POLLIN", 1)
+WRITE: Final = getattr(select, "POLLOUT", 4)
 
 _T = TypeVar("_T")
+
+
+class Poll(Protocol):
+    """A select.poll object, or what stands for it where there is none."""
+
+    def register(self, descriptor: int, events: int, /) -> None:
+        """Watch a descriptor for READ, WRITE or both."""
+        ...
+
+    def poll(self, milliseconds: float | None = None, /) -> list[tuple[int, int]]:
+        """Wait; return the descriptors that are ready, and what for."""
+        ...
+
+
+class _SelectPoll:
+    """select.poll() by select(), for Windows; one descriptor."""
+
+    def register(self, descriptor: int, events: int) -> None:
+        self._descriptor, self._events = descriptor, events
+
+    def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
+        fds = (self._descriptor,)
+        wanted = (fds if self._events & READ else (), fds if self._events & WRITE else ())
+        found = select.select(*wanted, fds, None if milliseconds is None else milliseconds / 1000)
+        events = (READ if found[0] else 0) | (WRITE if found[1] else 0) | (self._events if found[2] else 0)
+        return [(self._descriptor, events)] if events else []
+
+
+_Poll: Any = getattr(select, "poll", _SelectPoll)
+
+
+def watch(descriptor: int, events: int) -> Poll:
+    """Return what wait() takes to wait for one descriptor; it may be kept for as long as that is open."""
+    poll: Poll = _Poll()
+    poll.register(descriptor, events)
+    return poll
+
+
+class OneSelector(getattr(selectors, "PollSelector", selectors.SelectSelector)):  # type: ignore[misc]
+    """A selector that waits for one descriptor beside those that the loop knows of: for it alone, and once."""
+
+    watched: Poll | None = None
+    milliseconds: float | None = None
+    found: list[tuple[int, int]]
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        """Wait; what the one descriptor is ready for is left in `found`."""
+        poll, self.watched = self.watched, None
+        if poll is None:
+            return super().select(timeout)  # type: ignore[no-any-return]
+        self.found = poll.poll(self.milliseconds)
+        return []
+
+
+# asyncio notes each new loop; with logging's HTTPHandler that would be one more request, on one more loop, and so on.
+logging.getLogger("asyncio").addFilter(lambda record: record.args != (OneSelector.__name__,))
 
 
 class PrivateLoop(asyncio.SelectorEventLoop):
     """An asyncio loop that runs only while one blocking call waits."""
 
     def __init__(self) -> None:
-        super().__init__(getattr(selectors, "PollSelector", selectors.SelectSelector)())
+        self.one = OneSelector()
+        super().__init__(self.one)
         self.set_debug(False)  # -X dev would have it log how slow its callers are
-        self._found = 0
 
     async def getaddrinfo(  # type: ignore[override]
         self,
@@ -54,33 +113,11 @@ class PrivateLoop(asyncio.SelectorEventLoop):
         """Resolve here and now: there is nothing else that could run meanwhile."""
         return socket.getaddrinfo(host, port, family, type, proto, flags)
 
-    def wait(self, descriptor: int, events: int, seconds: float | None) -> int:
-        """Wait for events on a descriptor; return those that came, 0 when the time is over."""
-        self._found = 0
-        timer = None if seconds is None else self.call_later(seconds, self.stop)
-        if events & READ:
-            self.add_reader(descriptor, self._note, READ)
-        if events & WRITE:
-            self.add_writer(descriptor, self._note, WRITE)
-        self.run_forever()
-        if events & READ:
-            self.remove_reader(descriptor)
-        if events & WRITE:
-            self.remove_writer(descriptor)
-        if timer is not None:
-            timer.cancel()
-        return self._found
-
-    def _note(self, event: int) -> None:
-        self._found |= event
-        self.stop()
-
     def finish(self, coroutine: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Run a coroutine to its end; what ends it from outside lets it give back what it holds first."""
         task = self.create_task(coroutine)
-        ended = asyncio.wait((task,))
         try:
-            self.run_until_complete(ended)
+            self.run_until_complete(asyncio.wait((task,)))
         except BaseException:
             if not task.done():
                 task.cancel()
@@ -96,41 +133,49 @@ class PrivateLoop(asyncio.SelectorEventLoop):
 _free: deque[PrivateLoop] = deque()
 
 
-class borrowed:  # noqa: N801  (a context manager that reads as a word; as a generator it costs 1 µs more)
-    """A private loop for one wait, with the loop that may run in this thread set aside."""
-
-    __slots__ = ("_aside", "_loop")
-
-    def __enter__(self) -> PrivateLoop:
-        self._aside = asyncio._get_running_loop()
-        if self._aside is not None:
-            asyncio._set_running_loop(None)
-        try:
-            self._loop = _free.pop()
-        except IndexError:
-            self._loop = PrivateLoop()
-        return self._loop
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self._aside is not None:
-            asyncio._set_running_loop(self._aside)
-        if kind is None:
-            _free.append(self._loop)
-        else:
-            self._loop.close()
-
-
-def wait(descriptor: int, events: int, seconds: float | None) -> int:
-    """Wait until a descriptor is ready; return for what (READ, WRITE), or 0 when that many seconds are over."""
-    with borrowed() as loop:
-        return loop.wait(descriptor, events, seconds)
+def wait(poll: Poll, seconds: float | None) -> int:
+    """Wait for what watch() gave; return for what it is ready, 0 when that many seconds are over."""
+    aside = asyncio._get_running_loop()
+    if aside is not None:
+        asyncio._set_running_loop(None)
+    loop = _borrow()
+    try:
+        one = loop.one
+        one.watched, one.milliseconds = poll, None if seconds is None else seconds * 1000
+        loop.stop()  # after one turn, in which the selector waits
+        loop.run_forever()
+        found = one.found
+    except BaseException:
+        loop.close()
+        raise
+    finally:
+        if aside is not None:
+            asyncio._set_running_loop(aside)
+    _free.append(loop)
+    return found[0][1] if found else 0
 
 
 def finish(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine that waits for more than one descriptor, on a private loop."""
-    with borrowed() as loop:
+    aside = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    loop = _borrow()
+    try:
         task = loop.finish(coroutine)
+    except BaseException:
+        loop.close()
+        raise
+    finally:
+        asyncio._set_running_loop(aside)
+    _free.append(loop)
     return task.result()
+
+
+def _borrow() -> PrivateLoop:
+    try:
+        return _free.pop()
+    except IndexError:
+        return PrivateLoop()
 
 
 def run_now(coroutine: Coroutine[Any, Any, _T]) -> _T:

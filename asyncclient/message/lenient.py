@@ -1,7 +1,7 @@
 """What http.client lets pass where RFC 9110 and 9112 do not: the grammar for programs that were written for it.
 
-Two things stay as strict as everywhere: nothing that goes out can end its line, and nothing that comes in is read in two
-ways. Where a head is not sound, its connection ends with it.
+Two things stay as strict as everywhere: nothing that goes out can end its line, and nothing that comes in is read in
+two ways. Where a head is not sound, its connection ends with it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ FIELD_NAME = re.compile(rb"[^:\s\x00][^:\r\n\x00]*+")
 NOT_IN_VALUE = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])|\x00")
 """What no value that goes out may have; a fold is let through."""
 
+REQUEST_LINE = re.compile(syntax.TOKEN_TEXT + r" [\x21-\x7e]++ [\x21-\x7e]++")
+"""A request line that nothing is wrong with, whatever version it names."""
+
 NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 """What no request target may have; others than ASCII fail when it is encoded."""
 
@@ -32,37 +35,39 @@ _NOT_IN_SECTION = re.compile(rb"\x00|\r(?!\n)")
 _NEGATIVE = re.compile(rb"-[0-9]++[ \t]*+")
 
 
-def frame(line: StatusLine, section: bytes, method: str, limits: Limits) -> Framing:
-    """Decide how the content of a response is delimited, from its status line and its field section.
+class InvalidLength(ProtocolError):
+    """Content-Length fields that leave no length; what else the head says can still be looked at."""
+
+
+def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limits) -> Framing:
+    """Decide how the content of a response is delimited, given its status line and, from `start`, its field section.
 
     Lines that are no fields are passed over. A transfer coding other than `chunked` counts as none, and a negative
     length as none, as in http.client; after either, and after such lines, the connection is not used again.
 
     Raises:
         LineTooLong: a line is too long.
-        ProtocolError: too many fields, a NUL or a bare CR, or lengths that are no numbers or differ.
+        InvalidLength: lengths that are no numbers, or differ.
+        ProtocolError: too many fields, a NUL or a bare CR.
     """
-    block = b"\n" + section
     is_sound = True
     try:
-        head = parse_fields(line, block, 1, limits)
+        head = parse_fields(line, block, start, limits)
     except ProtocolError:
-        if block.count(b"\n") - 2 > limits.fields or _NOT_IN_SECTION.search(block):
+        if block.count(b"\n", start) - 1 > limits.fields or _NOT_IN_SECTION.search(block, start):
             raise
-        head, is_sound = Head(line, syntax.OBS_FOLD.sub(b" ", block), 1), False
+        head, is_sound = Head(line, syntax.OBS_FOLD.sub(b" ", block[start - 1 :]), 1), False
     try:
         kind, length, keep_alive = decide_framing(head, method)
         return kind, length, keep_alive and is_sound
-    except UnknownTransferEncoding:
+    except (UnknownTransferEncoding, ProtocolError):
         return _frame_by_length(find_framing_fields(head)[0])
-    except ProtocolError:
-        value = find_framing_fields(head)[0]
-        if value is None or _NEGATIVE.fullmatch(value) is None:
-            raise
-        return _frame_by_length(None)
 
 
 def _frame_by_length(value: bytes | None) -> Framing:
-    if value is None:
+    if value is None or _NEGATIVE.fullmatch(value):
         return Kind.UNTIL_CLOSE, 0, False
-    return Kind.LENGTH, parse_content_length(value), False
+    try:
+        return Kind.LENGTH, parse_content_length(value), False
+    except ProtocolError as exc:
+        raise InvalidLength(str(exc)) from None

@@ -44,7 +44,8 @@ HAPPY_EYEBALLS_DELAY = 0.25
 
 _FOREVER = 24 * 3600.0
 
-_AddrInfo = tuple[Any, Any, int, str, Any]
+AddrInfo = tuple[Any, Any, int, str, Any]
+"""What getaddrinfo() gives for an address."""
 
 
 class Tunnel(NamedTuple):
@@ -65,6 +66,7 @@ class Route(NamedTuple):
         proxy_tls: a context, where the proxy itself speaks TLS.
         tunnel: what to ask the proxy for.
         tls, server_name: a context, and the name its certificate must have, where the server speaks TLS.
+        addresses: what the host was resolved to, by who has done that already.
     """
 
     host: str
@@ -76,6 +78,7 @@ class Route(NamedTuple):
     tunnel: Tunnel | None = None
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
+    addresses: Sequence[AddrInfo] = ()
 
     @property
     def peer(self) -> str:
@@ -143,7 +146,7 @@ async def _connect_tcp(
     loop: asyncio.AbstractEventLoop, route: Route, attempts: _Attempts, timings: Timings
 ) -> socket.socket:
     started = time.monotonic()
-    infos = await _resolve(loop, route.host, route.port)
+    infos = [*route.addresses] or await _resolve(loop, route.host, route.port)
     source = await _resolve_source(loop, route.source_address) if route.source_address else None
     resolved = time.monotonic()
     timings.resolve = resolved - started
@@ -168,19 +171,26 @@ async def _connect_unix(
     return sock
 
 
-async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[_AddrInfo]:
-    """Return the addresses of a host; one that is an address already needs no thread."""
+async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[AddrInfo]:
+    literal = parse_literal(host, port)
+    if literal is not None:
+        return [literal]
+    name = host if ":" in host else encode_host(host)  # an address with a zone
+    return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+
+
+def parse_literal(host: str, port: int) -> AddrInfo | None:
+    """Return the address that a host is, None if it is a name: an address needs no resolver, and no thread for it."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
         except OSError:
             continue
-        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
-    name = host if ":" in host else encode_host(host)  # an address with a zone
-    return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
+        return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
+    return None
 
 
-async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[_AddrInfo]:
+async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[AddrInfo]:
     """Return the addresses to connect from; an empty host is any of them, as for socket.bind()."""
     if not 0 <= source[1] <= 65535:  # getaddrinfo would take the port modulo 65536
         raise ConnectError(f"no source address {source[0]}:{source[1]}: expected a port of 0 to 65535")
@@ -209,7 +219,7 @@ class _Attempts:
 
 
 async def _race(
-    attempts: _Attempts, infos: list[_AddrInfo], source: list[_AddrInfo] | None, options: Sequence[SocketOption]
+    attempts: _Attempts, infos: list[AddrInfo], source: list[AddrInfo] | None, options: Sequence[SocketOption]
 ) -> socket.socket:
     if len(infos) == 1 and source is None:
         return await _connect_one(attempts, infos[0], options)
@@ -225,7 +235,7 @@ async def _race(
     )
 
 
-async def _connect_one(attempts: _Attempts, info: _AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+async def _connect_one(attempts: _Attempts, info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
     sock = _make_socket(info, options)
     try:
         sock.setblocking(False)
@@ -236,7 +246,7 @@ async def _connect_one(attempts: _Attempts, info: _AddrInfo, options: Sequence[S
     return sock
 
 
-def _make_socket(info: _AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+def _make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
     sock = socket.socket(info[0], info[1], info[2])
     try:
         _set_options(sock, options)
