@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client as std
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
 from asyncclient.message.cycle import BLOCKING, Event
@@ -30,13 +30,20 @@ _STEPS: Final = frozenset(
         "putheader",
         "endheaders",
         "_output",
+        "_send_output",
         "_encode_request",
+        "_http_vsn",
+        "_http_vsn_str",
         "_validate_method",
         "_validate_path",
         "_validate_host",
     ]
 )
-"""What a request's lines are made by; where a program has none of them replaced they are made at once."""
+"""What the bytes of a request go through; where a program has replaced none of them it is sent at once."""
+
+_NONE: Final[Set[str]] = frozenset()
+
+_Fields = Iterable[tuple[Any, Any]]
 
 
 class HTTPConnection(Opening):
@@ -93,7 +100,7 @@ class HTTPConnection(Opening):
         self._output(line)
         if self._http_vsn == 11:
             if not skip_host:
-                self.putheader("Host", self.__build_host(url))
+                self.putheader("Host", lines.build_host(url, *self.__authority()))
             if not skip_accept_encoding:
                 self.putheader("Accept-Encoding", "identity")
 
@@ -114,9 +121,11 @@ class HTTPConnection(Opening):
     def _encode_request(self, request: str) -> bytes:
         return request.encode("ascii")
 
-    def __build_host(self, url: str) -> str | bytes:
-        host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
-        return lines.build_host(url, host, port, self.default_port)
+    def __authority(self) -> tuple[str, int | None, int]:
+        """Return host and port that requests are meant for, and the port that need not be said."""
+        if self._tunnel_host:
+            return self._tunnel_host, self._tunnel_port, self.default_port
+        return self.host, self.port, self.default_port
 
     def putheader(self, header: Any, *values: Any) -> None:
         """Add a header line; several values go on in lines of their own, after a tab.
@@ -148,10 +157,15 @@ class HTTPConnection(Opening):
         self._buffer.extend((b"", b""))
         head = b"\r\n".join(self._buffer)
         del self._buffer[:]
-        self.__drop_if_unasked()
-        self.send(head)
+        self.__send_head(head)
         if message_body is not None:
             self.__send_body(message_body, encode_chunked and self._http_vsn == 11)
+
+    def __send_head(self, head: bytes) -> None:
+        sock = self.sock
+        if self.__is_used and self.__response is None and isinstance(sock, OwnSocket) and sock.has_unasked():
+            self.__drop_socket()  # it would pass for the response
+        self.send(head)
 
     def __send_body(self, body: Any, is_chunked: bool) -> None:
         pieces = self.__iterate(body)
@@ -258,14 +272,14 @@ class HTTPConnection(Opening):
         self._send_request(method, url, body, headers, encode_chunked)
 
     def _send_request(self, method: str, url: str, body: Any, headers: Mapping[str, Any], encode_chunked: bool) -> None:
-        names = {name.lower() for name in headers}
-        skips = [name in names for name in ("host", "accept-encoding")]
+        names = {name.lower() for name in headers} if headers else _NONE
         framing, encode_chunked = self.__frame(method, body, names, encode_chunked)
+        fields = (*framing, *headers.items()) if headers else framing
         try:
             if self.__is_plain():
-                self.__make_lines(method, url or "/", skips, (*framing, *headers.items()))
-            else:
-                self.__take_steps(method, url, skips, (*framing, *headers.items()))
+                self.__send_at_once(method, url or "/", names, fields, body, encode_chunked)
+                return
+            self.__take_steps(method, url, names, fields)
             if isinstance(body, str):
                 body = lines.encode_body(body)
         except (ValueError, TypeError):
@@ -273,29 +287,38 @@ class HTTPConnection(Opening):
             raise
         self.endheaders(body, encode_chunked=encode_chunked)
 
-    def __take_steps(self, method: str, url: str, skips: list[bool], fields: tuple[tuple[Any, Any], ...]) -> None:
-        names = ("skip_host", "skip_accept_encoding")
-        self.putrequest(method, url, **{name: skip for name, skip in zip(names, skips, strict=True) if skip})
+    def __take_steps(self, method: str, url: str, names: Set[str], fields: _Fields) -> None:
+        skips = {}
+        if "host" in names:
+            skips["skip_host"] = True
+        if "accept-encoding" in names:
+            skips["skip_accept_encoding"] = True
+        self.putrequest(method, url, **skips)
         for name, value in fields:
             self.putheader(name, value)
 
-    def __make_lines(self, method: str, url: str, skips: list[bool], fields: tuple[tuple[Any, Any], ...]) -> None:
-        """Make the lines that the steps would, without taking them: half the time of a request goes there."""
-        following = self.__check_idle()
-        line = f"{method} {url} {self._http_vsn_str}"
+    def __send_at_once(
+        self, method: str, url: str, names: Set[str], fields: _Fields, body: Any, encode_chunked: bool
+    ) -> None:
+        """Send what the steps would, without taking them: they are half of the time that a request takes."""
+        self.__check_idle()
+        line = f"{method} {url} HTTP/1.1"
         if REQUEST_LINE.fullmatch(line) is None:
             lines.check_method(method)
             lines.check_url(url)
         made = [line.encode("ascii")]
-        if self._http_vsn == 11:
-            if not skips[0]:
-                made.append(lines.build_line("Host", (self.__build_host(url),)))
-            if not skips[1]:
-                made.append(b"Accept-Encoding: identity")
+        if "host" not in names:
+            made.append(lines.build_host_line(url, *self.__authority()))
+        if "accept-encoding" not in names:
+            made.append(b"Accept-Encoding: identity")
         made += [lines.build_line(name, (value,)) for name, value in fields]
-        self._method, self.__state = method, following
-        for line_made in made:
-            self._buffer.append(line_made)
+        if isinstance(body, str):
+            body = lines.encode_body(body)
+        self._method, self.__state = method, "Request-sent"
+        made += (b"", b"")
+        self.__send_head(b"\r\n".join(made))
+        if body is not None:
+            self.__send_body(body, encode_chunked)
 
     def __is_plain(self) -> bool:
         kind = type(self)
@@ -303,10 +326,10 @@ class HTTPConnection(Opening):
         if is_plain is None:
             is_plain = all(getattr(kind, name) is getattr(HTTPConnection, name) for name in _STEPS)
             _plain[kind] = is_plain
-        return is_plain and _STEPS.isdisjoint(self.__dict__)
+        return is_plain and type(self._buffer) is list and _STEPS.isdisjoint(self.__dict__)
 
     def __frame(
-        self, method: str, body: Any, names: set[str], encode_chunked: bool
+        self, method: str, body: Any, names: Set[str], encode_chunked: bool
     ) -> tuple[tuple[tuple[str, str], ...], bool]:
         """Return the field that frames the body, unless one is given, and whether it is to go in chunks."""
         if "content-length" in names:
@@ -395,13 +418,6 @@ class HTTPConnection(Opening):
         is_sent = self.__state == "Request-sent"
         self.__drop_socket()
         return is_sent
-
-    def __drop_if_unasked(self) -> None:
-        """Drop a connection on which something came that nobody asked for: it would pass for the next response."""
-        sock = self.sock
-        may_look = self.__is_used and self.__response is None and isinstance(sock, OwnSocket)
-        if may_look and sock.has_unasked():
-            self.__drop_socket()
 
     def __drop_socket(self) -> None:
         sock, self.sock, self.__is_used = self.sock, None, False

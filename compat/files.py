@@ -128,6 +128,10 @@ class SocketFile:
             self._pieces.append(self._receive())
         return self._pieces.peek()
 
+    def skip(self, n: int) -> None:
+        """Take what was seen by peek()."""
+        self._pieces.take(n)
+
     def open_reader(self) -> io.BufferedReader:
         """Return a BufferedReader in the place of this, which is of no further use: it begins where this stands."""
         raw: Any = self._sock.makefile("rb", 0)

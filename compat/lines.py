@@ -56,7 +56,18 @@ def build_host(url: str, host: str, port: int | None, default_port: int) -> str 
     return _build_own_host(host, port, default_port)
 
 
+def build_host_line(url: str, host: str, port: int | None, default_port: int) -> bytes:
+    """Return the Host line for a target."""
+    if url[:1] == "/":
+        return _build_own_host_line(host, port, default_port)
+    return build_line("Host", (build_host(url, host, port, default_port),))
+
+
 @lru_cache(maxsize=256)
+def _build_own_host_line(host: str, port: int | None, default_port: int) -> bytes:
+    return build_line("Host", (_build_own_host(host, port, default_port),))
+
+
 def _build_own_host(host: str, port: int | None, default_port: int) -> str | bytes:
     encoded = wrap_ipv6(encode_host(host))
     if encoded[:1] == b"[":
