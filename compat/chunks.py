@@ -20,6 +20,7 @@ class ChunkReading:
     chunk_left: Any
 
     _file: Any = None
+    _failure: std.HTTPException | None = None  # why nothing can be read, whatever fp says
     _limits: Limits | None = None
     _chunks: ChunkedContent | None = None
 
@@ -43,7 +44,10 @@ class ChunkReading:
         """Return what http.client raises for content that is cut or no chunks: whole chunks count, no broken one."""
         if not chunks.in_chunk:
             self._close_conn()  # in a chunk's line: nobody knows where the next is
-        return error if isinstance(error, std.LineTooLong) else std.IncompleteRead(b"".join(parts))
+        if isinstance(error, std.LineTooLong):
+            return error
+        self._failure = std.IncompleteRead(b"")  # the end that fp shows from now on is none
+        return std.IncompleteRead(b"".join(parts))
 
     def _read_all_chunks(self) -> bytes:
         chunks = self._begin_chunks()
@@ -102,8 +106,8 @@ class ChunkReading:
             has_one = chunks.in_chunk > 0 or run_now(chunks.begin_chunk())
         except std.LineTooLong:
             raise
-        except std.HTTPException:
-            self._close_conn()
+        except std.HTTPException as exc:
+            self._failed(chunks, exc, [])
             return b""
         data: bytes = self._file.peek(chunks.in_chunk)[: chunks.in_chunk] if has_one else b""
         self._note_chunks(chunks)

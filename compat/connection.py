@@ -272,6 +272,8 @@ class HTTPConnection(Opening):
         self._send_request(method, url, body, headers, encode_chunked)
 
     def _send_request(self, method: str, url: str, body: Any, headers: Mapping[str, Any], encode_chunked: bool) -> None:
+        if not isinstance(method, str):
+            self._validate_method(method)
         names = {name.lower() for name in headers} if headers else _NONE
         framing, encode_chunked = self.__frame(method, body, names, encode_chunked)
         fields = (*framing, *headers.items()) if headers else framing

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 AHEAD: Final = 64 * 1024
 """Bytes received at once. With the 8 KiB of http.client's file it takes eight times the system calls."""
 
+LARGE: Final = 32 * 1024
+"""Bytes asked for at once from which on nothing is read ahead."""
+
 MUCH: Final = 1024 * 1024
 """Bytes of content that room is made for because they were announced; beyond it, as much as has come."""
 
@@ -29,13 +32,14 @@ BLOCK: Final = 512 * 1024
 """Bytes received at once of much content; fewer cost more calls, more do not stay in the cache."""
 
 
-def read_much(readinto: Callable[[memoryview], int], n: int) -> bytes:
-    """Read n bytes, or to the end, holding room for what has come and no more, however many are announced.
+def read_much(readinto: Callable[[memoryview], int], n: int, first: bytes = b"") -> bytes:
+    """Read n bytes, or to the end, and put them behind the first; room is held for what has come and no more.
 
     A BytesIO gives what was written to it without a copy; joining pieces takes twice as long.
     """
     block = memoryview(bytearray(BLOCK))
     whole = io.BytesIO()
+    whole.write(first)
     while n and (count := readinto(block if n >= BLOCK else block[:n])):
         whole.write(block[:count])
         n -= count
@@ -70,16 +74,18 @@ class SocketFile:
         """Return n bytes that are at hand, None if they are not."""
         return self._pieces.take_exactly(n) if self._pieces.size >= n else None
 
-    def read(self, n: int) -> bytes:
+    def read(self, n: int = -1) -> bytes:
         """Read n bytes, fewer at the end only; all to the end if n is below 0."""
         pieces = self._pieces
         if 0 <= n <= pieces.size:
             return pieces.take_exactly(n)
-        if n < 0 or n - pieces.size > MUCH:
-            return pieces.take_exactly(pieces.size) + read_much(self._receive_into, n if n >= 0 else sys.maxsize)
-        parts = [pieces.take_exactly(pieces.size)] if pieces.size else []
-        n -= len(parts[0]) if parts else 0
-        while n and (data := self._receive(max(n, self._step))):
+        first = pieces.take_exactly(pieces.size)
+        n = sys.maxsize if n < 0 else n - len(first)
+        if n > MUCH:
+            return read_much(self._receive_into, n, first)
+        parts = [first] if first else []
+        is_large = n >= LARGE
+        while n and (data := self._receive(n if is_large else 0)):
             if len(data) > n:
                 pieces.append(data)
                 data = pieces.take(n)
@@ -159,8 +165,8 @@ class RestFile(socket.SocketIO):
     is_mute = False
     """Whether reading finds nothing, without looking: to see what its reader has already read ahead."""
 
-    def readinto(self, buffer: Any) -> int | None:
-        """Read what is at hand; None if nothing may be."""
+    def readinto(self, buffer: Any) -> Any:
+        """Read what is at hand, and return how much; None if nothing may be."""
         if self.rest:
             given, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
             buffer[: len(given)] = given

@@ -56,7 +56,8 @@ class HTTPSConnection(HTTPConnection):
         if (key_file, cert_file, check_hostname) != (None, None, None):
             text = "key_file, cert_file and check_hostname are deprecated, use a custom context instead."
             warnings.warn(text, DeprecationWarning, 2)
-        self._context: Any = create_https_context(self._http_vsn) if context is None else context
+        chosen: Any = create_https_context(self._http_vsn) if context is None else context
+        self._context: Any = chosen
         if check_hostname is None:
             check_hostname = self._context.check_hostname
         if check_hostname and self._context.verify_mode == ssl.CERT_NONE:

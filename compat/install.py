@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client as std
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
@@ -88,7 +88,7 @@ def _find_holders() -> Iterator[str]:
             yield name
 
 
-def _bases(kind: type) -> tuple[type, ...]:
+def _bases(kind: type) -> Iterable[type]:
     """Return a class and all its bases; issubclass() would ask foreign code, and some classes are never finished."""
-    found: tuple[type, ...] | None = type.__dict__["__mro__"].__get__(kind)
-    return () if found is None else found
+    found: Any = type.__dict__["__mro__"].__get__(kind)
+    return found or ()

@@ -85,7 +85,11 @@ class Opening:
         self._tunnel_headers = dict(headers) if headers else {}
         if sys.version_info >= (3, 12) and not any(name.lower() == "host" for name in self._tunnel_headers):
             # 3.11 has no Host of its own here, and its tests compare; on the wire it is there.
-            self._tunnel_headers["Host"] = f"{self._tunnel_host.encode('idna').decode('ascii')}:{self._tunnel_port}"
+            self._tunnel_headers["Host"] = self._tunnel_authority()
+
+    def _tunnel_authority(self) -> str:
+        host = (self._tunnel_host or "").encode("idna")
+        return f"{self._wrap_ipv6(host).decode('ascii')}:{self._tunnel_port}"
 
     def _build_connect(self) -> bytes:
         """Return the head of the CONNECT request (RFC 9110 §9.3.6).
@@ -99,9 +103,8 @@ class Opening:
         for name, value in self._tunnel_headers.items():
             lines.build_line(name, (str(value),))
         fields = [(name, str(value)) for name, value in self._tunnel_headers.items()]
-        authority = f"{self._wrap_ipv6(host.encode('idna')).decode('ascii')}:{self._tunnel_port}"
         version = self._http_vsn_str.encode("ascii")
-        return build_connect(authority, fields).replace(b" HTTP/1.1\r\n", b" %b\r\n" % version, 1)
+        return build_connect(self._tunnel_authority(), fields).replace(b" HTTP/1.1\r\n", b" %b\r\n" % version, 1)
 
     def _tunnel(self) -> None:
         try:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from asyncclient.errors import HTTPException, UnknownProtocol
-from asyncclient.exchange.receive import LengthContent, UntilCloseContent
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.framing import Kind, decide_framing
@@ -56,7 +55,6 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
     _section: bytes | None = None
     _headers: Any = None
     _msg: Any = None
-    _failure: Exception | None = None  # why the content can't be read, though the head could
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         if isinstance(sock, OwnSocket):
@@ -176,7 +174,7 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
             line += b"\n"
         try:
             parsed = remember_status_line(line) if len(line) < 64 else parse_status_line(line)
-            return str(line[:8], "iso-8859-1"), parsed.status, parsed.reason
+            return str(line[:8], "iso-8859-1"), parsed.status, str(line[13:], "iso-8859-1")
         except UnknownProtocol as exc:
             return self._parse_other(line, exc.version)
         except HTTPException as exc:
@@ -265,6 +263,8 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
         if self._has_no_content():
             return 0
         with memoryview(b) as view, view.cast("B") as octets:
+            if octets.readonly:
+                raise TypeError("expected a buffer that can be written to")
             if not self.chunked:
                 return self._read_part_into(octets)
             data = self._read_chunks(len(octets))
@@ -292,61 +292,50 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
     def _has_no_content(self) -> bool:
         """Return whether there is nothing to read, or nothing more; a response to HEAD ends when it is asked."""
         if self._failure is not None:
-            raise self._failure
+            raise type(self._failure)(*self._failure.args)
         if self._file is not None and self._method == "HEAD":
             self._end()
         return self._file is None
 
-    def _content(self, read: Callable[[int], bytes]) -> LengthContent | UntilCloseContent:
-        stream = FileStream(self._file, read)
-        return UntilCloseContent(stream) if self.length is None else LengthContent(stream, self.length)
-
     def _read_all(self) -> bytes:
-        content = self._content(self._file.read)
-        data = content.takeall()
-        try:
-            if not content.is_done or data is None:
-                data = run_now(content.readall())
-        except std.IncompleteRead:
-            self._close_conn()
-            raise
-        if self.length is not None:
+        if self.length is None:
+            data: bytes = self._file.read()
+        else:
+            try:
+                data = self._safe_read(self.length)
+            except std.IncompleteRead:
+                self._close_conn()
+                raise
             self.length = 0
         self._end()
         return data
 
+    def _safe_read(self, amt: int) -> bytes:
+        return run_now(FileStream(self._file, self._file.read).readexactly(amt))
+
     def _read_part(self, n: int, read: Callable[[int], bytes]) -> bytes:
-        if not n:
-            return b""
-        content = self._content(read)
-        try:
-            data = run_now(content.read(n))
-        except std.IncompleteRead:
-            data = b""  # http.client says so only to read() without a number
-        self._note_read(len(data), content.is_done)
+        if self.length is not None and n > self.length:
+            n = self.length
+        data = read(n)
+        self._note_read(n, len(data))
         return data
 
     def _read_part_into(self, view: memoryview) -> int:
-        if not view:
-            return 0
-        content = self._content(self._file.read)
-        try:
-            count = run_now(content.readinto(view))
-        except std.IncompleteRead:
-            count = 0
-        self._note_read(count, content.is_done)
+        if self.length is not None:
+            view = view[: self.length]
+        count: int = self._file.readinto(view)
+        self._note_read(len(view), count)
         return count
 
-    def _note_read(self, count: int, is_done: bool) -> None:
+    def _note_read(self, asked: int, count: int) -> None:
+        """Note what was read: at its end content without a length is whole, for all anybody knows; other content not."""
         if self.length is not None:
             self.length -= count
-        if is_done:
-            self._end()
-        elif not count:
-            self._close_conn()
-
-    def _safe_read(self, amt: int) -> bytes:
-        return run_now(FileStream(self._file, self._file.read).readexactly(amt))
+            if not self.length:
+                self._end()
+                return
+        if asked and not count:
+            self._end() if self.length is None else self._close_conn()
 
     # The end
 
