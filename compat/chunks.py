@@ -65,6 +65,12 @@ class ChunkReading:
 
     def _read_chunks(self, n: int) -> bytes:
         """Read n bytes, of as many chunks as they take."""
+        if self.chunk_left and 0 < n < self.chunk_left:
+            data: bytes = self._file.read(n)
+            if len(data) < n:
+                raise std.IncompleteRead(b"")
+            self.chunk_left -= n
+            return data
         chunks = self._begin_chunks()
         parts: list[bytes] = []
         while n and not chunks.is_done:

@@ -140,7 +140,7 @@ class SocketFile:
 
     def open_reader(self) -> io.BufferedReader:
         """Return a BufferedReader in the place of this, which is of no further use: it begins where this stands."""
-        raw: Any = self._sock.makefile("rb", 0)
+        raw = self._sock.makefile("rb", 0)
         raw.__class__ = RestFile
         raw.rest = self._pieces.take_exactly(self._pieces.size)
         self.close()
@@ -148,7 +148,8 @@ class SocketFile:
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
-        return self._sock.fileno()
+        number: int = self._sock.fileno()
+        return number
 
     def flush(self) -> None:
         """Do nothing."""

@@ -10,7 +10,6 @@ import http.client as std
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from types import ModuleType
 from typing import Any, Final
 
 from . import client
@@ -82,13 +81,16 @@ def _find_holders() -> Iterator[str]:
     """Give the names of modules that hold one of the old classes, or one made of it."""
     old = {ORIGINAL[name] for name in _CLASSES}
     for name, module in list(sys.modules.items()):
-        if module is std or not isinstance(module, ModuleType) or name.partition(".")[0] == "compat":
+        if module is std or name.partition(".")[0] == "compat":
             continue
-        if any(isinstance(value, type) and not old.isdisjoint(_bases(value)) for value in [*vars(module).values()]):
+        if any(
+            isinstance(value, type) and not old.isdisjoint(_bases(value))
+            for value in [*getattr(module, "__dict__", {}).values()]
+        ):
             yield name
 
 
 def _bases(kind: type) -> Iterable[type]:
     """Return a class and all its bases; issubclass() would ask foreign code, and some classes are never finished."""
-    found: Any = type.__dict__["__mro__"].__get__(kind)
+    found: Any = getattr(kind, "__mro__", None)
     return found or ()

@@ -45,7 +45,7 @@ _MAXHEADERS: Final = 100
 @lru_cache(maxsize=8)
 def limits_of(line: int, headers: int) -> Limits:
     """Return bounds for a line's bytes and a section's lines, the empty one included."""
-    return Limits(line=line, head=line * headers, fields=headers, chunk_line=line)
+    return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
 
 
 def read_lines(fp: Any, limits: Limits | None = None) -> list[bytes]:
@@ -61,8 +61,8 @@ def read_lines(fp: Any, limits: Limits | None = None) -> list[bytes]:
         if len(line) > limits.line:
             raise std.LineTooLong("header line")
         lines.append(line)
-        if len(lines) > limits.fields:
-            raise std.HTTPException(f"got more than {limits.fields} headers")
+        if len(lines) > limits.fields + 1:
+            raise std.HTTPException(f"got more than {limits.fields + 1} headers")
         if line in _BLANK:
             return lines
 
@@ -86,7 +86,7 @@ def _find_section(data: bytes, limits: Limits) -> int:
     """Return the size of a section that has come in one piece, as most do; 0 if it has not, or is not a plain one."""
     end = data.find(b"\n\r\n") + 3
     is_plain = end > 2 and data[:1] not in b"\r\n" and data.find(b"\n\n", 0, end) < 0
-    return end if is_plain and end <= limits.line and data.count(b"\n", 0, end) <= limits.fields else 0
+    return end if is_plain and end <= limits.line and data.count(b"\n", 0, end) <= limits.fields + 1 else 0
 
 
 def build_message(section: bytes, kind: type[_M]) -> _M:

@@ -11,7 +11,7 @@ import http.client as std
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from asyncclient.exchange.tunnel import build_connect
 from asyncclient.message import lenient
@@ -22,6 +22,12 @@ from .message import HTTPMessage, build_message, read_lines
 from .sockets import LoopSocket
 
 DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+
+_GENUINE: Final = tuple(
+    call if call.__module__ == "socket" else None
+    for call in (socket.create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
+)
+"""The calls that http.client makes; None for one that was replaced before this module was imported."""
 
 
 class Opening:
@@ -173,13 +179,10 @@ class Opening:
     def _may_dial(self, timeout: Any) -> bool:
         """Return whether a private loop may connect: the calls are Python's own, the arguments plain ones."""
         calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
+        is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
+        host, port = self.host, self.port
         return (
-            all(getattr(call, "__module__", None) == "socket" for call in calls)
-            and (timeout is None or (isinstance(timeout, int | float) and timeout > 0))
-            and isinstance(self.port, int)
-            and 0 <= self.port < 65536
-            and bool(self.host)
-            and self.host.isascii()
+            calls == _GENUINE and is_timed and type(port) is int and 0 <= port < 65536 and bool(host) and host.isascii()
         )
 
     def send(self, data: Any) -> None:

@@ -144,13 +144,13 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
             head = parse_head(data[:end], limits)
             if head.status < 200:
                 return False
-            kind, length, keep_alive = decide_framing(head, self._method or "")
+            kind, length, keep_alive = decide_framing(head, self._framing_method())
         except HTTPException:
             return False
         self._file.skip(end)
         self.code = self.status = head.status
         self.reason, self.version = head.reason, head.version
-        self._section = head.block[head.start :]
+        self._section = data[head.start : end]  # folds and all
         self.chunked = kind is Kind.CHUNKED
         if self.chunked:
             self.chunk_left = None
@@ -216,7 +216,7 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
     def _frame(self, section: bytes, limits: Limits) -> None:
         """Settle where the content ends, and whether the connection goes on after it."""
         line, block = StatusLine(self.version, self.status, self.reason), b"\n" + section
-        method = "HEAD" if self._method == "HEAD" else "GET"
+        method = self._framing_method()
         try:
             kind, length, keep_alive = lenient.frame(line, block, 1, method, limits)
             if method == "HEAD":
@@ -233,6 +233,10 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
             self.chunk_left = None
         self.length = length if kind is Kind.LENGTH else None
         self.will_close = not keep_alive
+
+    def _framing_method(self) -> str:
+        """Return the method as far as it matters for framing; to http.client CONNECT is one like others."""
+        return "HEAD" if self._method == "HEAD" else "GET"
 
     # The content
 
@@ -328,7 +332,7 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
         return count
 
     def _note_read(self, asked: int, count: int) -> None:
-        """Note what was read: at its end content without a length is whole, for all anybody knows; other content not."""
+        """Note what was read; where content without a length ends it is whole, for all anybody knows."""
         if self.length is not None:
             self.length -= count
             if not self.length:

@@ -187,19 +187,27 @@ class LoopSocket(OwnSocket, socket.socket):
         """Send as socket.socket does, but nothing more to a peer that has answered already."""
         if self.is_answered:
             return
-        if self.gettimeout() == 0:
+        timeout = self.gettimeout()
+        if timeout == 0:
             super().sendall(data, flags)
             return
         try:
-            sent = _send(self, data, flags | _NO_WAIT)
-            if type(data) is bytes and sent == len(data):  # as nearly always
-                return
-            with memoryview(data) as view:
-                self._send_rest(view.cast("B")[sent:], flags, "timed out")
+            sent = self._send_first(data, flags, timeout)
+            if type(data) is not bytes or sent < len(data):
+                self._send_rest(memoryview(data).cast("B")[sent:], flags, "timed out")
         except ConnectionError:
             # It has closed. Its answer is in the kernel still, even behind a reset.
             if not self.hears_answer():
                 raise
+
+    def _send_first(self, data: Any, flags: int, timeout: float | None) -> int:
+        """Send what there is room for: mostly all."""
+        try:
+            if timeout is not None and _IS_POSIX and not flags:
+                return os.write(self.fileno(), data)  # as in _when_ready()
+            return _send(self, data, flags | _NO_WAIT)
+        except BlockingIOError:
+            return 0
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
@@ -269,10 +277,12 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         if self.is_answered:
             return
         with memoryview(data) as view:
-            if view.nbytes <= _RECORD or self.gettimeout() == 0:
+            if self.gettimeout() == 0:
                 super().sendall(data, flags)
-            else:
+            elif view.nbytes > _RECORD:
                 self._send_rest(view.cast("B"), flags, "The write operation timed out")
+            elif (sent := super().send(data, flags)) < view.nbytes:
+                super().sendall(view.cast("B")[sent:], flags)
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
