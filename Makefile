@@ -4,28 +4,31 @@ PYTHON ?= python3
 VENV ?= .venv
 CHECKS ?= format lint types tests
 URL ?=
+LIBRARIES ?=
 
 BIN = $(VENV)/bin
 PY = $(BIN)/python
 TYPED = $(wildcard asyncclient compat tests benchmarks examples)
 TOO_OLD = import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")
 HAS = $(VENV)/.installed-
+OURS = --ignore=tests/conformance/test_cpython.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests format cover bench docs conformance fuzz clean
+.PHONY: help run test check check-format check-lint check-types check-tests format cover bench docs conformance \
+	conformance-libraries check-libraries fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(HAS)demo ## fetch from a demo server, or from URL="https://… https://…"
 	@$(PY) -m asyncclient $(URL)
 
-test: $(HAS)test ## run the tests
-	@$(PY) -m pytest -q
+test: $(HAS)test ## run the tests, all but CPython's own
+	@$(PY) -m pytest -q $(OURS)
 
 check: $(addprefix check-,$(CHECKS)) ## format, lint, types, tests and architecture
 
@@ -46,19 +49,25 @@ format: $(HAS)check ## format the sources and repair what lint can repair
 	@$(BIN)/ruff format .
 
 cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
-	@$(BIN)/coverage run -m pytest -q
+	@$(BIN)/coverage run -m pytest -q $(OURS)
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='asyncclient/message/*,asyncclient/exchange/*' --fail-under=100
 
-bench: $(HAS)bench ## compare with aiohttp
-	@$(PY) benchmarks/run.py
+bench: $(HAS)bench ## compare with aiohttp, http.client, urllib3
+	@$(PY) -m benchmarks.run
 
 docs: $(HAS)docs ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-conformance: $(HAS)test ## run the conformance tests
+conformance: $(HAS)test ## other parsers on our messages; CPython's own tests on compat
 	@$(PY) -m pytest -q tests/conformance
+
+conformance-libraries: ## the tests of urllib3, requests and others on compat, in a venv of their own
+	@$(MAKE) --no-print-directory check-libraries VENV=$(VENV)-libraries
+
+check-libraries: $(HAS)libraries
+	@$(PY) -m tests.conformance.libraries $(LIBRARIES)
 
 fuzz: $(HAS)test ## run the fuzz tests with many examples
 	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q --timeout=900 tests/fuzz

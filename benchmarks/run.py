@@ -1,298 +1,76 @@
-"""Compare the engine with aiohttp: CPU per small exchange, download, upload, memory, import.
+"""Compare the engine with aiohttp, and compat with http.client and urllib3.
 
-    python benchmarks/run.py [exchange download upload idle growth import]
+    python -m benchmarks.run [engine blocking] [exchange download … keep-alive new …]
 
-Contenders take turns, each on a core of its own beside the server's, and the median of the ratios counts: absolute
-times mean nothing on a shared machine. The server of `exchange` never sleeps, for waking a sleeping peer costs the one
-who writes to it several microseconds that are no client's work; `--sleepy` measures with one that does.
+Nothing named is everything. Contenders take turns, each on a core of its own beside the server's, and the median of the
+ratios counts: absolute times mean nothing on a shared machine. The server of `exchange` never sleeps, for waking a
+sleeping peer costs the one who writes to it several microseconds that are no client's work; `--sleepy` measures with
+one that does. The small exchanges of the blocking suite are measured with both.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import aiohttp
+import urllib3
 import uvloop
 
 import asyncclient
-from asyncclient import HTTPConnection
+from benchmarks import blocking, engine
 
-HERE = Path(__file__).parent
-ROUNDS = 7
-HOST = "127.0.0.1"
-
-Work = Callable[[int], Coroutine[None, None, float]]
+Measure = Callable[[], None]
 
 
-@contextmanager
-def serving(*options: str) -> Iterator[int]:
-    """Run the server in a process of its own, on another core; give its port."""
-    command = [sys.executable, str(HERE / "server.py"), *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) > 1:
-            os.sched_setaffinity(server.pid, {cores[1]})
-            os.sched_setaffinity(0, {cores[0]})
-        try:
-            yield int(server.stdout.readline())
-        finally:
-            os.sched_setaffinity(0, cores)
-            assert server.stdin is not None
-            server.stdin.close()
-
-
-def compare(title: str, ours: Work, theirs: Work, port: int, limit: str) -> None:
-    """Run both in turns on uvloop; print the median ratio of what they return, and the extremes."""
-    ratios = []
-    for _ in range(ROUNDS):
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            mine, other = runner.run(ours(port)), runner.run(theirs(port))
-        ratios.append(mine / other)
-    middle = statistics.median(ratios)
-    print(f"{title:<58} {middle:5.2f}  ({min(ratios):.2f} to {max(ratios):.2f})  wanted: {limit}", flush=True)
-
-
-async def cpu_per_request(count: int, jobs: list[Coroutine[None, None, None]]) -> float:
-    """Run the jobs at once; return CPU microseconds for each of `count` requests."""
-    started = time.process_time()
-    await asyncio.gather(*jobs)
-    return (time.process_time() - started) / count * 1e6
-
-
-def small_ours(connections: int, count: int) -> Work:
-    """Return work: `count` small exchanges over that many open connections."""
-
-    async def work(port: int) -> float:
-        opened = [HTTPConnection(HOST, port, timeout=30) for _ in range(connections)]
-        for connection in opened:
-            await connection.connect()
-
-        async def one(connection: HTTPConnection) -> None:
-            for _ in range(count // connections):
-                await connection.request("GET", "/small")
-                response = await connection.getresponse()
-                assert len(await response.read()) == 200
-
-        spent = await cpu_per_request(count, [one(connection) for connection in opened])
-        for connection in opened:
-            connection.close()
-        return spent
-
-    return work
-
-
-def small_aiohttp(connections: int, count: int) -> Work:
-    """Return the same work for aiohttp."""
-
-    async def work(port: int) -> float:
-        url = f"http://{HOST}:{port}/small"
-        async with aiohttp.ClientSession() as session:
-
-            async def one(times: int) -> None:
-                for _ in range(times):
-                    async with session.get(url) as response:
-                        assert len(await response.read()) == 200
-
-            await asyncio.gather(*(one(1) for _ in range(connections)))
-            return await cpu_per_request(count, [one(count // connections) for _ in range(connections)])
-
-    return work
-
-
-async def megabytes_per_second(size: int, download: Awaitable[int]) -> float:
-    """Return how fast a download of that size went."""
-    started = time.perf_counter()
-    assert await download == size
-    return size / 1e6 / (time.perf_counter() - started)
-
-
-def download_ours(size: int, how: str) -> Work:
-    """Return work: one download, in pieces or into a buffer of 256 KiB."""
-
-    async def download(port: int) -> int:
-        received = 0
-        async with HTTPConnection(HOST, port, timeout=30) as connection:
-            await connection.request("GET", f"/bytes/{size}")
-            response = await connection.getresponse()
-            if how == "readinto":
-                buffer = memoryview(bytearray(256 * 1024))
-                while count := await response.readinto(buffer):
-                    received += count
-            else:
-                async for chunk in response.iter_chunks():
-                    received += len(chunk)
-        return received
-
-    return lambda port: megabytes_per_second(size, download(port))
-
-
-def download_aiohttp(size: int) -> Work:
-    """Return the same download for aiohttp, in pieces as they come."""
-
-    async def download(port: int) -> int:
-        received = 0
-        async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/bytes/{size}") as response:
-            async for chunk in response.content.iter_any():
-                received += len(chunk)
-        return received
-
-    return lambda port: megabytes_per_second(size, download(port))
-
-
-@contextmanager
-def big_file(size: int) -> Iterator[Path]:
-    """Give the path of a sparse file."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.truncate(size)
-        yield Path(file.name)
-
-
-def upload_ours(path: Path) -> Work:
-    """Return work: one upload of a file; CPU seconds."""
-
-    async def work(port: int) -> float:
-        started = time.process_time()
-        async with HTTPConnection(HOST, port, timeout=30) as connection:
-            with path.open("rb") as file:
-                await connection.request("PUT", "/sink", file)
-            assert (await connection.getresponse()).status == 200
-        return time.process_time() - started
-
-    return work
-
-
-def upload_aiohttp(path: Path) -> Work:
-    """Return the same upload for aiohttp."""
-
-    async def work(port: int) -> float:
-        started = time.process_time()
-        async with aiohttp.ClientSession() as session:
-            with path.open("rb") as file:
-                async with session.put(f"http://{HOST}:{port}/sink", data=file) as response:
-                    assert response.status == 200
-        return time.process_time() - started
-
-    return work
-
-
-def measure_exchange(sleepy: bool) -> None:
-    """CPU per request of one small exchange on open connections."""
-    with serving(*() if sleepy else ("--awake",)) as port:
-        for connections in (1, 100):
-            title = f"CPU per small exchange, {connections} at once, / aiohttp"
-            compare(title, small_ours(connections, 6000), small_aiohttp(connections, 3000), port, "at most .30")
-
-
-def measure_download(size: int = 100_000_000) -> None:
-    """MB/s of a large download."""
-    with serving() as port:
-        for how, limit in (("pieces", "1.5"), ("readinto", "1.8")):
-            title = f"MB/s of a 100 MB download, {how}, / aiohttp"
-            compare(title, download_ours(size, how), download_aiohttp(size), port, f"at least {limit}")
-
-
-def measure_upload(size: int = 200_000_000) -> None:
-    """CPU of a large upload from a file."""
-    with serving() as port, big_file(size) as path:
-        compare("CPU of a 200 MB upload from a file, / aiohttp", upload_ours(path), upload_aiohttp(path), port, "less")
-
-
-def resident() -> int:
-    """Return the resident memory of this process in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def peak() -> int:
-    """Return the largest resident memory so far in bytes (VmHWM: ru_maxrss is inherited through exec)."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-
-
-def measure_idle(connections: int = 1000) -> None:
-    """Memory of an open connection that has served a request."""
-
-    async def work(port: int) -> float:
-        opened = [HTTPConnection(HOST, port, timeout=30) for _ in range(connections + 50)]
-
-        async def use(connection: HTTPConnection) -> None:
-            await connection.request("GET", "/small")
-            await (await connection.getresponse()).read()
-
-        for connection in opened[:50]:
-            await use(connection)
-        before = resident()
-        for connection in opened[50:]:
-            await use(connection)
-        grown = (resident() - before) / connections
-        for connection in opened:
-            connection.close()
-        return grown
-
-    with serving() as port, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        grown = runner.run(work(port))
-        print(f"{'bytes of an idle open connection':<58} {grown:5.0f}  wanted: at most 7168", flush=True)
-
-
-def measure_growth(size: int = 1 << 30) -> None:
-    """Growth of the process by a 1 GiB upload from a file and a 1 GiB download."""
-    small = 16 * 1024 * 1024
-    with serving() as port, big_file(size) as path, big_file(small) as warm:
-        for title, first, work in (
-            ("upload from a file", upload_ours(warm), upload_ours(path)),
-            ("download in pieces", download_ours(small, "pieces"), download_ours(size, "pieces")),
-        ):
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(first(port))
-                before = peak()
-                runner.run(work(port))
-            grown = (peak() - before) / 2**20
-            print(f"{'MiB grown by a 1 GiB ' + title:<58} {grown:5.1f}  wanted: less than 4", flush=True)
-
-
-def measure_import() -> None:
-    """Time of `import asyncclient` beyond that of asyncio and ssl, in processes of their own."""
-    extra = []
-    for _ in range(15):
-        times = []
-        for names in ("asyncio, ssl", "asyncio, ssl, asyncclient"):
-            code = f"import time; t = time.process_time(); import {names}; print(time.process_time() - t)"
-            environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-            ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
-            times.append(float(ran.stdout))
-        extra.append(1000 * (times[1] - times[0]))
-    print(f"{'ms of import asyncclient beyond asyncio, ssl':<58} {statistics.median(extra):5.1f}  wanted: at most 15")
+def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
+    """Return what may be measured, by suite and name."""
+    return {
+        "engine": {
+            "exchange": partial(engine.measure_exchange, options.sleepy),
+            "download": engine.measure_download,
+            "upload": engine.measure_upload,
+            "idle": engine.measure_idle,
+            "growth": engine.measure_growth,
+            "import": engine.measure_import,
+        },
+        "blocking": {
+            "keep-alive": partial(blocking.measure_keep_alive, options.ours),
+            "new": partial(blocking.measure_new, options.ours),
+            "tls": partial(blocking.measure_tls, options.ours),
+            "reads": partial(blocking.measure_reads, options.ours),
+            "start": partial(blocking.measure_start, options.ours),
+            "leaks": partial(blocking.measure_leaks, options.ours),
+        },
+    }
 
 
 def main() -> None:
     """Measure what is named on the command line, or all of it."""
-    measures: dict[str, Callable[[], None]] = {
-        "exchange": lambda: measure_exchange(options.sleepy),
-        "download": measure_download,
-        "upload": measure_upload,
-        "idle": measure_idle,
-        "growth": measure_growth,
-        "import": measure_import,
-    }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=[*measures, []], help="what to measure; all if nothing is named")
-    parser.add_argument("--sleepy", action="store_true", help="let the server of the exchanges sleep between requests")
-    options = parser.parse_args()
-    print(
-        f"asyncclient {asyncclient.__version__}, aiohttp {aiohttp.__version__}, Python {sys.version.split()[0]}, uvloop"
+    parser.add_argument("what", nargs="*", help="a suite or a measurement; all if nothing is named")
+    parser.add_argument("--sleepy", action="store_true", help="let the server of `exchange` sleep between requests")
+    parser.add_argument(
+        "--ours",
+        default="compat",
+        metavar="PACKAGE",
+        help="PACKAGE.client for the blocking suite; "
+        "`http` measures http.client against itself: all is 1 then, as far as the machine is quiet",
     )
-    for name in options.what or measures:
-        measures[name]()
+    options = parser.parse_args()
+    found = suites(options)
+    measures = {name: measure for suite in found.values() for name, measure in suite.items()}
+    unknown = set(options.what) - found.keys() - measures.keys()
+    if unknown:
+        parser.error(f"expected some of {', '.join([*found, *measures])}, got {', '.join(sorted(unknown))}")
+    modules = (asyncclient, aiohttp, urllib3, uvloop)
+    names = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
+    print(f"Python {sys.version.split()[0]}, {names}", flush=True)
+    for what in options.what or found:
+        for name in found.get(what, [what]):
+            measures[name]()
 
 
 if __name__ == "__main__":

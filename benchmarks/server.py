@@ -1,13 +1,17 @@
 """The server of the benchmarks: as little work as possible, in a process of its own.
 
-`/small` gives 200 bytes under 11 fields, `/bytes/N` gives N, `/sink` takes a body with Content-Length. It does not
-parse requests beyond that. With `--awake` it never sleeps.
+`/small` gives 200 bytes under 11 fields, `/bytes/N` gives N, `/chunked/N` gives N in chunks of 16 KiB, `/sink`
+takes a body with Content-Length. It does not parse requests beyond that. With `--awake` it never sleeps, with
+`--certificate FILE` (key and certificates) it speaks TLS.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import ssl
 import sys
+from collections.abc import Iterator
 
 import uvloop
 
@@ -18,6 +22,28 @@ _FIELDS = (
 )
 _SMALL = _FIELDS + b"Content-Length: 200\r\n\r\n" + b"x" * 200
 _BLOCK = b"x" * (1024 * 1024)
+_CHUNK = 16 * 1024
+_CHUNKED_BLOCK = (b"%x\r\n" % _CHUNK + b"x" * _CHUNK + b"\r\n") * (len(_BLOCK) // _CHUNK)
+
+
+def by_length(size: int) -> Iterator[bytes]:
+    """Give the pieces of a response of that size, with Content-Length."""
+    yield _FIELDS + b"Content-Length: %d\r\n\r\n" % size
+    for left in range(size, 0, -len(_BLOCK)):
+        yield _BLOCK[:left]
+
+
+def chunked(size: int) -> Iterator[bytes]:
+    """Give the pieces of a response of that size in chunks, the last one of what is left."""
+    yield _FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"
+    for _ in range(size // len(_BLOCK)):
+        yield _CHUNKED_BLOCK
+    if rest := size % len(_BLOCK):
+        yield b"%x\r\n" % rest + _BLOCK[:rest] + b"\r\n"
+    yield b"0\r\n\r\n"
+
+
+_CONTENTS = {b"bytes": by_length, b"chunked": chunked}
 
 
 class Server(asyncio.Protocol):
@@ -25,7 +51,7 @@ class Server(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        self._left = 0
+        self._pieces: Iterator[bytes] = iter(())
         self._to_come = 0
         self._is_paused = False
 
@@ -36,12 +62,12 @@ class Server(asyncio.Protocol):
             head, _, rest = data.partition(b"\r\n\r\n")
             self._to_come = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             self._take(len(rest))
-        elif data.startswith(b"GET /bytes/"):
-            self._left = int(data[11 : data.index(b" ", 11)])
-            self._transport.write(_FIELDS + b"Content-Length: %d\r\n\r\n" % self._left)
-            self._send()
-        else:
+        elif data.startswith(b"GET /small"):
             self._transport.write(_SMALL)
+        else:
+            _, framing, size = data.split(b" ", 2)[1].split(b"/")
+            self._pieces = _CONTENTS[framing](int(size))
+            self._send()
 
     def _take(self, count: int) -> None:
         self._to_come -= count
@@ -56,22 +82,31 @@ class Server(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        while self._left and not self._is_paused:
-            block = _BLOCK[: self._left]
-            self._left -= len(block)
-            self._transport.write(block)
+        while not self._is_paused and (piece := next(self._pieces, b"")):
+            self._transport.write(piece)
+
+
+def tls(path: str) -> ssl.SSLContext:
+    """Return a context with the key and the certificates of a file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
 
 
 async def main() -> None:
     """Serve until standard input ends; print the port first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--awake", action="store_true")
+    parser.add_argument("--certificate", type=tls)
+    options = parser.parse_args()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Server, "127.0.0.1", 0)
+    server = await loop.create_server(Server, "127.0.0.1", 0, ssl=options.certificate, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
 
     def spin() -> None:
         loop.call_soon(spin)
 
-    if "--awake" in sys.argv:
+    if options.awake:
         spin()
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

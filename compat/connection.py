@@ -8,21 +8,17 @@ private loop (see sockets.py); a foreign one is used by its own sendall() and ma
 from __future__ import annotations
 
 import http.client as std
-import io
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final
 
 from asyncclient.message.cycle import BLOCKING, Event
-from asyncclient.message.framing import LAST_CHUNK, build_chunk_size
 from asyncclient.message.lenient import REQUEST_LINE
 
 from . import lines
-from .opening import DEFAULT_TIMEOUT, Opening
+from .opening import DEFAULT_TIMEOUT
 from .response import HTTPResponse
+from .sending import Sending
 from .sockets import OwnSocket
-
-_EXPECTS_LENGTH: Final = frozenset(("PATCH", "POST", "PUT"))
 
 _STEPS: Final = frozenset(
     [
@@ -46,7 +42,7 @@ _NONE: Final[Set[str]] = frozenset()
 _Fields = Iterable[tuple[Any, Any]]
 
 
-class HTTPConnection(Opening):
+class HTTPConnection(Sending):
     """One connection to an HTTP server, as http.client documents it.
 
     Args:
@@ -62,7 +58,6 @@ class HTTPConnection(Opening):
 
     _http_vsn = 11
     response_class: Any = HTTPResponse
-    auto_open = 1
 
     def __init__(
         self,
@@ -95,7 +90,8 @@ class HTTPConnection(Opening):
         self._validate_method(method)
         url = url or "/"
         self._validate_path(url)
-        line = self._encode_request(f"{method} {url} {self._http_vsn_str}")
+        # Joined, not formatted: that would have a str of another class speak for itself, unchecked.
+        line = self._encode_request(" ".join((method, url, self._http_vsn_str)))
         self._method, self.__state = method, following
         self._output(line)
         if self._http_vsn == 11:
@@ -159,97 +155,15 @@ class HTTPConnection(Opening):
         del self._buffer[:]
         self.__send_head(head)
         if message_body is not None:
-            self.__send_body(message_body, encode_chunked and self._http_vsn == 11)
+            self._send_body(message_body, encode_chunked and self._http_vsn == 11)
 
     def __send_head(self, head: bytes) -> None:
         sock = self.sock
         if self.__is_used and self.__response is None and isinstance(sock, OwnSocket) and sock.has_unasked():
-            self.__drop_socket()  # it would pass for the response
+            self._drop_socket()  # it would pass for the response
         self.send(head)
-
-    def __send_body(self, body: Any, is_chunked: bool) -> None:
-        pieces = self.__iterate(body)
-        while (piece := self.__next_piece(pieces)) is not None:
-            if self.__is_answered():
-                return
-            if not piece:
-                if self.debuglevel > 0:
-                    print("Zero length chunk ignored")
-                continue
-            if is_chunked:
-                piece = b"".join((build_chunk_size(len(piece)), piece, b"\r\n"))
-            self.send(piece)
-        if is_chunked:
-            self.send(LAST_CHUNK)
-
-    def __next_piece(self, pieces: Iterator[Any]) -> Any:
-        """Return the next piece, None after the last. A body that fails leaves half a request: that ends here."""
-        try:
-            return next(pieces, None)
-        except BaseException:
-            self.close()
-            raise
-
-    def __iterate(self, body: Any) -> Iterator[Any]:
-        if hasattr(body, "read"):
-            return self._read_readable(body)
-        try:
-            memoryview(body)
-        except TypeError:
-            pass
-        else:
-            return iter((body,))
-        try:
-            return iter(body)
-        except TypeError:
-            raise TypeError(f"message_body should be a bytes-like object or an iterable, got {type(body)!r}") from None
-
-    def _read_readable(self, readable: Any) -> Iterator[bytes]:
-        if self.debuglevel > 0:
-            print("reading a readable")
-        return self.__read_blocks(readable)
-
-    def __read_blocks(self, readable: Any) -> Iterator[bytes]:
-        is_text = self._is_textIO(readable)
-        if is_text and self.debuglevel > 0:
-            print("encoding file using iso-8859-1")
-        while block := readable.read(self.blocksize):
-            yield block.encode("iso-8859-1") if is_text else block
-
-    def __is_answered(self) -> bool:
-        """Return whether the server has answered already: it wants no more of the request."""
-        return isinstance(self.sock, OwnSocket) and self.sock.hears_answer()
-
-    def send(self, data: Any) -> None:
-        """Send data to the server: bytes or a buffer, a file, or an iterable of these; connect first if need be.
-
-        Raises:
-            NotConnected: the connection is closed, and auto_open is off.
-        """
-        if self.sock is None:
-            if not self.auto_open:
-                raise std.NotConnected
-            self.connect()
-        if self.debuglevel > 0:
-            print("send:", repr(data))
-        if hasattr(data, "read"):
-            self.__send_file(data)
-            return
-        sys.audit("http.client.send", self, data)
-        try:
-            self.sock.sendall(data)
-        except TypeError:
-            if not isinstance(data, Iterable):
-                raise TypeError(f"data should be a bytes-like object or an iterable, got {type(data)!r}") from None
-            for piece in data:
-                self.sock.sendall(piece)
-
-    def __send_file(self, file: Any) -> None:
-        if self.debuglevel > 0:
-            print("sending a readable")
-        for block in self.__read_blocks(file):
-            sys.audit("http.client.send", self, block)
-            self.sock.sendall(block)
+        if self.__response is None and isinstance(self.sock, OwnSocket):
+            self.sock.listens = True
 
     # The request at once
 
@@ -304,7 +218,7 @@ class HTTPConnection(Opening):
     ) -> None:
         """Send what the steps would, without taking them: they are half of the time that a request takes."""
         self.__check_idle()
-        line = f"{method} {url} HTTP/1.1"
+        line = " ".join((method, url, "HTTP/1.1"))
         if REQUEST_LINE.fullmatch(line) is None:
             lines.check_method(method)
             lines.check_url(url)
@@ -320,7 +234,7 @@ class HTTPConnection(Opening):
         made += (b"", b"")
         self.__send_head(b"\r\n".join(made))
         if body is not None:
-            self.__send_body(body, encode_chunked)
+            self._send_body(body, encode_chunked)
 
     def __is_plain(self) -> bool:
         kind = type(self)
@@ -353,22 +267,6 @@ class HTTPConnection(Opening):
             self.__state = "Idle"
             del self._buffer[:]
 
-    @staticmethod
-    def _get_content_length(body: Any, method: str) -> int | None:
-        """Return the length of a body, None if only its end will tell, or if there is neither body nor need of one."""
-        if body is None:
-            return 0 if method.upper() in _EXPECTS_LENGTH else None
-        if hasattr(body, "read"):
-            return None
-        try:
-            return memoryview(body).nbytes
-        except TypeError:
-            return len(body) if isinstance(body, str) else None
-
-    @staticmethod
-    def _is_textIO(stream: Any) -> bool:  # noqa: N802  (http.client's name)
-        return isinstance(stream, io.TextIOBase)
-
     # The response
 
     def getresponse(self) -> Any:
@@ -383,6 +281,8 @@ class HTTPConnection(Opening):
         following = BLOCKING[self.__state].get(Event.GETRESPONSE)
         if following is None or self.__response is not None or is_cut:
             raise std.ResponseNotReady(self.__state)
+        if isinstance(self.sock, OwnSocket):
+            self.sock.listens = False
         response = self.__make_response()
         try:
             try:
@@ -418,20 +318,19 @@ class HTTPConnection(Opening):
         if getattr(response, "is_whole", True):
             return False
         is_sent = self.__state == "Request-sent"
-        self.__drop_socket()
+        self._drop_socket()
         return is_sent
 
-    def __drop_socket(self) -> None:
-        sock, self.sock, self.__is_used = self.sock, None, False
-        if sock:
-            sock.close()
+    def _drop_socket(self) -> None:
+        self.__is_used = False
+        super()._drop_socket()
 
     def close(self) -> None:
         """Close the connection; a request that was begun is forgotten."""
         self.__state = "Idle"
         del self._buffer[:]
         try:
-            self.__drop_socket()
+            self._drop_socket()
         finally:
             response, self.__response = self.__response, None
             if response:

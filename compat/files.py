@@ -57,13 +57,26 @@ class SocketFile:
         self._pieces = Pieces()
         self._step = AHEAD if sock.reads_ahead else 1
         self._has_ended = False
+        self._is_broken = False
         sock.hold()
 
     def _receive(self, n: int = 0) -> bytes:
         """Receive something; b"" at the end, and ever after: what TLS has ended the socket may not tell again."""
-        data = b"" if self._has_ended else self._sock.receive(n or self._step)
+        if self._has_ended:
+            self._check()
+            return b""
+        self._has_ended = True  # unless this ends well: what was in hand is gone then, and the rest fits nothing
+        try:
+            data: bytes = self._sock.receive(n or self._step)
+        except BaseException:
+            self._is_broken = True
+            raise
         self._has_ended = not data
         return data
+
+    def _check(self) -> None:
+        if self._is_broken:
+            raise OSError("cannot read from timed out object")  # a socket's own file says so, whatever it was
 
     @property
     def ahead(self) -> int:
@@ -100,7 +113,15 @@ class SocketFile:
         return self._pieces.take(n)
 
     def _receive_into(self, view: memoryview) -> int:
-        count = 0 if self._has_ended else self._sock.receive_into(view)
+        if self._has_ended:
+            self._check()
+            return 0
+        self._has_ended = True
+        try:
+            count: int = self._sock.receive_into(view)
+        except BaseException:
+            self._is_broken = True
+            raise
         self._has_ended = not count
         return count
 
@@ -140,7 +161,7 @@ class SocketFile:
 
     def open_reader(self) -> io.BufferedReader:
         """Return a BufferedReader in the place of this, which is of no further use: it begins where this stands."""
-        raw = self._sock.makefile("rb", 0)
+        raw: Any = self._sock.makefile("rb", 0)
         raw.__class__ = RestFile
         raw.rest = self._pieces.take_exactly(self._pieces.size)
         self.close()
@@ -166,13 +187,13 @@ class RestFile(socket.SocketIO):
     is_mute = False
     """Whether reading finds nothing, without looking: to see what its reader has already read ahead."""
 
-    def readinto(self, buffer: Any) -> Any:
+    def readinto(self, b: Any) -> Any:
         """Read what is at hand, and return how much; None if nothing may be."""
         if self.rest:
-            given, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
-            buffer[: len(given)] = given
+            given, self.rest = self.rest[: len(b)], self.rest[len(b) :]
+            b[: len(given)] = given
             return len(given)
-        return None if self.is_mute else super().readinto(buffer)
+        return None if self.is_mute else super().readinto(b)
 
 
 def count_ahead(file: Any) -> int:

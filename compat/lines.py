@@ -63,7 +63,7 @@ def build_host_line(url: str, host: str, port: int | None, default_port: int) ->
     return build_line("Host", (build_host(url, host, port, default_port),))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _build_own_host_line(host: str, port: int | None, default_port: int) -> bytes:
     return build_line("Host", (_build_own_host(host, port, default_port),))
 

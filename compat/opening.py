@@ -117,7 +117,8 @@ class Opening:
             self.send(self._build_connect())
             self._enter_tunnel()
         except BaseException:
-            self.close()
+            # Half a tunnel: the next request would go to the proxy. close() may be somebody's own, and do more.
+            self._drop_socket()
             raise
 
     def _enter_tunnel(self) -> None:
@@ -131,6 +132,7 @@ class Opening:
         finally:
             response.close()
         if code != 200:
+            self.close()
             raise OSError(f"Tunnel connection failed: {code} {reason.strip()}")
         if sock is not None:
             sock.reads_ahead = True
@@ -139,6 +141,7 @@ class Opening:
 
     def _read_proxy_head(self, response: Any) -> tuple[int, str]:
         """Read the proxy's answer, interim ones skipped (100 at most); return its code and reason."""
+        code, reason = 100, ""
         for _ in range(101):
             _, code, reason = response._read_status()
             self._raw_proxy_headers = read_lines(response.fp)
@@ -184,6 +187,11 @@ class Opening:
         return (
             calls == _GENUINE and is_timed and type(port) is int and 0 <= port < 65536 and bool(host) and host.isascii()
         )
+
+    def _drop_socket(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock:
+            sock.close()
 
     def send(self, data: Any) -> None:
         """Send data to the server."""

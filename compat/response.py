@@ -22,8 +22,9 @@ from asyncclient.message.head import StatusLine, parse_head, parse_status_line, 
 
 from .chunks import ChunkReading
 from .errors import as_http_client
+from .fields import ResponseFields
 from .files import FileStream, SocketFile, count_ahead
-from .message import HTTPMessage, bounds, build_message, limits_of, read_section
+from .message import bounds, limits_of, read_section
 from .runner import run_now
 from .sockets import OwnSocket
 
@@ -34,7 +35,7 @@ _MUCH: Final = 2**31 - 1
 _Status = tuple[str, int, str]
 
 
-class HTTPResponse(ChunkReading, io.BufferedIOBase):
+class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     """The response to a request, as http.client documents it; it is an iterable file and a context manager."""
 
     __module__ = "http.client"
@@ -52,9 +53,6 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
     """Whether its content was read to its end, and nothing came after it: the connection may go on."""
 
     _is_own = False
-    _section: bytes | None = None
-    _headers: Any = None
-    _msg: Any = None
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         if isinstance(sock, OwnSocket):
@@ -74,28 +72,6 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
     @fp.setter
     def fp(self, value: Any) -> None:
         self._file = value
-
-    # The fields; the message is made when it is first looked at
-
-    @property
-    def headers(self) -> Any:
-        """The fields as an HTTPMessage; None before begin()."""
-        if self._headers is None and self._section is not None:
-            self._headers = build_message(self._section, HTTPMessage)
-        return self._headers
-
-    @headers.setter
-    def headers(self, value: Any) -> None:
-        self._headers = value
-
-    @property
-    def msg(self) -> Any:
-        """The same as `headers`, unless something else was put here, as urllib does."""
-        return self.headers if self._msg is None else self._msg
-
-    @msg.setter
-    def msg(self, value: Any) -> None:
-        self._msg = value
 
     # The head
 
@@ -386,32 +362,3 @@ class HTTPResponse(ChunkReading, io.BufferedIOBase):
 
     def __iter__(self) -> Iterator[bytes]:
         return self
-
-    # The fields
-
-    def getheader(self, name: str, default: Any = None) -> Any:
-        """Return the value of a field, all of that name joined by ", "; the default if there is none."""
-        if self.headers is None:
-            raise std.ResponseNotReady
-        found = self.headers.get_all(name) or default
-        return found if isinstance(found, str) or not hasattr(found, "__iter__") else ", ".join(found)
-
-    def getheaders(self) -> list[tuple[str, str]]:
-        """Return all fields as pairs (name, value)."""
-        if self.headers is None:
-            raise std.ResponseNotReady
-        return list(self.headers.items())
-
-    def info(self) -> Any:
-        """Return the fields; an old name of urllib's."""
-        return self.headers
-
-    def geturl(self) -> str:
-        """Return the URL, where urllib has set it."""
-        url: str = self.url  # type: ignore[attr-defined]
-        return url
-
-    def getcode(self) -> int:
-        """Return the status code."""
-        code: int = self.status
-        return code

@@ -43,10 +43,12 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     """What the sockets of compat have in common.
 
     Attributes:
-        is_answered: a final response came before all of the request was sent; what is sent after that goes nowhere.
+        listens: a request is going out, and nothing else can come but its answer.
+        is_answered: that came before all of the request was sent; what is sent after that goes nowhere.
         reads_ahead: what is made to read of it may receive more than it is asked for.
     """
 
+    listens = False
     is_answered = False
     reads_ahead = True
 
@@ -96,6 +98,20 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         self._reading = poll
         return bool(found)
 
+    # Receiving
+
+    def receive(self, n: int) -> bytes:
+        """Receive what is at hand, n bytes at most; b"" at the end.
+
+        Raises:
+            TimeoutError: nothing came within the socket's timeout.
+        """
+        raise NotImplementedError
+
+    def receive_into(self, buffer: Any) -> int:
+        """Receive what is at hand into a buffer; return how much. Raises what receive() does."""
+        raise NotImplementedError
+
     # Looking
 
     def has_unasked(self) -> bool:
@@ -107,7 +123,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def hears_answer(self) -> bool:
         """Return whether a final response has come while the request is still going out."""
-        if not self.is_answered and self._is_ready():
+        if self.listens and not self.is_answered and self._is_ready():
             try:
                 self.is_answered = has_final_begun(self.look())
             except OSError:
@@ -148,17 +164,13 @@ class LoopSocket(OwnSocket, socket.socket):
         return self.receive_into(buffer)
 
     def receive(self, n: int) -> bytes:
-        """Receive what is at hand, n bytes at most; b"" at the end.
-
-        Raises:
-            TimeoutError: nothing came within the socket's timeout.
-        """
+        """See OwnSocket."""
         data = self._when_ready(os.read, _recv, n)
         self._expects_more = len(data) >= LIKELY
         return data
 
     def receive_into(self, buffer: Any) -> int:
-        """Receive what is at hand into a buffer; return how much. Raises what receive() does."""
+        """See OwnSocket."""
         count = self._when_ready(_readv, _receive_into, buffer)
         self._expects_more = count >= LIKELY
         return count
@@ -211,7 +223,7 @@ class LoopSocket(OwnSocket, socket.socket):
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
-        return _send(self, view, flags | _NO_WAIT)
+        return self._send_first(view, flags, self.gettimeout())
 
     def look(self) -> bytes:
         """See OwnSocket."""
@@ -236,12 +248,12 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         return self.receive_into(buffer)
 
     def receive(self, n: int) -> bytes:
-        """See LoopSocket."""
+        """See OwnSocket."""
         receive = super().recv
         return self._until_done(lambda: receive(n), "The read operation timed out", 0 if self.pending() else READ)
 
     def receive_into(self, buffer: Any) -> int:
-        """See LoopSocket."""
+        """See OwnSocket."""
         receive = super().recv_into
         return self._until_done(lambda: receive(buffer), "The read operation timed out", 0 if self.pending() else READ)
 

@@ -1,0 +1,148 @@
+"""One blocking client in a process of its own, which works when it is told to.
+
+    python -m benchmarks.contender PACKAGE PORT [CAFILE]
+
+PACKAGE.client is http.client or its like. Each line of standard input is a JSON list, the name of a work and its
+numbers; what it gave is printed as JSON: the seconds and the CPU seconds spent, or what is left of `leaks`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from benchmarks.turns import HOST, resident
+
+CLIENT: Any = import_module(f"{sys.argv[1]}.client")
+PORT = int(sys.argv[2])
+CONTEXT = ssl.create_default_context(cafile=sys.argv[3]) if sys.argv[3:] else None
+
+
+def connection() -> Any:
+    """Return a new connection, not yet open."""
+    if CONTEXT is None:
+        return CLIENT.HTTPConnection(HOST, PORT, timeout=30)
+    return CLIENT.HTTPSConnection(HOST, PORT, timeout=30, context=CONTEXT)
+
+
+def get(opened: Any) -> None:
+    """Make one small exchange."""
+    opened.request("GET", "/small")
+    assert len(opened.getresponse().read()) == 200
+
+
+def spent(work: Callable[[], None]) -> list[float]:
+    """Do the work; return seconds and CPU seconds."""
+    started, cpu = time.perf_counter(), time.process_time()
+    work()
+    return [time.perf_counter() - started, time.process_time() - cpu]
+
+
+def keep_alive(count: int) -> list[float]:
+    """Make small exchanges on one connection."""
+    opened = connection()
+
+    def work() -> None:
+        for _ in range(count):
+            get(opened)
+
+    get(opened)
+    try:
+        return spent(work)
+    finally:
+        opened.close()
+
+
+def new(count: int) -> list[float]:
+    """Make small exchanges on a connection each."""
+
+    def work() -> None:
+        for _ in range(count):
+            opened = connection()
+            get(opened)
+            opened.close()
+
+    return spent(work)
+
+
+def read(framing: str, size: int, piece: int) -> list[float]:
+    """Download so much in pieces of that size, or in one if it is 0."""
+    opened = connection()
+    get(opened)
+
+    def work() -> None:
+        opened.request("GET", f"/{framing}/{size}")
+        response = opened.getresponse()
+        received = 0
+        while block := response.read(piece or None):
+            received += len(block)
+        assert received == size
+
+    try:
+        return spent(work)
+    finally:
+        opened.close()
+
+
+def held() -> dict[str, int]:
+    """Return what the process holds: descriptors, threads, event loops not closed, KiB of memory."""
+    loops = [each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop) and not each.is_closed()]
+    return {
+        "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # without the one that lists them
+        "threads": threading.active_count(),
+        "loops": len(loops),
+        "KiB": resident() // 1024,
+    }
+
+
+def drop(count: int) -> dict[str, int]:
+    """Open so many at once, leave each at another point, and forget them all; return what they held together."""
+    opened = [connection() for _ in range(count)]
+    responses = []
+    for number, each in enumerate(opened):
+        each.request("GET", "/small")
+        if number % 3:
+            response = each.getresponse()
+            if number % 3 == 1:
+                response.read()
+            responses.append(response)
+    return held()
+
+
+def leaks(requests: int, dropped: int, closed: int) -> dict[str, dict[str, int]]:
+    """Return what is held before all, after a tenth of it, with the dropped ones still there, and after all.
+
+    Nothing is collected between dropping and looking: a descriptor is to be free as soon as nobody can use it.
+    """
+    stages = {"imported": held()}
+    for part, name in ((10, "used"), (1, "after")):
+        keep_alive(requests // part)
+        new(closed // part)
+        stages["together"] = drop(dropped // part)
+        stages[name] = held()
+    gc.collect()
+    stages["collected"] = held()
+    return stages
+
+
+WORKS: dict[str, Callable[..., Any]] = {"keep-alive": keep_alive, "new": new, "read": read, "leaks": leaks}
+
+
+def main() -> None:
+    """Do what standard input says, until it ends."""
+    for line in sys.stdin:
+        name, *numbers = json.loads(line)
+        print(json.dumps(WORKS[name](*numbers)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
