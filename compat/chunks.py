@@ -9,7 +9,7 @@ from typing import Any
 from asyncclient.exchange.receive import ChunkedContent
 from asyncclient.limits import Limits
 
-from .files import FileStream
+from .files import AHEAD, FileStream
 from .message import HTTPMessage, bounds, build_message
 from .runner import run_now
 
@@ -115,7 +115,7 @@ class ChunkReading:
         except std.HTTPException as exc:
             self._failed(chunks, exc, [])
             return b""
-        data: bytes = self._file.peek(chunks.in_chunk)[: chunks.in_chunk] if has_one else b""
+        data: bytes = self._file.peek(min(chunks.in_chunk, AHEAD))[: chunks.in_chunk] if has_one else b""
         self._note_chunks(chunks)
         return data
 

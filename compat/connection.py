@@ -75,7 +75,6 @@ class HTTPConnection(Sending):
         self._buffer: list[bytes] = []
         self.__response: Any = None
         self.__state = "Idle"
-        self.__is_used = False
 
     # The request, step by step
 
@@ -159,7 +158,7 @@ class HTTPConnection(Sending):
 
     def __send_head(self, head: bytes) -> None:
         sock = self.sock
-        if self.__is_used and self.__response is None and isinstance(sock, OwnSocket) and sock.has_unasked():
+        if self.__response is None and isinstance(sock, OwnSocket) and sock.has_unasked():
             self._drop_socket()  # it would pass for the response
         self.send(head)
         if self.__response is None and isinstance(self.sock, OwnSocket):
@@ -188,9 +187,10 @@ class HTTPConnection(Sending):
     def _send_request(self, method: str, url: str, body: Any, headers: Mapping[str, Any], encode_chunked: bool) -> None:
         if not isinstance(method, str):
             self._validate_method(method)
-        names = {name.lower() for name in headers} if headers else _NONE
+        is_bare = type(headers) is dict and not headers
+        names = _NONE if is_bare else {name.lower() for name in headers}
         framing, encode_chunked = self.__frame(method, body, names, encode_chunked)
-        fields = (*framing, *headers.items()) if headers else framing
+        fields = framing if is_bare else (*framing, *headers.items())
         try:
             if self.__is_plain():
                 self.__send_at_once(method, url or "/", names, fields, body, encode_chunked)
@@ -290,7 +290,7 @@ class HTTPConnection(Sending):
             except ConnectionError:
                 self.close()
                 raise
-            self.__state, self.__is_used = following, True
+            self.__state = following
             if isinstance(self.sock, OwnSocket) and self.sock.is_answered:
                 response.will_close = True
             if response.will_close:
@@ -320,10 +320,6 @@ class HTTPConnection(Sending):
         is_sent = self.__state == "Request-sent"
         self._drop_socket()
         return is_sent
-
-    def _drop_socket(self) -> None:
-        self.__is_used = False
-        super()._drop_socket()
 
     def close(self) -> None:
         """Close the connection; a request that was begun is forgotten."""

@@ -98,7 +98,9 @@ def start_tls(sock: LoopSocket, context: ssl.SSLContext, server_name: str) -> ss
     if type(secured) is ssl.SSLSocket:
         secured.__class__ = LoopTLSSocket
     try:
-        secured.shake_hands() if isinstance(secured, LoopTLSSocket) else secured.do_handshake()
+        if isinstance(secured, LoopTLSSocket):
+            secured.take_over()
+        secured.do_handshake()
     except BaseException:
         secured.close()
         raise

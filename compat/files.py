@@ -108,7 +108,7 @@ class SocketFile:
 
     def read1(self, n: int) -> bytes:
         """Read what is at hand, n bytes at most."""
-        if not self._pieces.size:
+        if n and not self._pieces.size:
             self._pieces.append(self._receive())
         return self._pieces.take(n)
 

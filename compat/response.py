@@ -118,7 +118,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             return False
         try:
             head = parse_head(data[:end], limits)
-            if head.status < 200:
+            if head.status < 200 or (self._method == "HEAD" and not head.is_plain):
                 return False
             kind, length, keep_alive = decide_framing(head, self._framing_method())
         except HTTPException:
@@ -253,7 +253,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def peek(self, n: int = -1) -> bytes:
         """Return bytes at hand without using them up; n is a wish."""
-        if self._file is None or self._method == "HEAD" or self._has_no_content():
+        if self._file is None or self._method == "HEAD" or self._has_no_content() or self.length == 0:
             return b""
         if self.chunked:
             return self._peek_chunk()
@@ -296,7 +296,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     def _read_part(self, n: int, read: Callable[[int], bytes]) -> bytes:
         if self.length is not None and n > self.length:
             n = self.length
-        data = read(n)
+        data = read(n) if n else b""
         self._note_read(n, len(data))
         return data
 

@@ -32,6 +32,7 @@ from .errors import as_http_client
 
 READ: Final = getattr(select, "POLLIN", 1)
 WRITE: Final = getattr(select, "POLLOUT", 4)
+BROKEN: Final = getattr(select, "POLLERR", 8)
 
 _T = TypeVar("_T")
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from asyncclient.message.head import has_final_begun
 
 from . import runner
-from .runner import READ, WRITE
+from .runner import BROKEN, READ, WRITE
 
 LOOK: Final = 64 * 1024
 """Bytes looked at for an answer that comes before the request has gone out."""
@@ -52,6 +52,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     is_answered = False
     reads_ahead = True
 
+    _waiting_in = 0
     _expects_more = False
     _holders = 0
     _is_closing = False
@@ -70,8 +71,13 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
             super().close()
 
     def close(self) -> None:
-        """Close the socket, or have the last one that reads of it do so."""
+        """Close the socket, or have the last one that reads of it do so. A wait in another thread ends."""
         self._is_closing = True
+        if self._waiting_in == os.getpid():
+            try:
+                socket.socket.shutdown(self, socket.SHUT_RDWR)
+            except OSError:
+                pass  # the peer was first
         if not self._holders:
             super().close()
 
@@ -84,19 +90,22 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def _wait(self, events: int, seconds: float | None) -> int:
         """Wait on a private loop; return what the socket is ready for, 0 when the time is over."""
-        if events != READ:
-            return runner.wait(runner.watch(self.fileno(), events), seconds)
-        poll, self._reading = self._reading or runner.watch(self.fileno(), READ), None
-        found = runner.wait(poll, seconds)
-        self._reading = poll  # another thread that waits meanwhile has its own
+        self._waiting_in = os.getpid()  # not in a child that is forked meanwhile
+        if events == READ:
+            poll, self._reading = self._reading or runner.watch(self.fileno(), READ), None
+            found = runner.wait(poll, seconds)
+            self._reading = poll  # another thread that waits meanwhile has its own
+        else:
+            found = runner.wait(runner.watch(self.fileno(), events), seconds)
+        self._waiting_in = 0
         return found
 
-    def _is_ready(self) -> bool:
-        """Return whether there is something to read, the end included."""
+    def _ready_for(self) -> int:
+        """Return READ if there is something to read, the end included, BROKEN too if the connection is gone."""
         poll, self._reading = self._reading or runner.watch(self.fileno(), READ), None
         found = poll.poll(0)
         self._reading = poll
-        return bool(found)
+        return found[0][1] if found else 0
 
     # Receiving
 
@@ -116,14 +125,13 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def has_unasked(self) -> bool:
         """Return whether bytes have come while nothing was asked for; the end of the connection is none."""
-        try:
-            return self._is_ready() and bool(self.look())
-        except OSError:
-            return False  # broken: the request will tell
+        found = self._ready_for()
+        # What broke it is told once: to the request that finds it so.
+        return found > 0 and not found & BROKEN and bool(self.look())
 
     def hears_answer(self) -> bool:
         """Return whether a final response has come while the request is still going out."""
-        if self.listens and not self.is_answered and self._is_ready():
+        if self.listens and not self.is_answered and self._ready_for():
             try:
                 self.is_answered = has_final_begun(self.look())
             except OSError:
@@ -227,7 +235,12 @@ class LoopSocket(OwnSocket, socket.socket):
 
     def look(self) -> bytes:
         """See OwnSocket."""
-        return _without_waiting(self, lambda: _recv(self, LOOK, socket.MSG_PEEK)) or b""
+        if self.gettimeout() is not None and not self._ready_for():
+            return b""  # with a timeout the call would wait that long
+        try:
+            return _recv(self, LOOK, socket.MSG_PEEK | _NO_WAIT)
+        except BlockingIOError:
+            return b""
 
 
 def _readv(descriptor: int, buffer: Any) -> int:
@@ -239,67 +252,121 @@ def _receive_into(sock: socket.socket, buffer: Any, flags: int = 0) -> int:
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
-    """A TLS socket that waits on a private loop; made of an SSLSocket, whose class it takes the place of."""
+    """A TLS socket that waits on a private loop; made of an SSLSocket, whose class it takes the place of.
 
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive as ssl.SSLSocket does."""
-        if nbytes or flags:
-            return super().recv_into(buffer, nbytes, flags)
-        return self.receive_into(buffer)
+    Beneath, the socket never blocks, and the timeout is kept here: one thread may read while another writes.
+    """
 
-    def receive(self, n: int) -> bytes:
-        """See OwnSocket."""
-        receive = super().recv
-        return self._until_done(lambda: receive(n), "The read operation timed out", 0 if self.pending() else READ)
+    _timeout: float | None = None
 
-    def receive_into(self, buffer: Any) -> int:
-        """See OwnSocket."""
-        receive = super().recv_into
-        return self._until_done(lambda: receive(buffer), "The read operation timed out", 0 if self.pending() else READ)
+    def take_over(self) -> None:
+        """Begin to wait on private loops."""
+        self._timeout = super().gettimeout()
+        super().settimeout(0)
 
-    def shake_hands(self) -> None:
-        """Go through the handshake."""
-        self._until_done(super().do_handshake, "The handshake operation timed out")
+    def settimeout(self, value: float | None, /) -> None:
+        """See socket.settimeout()."""
+        super().settimeout(value)  # refuses what is none
+        self._timeout = super().gettimeout()
+        super().settimeout(0)
+
+    def gettimeout(self) -> float | None:
+        """See socket.gettimeout()."""
+        return self._timeout
+
+    @property
+    def timeout(self) -> float | None:
+        """See gettimeout()."""
+        return self._timeout
+
+    def setblocking(self, flag: bool, /) -> None:
+        """See socket.setblocking()."""
+        self.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        """See socket.getblocking()."""
+        return self._timeout != 0
+
+    def detach(self) -> int:
+        """See socket.detach()."""
+        if self.fileno() >= 0:
+            super().settimeout(self._timeout)
+        return super().detach()
+
+    # What all receiving and sending of an SSLSocket comes down to
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """See ssl.SSLSocket.read()."""
+        read = super().read
+        timed_out = "The read operation timed out"
+        return self._until_done(lambda: read(len, buffer), timed_out, 0 if self.pending() else READ)
+
+    def write(self, data: Any) -> int:
+        """See ssl.SSLSocket.write()."""
+        write = super().write
+        return self._until_done(lambda: write(data), "The write operation timed out")
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """See ssl.SSLSocket.send()."""
+        send = super().send
+        return self._until_done(lambda: send(data, flags) or _want_write(), "The write operation timed out")
+
+    def do_handshake(self, block: bool = False) -> None:
+        """See ssl.SSLSocket.do_handshake()."""
+        shake_hands = super().do_handshake
+        self._until_done(shake_hands, "The handshake operation timed out")
+
+    def unwrap(self) -> socket.socket:
+        """See ssl.SSLSocket.unwrap()."""
+        return self._until_done(super().unwrap, "The read operation timed out")
 
     def _until_done(self, call: Callable[[], _T], timed_out: str, event: int = 0) -> _T:
         """Repeat a TLS call until it need not wait any more; the socket's timeout is for all of it.
 
         An event given is waited for first: a call that finds nothing costs 10 µs.
         """
-        timeout = self.gettimeout()
+        timeout = self._timeout
         if timeout == 0:
             return call()
         until = None if timeout is None else time.monotonic() + timeout
-        self.settimeout(0)
-        try:
-            while True:
-                if event and not self._wait(event, None if until is None else max(until - time.monotonic(), 0.0)):
-                    raise TimeoutError(timed_out)
-                try:
-                    return call()
-                except ssl.SSLWantReadError:
-                    event = READ
-                except ssl.SSLWantWriteError:
-                    event = WRITE
-        finally:
-            self.settimeout(timeout)
+        while True:
+            if event and not self._wait(event, None if until is None else max(until - time.monotonic(), 0.0)):
+                raise TimeoutError(timed_out)
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                event = READ
+            except ssl.SSLWantWriteError:
+                event = WRITE
+
+    def receive(self, n: int) -> bytes:
+        """See OwnSocket."""
+        data: bytes = self.read(n)
+        return data
+
+    def receive_into(self, buffer: Any) -> int:
+        """See OwnSocket."""
+        count: int = self.read(len(buffer), buffer)
+        return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send as ssl.SSLSocket does, but nothing more to a peer that has answered already."""
         if self.is_answered:
             return
+        if self._timeout == 0:
+            super().sendall(data, flags)
+            return
         with memoryview(data) as view:
-            if self.gettimeout() == 0:
-                super().sendall(data, flags)
-            elif view.nbytes > _RECORD:
-                self._send_rest(view.cast("B"), flags, "The write operation timed out")
-            elif (sent := super().send(data, flags)) < view.nbytes:
-                super().sendall(view.cast("B")[sent:], flags)
+            sent = self.send_some(view, flags)
+            if sent < view.nbytes:
+                self._send_rest(view.cast("B")[sent:], flags, "The write operation timed out")
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
-        send = super().send
-        return _without_waiting(self, lambda: send(view, flags)) or 0
+        try:
+            return super().send(view, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
 
     def look(self) -> bytes:
         """Return b"": what has come can't be seen without taking it."""
@@ -307,24 +374,13 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     def has_unasked(self) -> bool:
         """See OwnSocket. Session tickets are taken in by this, and are nothing."""
-        receive = super().recv
-        try:
-            return bool((self.pending() or self._is_ready()) and _without_waiting(self, lambda: receive(1)))
-        except OSError:
+        if not self.pending() and not self._ready_for():
             return False
+        try:
+            return bool(super().read(1))
+        except OSError:
+            return False  # nothing, or the end: the request will tell
 
 
-_RECORD = 16 * 1024
-"""Bytes of one TLS record. So much finds room after a response was read, so it is sent without asking."""
-
-
-def _without_waiting(sock: socket.socket, call: Callable[[], _T]) -> _T | None:
-    """Return what a call gives, None if it would have to wait."""
-    timeout = sock.gettimeout()
-    sock.settimeout(0)
-    try:
-        return call()
-    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-        return None
-    finally:
-        sock.settimeout(timeout)
+def _want_write() -> int:
+    raise ssl.SSLWantWriteError
