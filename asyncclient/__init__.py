@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from .connection import HTTPConnection
 from .errors import (
     BadStatusLine,
     CannotSendHeader,
@@ -39,21 +39,22 @@ from .errors import (
     UnknownTransferEncoding,
     WriteTimeout,
 )
-from .https import HTTPS_PORT, HTTPSConnection
 from .limits import Limits
 from .message.fields import Fields
-from .opening import HTTP_PORT
-from .response import HTTPResponse, Interim
-from .runner import run
-from .stream.tls import TLSInfo
 from .timeouts import Timeout
 from .timings import Timings
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .connection import HTTPConnection
+    from .https import HTTPS_PORT, HTTPSConnection
     from .message.mail import HTTPMessage
+    from .opening import HTTP_PORT
+    from .response import HTTPResponse, Interim
+    from .runner import run
     from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
     from .status import responses
+    from .stream.tls import TLSInfo
 
 error = HTTPException
 """http.client's other name for HTTPException."""
@@ -102,15 +103,26 @@ __all__ = [
 ]
 
 
+_HOMES: Final = {
+    "HTTPConnection": "connection",
+    "HTTPMessage": "message.mail",
+    "HTTPResponse": "response",
+    "HTTPSConnection": "https",
+    "HTTPS_PORT": "https",
+    "HTTP_PORT": "opening",
+    "Interim": "response",
+    "TLSInfo": "stream.tls",
+    "run": "runner",
+}
+"""Where a name comes from that takes long to import, or that compat does without: it comes when it is asked for."""
+
+
 def __getattr__(name: str) -> object:
-    """Give what takes long to import when it is asked for: HTTPMessage, the names of status codes and `responses`."""
-    if name == "HTTPMessage":
-        from .message import mail
-
-        return mail.HTTPMessage
-    if name.isupper() or name == "responses":
-        from . import status
-
-        if hasattr(status, name):
-            return getattr(status, name)
+    """Give what is imported when it is asked for; the names of status codes and `responses`, too."""
+    home = _HOMES.get(name) or ("status" if name.isupper() or name == "responses" else None)
+    if home is not None:
+        found: object = getattr(import_module(f".{home}", __name__), name, None)
+        if found is not None:
+            globals()[name] = found
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,13 +1,13 @@
 """The module `http.client`, on the asyncclient engine: `from compat import client`."""
 
-# ruff: noqa: F401, RUF022  (all names of http.client, in its order)
+# ruff: noqa: F401, I001, RUF022  (all names of http.client, in its order)
 
 from __future__ import annotations
 
 import http as _http
 from http.client import (
-    HTTP_PORT,
-    HTTPS_PORT,
+    HTTP_PORT as HTTP_PORT,
+    HTTPS_PORT as HTTPS_PORT,
     BadStatusLine,
     CannotSendHeader,
     CannotSendRequest,
@@ -29,7 +29,8 @@ from http.client import (
 from .connection import HTTPConnection
 from .https import HTTPSConnection
 from .https import create_https_context as _create_https_context
-from .message import HTTPMessage, parse_headers
+from .message import HTTPMessage as HTTPMessage
+from .message import parse_headers as parse_headers
 from .message import read_lines as _read_headers
 from .response import UNKNOWN as _UNKNOWN
 from .response import HTTPResponse

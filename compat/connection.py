@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client as std
 from collections.abc import Iterable, Mapping, Set
+from operator import attrgetter
 from typing import Any, Final
 
 from asyncclient.message.cycle import BLOCKING, Event
@@ -237,12 +238,9 @@ class HTTPConnection(Sending):
             self._send_body(body, encode_chunked)
 
     def __is_plain(self) -> bool:
-        kind = type(self)
-        is_plain = _plain.get(kind)
-        if is_plain is None:
-            is_plain = all(getattr(kind, name) is getattr(HTTPConnection, name) for name in _STEPS)
-            _plain[kind] = is_plain
-        return is_plain and type(self._buffer) is list and _STEPS.isdisjoint(self.__dict__)
+        """Return whether no step is a program's own, be it by a subclass, on the instance or by patching the class."""
+        is_own = _take_steps(type(self)) == _own_steps and _STEPS.isdisjoint(self.__dict__)
+        return is_own and type(self._buffer) is list
 
     def __frame(
         self, method: str, body: Any, names: Set[str], encode_chunked: bool
@@ -333,5 +331,5 @@ class HTTPConnection(Sending):
                 response.close()
 
 
-_plain: dict[type, bool] = {}
-"""Whether a class of connections makes its lines as HTTPConnection does."""
+_take_steps: Final = attrgetter(*_STEPS)
+_own_steps: Final = _take_steps(HTTPConnection)

@@ -9,9 +9,7 @@ import ssl
 from typing import Final
 
 from asyncclient.errors import ConnectError, ConnectTimeout
-from asyncclient.stream.dial import AddrInfo, Route, open_socket, parse_literal
-from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
+from asyncclient.stream.address import AddrInfo, parse_literal
 
 from . import runner
 from .sockets import LoopSocket, LoopTLSSocket
@@ -38,7 +36,7 @@ def dial(host: str, port: int, timeout: float | None, source_address: tuple[str,
             del infos[0]
     if len(infos) == 1:
         return _connect(infos[0], timeout, source_address)
-    return _race(Route(host, port, None, source_address, _NO_DELAY, addresses=infos), timeout)
+    return _race(host, port, infos, timeout, source_address)
 
 
 def _is_near(info: AddrInfo) -> bool:
@@ -71,8 +69,16 @@ def _connect(info: AddrInfo, timeout: float | None, source_address: tuple[str, i
     return sock
 
 
-def _race(route: Route, timeout: float | None) -> LoopSocket:
-    """Connect to the address that answers first."""
+def _race(
+    host: str, port: int, infos: list[AddrInfo], timeout: float | None, source_address: tuple[str, int] | None
+) -> LoopSocket:
+    """Connect to the address that answers first: here the engine dials, on the private loop."""
+    # Only here: a program that connects to addresses starts 5 ms sooner without.
+    from asyncclient.stream.dial import Route, open_socket
+    from asyncclient.timeouts import Timeout
+    from asyncclient.timings import Timings
+
+    route = Route(host, port, None, source_address, _NO_DELAY, addresses=infos)
     try:
         found = runner.finish(open_socket(route, Timeout(connect=timeout), Timings(0.0)))
     except ConnectTimeout:

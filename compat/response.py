@@ -110,7 +110,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
         Line by line, as programs may look on, it takes 6 µs more.
         """
-        if type(self)._read_status is not HTTPResponse._read_status or type(self._file) is not SocketFile:
+        if type(self)._read_status is not _own_read_status or type(self._file) is not SocketFile:
             return False
         data = self._file.peek()
         end = data.find(b"\r\n\r\n") + 4
@@ -362,3 +362,6 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def __iter__(self) -> Iterator[bytes]:
         return self
+
+
+_own_read_status: Final = HTTPResponse._read_status

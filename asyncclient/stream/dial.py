@@ -33,6 +33,7 @@ from ..message.head import Head
 from ..message.target import encode_host
 from ..timeouts import Timeout
 from ..timings import Timings
+from .address import AddrInfo, parse_literal
 from .aio import AioStream
 from .scope import time_limit
 from .waiting import Feed
@@ -43,9 +44,6 @@ HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
 
 _FOREVER = 24 * 3600.0
-
-AddrInfo = tuple[Any, Any, int, str, Any]
-"""What getaddrinfo() gives for an address."""
 
 
 class Tunnel(NamedTuple):
@@ -177,17 +175,6 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
         return [literal]
     name = host if ":" in host else encode_host(host)  # an address with a zone
     return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
-
-
-def parse_literal(host: str, port: int) -> AddrInfo | None:
-    """Return the address that a host is, None if it is a name: an address needs no resolver, and no thread for it."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except OSError:
-            continue
-        return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
-    return None
 
 
 async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[AddrInfo]:
