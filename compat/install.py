@@ -58,13 +58,13 @@ def install() -> Installation:
     """
     if not is_installed():
         holders = sorted(set(_find_holders()))
-        for name in _NAMES:
-            setattr(std, name, getattr(client, name))
-        if holders:
+        if holders:  # first: as an error it leaves everything as it was
             text = (
                 f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
             )
             warnings.warn(text, RuntimeWarning, stacklevel=2)
+        for name in _NAMES:
+            setattr(std, name, getattr(client, name))
     return Installation()
 
 

@@ -62,16 +62,22 @@ class Sending(Opening):
         while (piece := self._next_piece(pieces)) is not _END:
             if self._is_answered():
                 return
-            if not piece:
-                if self.debuglevel > 0:
-                    print("Zero length chunk ignored")
-                continue
+            if piece:
+                self._send_piece(piece, is_chunked)
+            elif self.debuglevel > 0:
+                print("Zero length chunk ignored")
+        if is_chunked:
+            self.send(LAST_CHUNK)
+
+    def _send_piece(self, piece: Any, is_chunked: bool) -> None:
+        try:
             if is_chunked:
                 size = len(piece) if type(piece) is bytes else memoryview(piece).nbytes
                 piece = b"".join((build_chunk_size(size), piece, b"\r\n"))
             self.send(piece)
-        if is_chunked:
-            self.send(LAST_CHUNK)
+        except TypeError:
+            self.close()
+            raise
 
     def _next_piece(self, pieces: Iterator[Any]) -> Any:
         """Return the next piece, _END after the last. A body that fails leaves half a request: that ends here."""

@@ -374,7 +374,8 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     def has_unasked(self) -> bool:
         """See OwnSocket. Session tickets are taken in by this, and are nothing."""
-        if not self.pending() and not self._ready_for():
+        found = self._ready_for()
+        if not self.pending() and (not found or found & BROKEN):
             return False
         try:
             return bool(super().read(1))
