@@ -184,6 +184,7 @@ class RestFile(socket.SocketIO):
     """The raw file of a socket, giving first what had been received before it was made."""
 
     rest = b""
+    is_broken = False
     is_mute = False
     """Whether reading finds nothing, without looking: to see what its reader has already read ahead."""
 
@@ -193,7 +194,13 @@ class RestFile(socket.SocketIO):
             given, self.rest = self.rest[: len(b)], self.rest[len(b) :]
             b[: len(given)] = given
             return len(given)
-        return None if self.is_mute else super().readinto(b)
+        if self.is_broken:
+            raise OSError("cannot read from timed out object")
+        try:
+            return None if self.is_mute else super().readinto(b)
+        except BaseException:
+            self.is_broken = True  # its reader forgets what it had in hand
+            raise
 
 
 def count_ahead(file: Any) -> int:

@@ -71,6 +71,13 @@ class HTTPSConnection(HTTPConnection):
     def connect(self) -> None:
         """Connect to the host and port given to the constructor, and go through the TLS handshake."""
         super().connect()
+        try:
+            self._secure()
+        except BaseException:
+            self._drop_socket()  # the next request would go out in the clear
+            raise
+
+    def _secure(self) -> None:
         name = self._tunnel_host or self.host
         # A context of another class may look at the connection as soon as wrap_socket() has made it.
         if type(self.sock) is LoopSocket and type(self._context) is ssl.SSLContext:

@@ -29,6 +29,9 @@ _GENUINE: Final = tuple(
 )
 """The calls that http.client makes; None for one that was replaced before this module was imported."""
 
+_METHODS: Final = frozenset(("connect", "connect_ex", "send", "sendall", "recv", "recv_into"))
+"""What programs put into the class to guard or record it; its own are those of the class beneath."""
+
 
 class Opening:
     """Base of HTTPConnection: host, port, tunnel, and connecting."""
@@ -183,10 +186,9 @@ class Opening:
         """Return whether a private loop may connect: the calls are Python's own, the arguments plain ones."""
         calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
         is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
-        host, port = self.host, self.port
-        return (
-            calls == _GENUINE and is_timed and type(port) is int and 0 <= port < 65536 and bool(host) and host.isascii()
-        )
+        is_own = calls == _GENUINE and _METHODS.isdisjoint(vars(socket.socket))
+        is_plain = type(self.port) is int and 0 <= self.port < 65536 and bool(self.host) and self.host.isascii()
+        return is_own and is_timed and is_plain
 
     def _drop_socket(self) -> None:
         sock, self.sock = self.sock, None

@@ -338,8 +338,11 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def __del__(self) -> None:
         """Let go of the file; what IOBase does here costs 3 µs, and most often there is nothing left to do."""
-        if getattr(self, "_file", None) is not None:
-            self.close()
+        try:
+            if self._file is not None:
+                self.close()
+        except (OSError, ValueError):
+            pass  # a program has closed the file
 
     def flush(self) -> None:
         """Do what a file's flush() does."""

@@ -18,10 +18,13 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import select
 import selectors
 import socket
+import sys
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeVar
@@ -68,6 +71,8 @@ _Poll: Any = getattr(select, "poll", _SelectPoll)
 
 def watch(descriptor: int, events: int) -> Poll:
     """Return what wait() takes to wait for one descriptor; it may be kept for as long as that is open."""
+    if descriptor < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     poll: Poll = _Poll()
     poll.register(descriptor, events)
     return poll
@@ -136,35 +141,33 @@ _free: deque[PrivateLoop] = deque()
 
 def wait(poll: Poll, seconds: float | None) -> int:
     """Wait for what watch() gave; return for what it is ready, 0 when that many seconds are over."""
-    aside = asyncio._get_running_loop()
-    if aside is not None:
-        asyncio._set_running_loop(None)
-    loop = _borrow()
+    aside, hooks, loop = asyncio._get_running_loop(), sys.get_asyncgen_hooks(), None
     try:
+        asyncio._set_running_loop(None)
+        loop = _borrow()
         one = loop.one
         one.watched, one.milliseconds = poll, None if seconds is None else seconds * 1000
         loop.stop()  # after one turn, in which the selector waits
         loop.run_forever()
         found = one.found
     except BaseException:
-        loop.close()
+        _give_up(loop, hooks)
         raise
     finally:
-        if aside is not None:
-            asyncio._set_running_loop(aside)
+        asyncio._set_running_loop(aside)
     _free.append(loop)
     return found[0][1] if found else 0
 
 
 def finish(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine that waits for more than one descriptor, on a private loop."""
-    aside = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    loop = _borrow()
+    aside, hooks, loop = asyncio._get_running_loop(), sys.get_asyncgen_hooks(), None
     try:
+        asyncio._set_running_loop(None)
+        loop = _borrow()
         task = loop.finish(coroutine)
     except BaseException:
-        loop.close()
+        _give_up(loop, hooks)
         raise
     finally:
         asyncio._set_running_loop(aside)
@@ -179,6 +182,14 @@ def _borrow() -> PrivateLoop:
         return PrivateLoop()
 
 
+def _give_up(loop: PrivateLoop | None, hooks: Any) -> None:
+    """Close a loop that an exception went through: a handler may have raised it anywhere, in asyncio's own code too."""
+    sys.set_asyncgen_hooks(*hooks)
+    if loop is not None:
+        loop._thread_id = None  # type: ignore[attr-defined]  # what run_forever() does last
+        loop.close()
+
+
 def run_now(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine over a blocking file: it has nothing to suspend for, so it needs no loop.
 
@@ -191,4 +202,6 @@ def run_now(coroutine: Coroutine[Any, Any, _T]) -> _T:
         return result
     except HTTPException as exc:
         raise as_http_client(exc) from exc.__cause__
+    finally:
+        coroutine.close()
     raise RuntimeError(f"{coroutine!r} suspended over a blocking file")
