@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import asyncclient
+import compat
 from asyncclient import testing
 from asyncclient.testing import DemoServer, RawConnection, RawServer
-from examples import download, failures, server, tunnel, unix_socket, upgrade, upload
+from examples import blocking_tunnel, download, failures, server, tunnel, unix_socket, upgrade, upload
 from examples import tls as tls_example
 from tests.servers import HOST, ROOT, Certificates, ConnectProxy
 
@@ -60,7 +61,15 @@ PRINTED = {
     "step_by_step": r'200 \{(?s:.*)"length": 12\n\}\n\n',
     "timeouts": r"no response from 127\.0\.0\.1:\d+ in 0\.1 s\n",
 }
-NEED_MORE = (download, failures, server, tls_example, tunnel, unix_socket, upgrade, upload)
+# The same of those without asyncio; as commands only, for one of them replaces http.client.
+PRINTED_BLOCKING = {
+    "blocking": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
+    "blocking_threads": r"4950 bytes\n10 bytes\n20 bytes\n1 thread\n",
+    "blocking_upload": r"413 413 .*\nTrue\n200 hinted\n100000\nsha-256=:.*:\n",
+    "installed": r"True\n200 b'\{.*\}\\n'\n200 b'hinted\\n'\nFalse\n",
+    "unchanged": r"200 OK 34\n204 No Content 0\n200 OK 1000\nHTTP Error 404: Not Found b'not found\\n'\n",
+}
+NEED_MORE = (blocking_tunnel, download, failures, server, tls_example, tunnel, unix_socket, upgrade, upload)
 
 
 @pytest.fixture
@@ -86,7 +95,8 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_example_is_run_here() -> None:
-    assert EXAMPLES.keys() == {*PRINTED, *(module.__name__.removeprefix("examples.") for module in NEED_MORE)}
+    needing_more = {module.__name__.removeprefix("examples.") for module in NEED_MORE}
+    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_BLOCKING, *needing_more}
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -105,6 +115,30 @@ async def test_examples_are_commands(demo: tuple[str, int], tmp_path: Path) -> N
     assert [result.stderr for result in results if result.returncode or result.stderr] == []
     for (name, _), result in zip(commands, results, strict=False):
         assert re.fullmatch(PRINTED[name], result.stdout), name
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("name", PRINTED_BLOCKING)
+async def test_blocking_example(name: str, demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, f"examples/{name}.py", f"{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(PRINTED_BLOCKING[name], result.stdout)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_script_unchanged_on_compat(demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, "-m", "compat", "examples/unchanged.py", f"{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(PRINTED_BLOCKING["unchanged"], result.stdout)
+
+
+async def test_blocking_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: Certificates, capsys: Capture) -> None:
+    proxy = connect_proxy(answer=b"HTTP/1.1 200 OK\r\nVia: 1.1 proxy\r\n\r\n")
+    async with DemoServer(tls.server_context()) as origin:
+        target = f"localhost:{address(origin.url)[1]}"
+        await asyncio.to_thread(blocking_tunnel.main, proxy.host, proxy.port, target, tls.client_context())
+    assert capsys.readouterr().out == "200 OK\n[('Via', '1.1 proxy')]\n"
+    assert [head.split(b"\r\n")[0] for head in proxy.requests] == [f"CONNECT {target} HTTP/1.1".encode()]
 
 
 async def test_download_and_upload(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
@@ -212,6 +246,8 @@ def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
     assert re.search(r"/early-hints .* reused TLSv1\.3  \(103 first\)\n", result.stdout)
     assert "\n2,000 URLs at once, 8 connections to each server\n" in result.stdout
     assert re.search(r"\n2,000 responses, 0 failed, .*; 1,9\d\d on a reused connection\n", result.stdout)
+    assert re.search(r"\nurlopen /early-hints +200 OK +7 bytes\n", result.stdout)
+    assert re.search(r"\n500 requests on one HTTPSConnection: 224,750 bytes in ", result.stdout)
 
 
 def test_command_with_urls(tls: Certificates, tls_file: Path) -> None:
@@ -269,7 +305,7 @@ def test_targets_of_the_readme_exist(target: str) -> None:
 
 def test_every_public_name_is_documented() -> None:
     documented = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", PAGES["api.rst"], re.MULTILINE)
-    names = {*asyncclient.__all__, *testing.__all__} - {"__version__"}
+    names = {*asyncclient.__all__, *testing.__all__, *compat.__all__, *compat.client.__all__} - {"__version__"}
     assert not names - {*documented}
 
 
@@ -277,6 +313,12 @@ def test_every_module_has_its_place_in_the_architecture() -> None:
     modules = {path.stem for path in (ROOT / "asyncclient").rglob("*.py")}
     public = {stem for stem in modules if not stem.startswith("_")} - {"demo", "raw"}
     assert {stem for stem in public if not re.search(rf"`(\w+/)?{stem}`", PAGES["architecture.md"])} == set()
+
+
+def test_every_module_of_compat_has_its_place_in_the_architecture() -> None:
+    modules = {path.stem for path in (ROOT / "compat").glob("*.py")} - {"__init__"}
+    section = PAGES["architecture.md"].partition("\n## compat\n")[2].partition("\n## ")[0]
+    assert modules == {*re.findall(r"(?:^- |\. |^  )`(\w+)`:", section, re.MULTILINE)}
 
 
 def test_the_tree_of_errors_is_the_real_one() -> None:

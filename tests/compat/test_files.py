@@ -1,0 +1,222 @@
+"""What a response is read from: it reads as a BufferedReader, loses nothing, takes no room by a claimed size."""
+
+import io
+import os
+import socket
+import tracemalloc
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compat import client
+from compat.files import FileStream, SocketFile, count_ahead, read_much
+from compat.runner import run_now
+from tests.compat.blocking import Tape, pair, responding, serving, start
+from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
+
+Call = tuple[str, int]
+
+LINES = b"one\ntwo\n\n" + b"three" * 40 + b"\nfour\n" + bytes(range(256)) * 4 + b"end"
+
+calls = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["read", "readinto", "readline", "peek"]), st.integers(0, 600)),
+        st.tuples(st.just("read1"), st.integers(1, 600)),
+    ),
+    max_size=12,
+)
+
+
+def call(file: Any, name: str, n: int) -> Any:
+    if name != "readinto":
+        return getattr(file, name)(n)
+    buffer = bytearray(n)
+    with memoryview(buffer) as view:
+        return bytes(buffer[: file.readinto(view)])
+
+
+def outcomes(file: Any, made: list[Call]) -> list[Any]:
+    return [call(file, name, n) for name, n in made] + [file.read(-1), file.read(1), file.readline(5)]
+
+
+@given(content=st.sampled_from([b"", b"\n", LINES, LINES * 3]), made=calls)
+def test_file_reads_as_a_buffered_reader_does(content: bytes, made: list[Call]) -> None:
+    with pair() as (own, other), pair() as (plain, another):
+        for end in (other, another):
+            end.sendall(content)
+            end.shutdown(socket.SHUT_WR)
+        file = SocketFile(own)
+        with socket.socket(fileno=os.dup(plain.fileno())) as twin, twin.makefile("rb", 65_536) as expected:
+            assert outcomes(file, made) == outcomes(expected, made)
+        file.close()
+
+
+@given(made=calls, pieces=st.lists(st.binary(min_size=1, max_size=50), max_size=8))
+def test_every_byte_is_given_once_and_in_its_order(made: list[Call], pieces: list[bytes]) -> None:
+    with pair() as (own, other):
+        file, given_out = SocketFile(own), b""
+        for piece in pieces:
+            other.sendall(piece)
+            given_out += file.read1(10)
+        other.shutdown(socket.SHUT_WR)
+        for name, n in made:
+            part = call(file, name, n)
+            given_out += b"" if name == "peek" else part
+        assert given_out + file.read() == b"".join(pieces)
+        file.close()
+
+
+@given(made=calls, taken=st.integers(0, 100))
+def test_nothing_is_lost_when_the_file_becomes_a_reader(made: list[Call], taken: int) -> None:
+    with pair() as (own, other):
+        other.sendall(LINES)
+        file = SocketFile(own)
+        first = file.read(taken)
+        file.peek()
+        with file.open_reader() as reader:
+            assert type(reader) is io.BufferedReader
+            other.sendall(b" and more")
+            other.shutdown(socket.SHUT_WR)
+            assert count_ahead(reader) == len(LINES) - taken
+            assert first + reader.peek()[:1] == LINES[: taken + 1]
+            assert first + reader.read() == LINES + b" and more"
+
+
+@pytest.mark.parametrize("answer", [reply(LINES), chunked(LINES[:10], LINES[10:])])
+@pytest.mark.parametrize("over", ["own", "plain", "file"])
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 100])
+def test_looking_at_the_file_in_the_middle_loses_nothing(n: int, over: str, answer: bytes) -> None:
+    with responding(answer, over) as response:
+        response.begin()
+        first = response.read(n)
+        assert response.fp is response.fp
+        assert response.fp.readable()
+        assert first + response.read() == LINES
+        assert response.fp is None
+
+
+def test_file_of_a_response_is_a_programs_to_read() -> None:
+    with serving(reply(LINES)) as connection, start(connection) as response:
+        assert (response.fp.readline(), response.fp.read(4), response.fp.read1(1)) == (b"one\n", b"two\n", b"\n")
+        response.length = 5
+        assert response.read() == b"three"
+
+
+@pytest.mark.parametrize("wrap", [io.BufferedReader, lambda file: io.BufferedReader(io.BytesIO(file.read()))])
+def test_file_of_a_response_may_be_replaced(wrap: Callable[[Any], Any]) -> None:
+    with responding(reply(LINES), "own") as response:
+        response.begin()
+        response.fp = wrap(response.fp)
+        assert response.peek(3)[:3] == b"one"
+        assert response.readline() + response.read() == LINES
+
+
+# A program's own file
+
+
+MESSAGES = [OK, reply(LINES), chunked(b"one", b"two"), chunked(b"x", trailers=b"A: b\r\n"), reply(b"")]
+
+READERS: list[Callable[[Any], Any]] = [
+    lambda response: response.read(),
+    lambda response: list(iter(response.read1, b"")),
+    lambda response: list(iter(lambda: response.read(2), b"")),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize("read", READERS)
+def test_nothing_is_read_ahead_of_a_programs_own_file(message: bytes, read: Callable[[Any], Any]) -> None:
+    tape = Tape(message + b"the next")
+    with closing(client.HTTPResponse(tape)) as response:
+        tape.file.close = lambda: None  # type: ignore[method-assign]
+        response.begin()
+        read(response)
+    assert tape.file.read() == b"the next"
+
+
+def test_stream_gives_exactly_what_it_is_asked_for() -> None:
+    file = io.BytesIO(b"line\nabcdefg")
+    stream = FileStream(file, file.read)
+    assert run_now(stream.readline(10)) == b"line\n"
+    assert run_now(stream.readexactly(3)) == b"abc"
+    assert run_now(stream.read(2)) == b"de"
+    assert file.tell() == 10
+    with pytest.raises(client.IncompleteRead, match=r"2 bytes read, 3 more expected"):
+        run_now(stream.readexactly(5))
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+def test_line_beyond_the_limit_is_refused(limit: int) -> None:
+    file = io.BytesIO(b"line\n")
+    with pytest.raises(client.LineTooLong, match=r"got more than \d+ bytes when reading line$"):
+        run_now(FileStream(file, file.read).readline(limit))
+
+
+# Room
+
+
+HUGE = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 10**15,
+    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (10**18 - 1),
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % 10**15,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+]
+
+PIECEWISE: list[Callable[[Any], Any]] = [
+    lambda response: response.read(100),
+    lambda response: response.read1(),
+    lambda response: response.readline(),
+    lambda response: response.peek(),
+    lambda response: response.readinto(bytearray(100)),
+]
+
+
+@pytest.mark.parametrize("head", HUGE)
+@pytest.mark.parametrize("over", ["own", "plain", "file"])
+def test_size_that_is_claimed_takes_no_room(over: str, head: bytes) -> None:
+    with responding(head + bytes(100_000), over) as response:
+        response.begin()
+        tracemalloc.start()
+        try:
+            with pytest.raises(client.IncompleteRead):
+                response.read()
+            assert tracemalloc.get_traced_memory()[1] < 2 * MEBIBYTE
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("read", PIECEWISE)
+@pytest.mark.parametrize("head", HUGE)
+@pytest.mark.parametrize("over", ["own", "plain"])
+def test_content_of_a_size_that_is_claimed_can_be_read_in_pieces(
+    over: str, head: bytes, read: Callable[[Any], Any]
+) -> None:
+    with responding(head + b"line\n" * 100, over) as response:
+        response.begin()
+        tracemalloc.start()
+        try:
+            assert read(response)
+            assert tracemalloc.get_traced_memory()[1] < 2 * MEBIBYTE
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [0, 1, 524_287, 524_288, 3_000_000])
+def test_reading_much_gives_what_there_is(size: int) -> None:
+    content = os.urandom(size)
+    assert read_much(io.BytesIO(content).readinto, 10**18) == content
+    assert read_much(io.BytesIO(content).readinto, size // 2, b"first ") == b"first " + content[: size // 2]
+
+
+@pytest.mark.parametrize("over", ["own", "plain"])
+def test_much_content_comes_whole(over: str) -> None:
+    content = os.urandom(3 * MEBIBYTE)
+    with serving(reply(content)) as connection:
+        response = start(connection)
+        if over == "plain":
+            assert response.fp
+        assert response.read() == content

@@ -1,0 +1,131 @@
+"""Blocking calls made inside a loop that runs already: it stands still for as long, and goes on as if nothing was."""
+
+import asyncio
+import threading
+from contextlib import closing
+
+import pytest
+
+from asyncclient.testing import RawConnection, RawServer
+from compat import runner
+from compat.runner import READ, wait, watch
+from tests.compat.blocking import fetch, pair, securely_to, serving, signalled, to
+from tests.connection.scripts import OK, echo_target
+from tests.servers import Certificates
+
+
+async def test_wait_leaves_the_outer_loop_and_its_task_as_they_were() -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    with pair() as (own, other):
+        assert wait(watch(own.fileno(), READ), 0.01) == 0
+        other.send(b"x")
+        assert wait(watch(own.fileno(), READ), 10) == READ
+    assert asyncio.get_running_loop() is loop
+    assert asyncio.current_task() is task
+
+
+async def test_coroutine_on_a_private_loop_sees_its_own_loop_and_task() -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    async def look() -> tuple[object, object]:
+        await asyncio.sleep(0)
+        return asyncio.get_running_loop(), asyncio.current_task()
+
+    seen = runner.finish(look())
+    assert isinstance(seen[0], runner.PrivateLoop)
+    assert seen[1] not in (None, task)
+    assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+
+
+async def test_outer_loop_stands_still_meanwhile_and_goes_on_afterwards() -> None:
+    turns: list[str] = []
+
+    async def turn() -> None:
+        while len(turns) < 5:
+            turns.append("turn")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(turn())
+    with RawServer(echo_target) as server, closing(to(server)) as connection:
+        for number in range(3):
+            assert fetch(connection, url=f"/{number}") == (200, b"/%d" % number)
+    assert not turns
+    await task
+    assert len(turns) == 5
+
+
+async def test_what_other_threads_schedule_meanwhile_happens_afterwards() -> None:
+    loop, happened = asyncio.get_running_loop(), asyncio.Event()
+
+    def answer(peer: RawConnection) -> None:
+        peer.read_head()
+        loop.call_soon_threadsafe(happened.set)
+        peer.send(OK)
+
+    with RawServer(answer) as server, closing(to(server)) as connection:
+        assert fetch(connection) == (200, b"ok")
+        assert not happened.is_set()
+    await asyncio.wait_for(happened.wait(), 10)
+
+
+async def test_connection_may_go_on_inside_a_loop_and_outside() -> None:
+    with serving(OK, OK, OK) as connection:
+        assert fetch(connection) == (200, b"ok")
+        assert await asyncio.to_thread(fetch, connection) == (200, b"ok")
+        assert fetch(connection) == (200, b"ok")
+
+
+async def test_handshake_inside_a_loop(tls: Certificates) -> None:
+    with (
+        RawServer.replying(OK, tls=tls.server_context()) as server,
+        closing(securely_to(server, tls)) as connection,
+    ):
+        assert fetch(connection) == (200, b"ok")
+
+
+async def test_error_inside_a_loop_leaves_that_as_it_was() -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    with serving(then=RawConnection.hold, timeout=0.02) as connection:
+        connection.request("GET", "/")
+        with pytest.raises(TimeoutError, match="timed out"):
+            connection.getresponse()
+    assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+
+
+class Alarm(Exception):
+    pass
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_handler_that_raises_inside_a_loop_leaves_that_as_it_was() -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def raise_alarm() -> None:
+        raise Alarm
+
+    def interrupt(peer: RawConnection) -> None:
+        peer.read_head()
+        begin()
+        peer.wait_closed()
+
+    with signalled(raise_alarm) as begin, RawServer(interrupt) as server, closing(to(server)) as connection:
+        with pytest.raises(Alarm):
+            fetch(connection)
+        assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
+    await asyncio.sleep(0)
+
+
+def test_loops_in_several_threads_are_kept_apart() -> None:
+    seen = []
+
+    async def call() -> None:
+        with RawServer.replying(OK) as server, closing(to(server)) as connection:
+            loop = asyncio.get_running_loop()
+            seen.append((fetch(connection), asyncio.get_running_loop() is loop))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(call())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [((200, b"ok"), True)] * 4
