@@ -29,6 +29,7 @@ from http.client import (
 from .connection import HTTPConnection
 from .https import HTTPSConnection
 from .https import create_https_context as _create_https_context
+from .message import MODULES as _MODULES
 from .message import HTTPMessage as HTTPMessage
 from .message import parse_headers as parse_headers
 from .message import read_lines as _read_headers
@@ -65,3 +66,5 @@ _MAXLINE = 65536
 _MAXHEADERS = 100
 
 globals().update(_http.HTTPStatus.__members__)
+
+_MODULES.append(globals())

@@ -217,6 +217,19 @@ def count_ahead(file: Any) -> int:
         raw.is_mute = False
 
 
+def read_exactly(file: Any, n: int) -> bytes:
+    """Read n bytes.
+
+    Raises:
+        IncompleteRead: the file ended before.
+    """
+    is_much = n > MUCH and type(file) is not SocketFile
+    data: bytes = read_much(file.readinto, n) if is_much else file.read(n)
+    if len(data) < n:
+        raise IncompleteRead(data, n - len(data))
+    return data
+
+
 class FileStream:
     """What the engine's readers ask of a stream, over a blocking file; its coroutines never suspend.
 
@@ -245,11 +258,7 @@ class FileStream:
 
     async def readexactly(self, n: int) -> bytes:
         """See ByteReader."""
-        is_much = n > MUCH and type(self._file) is not SocketFile
-        data: bytes = read_much(self._file.readinto, n) if is_much else self._file.read(n)
-        if len(data) < n:
-            raise IncompleteRead(data, n - len(data))
-        return data
+        return read_exactly(self._file, n)
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteReader; fills all of the buffer but at the end."""

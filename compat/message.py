@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client as std
 import io
-import sys
 from email.message import Message
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -30,14 +29,16 @@ def bounds() -> Limits:
 
     Programs change them by assigning to these names, in http.client or in compat.client.
     """
-    line, headers = _STD["_MAXLINE"], _STD["_MAXHEADERS"]
-    if (line, headers) == (_MAXLINE, _MAXHEADERS) and "compat.client" in sys.modules:
-        own = vars(sys.modules["compat.client"])
-        line, headers = own.get("_MAXLINE", line), own.get("_MAXHEADERS", headers)
-    return limits_of(line, headers)
+    for names in MODULES:
+        line, headers = names["_MAXLINE"], names["_MAXHEADERS"]
+        if line != _MAXLINE or headers != _MAXHEADERS:
+            return limits_of(line, headers)
+    return _USUAL
 
 
-_STD: Final = vars(std)
+MODULES: Final = [vars(std)]
+"""The names of http.client; compat.client adds its own."""
+
 _MAXLINE: Final = 65536
 _MAXHEADERS: Final = 100
 
@@ -46,6 +47,9 @@ _MAXHEADERS: Final = 100
 def limits_of(line: int, headers: int) -> Limits:
     """Return bounds for a line's bytes and a section's lines, the empty one included."""
     return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
+
+
+_USUAL: Final = limits_of(_MAXLINE, _MAXHEADERS)
 
 
 def read_lines(fp: Any, limits: Limits | None = None) -> list[bytes]:

@@ -23,9 +23,8 @@ from asyncclient.message.head import StatusLine, parse_head, parse_status_line, 
 from .chunks import ChunkReading
 from .errors import as_http_client
 from .fields import ResponseFields
-from .files import FileStream, SocketFile, count_ahead
+from .files import SocketFile, count_ahead, read_exactly
 from .message import bounds, limits_of, read_section
-from .runner import run_now
 from .sockets import OwnSocket
 
 UNKNOWN: Final = "UNKNOWN"
@@ -291,7 +290,10 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         return data
 
     def _safe_read(self, amt: int) -> bytes:
-        return run_now(FileStream(self._file, self._file.read).readexactly(amt))
+        try:
+            return read_exactly(self._file, amt)
+        except HTTPException as exc:
+            raise as_http_client(exc) from None
 
     def _read_part(self, n: int, read: Callable[[int], bytes]) -> bytes:
         if self.length is not None and n > self.length:

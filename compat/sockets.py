@@ -171,37 +171,38 @@ class LoopSocket(OwnSocket, socket.socket):
             return super().recv_into(buffer, nbytes, flags)
         return self.receive_into(buffer)
 
+    # Given a timeout, a socket's own calls ask poll() each time. The descriptor does not block then: reading that is enough.
+
     def receive(self, n: int) -> bytes:
         """See OwnSocket."""
-        data = self._when_ready(os.read, _recv, n)
-        self._expects_more = len(data) >= LIKELY
-        return data
+        timeout = self.gettimeout()
+        if timeout == 0:
+            return _recv(self, n)
+        while True:
+            if not self._expects_more and not self._wait(READ, timeout):
+                raise TimeoutError("timed out")
+            try:
+                data = _recv(self, n, _NO_WAIT) if timeout is None or not _IS_POSIX else os.read(self.fileno(), n)
+                self._expects_more = len(data) >= LIKELY
+                return data
+            except BlockingIOError:
+                self._expects_more = False
 
     def receive_into(self, buffer: Any) -> int:
         """See OwnSocket."""
-        count = self._when_ready(_readv, _receive_into, buffer)
-        self._expects_more = count >= LIKELY
-        return count
-
-    def _when_ready(self, of_descriptor: Callable[..., _T], of_socket: Callable[..., _T], argument: Any) -> _T:
-        """Return what a call gives, once it need not wait.
-
-        Given a timeout, a socket's own calls ask poll() each time; reading the descriptor, which does not block then,
-        spares that.
-        """
         timeout = self.gettimeout()
         if timeout == 0:
-            return of_socket(self, argument)
-        must_wait = not self._expects_more
+            return _recv_into(self, buffer)
         while True:
-            if must_wait and not self._wait(READ, timeout):
+            if not self._expects_more and not self._wait(READ, timeout):
                 raise TimeoutError("timed out")
             try:
-                if timeout is not None and _IS_POSIX:
-                    return of_descriptor(self.fileno(), argument)
-                return of_socket(self, argument, _NO_WAIT)
+                is_blocking = timeout is None or not _IS_POSIX
+                count = _recv_into(self, buffer, 0, _NO_WAIT) if is_blocking else os.readv(self.fileno(), (buffer,))
+                self._expects_more = count >= LIKELY
+                return count
             except BlockingIOError:
-                must_wait = True
+                self._expects_more = False
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send as socket.socket does, but nothing more to a peer that has answered already."""
@@ -224,7 +225,7 @@ class LoopSocket(OwnSocket, socket.socket):
         """Send what there is room for: mostly all."""
         try:
             if timeout is not None and _IS_POSIX and not flags:
-                return os.write(self.fileno(), data)  # as in _when_ready()
+                return os.write(self.fileno(), data)  # as in receive()
             return _send(self, data, flags | _NO_WAIT)
         except BlockingIOError:
             return 0
@@ -241,14 +242,6 @@ class LoopSocket(OwnSocket, socket.socket):
             return _recv(self, LOOK, socket.MSG_PEEK | _NO_WAIT)
         except BlockingIOError:
             return b""
-
-
-def _readv(descriptor: int, buffer: Any) -> int:
-    return os.readv(descriptor, (buffer,))
-
-
-def _receive_into(sock: socket.socket, buffer: Any, flags: int = 0) -> int:
-    return _recv_into(sock, buffer, 0, flags)
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
