@@ -1,4 +1,4 @@
-"""python -m asyncclient: fetch URLs and show what happened; without URLs, from a server of its own."""
+"""python -m asyncclient: fetch URLs and show what happened; without URLs, from a server of its own, blocking too."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ async def demonstrate(connections: int) -> bool:
             print(f"\nOne connection, one request after the other: {base}")
             paths = ("/", "/json", "/bytes/1000000", "/chunked/100000", "/early-hints", "/delay/0.05", "/status/404")
             well &= await show([base + path for path in paths], context, 1)
-        return well & await _demonstrate_many(bases, context, connections)
+        well &= await _demonstrate_many(bases, context, connections)
+        return well & await asyncio.to_thread(_demonstrate_blocking, bases[-1].rstrip("/"), context)
 
 
 async def _demonstrate_many(bases: Sequence[str], context: ssl.SSLContext | None, connections: int) -> bool:
@@ -146,6 +147,49 @@ async def _demonstrate_many(bases: Sequence[str], context: ssl.SSLContext | None
         f"{len(rows) / seconds:,.0f} a second, server in the same process; {reused:,} on a reused connection"
     )
     return not failed
+
+
+def _demonstrate_blocking(base: str, context: ssl.SSLContext | None) -> bool:
+    """Run a script that was written for urllib.request and http.client, with compat in the place of http.client."""
+    import http.client  # only here: who names URLs needs none of it
+
+    from compat import install
+
+    print(f"\nA blocking script for urllib.request and http.client, run by compat: {base}")
+    with install():
+        try:
+            _run_blocking_script(base, context)
+        except (http.client.HTTPException, OSError) as exc:
+            print(f"failed: {type(exc).__name__}: {exc}")
+            return False
+    return True
+
+
+def _run_blocking_script(base: str, context: ssl.SSLContext | None) -> None:
+    import http.client
+    import urllib.request
+
+    secure = [urllib.request.HTTPSHandler(context=context)] if context else []
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *secure)
+    for path in ("/json", "/early-hints", "/chunked/100000"):
+        with opener.open(base + path, timeout=10) as response:
+            print(f"urlopen {path:<16} {response.status} {response.reason} {len(response.read()):>9,} bytes")
+
+    scheme, host, port = parse_url(base)[:3]
+    if scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=10, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=10)
+    size, started = 0, time.perf_counter()
+    for number in range(500):
+        connection.request("GET", f"/bytes/{200 + number}")
+        size += len(connection.getresponse().read())
+    seconds = time.perf_counter() - started
+    connection.close()
+    print(
+        f"500 requests on one {type(connection).__name__}: {size:,} bytes in {seconds:.2f} s: "
+        f"{500 / seconds:,.0f} a second, server in the same process"
+    )
 
 
 def _url(text: str) -> str:

@@ -171,7 +171,7 @@ class LoopSocket(OwnSocket, socket.socket):
             return super().recv_into(buffer, nbytes, flags)
         return self.receive_into(buffer)
 
-    # Given a timeout, a socket's own calls ask poll() each time. The descriptor does not block then: reading that is enough.
+    # Given a timeout, a socket's own calls ask poll() each time; the descriptor does not block then and can be read.
 
     def receive(self, n: int) -> bytes:
         """See OwnSocket."""

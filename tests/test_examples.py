@@ -132,12 +132,14 @@ async def test_script_unchanged_on_compat(demo: tuple[str, int]) -> None:
     assert re.fullmatch(PRINTED_BLOCKING["unchanged"], result.stdout)
 
 
-async def test_blocking_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: Certificates, capsys: Capture) -> None:
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_blocking_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: Certificates, tls_file: Path) -> None:
     proxy = connect_proxy(answer=b"HTTP/1.1 200 OK\r\nVia: 1.1 proxy\r\n\r\n")
     async with DemoServer(tls.server_context()) as origin:
         target = f"localhost:{address(origin.url)[1]}"
-        await asyncio.to_thread(blocking_tunnel.main, proxy.host, proxy.port, target, tls.client_context())
-    assert capsys.readouterr().out == "200 OK\n[('Via', '1.1 proxy')]\n"
+        where = f"{proxy.host}:{proxy.port}"
+        result = await asyncio.to_thread(run, "examples/blocking_tunnel.py", where, target, f"--cafile={tls_file}")
+    assert (result.stdout, result.stderr) == ("200 OK\n[('Via', '1.1 proxy')]\n", "")
     assert [head.split(b"\r\n")[0] for head in proxy.requests] == [f"CONNECT {target} HTTP/1.1".encode()]
 
 
@@ -286,7 +288,8 @@ def test_readme_shows_the_examples_as_they_are(block: str) -> None:
 def test_page_leads_only_to_what_is_there(name: str, text: str) -> None:
     assert {example for example in re.findall(r"examples/(\w+)\.py", text) if example not in EXAMPLES} == set()
     links = re.findall(r"\]\(([^)#:]+)\)", text)
-    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+    folder = ROOT / "docs" if name in PAGES else ROOT
+    assert [link for link in links if not folder.joinpath(link).exists()] == []
 
 
 @pytest.mark.parametrize("text", [README, *PAGES.values(), *EXAMPLES.values()])

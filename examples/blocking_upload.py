@@ -1,0 +1,30 @@
+"""What compat.client hears that http.client does not: an answer in the middle of an upload, early hints, trailers."""
+
+import argparse
+
+from compat import client
+
+
+def main(host: str, port: int | None = None) -> None:
+    connection = client.HTTPConnection(host, port, timeout=10)
+    connection.request("POST", "/echo", (bytes(100_000) for _ in range(1000)))  # 100 MB in chunks; 16 are too many
+    response = connection.getresponse()
+    print(response.status, response.read().decode(), end="")
+    print(connection.sock is None)  # the rest was not sent, so the next request connects anew
+
+    connection.request("GET", "/early-hints")
+    response = connection.getresponse()
+    print(response.status, response.read().decode(), end="")  # the 103 before it is skipped
+
+    connection.request("GET", "/chunked/100000")
+    response = connection.getresponse()
+    print(len(response.read()))
+    if response.trailers is not None:
+        print(response.trailers["Content-Digest"])
+    connection.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("host", help="host or host:port")
+    main(parser.parse_args().host)
