@@ -36,7 +36,7 @@ def bounds() -> Limits:
     return _USUAL
 
 
-MODULES: Final = [vars(std)]
+MODULES: Final[list[Any]] = [vars(std)]
 """The names of http.client; compat.client adds its own."""
 
 _MAXLINE: Final = 65536
