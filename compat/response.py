@@ -52,6 +52,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     """Whether its content was read to its end, and nothing came after it: the connection may go on."""
 
     _is_own = False
+    _is_shared = False  # a program has looked at fp, and may read from it
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         if isinstance(sock, OwnSocket):
@@ -64,6 +65,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     @property
     def fp(self) -> Any:
         """The file that is read from; None at the end of the content."""
+        self._is_shared = True
         if type(self._file) is SocketFile:
             self._file = self._file.open_reader()
         return self._file
@@ -332,6 +334,9 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def close(self) -> None:
         """Give the response up."""
+        # urllib3 reads chunks off the file by itself, and closes the connection where it did not come to their end.
+        if self.chunked is True and self._chunks is None and self._is_shared and not self._is_own:
+            self.is_whole = True
         try:
             super().close()
         finally:
