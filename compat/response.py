@@ -337,6 +337,8 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         # urllib3 reads chunks off the file by itself, and closes the connection where it did not come to their end.
         if self.chunked is True and self._chunks is None and self._is_shared and not self._is_own:
             self.is_whole = True
+        if self.length == 0 and self._file is not None:
+            self._end()  # there was nothing to read
         try:
             super().close()
         finally:

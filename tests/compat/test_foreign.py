@@ -54,3 +54,25 @@ def test_content_that_nobody_has_read_takes_the_connection_along(
     connection.getresponse().close()
     with pytest.raises(client.NotConnected):
         connection.request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+        ("HEAD", CHUNKED[: CHUNKED.index(b"5\r\n")]),
+    ],
+)
+def test_response_without_content_leaves_the_connection_unread_as_it_is(
+    method: str, answer: bytes, opened: tuple[client.HTTPConnection, socket.socket]
+) -> None:
+    connection, peer = opened
+    mine = connection.sock
+    for _ in range(2):
+        connection.request(method, "/")
+        peer.sendall(answer)
+        connection.getresponse().close()
+        assert connection.sock is mine
