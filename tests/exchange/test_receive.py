@@ -291,3 +291,12 @@ def test_content_until_close_that_was_cut_short_is_not_whole(loss: Exception) ->
     assert raised.value.expected is None
     assert raised.value.__cause__ is loss
     assert not content.is_done
+
+
+@pytest.mark.parametrize("pieces", [[b"2\r\nok\r\n0\r\n"], [b"2\r\nok\r\n0\r\n", b"A: b\r\n"], [b"2\r\nok\r\n0\r\nA"]])
+def test_end_of_the_connection_may_end_trailers_where_that_is_said(pieces: list[bytes]) -> None:
+    strict, lenient = (ChunkedContent(ScriptedStream(pieces), DEFAULT, is_lenient=may_end) for may_end in (False, True))
+    assert run_now(lenient.readall()) == b"ok"
+    assert lenient.is_done
+    with pytest.raises(IncompleteRead):
+        run_now(strict.readall())

@@ -4,7 +4,7 @@ import pytest
 
 from asyncclient.errors import BadStatusLine, HTTPException, InvalidURL, LineTooLong, ProtocolError, UnknownProtocol
 from asyncclient.limits import Limits
-from asyncclient.message.head import build_field, build_request_line, parse_head, parse_status_line
+from asyncclient.message.head import build_field, build_request_line, has_final_begun, parse_head, parse_status_line
 
 OK = b"HTTP/1.1 200 OK\r\n"
 UNENDABLE = ["\r", "\n", "\0", "b\r\nX: y", "b\nX: y", "b\rX: y", "b\r\n\r\nGET / HTTP/1.1", "b\r\n\tc", "b\r\n c"]
@@ -234,3 +234,26 @@ def test_refused_value_is_not_in_the_text() -> None:
     with pytest.raises(ValueError, match="Authorization") as caught:
         build_field("Authorization", "Bearer secret\n")
     assert "secret" not in str(caught.value)
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "has_begun"),
+    [
+        (b"", False),
+        (b"HTTP/1.1 4", False),
+        (b"HTTP/1.1 413 Too Large\r\n", True),
+        (b"HTTP/1.1 413", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", False),
+        (INTERIM, False),
+        (INTERIM[:-2], False),
+        (INTERIM + b"HTTP/1.1 10", False),
+        (INTERIM + INTERIM + b"HTTP/1.1 200 OK\r\n", True),
+        (b"HTTP/1.1 101 Switching Protocols\r\n", True),
+        (b"SSH-2.0-OpenSSH", True),
+    ],
+)
+def test_final_response_has_begun_beyond_interim_ones(data: bytes, has_begun: bool) -> None:
+    assert has_final_begun(data) is has_begun
