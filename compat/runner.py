@@ -56,9 +56,11 @@ class _SelectPoll:
     """select.poll() by select(), for Windows; one descriptor."""
 
     def register(self, descriptor: int, events: int) -> None:
+        """See Poll."""
         self._descriptor, self._events = descriptor, events
 
     def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
+        """See Poll."""
         fds = (self._descriptor,)
         wanted = (fds if self._events & READ else (), fds if self._events & WRITE else ())
         found = select.select(*wanted, fds, None if milliseconds is None else milliseconds / 1000)
