@@ -11,13 +11,15 @@ import io
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncclient.errors import IncompleteRead, LineTooLong
 from asyncclient.stream.pieces import Pieces
 
 if TYPE_CHECKING:
     from .sockets import OwnSocket
+
+_T = TypeVar("_T")
 
 AHEAD: Final = 64 * 1024
 """Bytes received at once. With the 8 KiB of http.client's file it takes eight times the system calls."""
@@ -30,6 +32,8 @@ MUCH: Final = 1024 * 1024
 
 BLOCK: Final = 512 * 1024
 """Bytes received at once of much content; fewer cost more calls, more do not stay in the cache."""
+
+_BROKEN: Final = "cannot read from timed out object"  # a socket's own file says so, whatever it was
 
 
 def read_much(readinto: Callable[[memoryview], int], n: int, first: bytes = b"") -> bytes:
@@ -62,21 +66,22 @@ class SocketFile:
 
     def _receive(self, n: int = 0) -> bytes:
         """Receive something; b"" at the end, and ever after: what TLS has ended the socket may not tell again."""
-        if self._has_ended:
-            self._check()
-            return b""
-        self._has_ended = True  # unless this ends well: what was in hand is gone then, and the rest fits nothing
-        try:
-            data: bytes = self._sock.receive(n or self._step)
-        except BaseException:
-            self._is_broken = True
-            raise
-        self._has_ended = not data
-        return data
+        return self._have(self._sock.receive, n or self._step) or b""
 
-    def _check(self) -> None:
+    def _receive_into(self, view: memoryview) -> int:
+        return self._have(self._sock.receive_into, view) or 0
+
+    def _have(self, receive: Callable[[Any], _T], argument: Any) -> _T | None:
+        """Return what a call of the socket gives, None at the end."""
         if self._is_broken:
-            raise OSError("cannot read from timed out object")  # a socket's own file says so, whatever it was
+            raise OSError(_BROKEN)
+        if self._has_ended:
+            return None
+        self._is_broken = True  # unless this ends well: what was in hand is gone then, and the rest fits nothing
+        found = receive(argument)
+        self._is_broken = False
+        self._has_ended = not found
+        return found
 
     @property
     def ahead(self) -> int:
@@ -111,19 +116,6 @@ class SocketFile:
         if n and not self._pieces.size:
             self._pieces.append(self._receive())
         return self._pieces.take(n)
-
-    def _receive_into(self, view: memoryview) -> int:
-        if self._has_ended:
-            self._check()
-            return 0
-        self._has_ended = True
-        try:
-            count: int = self._sock.receive_into(view)
-        except BaseException:
-            self._is_broken = True
-            raise
-        self._has_ended = not count
-        return count
 
     def readinto(self, view: memoryview) -> int:
         """Fill the buffer unless the end comes first."""
@@ -195,7 +187,7 @@ class RestFile(socket.SocketIO):
             b[: len(given)] = given
             return len(given)
         if self.is_broken:
-            raise OSError("cannot read from timed out object")
+            raise OSError(_BROKEN)
         try:
             return None if self.is_mute else super().readinto(b)
         except BaseException:

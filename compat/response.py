@@ -17,7 +17,7 @@ from typing import Any, Final
 from asyncclient.errors import HTTPException, UnknownProtocol
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
-from asyncclient.message.framing import Kind, decide_framing
+from asyncclient.message.framing import Framing, Kind, decide_framing
 from asyncclient.message.head import StatusLine, parse_head, parse_status_line, remember_status_line
 
 from .chunks import ChunkReading
@@ -121,18 +121,14 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             head = parse_head(data[:end], limits)
             if head.status < 200 or (self._method == "HEAD" and not head.is_plain):
                 return False
-            kind, length, keep_alive = decide_framing(head, self._framing_method())
+            framing = decide_framing(head, self._framing_method())
         except HTTPException:
             return False
         self._file.skip(end)
         self.code = self.status = head.status
         self.reason, self.version = head.reason, head.version
         self._section = data[head.start : end]  # folds and all
-        self.chunked = kind is Kind.CHUNKED
-        if self.chunked:
-            self.chunk_left = None
-        self.length = length if kind is Kind.LENGTH else None
-        self.will_close = not keep_alive
+        self._settle(framing)
         return True
 
     def _read_status(self) -> _Status:
@@ -191,21 +187,24 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         raise std.HTTPException(f"got more than {limits.interim} interim responses")
 
     def _frame(self, section: bytes, limits: Limits) -> None:
-        """Settle where the content ends, and whether the connection goes on after it."""
+        """Decide where the content ends, and whether the connection goes on after it."""
         line, block = StatusLine(self.version, self.status, self.reason), b"\n" + section
         method = self._framing_method()
         try:
-            kind, length, keep_alive = lenient.frame(line, block, 1, method, limits)
-            if method == "HEAD":
-                self.chunked = lenient.frame(line, block, 1, "GET", limits)[0] is Kind.CHUNKED
-            else:
-                self.chunked = kind is Kind.CHUNKED
+            self._settle(lenient.frame(line, block, 1, method, limits))
+            if method == "HEAD" and lenient.frame(line, block, 1, "GET", limits)[0] is Kind.CHUNKED:
+                self.chunked, self.chunk_left = True, None
         except lenient.InvalidLength as exc:
             # The fields can be looked at, as some do before they read; what they frame can't.
             self._failure = as_http_client(exc)
-            kind, length, keep_alive, self.chunked = Kind.UNTIL_CLOSE, 0, False, False
+            self._settle((Kind.UNTIL_CLOSE, 0, False))
         except HTTPException as exc:
             raise as_http_client(exc) from None
+
+    def _settle(self, framing: Framing) -> None:
+        """Have the attributes say what the framing is."""
+        kind, length, keep_alive = framing
+        self.chunked = kind is Kind.CHUNKED
         if self.chunked:
             self.chunk_left = None
         self.length = length if kind is Kind.LENGTH else None
@@ -325,7 +324,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def _end(self) -> None:
         """Note that the content was read to its end; nobody has asked for what came after it."""
-        self.is_whole = self.status != 101 and not (self._is_own and count_ahead(self._file))
+        self.is_whole = self.status != 101 and not count_ahead(self._file)
         self._close_conn()
 
     def _close_conn(self) -> None:

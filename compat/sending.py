@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from asyncclient.message.framing import LAST_CHUNK, build_chunk_size
+from asyncclient.message.request import EXPECTS_LENGTH
 
 from .opening import Opening
 from .sockets import OwnSocket
-
-_EXPECTS_LENGTH: Final = frozenset(("PATCH", "POST", "PUT"))
 
 _END: Final = object()
 
@@ -121,7 +120,7 @@ class Sending(Opening):
     def _get_content_length(body: Any, method: str) -> int | None:
         """Return the length of a body, None if only its end will tell, or if there is neither body nor need of one."""
         if body is None:
-            return 0 if method.upper() in _EXPECTS_LENGTH else None
+            return 0 if method.upper() in EXPECTS_LENGTH else None
         if hasattr(body, "read"):
             return None
         try:

@@ -14,7 +14,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 _LINE = 64 * 1024
 
-_EXPECTS_LENGTH = frozenset(("PATCH", "POST", "PUT"))
+EXPECTS_LENGTH = frozenset(("PATCH", "POST", "PUT"))
 """Methods whose meaning is their content: without any they say so, Content-Length: 0 (RFC 9110 §8.6)."""
 
 
@@ -111,7 +111,7 @@ class RequestHead:
 
         Where the method lets a body be expected the head says that there is none.
         """
-        if self.method in _EXPECTS_LENGTH and self.length is None and not self.is_chunked:
+        if self.method in EXPECTS_LENGTH and self.length is None and not self.is_chunked:
             self.add("Content-Length", 0)
         return b"\r\n".join(self._lines) + b"\r\n\r\n"
 

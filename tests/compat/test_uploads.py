@@ -14,16 +14,8 @@ from asyncclient.testing import RawConnection, RawServer
 from compat import client
 from compat.sockets import LoopTLSSocket
 from tests.compat.blocking import fetch, securely_to, start, to
-from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, chunked, echo_target, reply
+from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, chunked, echo_target, reply, zeros
 from tests.servers import Certificates
-
-UPLOAD = 40 * MEBIBYTE
-
-
-def zeros() -> Iterator[bytes]:
-    for _ in range(UPLOAD // 65_536):
-        yield bytes(65_536)
-
 
 KINDS: dict[str, Callable[[], Any]] = {
     "bytes": lambda: bytes(UPLOAD),
@@ -31,27 +23,6 @@ KINDS: dict[str, Callable[[], Any]] = {
     "generator": zeros,
     "file": lambda: io.BytesIO(bytes(UPLOAD)),
 }
-
-
-class EarlyAnswer:
-    """Answers 413 after the head, then reads on, closes or resets, and counts what it got."""
-
-    def __init__(self, then: str) -> None:
-        self.then = then
-        self.received: list[int] = []
-
-    def __call__(self, peer: RawConnection) -> None:
-        if b"POST" not in peer.read_head():
-            peer.send(OK)
-            return
-        peer.send(TOO_LARGE)
-        self.received.append(0)
-        if self.then == "reads":
-            while data := peer.read():
-                self.received[-1] += len(data)
-        elif self.then == "resets":
-            peer.read(1)
-            peer.reset()
 
 
 @pytest.mark.parametrize("then", ["reads", "closes", "resets"])

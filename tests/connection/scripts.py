@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -69,3 +69,32 @@ async def fetch(connection: HTTPConnection, method: str = "GET", url: str = "/",
 async def happens(event: threading.Event) -> None:
     """Wait for what a server's thread says, without holding up the loop."""
     assert await asyncio.to_thread(event.wait, TIMEOUT)
+
+
+UPLOAD = 40 * MEBIBYTE
+
+
+def zeros() -> Iterator[bytes]:
+    for _ in range(UPLOAD // 65_536):
+        yield bytes(65_536)
+
+
+class EarlyAnswer:
+    """Answers 413 after the head, then reads on, closes or resets, and counts what it got."""
+
+    def __init__(self, then: str) -> None:
+        self.then = then
+        self.received: list[int] = []
+
+    def __call__(self, peer: RawConnection) -> None:
+        if b"POST" not in peer.read_head():
+            peer.send(OK)
+            return
+        peer.send(TOO_LARGE)
+        self.received.append(0)
+        if self.then == "reads":
+            while data := peer.read():
+                self.received[-1] += len(data)
+        elif self.then == "resets":
+            peer.read(1)  # what is unread then makes the close a reset anyway; this one is sure
+            peer.reset()

@@ -3,7 +3,7 @@
 import statistics
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPException, HTTPSConnection, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, fetch, happens, start, to
+from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, fetch, happens, start, to, zeros
 from tests.servers import App, Certificates
 
 SMALL = b"small body"
@@ -57,13 +57,6 @@ async def test_expectation(first: bytes, sends_body: bool, status: int, body: An
 
 # An answer in the middle of an upload
 
-UPLOAD = 40 * MEBIBYTE
-
-
-def zeros() -> Iterator[bytes]:
-    for _ in range(UPLOAD // 65_536):
-        yield bytes(65_536)
-
 
 @pytest.fixture(scope="module")
 def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -71,27 +64,6 @@ def big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("wb") as file:
         file.truncate(UPLOAD)
     return path
-
-
-class EarlyAnswer:
-    """Answers 413 after the head, then reads on, closes or resets, and counts what it got."""
-
-    def __init__(self, then: str) -> None:
-        self.then = then
-        self.received: list[int] = []
-
-    def __call__(self, peer: RawConnection) -> None:
-        if b"POST" not in peer.read_head():
-            peer.send(OK)
-            return
-        peer.send(TOO_LARGE)
-        self.received.append(0)
-        if self.then == "reads":
-            while data := peer.read():
-                self.received[-1] += len(data)
-        elif self.then == "resets":
-            peer.read(1)  # what is unread then makes the close a reset anyway; this one is sure
-            peer.reset()
 
 
 @pytest.mark.parametrize("then", ["reads", "closes", "resets"])
