@@ -3,9 +3,9 @@
 The problem: `conn.sock` is public in effect. Programs poll its descriptor, change its timeout between a request and its
 response, wrap it in TLS, detach it, share it with a forked child, or put another in its place.
 
-So it is a `socket.socket` (or `ssl.SSLSocket`) with all that such a one has. Only receiving into a buffer, sending all
-and the TLS handshake are done here. Nothing is read in the background, and nothing that was read is kept: bytes stay in
-the kernel until a read call takes them.
+So it is a `socket.socket` (or `ssl.SSLSocket`) with all that such a one has. Only receiving into a buffer and sending
+all are done here, and over TLS whatever may wait. Nothing is read in the background, and nothing that was read is kept:
+bytes stay in the kernel until a read call takes them.
 
 While a request goes out, what the peer says meanwhile is looked at, not taken: a final response ends the sending.
 """
@@ -26,6 +26,9 @@ from .runner import BROKEN, READ, WRITE
 
 LOOK: Final = 64 * 1024
 """Bytes looked at for an answer that comes before the request has gone out."""
+
+AT_ONCE: Final = 256 * 1024
+"""Bytes sent without looking for an answer: while a peer reads, one call may send any number."""
 
 LIKELY: Final = 4096
 """Bytes in one call after which more are likely to be there: they are tried for before the loop is entered."""
@@ -159,7 +162,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
                 return
             if found & READ:
                 events = WRITE  # an interim response, or the end: it would be found at every wait
-            view = view[self.send_some(view, flags) :]
+            view = view[self.send_some(view[:AT_ONCE], flags) :]
 
 
 class LoopSocket(OwnSocket, socket.socket):
@@ -213,7 +216,8 @@ class LoopSocket(OwnSocket, socket.socket):
             super().sendall(data, flags)
             return
         try:
-            sent = self._send_first(data, flags, timeout)
+            # What is short goes at once; memoryview() refuses what is no bytes, and with much the peer is asked first.
+            sent = self._send_now(data, flags, timeout) if type(data) is bytes and len(data) <= AT_ONCE else 0
             if type(data) is not bytes or sent < len(data):
                 self._send_rest(memoryview(data).cast("B")[sent:], flags, "timed out")
         except ConnectionError:
@@ -221,7 +225,7 @@ class LoopSocket(OwnSocket, socket.socket):
             if not self.hears_answer():
                 raise
 
-    def _send_first(self, data: Any, flags: int, timeout: float | None) -> int:
+    def _send_now(self, data: Any, flags: int, timeout: float | None) -> int:
         """Send what there is room for: mostly all."""
         try:
             if timeout is not None and _IS_POSIX and not flags:
@@ -232,7 +236,7 @@ class LoopSocket(OwnSocket, socket.socket):
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
-        return self._send_first(view, flags, self.gettimeout())
+        return self._send_now(view, flags, self.gettimeout())
 
     def look(self) -> bytes:
         """See OwnSocket."""
@@ -349,10 +353,10 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         if self._timeout == 0:
             super().sendall(data, flags)
             return
-        with memoryview(data) as view:
-            sent = self.send_some(view, flags)
-            if sent < view.nbytes:
-                self._send_rest(view.cast("B")[sent:], flags, "The write operation timed out")
+        view = memoryview(data).cast("B")
+        sent = self.send_some(view[:AT_ONCE], flags)  # what is tried again must not be shorter
+        if sent < len(view):
+            self._send_rest(view[sent:], flags, "The write operation timed out")
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""

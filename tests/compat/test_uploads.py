@@ -3,6 +3,7 @@
 import http.client as std
 import io
 import select
+import statistics
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -37,8 +38,8 @@ def test_early_answer_is_delivered_and_ends_the_upload(kind: str, then: str) -> 
             assert fetch(connection) == (200, b"ok")
             connection.close()
         assert server.accepted == 10
-    # The server's thread has to get a turn before it can answer: that may come late, but not each time.
-    assert min(script.received) < UPLOAD / 2
+    # Once may be late: the server's thread has to get a turn before it can answer.
+    assert statistics.median(script.received) < UPLOAD / 2
 
 
 def test_last_chunk_is_not_sent_after_an_early_answer() -> None:
