@@ -216,10 +216,10 @@ class LoopSocket(OwnSocket, socket.socket):
             super().sendall(data, flags)
             return
         try:
-            # What is short goes at once; memoryview() refuses what is no bytes, and with much the peer is asked first.
-            sent = self._send_now(data, flags, timeout) if type(data) is bytes and len(data) <= AT_ONCE else 0
-            if type(data) is not bytes or sent < len(data):
-                self._send_rest(memoryview(data).cast("B")[sent:], flags, "timed out")
+            is_short = type(data) is bytes and len(data) <= AT_ONCE
+            sent = self._send_now(data, flags, timeout) if is_short else 0
+            if not is_short or sent < len(data):
+                self._send_rest(_view(data)[sent:], flags, "timed out")
         except ConnectionError:
             # It has closed. Its answer is in the kernel still, even behind a reset.
             if not self.hears_answer():
@@ -246,6 +246,14 @@ class LoopSocket(OwnSocket, socket.socket):
             return _recv(self, LOOK, socket.MSG_PEEK | _NO_WAIT)
         except BlockingIOError:
             return b""
+
+
+def _view(data: Any) -> memoryview:
+    """Return a buffer as bytes; refuse what is none in the words of socket.send()."""
+    try:
+        return memoryview(data).cast("B")
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
