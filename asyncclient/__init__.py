@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import (
     BadStatusLine,
+    BodyNotReplayable,
     CannotSendHeader,
     CannotSendRequest,
+    ClientClosed,
     ConnectError,
     ConnectTimeout,
+    ContentTooLarge,
+    DecodingError,
     HTTPException,
     ImproperConnectionState,
     IncompleteRead,
@@ -26,13 +30,21 @@ from .errors import (
     LineTooLong,
     NotConnected,
     PhaseTimeout,
+    PoolTimeout,
     ProtocolError,
     ProxyError,
+    RateTimeout,
     ReadTimeout,
+    RedirectError,
     RemoteDisconnected,
+    ResponseError,
+    ResponseNotRead,
     ResponseNotReady,
+    StaleConnectionError,
+    StatusError,
     TLSError,
     TLSTimeout,
+    TooManyRedirects,
     TotalTimeout,
     UnimplementedFileMode,
     UnknownProtocol,
@@ -46,15 +58,29 @@ from .timings import Timings
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .client.auth import Auth, AuthRequest, Basic, Bearer
+    from .client.client import Client
+    from .client.cookies import Cookie, CookieJar
+    from .client.digest import Digest
+    from .client.netrc_files import Netrc
+    from .client.payload import Part
+    from .client.proxies import Proxy
+    from .client.request import Request
+    from .client.response import Response
+    from .client.retries import Retry
     from .connection import HTTPConnection
     from .https import HTTPS_PORT, HTTPSConnection
+    from .message.head import Interim
     from .message.mail import HTTPMessage
     from .opening import HTTP_PORT
-    from .response import HTTPResponse, Interim
+    from .pool.group import HostStats, PoolStats
+    from .response import HTTPResponse
     from .runner import run
     from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
     from .status import responses
+    from .stream.resolve import Resolver, StaticResolver
     from .stream.tls import TLSInfo
+    from .tracing import Tracer
 
 error = HTTPException
 """http.client's other name for HTTPException."""
@@ -62,36 +88,67 @@ error = HTTPException
 __all__ = [
     "HTTPS_PORT",
     "HTTP_PORT",
+    "Auth",
+    "AuthRequest",
     "BadStatusLine",
+    "Basic",
+    "Bearer",
+    "BodyNotReplayable",
     "CannotSendHeader",
     "CannotSendRequest",
+    "Client",
+    "ClientClosed",
     "ConnectError",
     "ConnectTimeout",
+    "ContentTooLarge",
+    "Cookie",
+    "CookieJar",
+    "DecodingError",
+    "Digest",
     "Fields",
     "HTTPConnection",
     "HTTPException",
     "HTTPMessage",
     "HTTPResponse",
     "HTTPSConnection",
+    "HostStats",
     "ImproperConnectionState",
     "IncompleteRead",
     "Interim",
     "InvalidURL",
     "Limits",
     "LineTooLong",
+    "Netrc",
     "NotConnected",
+    "Part",
     "PhaseTimeout",
+    "PoolStats",
+    "PoolTimeout",
     "ProtocolError",
+    "Proxy",
     "ProxyError",
+    "RateTimeout",
     "ReadTimeout",
+    "RedirectError",
     "RemoteDisconnected",
+    "Request",
+    "Resolver",
+    "Response",
+    "ResponseError",
+    "ResponseNotRead",
     "ResponseNotReady",
+    "Retry",
+    "StaleConnectionError",
+    "StaticResolver",
+    "StatusError",
     "TLSError",
     "TLSInfo",
     "TLSTimeout",
     "Timeout",
     "Timings",
+    "TooManyRedirects",
     "TotalTimeout",
+    "Tracer",
     "UnimplementedFileMode",
     "UnknownProtocol",
     "UnknownTransferEncoding",
@@ -104,13 +161,32 @@ __all__ = [
 
 
 _HOMES: Final = {
+    "Client": "client.client",
+    "Request": "client.request",
+    "Response": "client.response",
+    "Retry": "client.retries",
+    "CookieJar": "client.cookies",
+    "Cookie": "client.cookies",
+    "Auth": "client.auth",
+    "AuthRequest": "client.auth",
+    "Basic": "client.auth",
+    "Bearer": "client.auth",
+    "Digest": "client.digest",
+    "Netrc": "client.netrc_files",
+    "Proxy": "client.proxies",
+    "Part": "client.payload",
+    "StaticResolver": "stream.resolve",
+    "Resolver": "stream.resolve",
+    "PoolStats": "pool.group",
+    "HostStats": "pool.group",
+    "Tracer": "tracing",
     "HTTPConnection": "connection",
     "HTTPMessage": "message.mail",
     "HTTPResponse": "response",
     "HTTPSConnection": "https",
     "HTTPS_PORT": "https",
     "HTTP_PORT": "opening",
-    "Interim": "response",
+    "Interim": "message.head",
     "TLSInfo": "stream.tls",
     "run": "runner",
 }

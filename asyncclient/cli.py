@@ -7,21 +7,18 @@ import asyncio
 import ssl
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from .connection import HTTPConnection
+from .client.client import Client
+from .client.response import Response
 from .errors import HTTPException, InvalidURL
-from .https import HTTPSConnection
-from .message.url import URL, parse_url
+from .limits import DEFAULT, Limits
+from .message.url import parse_url
 from .runner import find_loop_factory, run
 from .testing import DemoServer, demo_certificates
-from .timeouts import Timeout
 from .version import __version__
-
-TIMEOUT = Timeout(connect=10, tls=10, write=60, read=60)
 
 
 class Row(NamedTuple):
@@ -36,57 +33,31 @@ class Row(NamedTuple):
     extra: str
 
 
-async def fetch(connection: HTTPConnection, url: str, target: str) -> Row:
-    """Fetch one target over a connection and say what happened, errors included."""
+async def fetch(client: Client, url: str) -> Row:
+    """Fetch a URL and say what happened, errors included; what it took includes waiting for a connection."""
     size = 0
     try:
-        await connection.request("GET", target, headers={"User-Agent": f"asyncclient/{__version__}"})
-        async with await connection.getresponse() as response:
+        async with client.stream("GET", url) as response:
             async for chunk in response.iter_chunks():
                 size += len(chunk)
             timings = response.timings
-            extras = [f"{interim.status} first" for interim in response.informational]
-            extras += [f"{name} after" for name in response.trailers or ()]
-            tls = response.tls
+            way = ("reused" if timings.reused else "new") + (f" {response.tls.version}" if response.tls else "")
     except (HTTPException, OSError) as exc:
         return Row(url, type(exc).__name__, size, None, None, "failed", str(exc))
-    way = ("reused" if timings.reused else "new") + (f" {tls.version}" if tls else "")
-    return Row(url, f"{response.status}", size, timings.first_byte, timings.done, way, ", ".join(extras))
+    return Row(url, f"{response.status}", size, timings.first_byte, timings.done, way, ", ".join(list_extras(response)))
 
 
-async def fetch_all(urls: Iterable[str], context: ssl.SSLContext | None, connections: int) -> list[Row]:
-    """Fetch all URLs at once, over a number of connections to each origin; rows in the order of the URLs."""
-    by_origin: defaultdict[tuple[str, str, int], list[tuple[int, str, URL]]] = defaultdict(list)
-    for number, text in enumerate(urls):
-        url = parse_url(text)
-        by_origin[url[:3]].append((number, text, url))
-    rows: dict[int, Row] = {}
-    async with asyncio.TaskGroup() as group:
-        for origin, jobs in by_origin.items():
-            jobs.reverse()
-            for _ in range(min(connections, len(jobs))):
-                group.create_task(_work(origin, jobs, rows, context))
-    return [rows[number] for number in sorted(rows)]
+def list_extras(response: Response) -> list[str]:
+    """Return what was not plain about a response."""
+    extras = [f"{earlier.status} before" for earlier in response.history]
+    extras += [f"{interim.status} first" for interim in response.informational]
+    extras += [f"from {value}" for value in response.headers.get_all("content-encoding", [])]
+    return extras + [f"{name} after" for name in response.trailers or ()]
 
 
-async def _work(
-    origin: tuple[str, str, int],
-    jobs: list[tuple[int, str, URL]],
-    rows: dict[int, Row],
-    context: ssl.SSLContext | None,
-) -> None:
-    """Fetch what is left to do at one origin, over one connection."""
-    scheme, host, port = origin
-    async with _make_connection(scheme, host, port, context) as connection:
-        while jobs:
-            number, text, url = jobs.pop()
-            rows[number] = await fetch(connection, text, url.target)
-
-
-def _make_connection(scheme: str, host: str, port: int, context: ssl.SSLContext | None) -> HTTPConnection:
-    if scheme == "https":
-        return HTTPSConnection(host, port, TIMEOUT, context=context)
-    return HTTPConnection(host, port, TIMEOUT)
+async def fetch_all(client: Client, urls: Iterable[str]) -> list[Row]:
+    """Fetch all URLs at once; rows in the order of the URLs."""
+    return await asyncio.gather(*(fetch(client, url) for url in urls))
 
 
 def print_table(rows: Sequence[Row]) -> None:
@@ -105,9 +76,18 @@ def _milliseconds(seconds: float | None) -> str:
 
 
 async def show(urls: Sequence[str], context: ssl.SSLContext | None, connections: int) -> bool:
-    """Fetch URLs, print the table, and return whether all went well."""
-    rows = await fetch_all(urls, context, connections)
+    """Fetch URLs at once, print the table, and return whether all went well."""
+    async with Client(ssl=context, limits=_allow(connections)) as client:
+        rows = await fetch_all(client, urls)
     print_table(rows)
+    return _is_well(rows)
+
+
+def _allow(connections: int) -> Limits:
+    return Limits(connections=max(connections, DEFAULT.connections), connections_per_host=connections)
+
+
+def _is_well(rows: Sequence[Row]) -> bool:
     return all(row.status.isdigit() for row in rows)
 
 
@@ -122,21 +102,28 @@ async def demonstrate(connections: int) -> bool:
             print(f"plain HTTP only: {exc}")
         else:
             bases.append((await stack.enter_async_context(DemoServer(server_context))).url)
+        asking = Client(ssl=context, limits=_allow(connections), trust_env=False)  # its servers are behind no proxy
+        client = await stack.enter_async_context(asking)
         well = True
         for base in bases:
-            base = base.rstrip("/")
-            print(f"\nOne connection, one request after the other: {base}")
-            paths = ("/", "/json", "/bytes/1000000", "/chunked/100000", "/early-hints", "/delay/0.05", "/status/404")
-            well &= await show([base + path for path in paths], context, 1)
-        well &= await _demonstrate_many(bases, context, connections)
-        return well & await asyncio.to_thread(_demonstrate_blocking, bases[-1].rstrip("/"), context)
+            well &= await _demonstrate_one(client, base)
+        well &= await _demonstrate_many(client, bases, connections)
+        return well & await asyncio.to_thread(_demonstrate_blocking, bases[-1], context)
 
 
-async def _demonstrate_many(bases: Sequence[str], context: ssl.SSLContext | None, connections: int) -> bool:
-    urls = [f"{base.rstrip('/')}/bytes/{200 + number}" for number in range(1000) for base in bases]
+async def _demonstrate_one(client: Client, base: str) -> bool:
+    print(f"\nOne request after the other: {base}")
+    paths = ("/", "/json", "/bytes/1000000", "/chunked/100000", "/early-hints", "/gzip", "/redirect/302/json")
+    rows = [await fetch(client, base + path) for path in (*paths, "/delay/0.05", "/status/404")]
+    print_table(rows)
+    return _is_well(rows)
+
+
+async def _demonstrate_many(client: Client, bases: Sequence[str], connections: int) -> bool:
+    urls = [f"{base}/bytes/{200 + number}" for number in range(1000) for base in bases]
     print(f"\n{len(urls):,} URLs at once, {connections} connections to each server")
     started = time.perf_counter()
-    rows = await fetch_all(urls, context, connections)
+    rows = await fetch_all(client, urls)
     seconds = time.perf_counter() - started
     print_table(rows[:2] + rows[-2:])
     failed = sum(not row.status.isdigit() for row in rows)
@@ -146,6 +133,7 @@ async def _demonstrate_many(bases: Sequence[str], context: ssl.SSLContext | None
         f"{len(rows):,} responses, {failed} failed, {size:,} bytes in {seconds:.2f} s: "
         f"{len(rows) / seconds:,.0f} a second, server in the same process; {reused:,} on a reused connection"
     )
+    print(client)
     return not failed
 
 
@@ -212,9 +200,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "urls", nargs="*", type=_url, metavar="URL", help="what to fetch; a server is started if there is none"
     )
-    parser.add_argument(
-        "-c", "--connections", type=_positive, default=8, metavar="N", help="to each origin (default: 8)"
-    )
+    parser.add_argument("-c", "--connections", type=_positive, default=8, metavar="N", help="to each host (default: 8)")
     parser.add_argument("--cafile", metavar="FILE", help="trust these authorities instead of the system's")
     parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     return parser

@@ -13,7 +13,7 @@ from .errors import ImproperConnectionState, NotConnected, ProtocolError, Remote
 from .exchange.content import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import open_content
-from .exchange.send import TOGETHER, send_more, send_request
+from .exchange.send import TOGETHER, Trailers, send_more, send_request
 from .message import target as targets
 from .message.cycle import Event, State, advance
 from .message.fields import HasItems, list_pairs
@@ -26,6 +26,7 @@ from .stream.aio import AioStream
 from .stream.base import Buffer
 from .stream.files import open_file
 from .stream.handover import hand_over
+from .stream.pieces import LAST_HEAD
 from .timings import Timings
 
 SHORT_IDLE: Final = 20e-6
@@ -230,12 +231,14 @@ class HTTPConnection(Connection):
             raise
         exchange.timings.sent = time.monotonic() - exchange.timings.started
 
-    async def _send_with_body(self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool) -> None:
+    async def _send_with_body(
+        self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
+    ) -> None:
         head = exchange.head
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():
-                async with self._within_total(stream.timeout, exchange.timings):
+                async with self._within_total(stream.timeout, stream.total_until - stream.loop.time()):
                     await send_request(
                         cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
                         head.build(),
@@ -246,6 +249,7 @@ class HTTPConnection(Connection):
                         expect=stream.timeout.expect if head.expects_continue else None,
                         count=None if declared is None else declared.count,
                         together=0 if self.debuglevel > 0 else TOGETHER,
+                        trailers=trailers,
                     )
             if not (exchange.is_early or exchange.is_sent_whole):
                 raise ValueError("body ended before its last chunk")
@@ -323,34 +327,48 @@ class HTTPConnection(Connection):
                 data = await stream.readhead(self.limits.head, b"HTTP/")
                 if not data:
                     raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
-                exchange.keep(data, self.limits)
+                self._keep_head(exchange, data)
             return self._build_response(stream, exchange, exchange.final)
         except BaseException:
             self._fail(stream, exchange)
             raise
 
+    def _keep_head(self, exchange: Exchange, data: bytes) -> None:
+        """Keep a head that came; one that the connection gave before, to the byte, is not parsed again."""
+        last = self._last_head
+        if last is not None and data is last.block:
+            exchange.final = last
+            exchange.first_at = exchange.first_at or time.monotonic()
+            return
+        head = exchange.keep(data, self.limits)
+        if head.is_plain and head.status == 200 and len(data) <= LAST_HEAD:
+            self._last_head = head
+
     def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
-        method = exchange.head.method
-        is_upgrade = final.status == 101 or (method == "CONNECT" and 200 <= final.status < 300)
-        if final.status == 101 and not exchange.head.asks_upgrade:
-            raise ProtocolError("got 101 Switching Protocols, which was not asked for")
-        framing = decide_framing(final, method)
-        exchange.timings.first_byte = (exchange.first_at or 0.0) - exchange.timings.started
-        exchange.must_close = exchange.head.asks_close or not (framing[2] and exchange.is_sent_whole)
+        head, timings = exchange.head, exchange.timings
+        framing = decide_framing(final, head.method)
+        timings.first_byte = (exchange.first_at or 0.0) - timings.started
+        exchange.must_close = head.asks_close or not (framing[2] and exchange.is_sent_whole)
         if self.debuglevel > 0:
             print_received(exchange)
-        self._state = advance(self._state, Event.UPGRADE if is_upgrade else Event.RECEIVED)
+        is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
         if is_upgrade:
-            self._stream = None
+            self._check_upgrade(final, head)
+            self._state, self._stream = advance(self._state, Event.UPGRADE), None
             self._forget(exchange)
-        response = HTTPResponse(
-            self._response_ended, stream, exchange, final, open_content(stream, framing, self.limits)
-        )
+        else:
+            self._state = advance(self._state, Event.RECEIVED)
+        content = open_content(stream, framing, self.limits)
+        response = HTTPResponse(self._response_ended, stream, exchange, final, content)
         if is_upgrade:
             response.upgraded = hand_over(stream)
         if self.debuglevel > 0:
             response.debuglevel = self.debuglevel
         return response
+
+    def _check_upgrade(self, final: Head, head: RequestHead) -> None:
+        if final.status == 101 and not head.asks_upgrade:
+            raise ProtocolError("got 101 Switching Protocols, which was not asked for")
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
         if at is None:

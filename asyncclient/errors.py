@@ -193,3 +193,65 @@ class ReadTimeout(PhaseTimeout):
 
 class TotalTimeout(PhaseTimeout):
     """The exchange as a whole took too long, however steadily it dripped."""
+
+
+class RateTimeout(ReadTimeout):
+    """The peer sent a response's content more slowly than Timeout.min_rate, for longer than it is let."""
+
+
+class PoolTimeout(PhaseTimeout):
+    """No connection became free in time (Timeout.pool)."""
+
+
+class ClientClosed(ImproperConnectionState):
+    """A request on a client or pool that is closed, or was closed meanwhile."""
+
+
+class StaleConnectionError(RemoteDisconnected):
+    """A kept connection turned out to be closed, and the request may not be sent twice by itself.
+
+    `bytes_received` is 0: nothing was answered. The server has most likely not acted on the request, but only who knows
+    what it means can repeat it safely (RFC 9110 §9.2.2).
+    """
+
+    bytes_received = 0
+
+
+class BodyNotReplayable(HTTPException):
+    """The request has to go out again, after a redirect, a challenge or a retry, but its body can be read only once."""
+
+
+class ResponseNotRead(ImproperConnectionState):
+    """The content of a response was asked for before it was read."""
+
+
+class ResponseError(HTTPException):
+    """Base of what is wrong with a response as such: `response` is that response."""
+
+    def __init__(self, message: str, response: Any = None) -> None:
+        super().__init__(message)
+        self.response = response
+
+
+class StatusError(ResponseError):
+    """The status is 400 or above; raised by raise_for_status() only."""
+
+
+class RedirectError(ResponseError):
+    """A redirect that can't be followed: no URL, or one that is neither http nor https."""
+
+
+class TooManyRedirects(RedirectError):
+    """More redirects than `max_redirects`."""
+
+
+class DecodingError(HTTPException):
+    """Content is not what its Content-Encoding says: broken, cut short, an unknown coding, or too many of them."""
+
+
+class ContentTooLarge(HTTPException):
+    """Content is larger than a limit, as it came or decoded; the connection was dropped. `limit` is in bytes."""
+
+    def __init__(self, message: str, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit

@@ -1,4 +1,4 @@
-"""How much of each thing a peer may send before it is an error (REQUIREMENTS: nothing a peer sends is unbounded)."""
+"""How much of each thing a peer may send before it is an error, and how many connections a pool may have."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ class _Limits(NamedTuple):
     fields: int
     interim: int
     chunk_line: int
+    connections: int
+    connections_per_host: int
+    idle: int
+    idle_per_host: int
+    keep_alive: float
+
+
+_MAY_BE_NONE = frozenset(("idle", "idle_per_host", "keep_alive"))
 
 
 class Limits(_Limits):
-    """Bounds on what a peer sends, in bytes where not counted.
+    """Bounds on what a peer sends, in bytes where not counted, and on the connections of a pool.
 
     Args:
         line: one line of a head; what http.client allows.
@@ -25,6 +33,9 @@ class Limits(_Limits):
         fields: fields in a head or among trailers. Real sites send more than http.client's 100.
         interim: responses 1xx before the final one (http.client's limit since 3.15).
         chunk_line: the size line of a chunk with its extensions, which nobody uses.
+        connections, connections_per_host: open at once, being opened included. Who needs one more waits.
+        idle, idle_per_host: kept open for later; beyond it the one used longest ago is closed.
+        keep_alive: seconds that one is kept; less where the server said so (Keep-Alive: timeout=, less a second).
 
     Raises:
         ValueError: one of them is less than 1.
@@ -39,12 +50,30 @@ class Limits(_Limits):
         fields: int = 256,
         interim: int = 100,
         chunk_line: int = 4096,
+        connections: int = 100,
+        connections_per_host: int = 100,
+        idle: int = 100,
+        idle_per_host: int = 100,
+        keep_alive: float = 15.0,
     ) -> Limits:
         """Check the bounds."""
-        limits = super().__new__(cls, line, head, fields, interim, chunk_line)
+        limits = super().__new__(
+            cls,
+            line,
+            head,
+            fields,
+            interim,
+            chunk_line,
+            connections,
+            connections_per_host,
+            idle,
+            idle_per_host,
+            keep_alive,
+        )
         for name, value in zip(limits._fields, limits, strict=True):
-            if value < 1:
-                raise ValueError(f"expected {name} of at least 1, got {value!r}")
+            least = 0 if name in _MAY_BE_NONE else 1
+            if not value >= least:
+                raise ValueError(f"expected {name} of at least {least}, got {value!r}")
         return limits
 
 

@@ -47,6 +47,12 @@ class Connection:
 
     default_port: ClassVar[int] = HTTP_PORT
 
+    # Of the class until they are set: see Waiting.__slots__ for why each attribute counts.
+    _tunnel: tuple[str, int] | None = None
+    _tunnel_headers: Sequence[tuple[str, str]] = ()
+    _proxy_ssl: ssl.SSLContext | bool = False
+    _last_head: Head | None = None
+
     def __init__(
         self,
         host: str,
@@ -81,9 +87,6 @@ class Connection:
         self._idle_since = 0.0
         self._busy: asyncio.Task[object] | None = None
         self._is_closed_meanwhile = False
-        self._tunnel: tuple[str, int] | None = None
-        self._tunnel_headers: list[tuple[str, str]] = []
-        self._proxy_ssl: ssl.SSLContext | bool = False
         self._proxy_head: Head | None = None
         self._host_line: bytes | None = None
 
@@ -144,7 +147,8 @@ class Connection:
             timings, self._opening = self._exchange.timings, None
         timeout = self._limited_timeout()
         with self._closable():
-            async with self._within_total(timeout, timings):
+            left = (timeout.total or 0.0) - (time.monotonic() - timings.started)
+            async with self._within_total(timeout, left):
                 route = await self._route()
                 opened = await open_stream(route, timeout, timings, self.limits)
         self._stream, self._proxy_head = opened
@@ -167,15 +171,14 @@ class Connection:
         finally:
             self._busy = None
 
-    def _within_total(self, timeout: Timeout, timings: Timings) -> AbstractAsyncContextManager[None]:
-        """Hold the total time limit where others are waited for than the stream, which holds it itself."""
+    def _within_total(self, timeout: Timeout, left: float) -> AbstractAsyncContextManager[None]:
+        """Hold what is left of the total time limit where others are waited for than the stream, which holds it."""
 
         def build_error(_: float) -> TotalTimeout:
             seconds = timeout.total or 0.0
             return TotalTimeout(f"exchange not done with {self.host}:{self.port} in {seconds:g} s", "total", seconds)
 
-        left = None if timeout.total is None else timeout.total - (time.monotonic() - timings.started)
-        return time_limit(left, build_error)
+        return time_limit(None if timeout.total is None else left, build_error)
 
     async def _route(self) -> Route:
         """Return the way to the server."""

@@ -13,7 +13,7 @@ from .exchange.exchange import Exchange
 from .exchange.receive import BLOCK, Content
 from .limits import DRAIN
 from .message.fields import Fields
-from .message.head import Head
+from .message.head import Head, Interim
 from .stream.aio import AioStream
 from .stream.pieces import Pieces
 from .stream.tls import TLSInfo, describe
@@ -29,33 +29,6 @@ Ended = Callable[[AioStream, Exchange, float | None], None]
 """Called once, with the time when the content had been read to its end; None if the stream is of no use any more."""
 
 
-class Interim:
-    """An interim response (1xx) that came before the final one."""
-
-    __slots__ = ("_head",)
-
-    def __init__(self, head: Head) -> None:
-        self._head = head
-
-    @property
-    def status(self) -> int:
-        """The code."""
-        return self._head.status
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase."""
-        return self._head.reason
-
-    @property
-    def headers(self) -> Fields:
-        """The fields, such as Link of 103 Early Hints."""
-        return self._head.fields
-
-    def __repr__(self) -> str:
-        return f"<Interim {self.status} {self.reason}>"
-
-
 class HTTPResponse:
     """A response: its head is there, its content is read off the connection as it is asked for.
 
@@ -64,6 +37,7 @@ class HTTPResponse:
 
     Attributes:
         status: the code.
+        head: the head as it came, and what has been found in it.
         upgraded: after 101 or a tunnel, the connection as asyncio's (reader, writer) with all that came after the head;
             it is the caller's then. None otherwise.
         debuglevel: above 0, http.client's debug lines are printed.
@@ -73,20 +47,20 @@ class HTTPResponse:
         "_content",
         "_ended",
         "_exchange",
-        "_head",
         "_is_given_up",
         "_is_open",
         "_message",
         "_pending",
         "_stream",
         "debuglevel",
+        "head",
         "status",
         "upgraded",
     )
 
     def __init__(self, ended: Ended, stream: AioStream, exchange: Exchange, head: Head, content: Content) -> None:
         self.status = head.status
-        self._head = head
+        self.head = head
         self._exchange = exchange
         self._ended = ended
         self._stream = stream
@@ -113,12 +87,11 @@ class HTTPResponse:
         """
         if amt is not None and amt >= 0:
             return await self._read_exactly(amt)
-        if not self._is_open:
-            return self._take_pending()
+        data = self.take()
+        if data is not None:
+            return data
         try:
-            data = self._content.takeall()
-            if data is None:
-                data = await self._content.readall()
+            data = await self._content.readall()
         except ImproperConnectionState:
             raise  # of another task, which goes on reading
         except IncompleteRead as exc:
@@ -128,6 +101,20 @@ class HTTPResponse:
         except BaseException:
             self._abandon()
             raise
+        self._finish()
+        return self._take_pending() + data if self._pending is not None else data
+
+    def take(self) -> bytes | None:
+        """Return the rest of the content if all of it has come, else None: read() waits for it.
+
+        Raises:
+            NotConnected: the response was closed before.
+        """
+        if not self._is_open:
+            return self._take_pending()
+        data = self._content.takeall()
+        if data is None:
+            return None
         self._finish()
         return self._take_pending() + data if self._pending is not None else data
 
@@ -269,12 +256,17 @@ class HTTPResponse:
     @property
     def version(self) -> int:
         """10 for HTTP/1.0, 11 for HTTP/1.1."""
-        return self._head.version
+        return self.head.version
 
     @property
     def reason(self) -> str:
         """The reason phrase, "" if there is none."""
-        return self._head.reason
+        return self.head.reason
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of content that are left to be read off the connection; None if only its end will tell."""
+        return self._content.left
 
     @property
     def will_close(self) -> bool:
@@ -289,7 +281,7 @@ class HTTPResponse:
     @property
     def headers(self) -> Fields:
         """The fields, by name in any case and as pairs in wire order."""
-        return self._head.fields
+        return self.head.fields
 
     @property
     def informational(self) -> tuple[Interim, ...]:
@@ -347,8 +339,8 @@ class HTTPResponse:
 
     @property
     def peer(self) -> Any:
-        """The address of the other end as the socket gives it, for IPv4 (host, port); None if it is not known."""
-        return self._stream.get_extra_info("peername")
+        """The address of the other end as the socket gave it, for IPv4 (host, port); None if it is not known."""
+        return self._stream.peername
 
     @property
     def tls(self) -> TLSInfo | None:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 class _Timeout(NamedTuple):
     connect: float | None
     tls: float | None
+    pool: float | None
     write: float | None
     read: float | None
     total: float | None
+    min_rate: float | None
+    rate_patience: float
     expect: float
     close: float
 
@@ -21,9 +24,14 @@ class Timeout(_Timeout):
     Args:
         connect: resolving and connecting together; then again, waiting for a proxy to open a tunnel.
         tls: one TLS handshake.
+        pool: waiting until a connection may be opened or becomes free; for who uses a pool.
         write: each wait until the peer takes more of a request.
         read: each wait for more bytes of a response.
         total: request and response together, opening the connection and the body included; drips do not extend it.
+            For a client also redirects, retries and the pauses between them.
+        min_rate: no number of seconds but of bytes per second that content must come with, once it has fallen behind
+            by `rate_patience` seconds; for a client.
+        rate_patience: see min_rate.
         expect: the wait for `100 Continue` before the body is sent without one.
         close: what closing politely may take before the connection is dropped.
 
@@ -36,21 +44,27 @@ class Timeout(_Timeout):
 
     def __new__(
         cls,
-        connect: float | None = None,
-        tls: float | None = None,
-        write: float | None = None,
-        read: float | None = None,
+        connect: float | None = 10.0,
+        tls: float | None = 10.0,
+        pool: float | None = None,
+        write: float | None = 60.0,
+        read: float | None = 60.0,
         total: float | None = None,
+        min_rate: float | None = None,
+        rate_patience: float = 10.0,
         expect: float = 1.0,
         close: float = 1.0,
     ) -> Timeout:
         """Check the seconds."""
-        timeout = super().__new__(cls, connect, tls, write, read, total, expect, close)
+        timeout = super().__new__(cls, connect, tls, pool, write, read, total, min_rate, rate_patience, expect, close)
         for name, seconds in zip(timeout._fields, timeout, strict=True):
+            unit = "bytes per second" if name == "min_rate" else "seconds"
             if seconds is not None and not isinstance(seconds, int | float):
-                raise TypeError(f"expected seconds for {name}, got {type(seconds).__name__}")
+                raise TypeError(f"expected {unit} for {name}, got {type(seconds).__name__}")
             if seconds is not None and not seconds >= 0:
-                raise ValueError(f"expected seconds for {name}, got {seconds!r}")
+                raise ValueError(f"expected {unit} for {name}, got {seconds!r}")
+        if min_rate == 0:
+            raise ValueError("expected a min_rate above 0, or None")
         return timeout
 
     @classmethod

@@ -23,7 +23,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="session")
 def caddy(tmp_path_factory: pytest.TempPathFactory, tls: Certificates, app: App) -> Iterator[Caddy]:
-    """Caddy, plain (.url) and over TLS (.tls_url): files, gzip, and the application behind /app/."""
+    """Caddy, plain (.url) and over TLS (.tls_url): files, gzip, zstd, and the application behind /app/."""
     with Caddy.started(tmp_path_factory.mktemp("caddy"), tls, app) as server:
         yield server
 

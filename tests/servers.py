@@ -211,7 +211,7 @@ def run_application(descriptor: str) -> None:
 
 
 class Caddy:
-    """Caddy with HTTP/1.1 only, plain and over TLS: a file server with gzip, and the application behind /app/.
+    """Caddy with HTTP/1.1 only, plain and over TLS: a file server with gzip and zstd, and the application behind /app/.
 
     Files: 1k.bin, 1m.bin (random, the same in each run), text.txt (compressible), and what add_file() makes.
     """
@@ -253,7 +253,7 @@ class Caddy:
     ) -> dict[str, object]:
         chain, key = certificates.write(directory)
         server = {"protocols": ["h1"], "automatic_https": {"disable": True}, "routes": self._routes(app)}
-        policies = [{"alpn": ["http/1.1"]}]
+        policies = [{"alpn": ["http/1.1"], "fallback_sni": "localhost"}]  # other names are served, too
         servers = {
             "plain": {"listen": [f"fd/{plain}"], **server},
             "secure": {"listen": [f"fd/{secure}"], **server, "tls_connection_policies": policies},
@@ -273,7 +273,7 @@ class Caddy:
             {"handler": "reverse_proxy", "flush_interval": -1, "upstreams": [{"dial": f"{HOST}:{app.port}"}]},
         ]
         return [
-            {"handle": [{"handler": "encode", "encodings": {"gzip": {}}}]},
+            {"handle": [{"handler": "encode", "encodings": {"gzip": {}, "zstd": {}}}]},
             {"match": [{"path": ["/app/*"]}], "handle": to_app, "terminal": True},
             {"handle": [{"handler": "file_server", "root": str(self.files)}]},
         ]

@@ -81,8 +81,11 @@ def floor_of(module: str) -> int | None:
 
 
 def may_import(importer: str, imported: str) -> bool:
+    if is_blocking_client(imported) and is_compat(importer):
+        return is_blocking_client(importer) or importer == "compat.__init__"
     if is_compat(importer):
-        return is_compat(imported) or (floor_of(imported) or 0) <= HIGHEST_FOR_COMPAT
+        highest = max(FLOORS) if is_blocking_client(importer) else HIGHEST_FOR_COMPAT
+        return is_compat(imported) or (floor_of(imported) or 0) <= highest
     if is_compat(imported):
         return floor_of(importer) == max(FLOORS)
     return (floor_of(imported) or 0) <= (floor_of(importer) or 0)
@@ -90,6 +93,11 @@ def may_import(importer: str, imported: str) -> bool:
 
 def is_compat(module: str) -> bool:
     return module.startswith("compat.")
+
+
+def is_blocking_client(module: str) -> bool:
+    """Whether the module is of compat.Client, which stands on all of asyncclient; nothing else of compat knows it."""
+    return module == "compat.blocking" or module.startswith("compat.blocking_")
 
 
 def modules_up_to(floor: int) -> list[str]:

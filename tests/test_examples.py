@@ -1,12 +1,15 @@
 """The examples do what they say, README and documentation show them as they are, and the command does its main job."""
 
+import ast
 import asyncio
 import doctest
+import hashlib
 import importlib
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -22,20 +25,38 @@ import asyncclient
 import compat
 from asyncclient import testing
 from asyncclient.testing import DemoServer, RawConnection, RawServer
-from examples import blocking_tunnel, download, failures, server, tunnel, unix_socket, upgrade, upload
+from examples import (
+    blocking_client,
+    blocking_tunnel,
+    client_cookies,
+    client_download,
+    client_failures,
+    client_form,
+    client_pinned,
+    client_proxy,
+    download,
+    failures,
+    server,
+    tunnel,
+    unix_socket,
+    upgrade,
+    upload,
+)
 from examples import tls as tls_example
-from tests.servers import HOST, ROOT, Certificates, ConnectProxy
+from tests.servers import HOST, ROOT, Certificates, ConnectProxy, ProxyPy
 
 Capture = pytest.CaptureFixture[str]
 
 README = (ROOT / "README.md").read_text()
 PAGES = {page.name: page.read_text() for page in (ROOT / "docs").iterdir() if page.suffix in (".md", ".rst")}
 EXAMPLES = {path.stem: path.read_text() for path in (ROOT / "examples").glob("*.py")}
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+NO_PROXIES = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+ENVIRONMENT = NO_PROXIES | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
 TIMEOUT = 30.0
 
 GRANTED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n"
 CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+UNKNOWN_CODING = b"HTTP/1.1 200 OK\r\nContent-Encoding: aws-chunked\r\nContent-Length: 2\r\n\r\nok"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 # What each example prints when it talks to the demo server, as patterns.
@@ -61,6 +82,37 @@ PRINTED = {
     "step_by_step": r'200 \{(?s:.*)"length": 12\n\}\n\n',
     "timeouts": r"no response from 127\.0\.0\.1:\d+ in 0\.1 s\n",
 }
+# The same of those that use the client; they are given the server's URL.
+PRINTED_CLIENT = {
+    "client_auth": r"\{'user': 'ada'\}\n401\n200\n64\n\{'user': 'ada'\}\n\{'user': 'ada'\}\n",
+    "client_bodies": (
+        r"200 5\n200 4\n200 15\n200 24\n"
+        r"body was read already, and async_generator can be read only once: give a function that makes it anew\n"
+        r"413 PUT\n"
+    ),
+    "client_bounds": r"gzip 59 1032\n59\n(content is larger than 65536 bytes\n){2}",
+    "client_cancel": (
+        r"0\.1 s\n<Client <Pool 1 active, 1 idle, 0 connecting, 0 waiting>>\n"
+        r"True <Client <Pool 0 active, 1 idle, 0 connecting, 0 waiting>>\n200\n"
+    ),
+    "client_get": (r"200 OK application/json \d{3}\n/echo\?q=a%20b&page=1&page=2\nexample\n404 False not found\n"),
+    "client_json": r"31 bytes of JSON\n404 status 404\n",
+    "client_many": r"499500 bytes\n990 on a connection that was open\n10 connections kept\n",
+    "client_redirects": r"\[301, 302\] 200 /json\nGET 0\nPOST 3\n302 /json\nmore than 5 redirects 5\n",
+    "client_resolver": r"demo\.test\n",
+    "client_retry": r"200 open\n",
+    "client_stream": r"1000000 <Fields \[\('Content-Digest', 'sha-256=:.*:'\)\]>\nline 0\nline 1\n",
+    "client_timeouts": (
+        r"no response from 127\.0\.0\.1:\d+ in 0\.3 s\nexchange not done with 127\.0\.0\.1:\d+ in 0\.2 s\n"
+    ),
+    "client_trace": (
+        r"started: GET\nconnected: True\nagain: redirect after 0\.0 s\nreceived: 200\n"
+        r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\nexchange not done with .* in 0\.3 s\n"
+    ),
+    "typed_client": (
+        r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n0 2\n"
+    ),
+}
 # The same of those without asyncio; as commands only, for one of them replaces http.client.
 PRINTED_BLOCKING = {
     "blocking": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
@@ -69,7 +121,24 @@ PRINTED_BLOCKING = {
     "installed": r"True\n200 b'\{.*\}\\n'\n200 b'hinted\\n'\nFalse\n",
     "unchanged": r"200 OK 34\n204 No Content 0\n200 OK 1000\nHTTP Error 404: Not Found b'not found\\n'\n",
 }
-NEED_MORE = (blocking_tunnel, download, failures, server, tls_example, tunnel, unix_socket, upgrade, upload)
+NEED_MORE = (
+    blocking_client,
+    blocking_tunnel,
+    client_cookies,
+    client_download,
+    client_failures,
+    client_form,
+    client_pinned,
+    client_proxy,
+    download,
+    failures,
+    server,
+    tls_example,
+    tunnel,
+    unix_socket,
+    upgrade,
+    upload,
+)
 
 
 @pytest.fixture
@@ -96,13 +165,27 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_is_run_here() -> None:
     needing_more = {module.__name__.removeprefix("examples.") for module in NEED_MORE}
-    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_BLOCKING, *needing_more}
+    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_CLIENT, *PRINTED_BLOCKING, *needing_more}
 
 
 @pytest.mark.parametrize("name", PRINTED)
 async def test_example(name: str, demo: tuple[str, int], capsys: Capture) -> None:
     await importlib.import_module(f"examples.{name}").main(*demo)
     assert re.fullmatch(PRINTED[name], capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", PRINTED_CLIENT)
+async def test_example_of_the_client(name: str, demo: tuple[str, int], capsys: Capture) -> None:
+    await importlib.import_module(f"examples.{name}").main(f"http://{demo[0]}:{demo[1]}")
+    assert re.fullmatch(PRINTED_CLIENT[name], capsys.readouterr().out)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+@pytest.mark.parametrize("name", PRINTED_CLIENT)
+async def test_example_of_the_client_is_a_command(name: str, demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, f"examples/{name}.py", f"http://{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(PRINTED_CLIENT[name], result.stdout)
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -112,6 +195,9 @@ async def test_examples_are_commands(demo: tuple[str, int], tmp_path: Path) -> N
     results = [await asyncio.to_thread(run, f"examples/{name}.py", where) for name, where in commands]
     results.append(await asyncio.to_thread(run, "examples/download.py", where, path))
     results.append(await asyncio.to_thread(run, "examples/upload.py", where, path))
+    for name in ("client_cookies", "client_download", "client_form"):
+        results.append(await asyncio.to_thread(run, f"examples/{name}.py", f"http://{where}", path))
+    results.append(await asyncio.to_thread(run, "examples/client_failures.py", f"http://{where}"))
     assert [result.stderr for result in results if result.returncode or result.stderr] == []
     for (name, _), result in zip(commands, results, strict=False):
         assert re.fullmatch(PRINTED[name], result.stdout), name
@@ -141,6 +227,98 @@ async def test_blocking_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: 
         result = await asyncio.to_thread(run, "examples/blocking_tunnel.py", where, target, f"--cafile={tls_file}")
     assert (result.stdout, result.stderr) == ("200 OK\n[('Via', '1.1 proxy')]\n", "")
     assert [head.split(b"\r\n")[0] for head in proxy.requests] == [f"CONNECT {target} HTTP/1.1".encode()]
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_blocking_client(demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, "examples/blocking_client.py", f"http://{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "200 gzip True\n['line 0', 'line 1', 'line 2']\n4950 bytes\n"
+
+
+async def test_cookies_of_the_client(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "cookies.txt"
+    await client_cookies.main(f"http://{demo[0]}:{demo[1]}", path)
+    all_cookies = {"session": "s3cret", "everywhere": "yes", "once": "1"}
+    sent, kept, sent_later = capsys.readouterr().out.splitlines()
+    assert ast.literal_eval(sent) == all_cookies
+    assert ast.literal_eval(kept) == ["everywhere", "session"]
+    assert ast.literal_eval(sent_later) == {"session": "s3cret"}
+    assert path.read_text() == f"# Netscape HTTP Cookie File\n#HttpOnly_{HOST}\tFALSE\t/\tFALSE\t0\tsession\ts3cret\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_download_of_the_client(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "downloaded"
+    await client_download.main(f"http://{demo[0]}:{demo[1]}", path)
+    assert path.stat().st_size == 10_000_000
+    assert [file.name for file in tmp_path.iterdir()] == ["downloaded"]
+    assert capsys.readouterr().out == "200 application/octet-stream 10000000 True\n"
+
+
+async def test_form_of_the_client(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(bytes(100_000))
+    await client_form.main(f"http://{demo[0]}:{demo[1]}", path)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "application/x-www-form-urlencoded 20"
+    kind, _, length = second.rpartition(" ")
+    assert kind == "multipart/form-data; boundary"
+    assert 100_300 < int(length) < 100_600
+
+
+async def test_proxy_of_the_client(proxy_py: ProxyPy, demo: tuple[str, int], capsys: Capture) -> None:
+    await client_proxy.main(f"http://{demo[0]}:{demo[1]}/json", proxy_py.url)
+    assert capsys.readouterr().out == "200\n200\n"
+
+
+async def test_proxy_of_the_client_that_refuses(
+    connect_proxy: Callable[..., ConnectProxy], tls: Certificates, capsys: Capture
+) -> None:
+    proxy = connect_proxy(credentials=("user", "password"))
+    async with DemoServer(tls.server_context()) as origin:
+        with_credentials = f"http://user:password@{proxy.host}:{proxy.port}"
+        await client_proxy.main(origin.url, with_credentials, tls.client_context())
+        with pytest.raises(asyncclient.ProxyError, match="407"):
+            await client_proxy.main(origin.url, proxy.url, tls.client_context())
+    assert capsys.readouterr().out == "200\n200\n"
+
+
+async def test_pinned_certificate(tls: Certificates, capsys: Capture) -> None:
+    async with DemoServer(tls.self_signed_context()) as started:
+        certificate = ssl.PEM_cert_to_DER_cert(
+            await asyncio.to_thread(ssl.get_server_certificate, address(started.url), timeout=TIMEOUT)
+        )
+        await client_pinned.main(started.url, hashlib.sha256(certificate).hexdigest())
+    pinned, refused = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"200 TLSv1\.3 TLS_\w+", pinned)
+    assert refused == f"certificate of {HOST}:{address(started.url)[1]} is not the pinned one:"
+
+
+@pytest.mark.parametrize(
+    ("response", "printed"),
+    [
+        (OK, "<Response 200 OK 'http.*'>\n"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404\n"),
+        (CUT_SHORT, r"IncompleteRead: IncompleteRead\(4 bytes read, 5 more expected\)\n"),
+        (b"SSH-2.0-X\r\n", "BadStatusLine: invalid status line: .*\n"),
+        (UNKNOWN_CODING, "DecodingError: expected content codings among gzip, .*, got 'aws-chunked'\n"),
+    ],
+)
+async def test_failures_of_the_client(response: bytes, printed: str, capsys: Capture) -> None:
+    with RawServer.replying(response, then=RawConnection.close) as raw:
+        await client_failures.main(raw.url)
+    assert re.fullmatch(printed, capsys.readouterr().out)
+
+
+async def test_failures_of_the_client_without_a_server(capsys: Capture) -> None:
+    with socket.socket() as deaf:
+        deaf.bind((HOST, 0))
+        await client_failures.main(f"http://{HOST}:{deaf.getsockname()[1]}")
+    await client_failures.main("ftp://example.com")
+    assert capsys.readouterr().out == (
+        "not connected: 1 addresses tried\ncan't be sent: expected an http or https URL, got 'ftp://example.com'\n"
+    )
 
 
 async def test_download_and_upload(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
@@ -245,9 +423,12 @@ def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
     result = run("-m", "asyncclient")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.search(r"/json +200 +34 +[\d.]+ ms +[\d.]+ ms  reused\n", result.stdout)
+    assert re.search(r"/gzip +200 +1,032 .* reused  \(from gzip\)\n", result.stdout)
+    assert re.search(r"/redirect/302/json +200 +34 .* reused  \(302 before\)\n", result.stdout)
     assert re.search(r"/early-hints .* reused TLSv1\.3  \(103 first\)\n", result.stdout)
     assert "\n2,000 URLs at once, 8 connections to each server\n" in result.stdout
-    assert re.search(r"\n2,000 responses, 0 failed, .*; 1,9\d\d on a reused connection\n", result.stdout)
+    assert re.search(r"\n2,000 responses, 0 failed, .*; 1,98\d on a reused connection\n", result.stdout)
+    assert "\n<Client <Pool 0 active, 16 idle, 0 connecting, 0 waiting>>\n" in result.stdout
     assert re.search(r"\nurlopen /early-hints +200 OK +7 bytes\n", result.stdout)
     assert re.search(r"\n500 requests on one HTTPSConnection: 224,750 bytes in ", result.stdout)
 

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import clip
@@ -14,6 +15,9 @@ from ..stream.base import Buffer, ByteStream
 
 BLOCK: Final = 256 * 1024
 """Bytes read from a file at once, each time in a worker thread: the hop costs 60 µs, a block 30."""
+
+LATIN_1: Final = "ISO-8859-1"
+"""http.client's charset for text."""
 
 Pieces = Callable[[ByteStream], AsyncGenerator[Buffer, None]]
 
@@ -75,36 +79,38 @@ class Source(NamedTuple):
     may_grow: bool = False
 
 
-async def open_source(body: Body, blocksize: int = BLOCK) -> Source:
+async def open_source(body: Body, blocksize: int = BLOCK, charset: str = LATIN_1) -> Source:
     """Return the content that a body stands for; the body stays the caller's, to close and to keep as it is.
 
-    A str is ISO-8859-1. A file counts from its present position. Paths are the business of whoever opens them.
+    A file counts from its present position. Paths are the business of whoever opens them.
+
+    Args:
+        body: what a caller may pass.
+        blocksize: bytes read from a file at once.
+        charset: of a str, and of what a text file gives.
 
     Raises:
         TypeError: nothing that can be sent.
-        ValueError: a str with other characters.
+        ValueError: text that the charset can't encode.
     """
     if isinstance(body, str):
-        return from_bytes(encode_text(body))
+        return from_bytes(encode_text(body, charset))
     if isinstance(body, bytes):
         return from_bytes(body)
     read = getattr(body, "read", None)
     if read is not None:
         return (
-            await _from_async_file(body, blocksize)
+            await _from_async_file(body, blocksize, charset)
             if inspect.iscoroutinefunction(read)
-            else _from_file(body, blocksize)
+            else _from_file(body, blocksize, charset)
         )
     return _from_buffer_or_iterable(body)
 
 
 def _from_buffer_or_iterable(body: Any) -> Source:
-    try:
-        view = memoryview(body)
-    except TypeError:
-        pass
-    else:
-        return from_bytes(view.cast("B") if view.contiguous else view.tobytes())
+    data = find_buffer(body)
+    if data is not None:
+        return from_bytes(data)
     if isinstance(body, AsyncIterable):
         return Source(None, lambda stream: _checked(body))
     if isinstance(body, Iterable) and not isinstance(body, Mapping):
@@ -112,13 +118,22 @@ def _from_buffer_or_iterable(body: Any) -> Source:
     raise TypeError(f"expected bytes, str, a file, a path or an iterable of bytes as body, got {type(body).__name__}")
 
 
-def encode_text(text: str) -> bytes:
-    """Encode text as ISO-8859-1, http.client's charset for a str body."""
+def find_buffer(body: Any) -> Buffer | None:
+    """Return the bytes of an object that has them at hand, such as a bytearray or an array; None if it has none."""
     try:
-        return text.encode("latin-1")
+        view = memoryview(body)
+    except TypeError:
+        return None
+    return view.cast("B") if view.contiguous else view.tobytes()
+
+
+def encode_text(text: str, charset: str = LATIN_1) -> bytes:
+    """Encode text; what the charset can't encode is a ValueError that tells no more than that of it."""
+    try:
+        return text.encode(charset)
     except UnicodeEncodeError as exc:
         raise ValueError(
-            f"expected a body in ISO-8859-1, got {clip(text[exc.start : exc.end])} in a str: pass encoded bytes instead"
+            f"expected a body in {charset}, got {clip(text[exc.start : exc.end])} in a str: pass encoded bytes instead"
         ) from None
 
 
@@ -163,14 +178,14 @@ def _to_bytes(piece: object) -> bytes:
         raise TypeError(f"expected bytes from the body, got {type(piece).__name__}") from None
 
 
-def _from_file(file: Any, blocksize: int) -> Source:
+def _from_file(file: Any, blocksize: int, charset: str) -> Source:
     if isinstance(file, io.IOBase) and not file.readable():
         raise ValueError("expected a file that is open for reading as body")
     if isinstance(file, io.BytesIO):
         return Source(_size_from_here(file), lambda stream: _read_memory(file, blocksize), may_grow=True)
     length = _size_from_here(file) if _is_measurable(file) else None
     regular = _find_regular_file(file, file)
-    return Source(length, lambda stream: _read_blocks(stream, file, blocksize), None, regular, True)
+    return Source(length, lambda stream: _read_blocks(stream, file, blocksize, charset), None, regular, True)
 
 
 _UNPACKING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
@@ -178,7 +193,7 @@ _UNPACKING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
 
 
 def _is_measurable(file: Any) -> bool:
-    """Return whether the end of a file tells its length: text has another one once it is encoded as ISO-8859-1."""
+    """Return whether the end of a file tells its length: text has another one once it is encoded."""
     is_text = isinstance(file, io.TextIOBase) or getattr(file, "encoding", None) is not None
     return not is_text and type(file).__module__ not in _UNPACKING
 
@@ -211,28 +226,28 @@ async def _read_memory(file: io.BytesIO, blocksize: int) -> AsyncGenerator[bytes
         yield block
 
 
-async def _read_blocks(stream: ByteStream, file: Readable, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := _encode_block(await stream.offload(file.read, blocksize)):
+async def _read_blocks(stream: ByteStream, file: Readable, blocksize: int, charset: str) -> AsyncGenerator[bytes, None]:
+    while block := _encode_block(await stream.offload(file.read, blocksize), charset):
         yield block
 
 
-async def _read_async(file: AsyncReadable, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := _encode_block(await file.read(blocksize)):
+async def _read_async(file: AsyncReadable, blocksize: int, charset: str) -> AsyncGenerator[bytes, None]:
+    while block := _encode_block(await file.read(blocksize), charset):
         yield block
 
 
-def _encode_block(block: object) -> bytes:
+def _encode_block(block: object, charset: str) -> bytes:
     """Return what read() gave as bytes; None, from a file that does not block, is not the end of it."""
     if isinstance(block, bytes):
         return block
-    return encode_text(block) if isinstance(block, str) else _to_bytes(block)
+    return encode_text(block, charset) if isinstance(block, str) else _to_bytes(block)
 
 
-async def _from_async_file(file: Any, blocksize: int) -> Source:
+async def _from_async_file(file: Any, blocksize: int, charset: str) -> Source:
     raw = getattr(file, "_file", None)  # aiofiles; only a file that is really that is looked at further
     regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
     length = await _async_size_from_here(file) if _is_measurable(file) and _is_measurable(raw) else None
-    return Source(length, lambda stream: _read_async(file, blocksize), None, regular, True)
+    return Source(length, lambda stream: _read_async(file, blocksize, charset), None, regular, True)
 
 
 async def _async_size_from_here(file: Any) -> int | None:
@@ -246,3 +261,26 @@ async def _async_size_from_here(file: Any) -> int | None:
     except (AttributeError, OSError, ValueError, TypeError):
         return None
     return max(int(size), 0)
+
+
+def open_pieces(source: Source, stream: ByteStream) -> AsyncGenerator[Buffer, None]:
+    """Return the pieces of a source, held to its length: what a file has grown by since it was measured is left out.
+
+    Reading them raises ValueError where the content turns out shorter, or longer and is no file.
+    """
+    return source.pieces(stream) if source.length is None else _hold_to(source.length, source, stream)
+
+
+async def _hold_to(length: int, source: Source, stream: ByteStream) -> AsyncGenerator[Buffer, None]:
+    left = length
+    async with aclosing(source.pieces(stream)) as pieces:
+        async for piece in pieces:
+            if len(piece) > left and not source.may_grow:
+                raise ValueError(f"body is longer than its length of {length} bytes")
+            kept = piece[:left]
+            left -= len(kept)
+            yield kept
+            if left == 0 and source.may_grow:
+                return
+    if left:
+        raise ValueError(f"body ended {left} bytes before its length of {length}")

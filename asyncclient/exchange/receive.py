@@ -346,10 +346,13 @@ async def read_pieces(content: Content) -> bytes:
     return b"".join(parts)
 
 
+_LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
+
+
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:
     """Return the content of a response whose head has been read."""
     kind, length, _ = framing
-    if kind is Kind.LENGTH:
+    if kind is _LENGTH:
         return LengthContent(stream, length)
     if kind is Kind.CHUNKED:
         return ChunkedContent(stream, limits)

@@ -8,16 +8,23 @@ use after that, for the peer still expects what was not sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
+from ..errors import clip
 from ..limits import Limits
-from ..message.framing import LAST_CHUNK, build_chunk_size
+from ..message.fields import HasItems, list_pairs
+from ..message.framing import LAST_CHUNK, build_chunk_size, may_be_trailer
+from ..message.head import build_field
 from ..stream.base import Buffer, ByteStream
-from .content import RegularFile, Source
+from .content import RegularFile, Source, open_pieces
 from .receive import Answer
 
 Count = Callable[[Buffer], None]
+
+TrailerFields = HasItems | Iterable[tuple[str, str]]
+Trailers = TrailerFields | Callable[[], TrailerFields]
+"""Fields to send after the content: a mapping or pairs, or a function that gives them once the content is sent."""
 
 TOGETHER = 64 * 1024
 """Content up to this many bytes goes out with the head, in one write: copying it costs less than a write."""
@@ -34,6 +41,7 @@ async def send_request(
     expect: float | None = None,
     count: Count | None = None,
     together: int = TOGETHER,
+    trailers: Trailers | None = None,
 ) -> None:
     """Send a head and its content. A final response that comes first ends it, kept as answer.final.
 
@@ -42,12 +50,16 @@ async def send_request(
         expect: the head asks for 100 Continue; wait that many seconds for it before the content goes out anyway.
         count: sees each piece before it goes out, and raises to refuse it: for content in chunks of the caller's own.
         together: content up to this many bytes goes out with the head, in one write.
+        trailers: fields to send after the last chunk (RFC 9110 §6.5); a function is called once the content is sent,
+            and not where an answer ended that early.
 
     Raises:
-        ValueError: the content is shorter or longer than its length.
+        ValueError: the content is shorter or longer than its length; a trailer that can't be one, or no chunks for it
+            to follow. Nothing is sent where trailers are wrong that are no function.
         HTTPException, OSError: the peer's part.
         Exception: whatever the body raised. After any of these the stream is of no use.
     """
+    last_chunk = LAST_CHUNK if trailers is None else _prepare_last_chunk(trailers, source is not None and chunked)
     if source is None:
         stream.write(head)
         return
@@ -62,7 +74,7 @@ async def send_request(
     if count is not None:
         await send_more(stream, source, answer, limits, count)
     elif chunked:
-        await _send_chunks(stream, source, answer, limits)
+        await _send_chunks(stream, source, answer, limits, last_chunk)
     elif source.file is None or not await _send_file(stream, source, source.file, answer, limits):
         await _send_pieces(stream, source, answer, limits)
 
@@ -112,28 +124,15 @@ async def _write(stream: ByteStream, piece: Buffer, answer: Answer, limits: Limi
 
 
 async def _send_pieces(stream: ByteStream, source: Source, answer: Answer, limits: Limits) -> None:
-    left = source.length
-    async with aclosing(source.pieces(stream)) as pieces:
+    async with aclosing(open_pieces(source, stream)) as pieces:
         async for piece in pieces:
-            if left is not None:
-                piece = _fit(piece, left, source)
-                left -= len(piece)
             if await _write(stream, piece, answer, limits):
                 return
-            if left == 0 and source.may_grow:
-                return
-    if left:
-        raise ValueError(f"body ended {left} bytes before its length of {source.length}")
 
 
-def _fit(piece: Buffer, left: int, source: Source) -> Buffer:
-    """Return what of a piece still belongs to the content: a file may have grown since it was measured."""
-    if len(piece) > left and not source.may_grow:
-        raise ValueError(f"body is longer than its length of {source.length} bytes")
-    return piece[:left]
-
-
-async def _send_chunks(stream: ByteStream, source: Source, answer: Answer, limits: Limits) -> None:
+async def _send_chunks(
+    stream: ByteStream, source: Source, answer: Answer, limits: Limits, last_chunk: bytes | Callable[[], TrailerFields]
+) -> None:
     async with aclosing(source.pieces(stream)) as pieces:
         async for piece in pieces:
             # An empty one would be the last chunk.
@@ -141,7 +140,24 @@ async def _send_chunks(stream: ByteStream, source: Source, answer: Answer, limit
             if await _write(stream, chunk, answer, limits):
                 return
     if not await _is_answered(stream, answer, limits):
-        stream.write(LAST_CHUNK)
+        stream.write(last_chunk if isinstance(last_chunk, bytes) else _build_last_chunk(last_chunk()))
+
+
+def _prepare_last_chunk(trailers: Trailers, has_chunks: bool) -> bytes | Callable[[], TrailerFields]:
+    if not has_chunks:
+        raise ValueError("trailers can only follow content in chunks")
+    return trailers if callable(trailers) else _build_last_chunk(trailers)
+
+
+def _build_last_chunk(trailers: TrailerFields) -> bytes:
+    """Return the last chunk, the fields after it, and the empty line (RFC 9112 §7.1)."""
+    lines = [b"0"]
+    for name, value in list_pairs(trailers):
+        line = build_field(name, value)
+        if not may_be_trailer(line[: line.index(b":")].decode()):
+            raise ValueError(f"field can't be sent as a trailer, it has to come before the content: {clip(name)}")
+        lines.append(line)
+    return b"\r\n".join((*lines, b"", b""))
 
 
 async def _send_file(stream: ByteStream, source: Source, file: RegularFile, answer: Answer, limits: Limits) -> bool:
@@ -152,6 +168,8 @@ async def _send_file(stream: ByteStream, source: Source, file: RegularFile, answ
         if step is None:
             return False
         sent += step
+        if sent == source.length:
+            break  # whoever answers now does it in time
         heard = len(answer.informational)
         if await _is_answered(stream, answer, limits):
             break

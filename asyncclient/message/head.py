@@ -26,7 +26,8 @@ class Head:
         version, status, reason: see StatusLine.
         block: the head as bytes, folds undone.
         start: where its field section begins.
-        is_plain: nothing in it but perhaps a Content-Length, `plain_length`, says anything about framing.
+        is_plain: nothing in it but perhaps a Content-Length, `plain_length`, says anything about framing, and there is
+            no content coding and no cookie.
     """
 
     __slots__ = ("_fields", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
@@ -52,6 +53,33 @@ class Head:
     def line(self) -> str:
         """The status line with its ending."""
         return self.block[: self.start].decode("latin-1")
+
+
+class Interim:
+    """An interim response (1xx) that came before the final one."""
+
+    __slots__ = ("_head",)
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+
+    @property
+    def status(self) -> int:
+        """The code."""
+        return self._head.status
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase."""
+        return self._head.reason
+
+    @property
+    def headers(self) -> Fields:
+        """The fields, such as Link of 103 Early Hints."""
+        return self._head.fields
+
+    def __repr__(self) -> str:
+        return f"<Interim {self.status} {self.reason}>"
 
 
 def parse_status_line(line: bytes) -> StatusLine:
@@ -95,7 +123,8 @@ def parse_fields(line: StatusLine, block: bytes, start: int, limits: Limits = DE
     Raises:
         LineTooLong, ProtocolError: see check_section.
     """
-    if len(block) <= limits.line and block.count(b"\n") - 2 <= limits.fields:
+    is_short = len(block) < 3 * limits.fields  # no line has fewer bytes
+    if len(block) <= limits.line and (is_short or block.count(b"\n") - 2 <= limits.fields):
         match = syntax.PLAIN_FIELD_LINES.fullmatch(block, start)
         if match is not None:
             return Head(line, block, start, True, match[1])

@@ -51,7 +51,10 @@ class RequestHead:
         Raises:
             ValueError: the name is no token, a value would end its line, or the field contradicts one before it.
         """
-        line = build_field(name, *values)
+        self.add_line(build_field(name, *values))
+
+    def add_line(self, line: bytes) -> None:
+        """Add a field line that was built before; raises what add() does."""
         note = _NOTES.get(line[: line.index(b":")].lower())
         if note is not None:
             note(self, line[line.index(b":") + 2 :].decode("latin-1"))
@@ -127,6 +130,10 @@ _NOTES = {
     b"connection": RequestHead._note_connection,
     b"upgrade": RequestHead._note_upgrade,
 }
+
+
+OF_CONSEQUENCE = frozenset(name.decode() for name in _NOTES)
+"""Names of fields, in lower case, that a head has to look at."""
 
 
 class DeclaredBody:

@@ -40,14 +40,16 @@ FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb":" + _VALUE + _EOL + rb")*+" + _E
 
 
 _PLAIN = (
-    rb"(?:(?![cCtT](?i:ontent-length|onnection|ransfer-encoding):)" + _TOKEN + rb":" + _VALUE + _EOL
+    rb"(?:(?![cCtTsS](?i:ontent-length|ontent-encoding|onnection|ransfer-encoding|et-cookie):)"
+    + _TOKEN + rb":" + _VALUE + _EOL
     + rb"|(?i:connection: keep-alive)" + _EOL + rb")*+"
 )  # fmt: skip
 
 PLAIN_FIELD_LINES = re.compile(
     _PLAIN + rb"(?:(?i:content-length):[ \t]*+([0-9]{1,18}+)" + _EOL + _PLAIN + rb")?+" + _EOL
 )
-"""FIELD_LINES where the framing is plain: one Content-Length at most, nothing that closes, no transfer coding.
+"""FIELD_LINES where nothing but one Content-Length, if any, is of consequence: nothing that closes, no transfer or
+content coding, no cookie.
 
 It checks and finds in one walk what takes two and a loop otherwise, 1.6 against 4.1 µs for 11 fields.
 """

@@ -1,40 +1,261 @@
-"""URLs, split into where to connect to and what to ask for."""
+"""URLs: split into where to connect to and what to ask for, joined, and given parameters (RFC 3986, RFC 9110 §4.2).
+
+What a caller wrote goes out byte for byte, since signatures are made over it; percent-encoded is only what no URL may
+hold: blanks, what is not ASCII, and `"<>\\^`{|}`. Escapes and reserved characters are never touched.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..errors import InvalidURL
-from .target import parse_host_port, show
+from ..errors import InvalidURL, clip
+from .target import check_host, encode_host, parse_port, show
 
-_URL = re.compile(
-    r"(https?)://(?:[^/?#@\\\x00-\x20\x7f]*+@)?+(\[[^/?#\]]*+\]|[^:/?#\[\]]*+)(?::([^/?#]*+))?"
-    r"(/[^?#]*+)?(\?[^#]*+)?(?:#[^\x00-\x1f\x7f]*+)?",
-    re.IGNORECASE,
+# All that may stand in a path or query (RFC 3986 §3.3), and the brackets: they may not, yet they are reserved.
+_LEGAL = r"A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-"
+_LABEL = r"[A-Za-z0-9_-]{1,63}+"
+
+_PLAIN = re.compile(
+    rf"(https?+)://({_LABEL}(?:\.{_LABEL})*+\.?+)(?::([0-9]*+))?+([/?][{_LEGAL}]*+)?+(?:#([{_LEGAL}]*+))?+"
 )
+_ANY = re.compile(
+    r"(https?+)://(?:([^/?#@\\ ]*+)@)?+(\[[^/?#@\\\[\]]*+\]|[^:/?#@\\\[\]]*+)"
+    r"(?::([^/?#]*+))?+([/?][^#]*+)?+(?:#(.*+))?+",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
+)
+_IP_LITERAL = re.compile(r"\[([0-9A-Fa-f.]*+:[0-9A-Fa-f:.]*+)(?:%(?:25)?+([0-9A-Za-z._~-]++))?+\]")
+_REFERENCE = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9+.-]*+):)?+(//[^/?#]*+)?+([^?#]*+)(\?[^#]*+)?+(#.*+)?+", re.DOTALL
+)  # RFC 3986 appendix B; it matches every text
+_HAS_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://")
+
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_ILLEGAL = re.compile(rf"[^#{_LEGAL}]++")
+_RESERVED = re.compile(r"[^A-Za-z0-9._~-]++")
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Scalar = str | bytes | int | float | bool | None
+Params = str | Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
+"""What add_params takes."""
 
 
 class URL(NamedTuple):
-    """Where a URL leads: the scheme in lower case, host and port to connect to, and the target to ask for."""
+    """Where a URL leads. The first three are its origin (RFC 9110 §4.3.1).
+
+    Attributes:
+        scheme: "http" or "https".
+        host: to connect to, in lower case and ASCII; an IPv6 address without its brackets, its zone after a "%".
+        port: from 1 to 65535.
+        target: path and query as they go on the wire; begins with a slash.
+        userinfo: `user:password`, percent-encoded as given; None where there is none.
+        fragment: what follows the first "#"; None where there is none.
+    """
 
     scheme: str
     host: str
     port: int
     target: str
+    userinfo: str | None = None
+    fragment: str | None = None
+
+    def __repr__(self) -> str:
+        """Show the URL, but never its password."""
+        return f"<URL {build_url(self)}{' with userinfo' if self.userinfo else ''}>"
 
 
 def parse_url(url: str) -> URL:
-    """Split an absolute http or https URL; its bytes stay as they are, userinfo and fragment are left out.
+    """Split an absolute http or https URL.
 
-    One pattern, since urlsplit takes 8 to 12 µs for a URL it has not seen before.
+    Nothing is stripped or guessed: `http:x`, two "@", a backslash before the path, or a host that is percent-encoded
+    are read differently by different programs, so they are refused. An empty port is the default (RFC 9110 §4.2.1).
+
+    A URL without user and without anything to encode is matched once: 1.5 µs, each seen for the first time, where
+    urlsplit takes 8 to 12.
 
     Raises:
-        InvalidURL: it is no such URL.
+        TypeError: it is no str.
+        InvalidURL: it is no such URL, it has a control character, or its host can't be encoded.
     """
-    match = _URL.fullmatch(url)
+    try:
+        match = _PLAIN.fullmatch(url)
+    except TypeError:
+        raise TypeError(f"expected str as URL, got {type(url).__name__}") from None
     if match is None:
+        return _parse_any(url)
+    scheme, host, port, target, fragment = match.groups()
+    number = _parse_port(port) if port else _DEFAULT_PORTS[scheme]
+    return URL(scheme, host.lower(), number, _begin_with_slash(target), None, fragment)
+
+
+def _parse_any(url: str) -> URL:
+    match = _ANY.fullmatch(url)
+    if match is None or _UNSENDABLE.search(url):
         raise InvalidURL(f"expected an http or https URL, got {show(url)}")
-    scheme = match[1].lower()
-    host, port = parse_host_port(match[2], match[3], 443 if scheme == "https" else 80)
-    return URL(scheme, host, port, (match[4] or "/") + (match[5] or ""))
+    scheme, userinfo, host, port, target, fragment = match.groups()
+    scheme = scheme.lower()
+    number = _parse_port(port) if port else _DEFAULT_PORTS[scheme]
+    target = _ILLEGAL.sub(_quote, _begin_with_slash(target))
+    fragment = None if fragment is None else _ILLEGAL.sub(_quote, fragment)
+    return URL(scheme, _parse_host(host), number, target, userinfo or None, fragment)
+
+
+def _begin_with_slash(target: str | None) -> str:
+    if not target:
+        return "/"
+    return target if target[0] == "/" else f"/{target}"
+
+
+def _parse_port(text: str) -> int:
+    port = parse_port(text)
+    if not port:
+        raise InvalidURL("expected a port of 1 to 65535, got 0")
+    return port
+
+
+def _parse_host(text: str) -> str:
+    if text.startswith("["):
+        match = _IP_LITERAL.fullmatch(text)
+        if match is None:
+            raise InvalidURL(f"expected an IPv6 address in brackets, got {clip(text)}")
+        address = match[1].lower()
+        return f"{address}%{match[2]}" if match[2] else address  # zones keep their case, as interfaces do
+    host = encode_host(text).lower()
+    check_host(host)  # after encoding: IDNA maps other characters to delimiters
+    if "%" in host:
+        raise InvalidURL(f"expected a host that is not percent-encoded, got {clip(host)}")
+    return host
+
+
+def build_url(url: URL) -> str:
+    """Return an absolute URL without userinfo, and without the port where it is the scheme's own."""
+    host = f"[{url.host.replace('%', '%25')}]" if ":" in url.host else url.host
+    port = "" if url.port == _DEFAULT_PORTS[url.scheme] else f":{url.port}"
+    fragment = "" if url.fragment is None else f"#{url.fragment}"
+    return f"{url.scheme}://{host}{port}{url.target}{fragment}"
+
+
+def is_same_origin(a: URL, b: URL) -> bool:
+    """Return whether scheme, host and port are the same (RFC 9110 §4.3.1)."""
+    return a[:3] == b[:3]
+
+
+def join_url(base: str, reference: str) -> str:
+    """Resolve a reference against an absolute URL, strictly by RFC 3986 §5.2; nothing is encoded or checked.
+
+    A reference with an authority of its own stays as it is, with its dot segments; from a path that is taken into the
+    base they are removed.
+
+    Raises:
+        InvalidURL: the base has no scheme and authority.
+    """
+    scheme, authority, path, query, fragment = _split(reference)
+    if scheme is not None:
+        return reference
+    scheme, base_authority, base_path, base_query, _ = _split(base)
+    if scheme is None or base_authority is None:
+        raise InvalidURL(f"expected an absolute URL as base, got {show(base)}")
+    if authority is None:
+        authority = base_authority
+        if path:
+            directory = "" if path[0] == "/" else base_path[: base_path.rfind("/") + 1] or "/"
+            path = _remove_dot_segments(directory + path)
+        else:
+            path = base_path
+            query = base_query if query is None else query
+    return f"{scheme}:{authority}{path}{query or ''}{fragment or ''}"
+
+
+def _split(text: str) -> tuple[str | None, str | None, str, str | None, str | None]:
+    """Return scheme, authority with "//", path, query with "?" and fragment with "#"."""
+    match = _REFERENCE.fullmatch(text)
+    assert match is not None
+    return match[1], match[2], match[3], match[4], match[5]
+
+
+def _remove_dot_segments(path: str) -> str:
+    """Resolve the segments "." and ".." of a path that begins with a slash (RFC 3986 §5.2.4)."""
+    if "/." not in path:
+        return path
+    segments = path.split("/")[1:]
+    kept: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def add_params(url: str, params: Params) -> str:
+    """Return the URL with parameters after those that it has, and before its fragment.
+
+    All but unreserved characters is percent-encoded, as UTF-8, a blank as %20, which every server reads; the query that
+    is there already stays as it is.
+
+    Args:
+        url: absolute or relative.
+        params: a mapping or pairs (name, value). A list or tuple makes one parameter for each item, True and False
+            become `true` and `false`, and None leaves the parameter out. A str is a query encoded already.
+
+    Raises:
+        TypeError: a name is no str, or a value none of those above.
+        ValueError: a str that UTF-8 can't encode.
+    """
+    added = params.replace("#", "%23") if isinstance(params, str) else "&".join(_build_params(params))
+    if not added:
+        return url
+    start, sharp, fragment = url.partition("#")
+    joint = "?" if "?" not in start else "" if start.endswith(("?", "&")) else "&"
+    return f"{start}{joint}{added}{sharp}{fragment}"
+
+
+def _build_params(params: Any) -> Iterator[str]:
+    pairs = params.items() if hasattr(params, "items") else params
+    if not isinstance(pairs, Iterable):
+        raise TypeError(f"expected a mapping, pairs (name, value) or a str as params, got {type(params).__name__}")
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise TypeError("expected a mapping with names of str, or pairs (name, value), as params")
+        name, value = pair
+        for item in value if isinstance(value, list | tuple) else (value,):
+            if item is not None:
+                yield f"{_RESERVED.sub(_quote, name)}={_build_scalar(item)}"
+
+
+def _build_scalar(value: object) -> str:
+    if isinstance(value, str):
+        return _RESERVED.sub(_quote, value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value).replace("+", "%2B")  # 1e+16
+    if isinstance(value, bytes):
+        return _RESERVED.sub(lambda match: f"%{match[0].encode('latin-1').hex('%').upper()}", value.decode("latin-1"))
+    raise TypeError(f"expected str, bytes, a number, True, False or None in params, got {type(value).__name__}")
+
+
+def _quote(match: re.Match[str]) -> str:
+    return f"%{match[0].encode().hex('%').upper()}"
+
+
+def join_base(base_url: str, url: str) -> str:
+    """Return a URL that stands below a base: `/users` and `users` are both appended to the base's path.
+
+    A URL with a scheme and authority stays as it is; `?query` is appended. No other host is reached by any other:
+    `//host/x` becomes part of the path. What makes a base is checked by parse_url(base_url), once.
+
+    Raises:
+        ValueError: the base has a query or a fragment.
+    """
+    if _HAS_AUTHORITY.match(url):
+        return url
+    if "?" in base_url or "#" in base_url:
+        raise ValueError(f"expected a base URL without query and fragment, got {show(base_url)}")
+    if not url or url[0] in "?#":
+        return base_url + url
+    return f"{base_url.removesuffix('/')}/{url.removeprefix('/')}"

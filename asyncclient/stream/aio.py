@@ -45,6 +45,8 @@ _T = TypeVar("_T")
 class AioStream(Waiting):
     """The ByteStream of an asyncio connection."""
 
+    __slots__ = ("_direct", "at_once", "is_direct")
+
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop, peer, timeout)
         self.at_once = AT_ONCE

@@ -1,4 +1,4 @@
-"""Opening a connection: resolve, race the addresses, tunnel through a proxy, TLS.
+"""Opening a connection: resolve, race the addresses, a tunnel through a proxy, TLS.
 
 The problem: each step waits for somebody else, may be cancelled or run out of time, and holds something (a socket, a
 transport) that nobody owns yet.
@@ -8,40 +8,37 @@ The rules kept:
   close in it, then raise.
 - Resolving and connecting share one time limit, each TLS handshake and the tunnel have their own. A timeout is ours
   only if our own scope expired; a cancellation from outside stays one.
-- Addresses race as in RFC 8305, on any loop: a socket is connected first and then given to the loop, since uvloop's
-  create_connection knows no happy eyeballs.
-- What a proxy sends beyond its answer is refused before TLS is begun over it (tunnel.py).
+- What a proxy sends beyond its answer is refused before TLS is begun over it (tunnel.py), or not read (socks.py).
+- A pinned certificate is looked at before the first byte of a request, and it is always the server's, not a proxy's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import functools
 import math
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
 from ..exchange.tunnel import open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
-from ..message.target import encode_host
+from ..message.target import build_authority, encode_host
 from ..timeouts import Timeout
 from ..timings import Timings
-from .address import AddrInfo, parse_literal
+from .address import AddrInfo
 from .aio import AioStream
+from .racing import Attempts, race, set_options
+from .racing import SocketOption as SocketOption
+from .resolve import Resolver, resolve
 from .scope import time_limit
+from .socks import Socks, open_socks
+from .tls import check_fingerprint
 from .waiting import Feed
-
-SocketOption = tuple[int, int, int | bytes]
-
-HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
 
 _FOREVER = 24 * 3600.0
 
@@ -57,7 +54,7 @@ class Route(NamedTuple):
     """How to get to a server.
 
     Args:
-        host, port: where to connect; with a tunnel, the proxy.
+        host, port: where to connect; with a tunnel or SOCKS, the proxy.
         socket_path: a Unix socket to connect to instead.
         source_address: (host, port) to connect from.
         socket_options: (level, name, value) set on the socket before it is connected.
@@ -65,6 +62,10 @@ class Route(NamedTuple):
         tunnel: what to ask the proxy for.
         tls, server_name: a context, and the name its certificate must have, where the server speaks TLS.
         addresses: what the host was resolved to, by who has done that already.
+        socks, target: how to ask a SOCKS proxy, and for which host and port; instead of a tunnel.
+        resolver: finds the addresses of the host, and of a target that the SOCKS proxy does not resolve; None is the
+            system's.
+        fingerprints: SHA-256 of the server's certificate must be one of these, where it speaks TLS and they are given.
     """
 
     host: str
@@ -77,11 +78,22 @@ class Route(NamedTuple):
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
     addresses: Sequence[AddrInfo] = ()
+    socks: Socks | None = None
+    target: tuple[str, int] | None = None
+    resolver: Resolver | None = None
+    fingerprints: tuple[bytes, ...] = ()
 
     @property
     def peer(self) -> str:
         """What is connected to, for messages."""
-        return self.socket_path or f"{encode_host(self.host)}:{self.port}"
+        return self.socket_path or build_authority(self.host, self.port)
+
+    @property
+    def server(self) -> str:
+        """What the connection leads to in the end, for messages."""
+        if self.tunnel is not None:
+            return self.tunnel.authority
+        return self.peer if self.target is None else build_authority(*self.target)
 
 
 Opened = tuple[AioStream, Head | None]
@@ -98,17 +110,36 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         ProxyError: the proxy did not open the tunnel.
     """
     connected = await open_socket(route, timeout, timings)
-    if route.tunnel is None:
-        return await _adopt(connected, route, route.tls, route.server_name, timeout, timings), None
-    stream = await _adopt(connected, route, route.proxy_tls, encode_host(route.host).strip("[]"), timeout, timings)
+    head = None
+    if route.tunnel is not None:
+        stream, head = await _open_tunnelled(connected, route, route.tunnel, timeout, timings, limits)
+    else:
+        if route.socks is not None:
+            assert route.target is not None
+            connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
+        stream = await _adopt(connected, route.server, route.tls, route.server_name, timeout, timings)
+    if route.fingerprints and route.tls is not None:
+        try:
+            check_fingerprint(stream.ssl_object, route.fingerprints, route.server)
+        except BaseException:
+            stream.abort()
+            raise
+    return stream, head
+
+
+async def _open_tunnelled(
+    connected: socket.socket, route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
+) -> tuple[AioStream, Head]:
+    name = encode_host(route.host).strip("[]")
+    stream = await _adopt(connected, route.peer, route.proxy_tls, name, timeout, timings)
     try:
-        stream.timeout = Timeout(total=timeout.connect)
+        stream.timeout = Timeout.each(None)._replace(total=timeout.connect)
         if timeout.connect is not None:
             stream.hurry(timeout.connect)
-        head = await open_tunnel(stream, route.tunnel.authority, route.tunnel.head, limits)
+        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits)
         stream.timeout, stream.total_until = timeout, math.inf
         if route.tls is not None:
-            stream = await _wrap(stream, route, route.tls, timeout, timings)
+            stream = await _wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)
     except BaseException:
         stream.abort()
         raise
@@ -123,7 +154,7 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
         ConnectTimeout: it took too long.
     """
     loop = asyncio.get_running_loop()
-    attempts = _Attempts(loop)
+    attempts = Attempts(loop)
 
     def build_error(seconds: float) -> ConnectTimeout:
         return ConnectTimeout(f"no connection to {route.peer} in {seconds:g} s", "connect", seconds, attempts.errors)
@@ -141,14 +172,14 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
 
 
 async def _connect_tcp(
-    loop: asyncio.AbstractEventLoop, route: Route, attempts: _Attempts, timings: Timings
+    loop: asyncio.AbstractEventLoop, route: Route, attempts: Attempts, timings: Timings
 ) -> socket.socket:
     started = time.monotonic()
-    infos = [*route.addresses] or await _resolve(loop, route.host, route.port)
+    infos = [*route.addresses] or await resolve(route.host, route.port, route.resolver)
     source = await _resolve_source(loop, route.source_address) if route.source_address else None
     resolved = time.monotonic()
     timings.resolve = resolved - started
-    connected = await _race(attempts, infos, source, route.socket_options)
+    connected = await race(attempts, infos, source, route.socket_options)
     timings.connect = time.monotonic() - resolved
     return connected
 
@@ -160,21 +191,13 @@ async def _connect_unix(
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        _set_options(sock, options)
+        set_options(sock, options)
         await loop.sock_connect(sock, path)
     except BaseException:
         sock.close()
         raise
     timings.connect = time.monotonic() - started
     return sock
-
-
-async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[AddrInfo]:
-    literal = parse_literal(host, port)
-    if literal is not None:
-        return [literal]
-    name = host if ":" in host else encode_host(host)  # an address with a zone
-    return [*await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
 
 
 async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[AddrInfo]:
@@ -187,70 +210,9 @@ async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, in
         raise ConnectError(f"no source address {source[0]}:{source[1]}: {exc}", [exc]) from exc
 
 
-class _Attempts:
-    """The one part of a loop that the race makes use of, noting how each attempt failed."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self.errors: list[OSError] = []
-
-    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        try:
-            await self._loop.sock_connect(sock, address)
-        except OSError as exc:
-            self.errors.append(exc)
-            raise
-        except asyncio.CancelledError:
-            self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
-            raise
-
-
-async def _race(
-    attempts: _Attempts, infos: list[AddrInfo], source: list[AddrInfo] | None, options: Sequence[SocketOption]
-) -> socket.socket:
-    if len(infos) == 1 and source is None:
-        return await _connect_one(attempts, infos[0], options)
-    import aiohappyeyeballs  # only here: 3 ms that a connection to an address needs not
-
-    loop: Any = attempts
-    return await aiohappyeyeballs.start_connection(
-        infos,
-        local_addr_infos=source,
-        happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
-        loop=loop,
-        socket_factory=functools.partial(_make_socket, options=options),
-    )
-
-
-async def _connect_one(attempts: _Attempts, info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
-    sock = _make_socket(info, options)
-    try:
-        sock.setblocking(False)
-        await attempts.sock_connect(sock, info[4])
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
-    sock = socket.socket(info[0], info[1], info[2])
-    try:
-        _set_options(sock, options)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
-    for level, name, value in options:
-        sock.setsockopt(level, name, value)
-
-
 async def _adopt(
     sock: socket.socket,
-    route: Route,
+    peer: str,
     context: ssl.SSLContext | None,
     server_name: str | None,
     timeout: Timeout,
@@ -258,12 +220,12 @@ async def _adopt(
 ) -> AioStream:
     """Give a connected socket to the loop, and go through the TLS handshake."""
     loop = asyncio.get_running_loop()
-    stream = AioStream(loop, route.peer, timeout)
+    stream = AioStream(loop, peer, timeout)
     try:
         if context is None:
             await loop.create_connection(lambda: Feed(stream), sock=sock)
             return stream
-        async with _handshake(route.peer, timeout, timings):
+        async with _handshake(peer, timeout, timings):
             await loop.create_connection(
                 lambda: Feed(stream),
                 sock=sock,
@@ -283,22 +245,22 @@ async def _adopt(
 
 
 async def _wrap(
-    outer: AioStream, route: Route, context: ssl.SSLContext, timeout: Timeout, timings: Timings
+    outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
 ) -> AioStream:
     """Begin TLS within an open stream, which may have TLS itself."""
-    stream = AioStream(outer.loop, route.tunnel.authority if route.tunnel else route.peer, timeout)
+    stream = AioStream(outer.loop, peer, timeout)
     feed = Feed(stream)
-    async with _handshake(stream.peer, timeout, timings):
+    async with _handshake(peer, timeout, timings):
         transport = await outer.loop.start_tls(
             outer.transport,
             feed,
             context,
-            server_hostname=route.server_name,
+            server_hostname=server_name,
             ssl_handshake_timeout=_handshake_limit(timeout),
             ssl_shutdown_timeout=_shutdown_limit(timeout),
         )
     if transport is None:
-        raise TLSError(f"TLS handshake with {stream.peer} failed: the connection was closed")
+        raise TLSError(f"TLS handshake with {peer} failed: the connection was closed")
     feed.connection_made(transport)
     outer.detach()
     return stream

@@ -1,44 +1,33 @@
 """A small HTTP/1.1 server on asyncio streams: what `python -m asyncclient` fetches from when it is given no URL.
 
-It is kept apart from the client's own parser and framing on purpose: a mistake made in both would not be seen.
-
-    /                the list of routes, as HTML        /status/CODE    an answer with this status, 200 to 599
-    /json            a small JSON document              /echo           method, fields and content's length, in JSON
-    /bytes/N         N bytes with Content-Length        /early-hints    103, then 200
-    /chunked/N       N bytes chunked, with a trailer    /gzip           JSON in gzip
-    /delay/SECONDS   an answer after up to 60 s
-
-Each route is a plain function from a request to a Reply; the server frames and sends it. Content is counted, not kept.
-There is no idle timeout: the server lives inside the program that asks it.
+It is kept apart from the client's own parser and framing on purpose: a mistake made in both would not be seen. What it
+answers is in routes.py; here replies are framed and sent, and requests received. Content is counted, not kept. There is
+no idle timeout: the server lives inside the program that asks it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import gzip
 import hashlib
-import json
 import re
 import ssl
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import formatdate
-from http import HTTPStatus
 from typing import Self
-from urllib.parse import urlsplit
+
+from .routes import BLOCK, PHRASES, Refused, Reply, Request, answer, refuse
 
 __all__ = ["DemoServer", "demo_certificates"]
 
 HOST = "127.0.0.1"
 MAX_HEAD = 64 * 1024
 MAX_CONTENT = 16 * 1024 * 1024
-BLOCK = 64 * 1024
 CLOSING_TIME = 1.0  # seconds for a client to take what was sent and close
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _FIELD_LINE = re.compile(rf"({_TOKEN}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
@@ -100,142 +89,6 @@ class DemoServer:
         task.add_done_callback(self._tasks.discard)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request without its content, of which only the length is known."""
-
-    method: str
-    target: str
-    version: int
-    fields: list[tuple[str, str]]
-    length: int = 0
-
-    @property
-    def path(self) -> str:
-        """The target's path, also that of the absolute form (RFC 9112 §3.2.2)."""
-        try:
-            return urlsplit(self.target).path or "/"
-        except ValueError:
-            raise Refused(400) from None
-
-    @property
-    def is_persistent(self) -> bool:
-        """Whether the client wants to use the connection again (RFC 9112 §9.3)."""
-        options = [option.lower() for option in self.members("connection")]
-        return "close" not in options and (self.version >= 11 or "keep-alive" in options)
-
-    def members(self, name: str) -> list[str]:
-        """Return the comma-separated members of all fields with this name, empty ones included."""
-        values = (value for key, value in self.fields if key.lower() == name)
-        return [member.strip(" \t") for value in values for member in value.split(",")]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a route answers; a length of None makes the content chunked, with its digest as trailer."""
-
-    status: int
-    content: Iterable[bytes] = ()
-    length: int | None = 0
-    fields: tuple[tuple[str, str], ...] = ()
-    interim: bytes = b""
-    delay: float = 0.0
-
-    @property
-    def has_content(self) -> bool:
-        """Whether the status allows content (RFC 9110 §6.4.1)."""
-        return self.status not in (204, 304)
-
-
-class Refused(Exception):
-    """A request that cannot be framed, or not be taken: it is answered with this status, and the connection closes."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"{status} {_PHRASES[status]}")
-        self.status = status
-
-
-def _text(status: int, text: str, *fields: tuple[str, str], kind: str = "text/plain") -> Reply:
-    content = text.encode()
-    return Reply(status, [content], len(content), (("Content-Type", kind), *fields))
-
-
-def _json(value: object) -> Reply:
-    return _text(200, json.dumps(value, indent=1) + "\n", kind="application/json")
-
-
-def _blocks(n: int) -> Iterator[bytes]:
-    block = bytes(range(256)) * (BLOCK // 256)
-    yield from (block[: n - start] for start in range(0, n, BLOCK))
-
-
-def _index(request: Request) -> Reply:
-    items = "".join(f"<li>{route.pattern}\n" for route, _, _ in _ROUTES)
-    return _text(200, f"<!doctype html><title>asyncclient</title>\n<ul>\n{items}</ul>\n", kind="text/html")
-
-
-def _bytes(request: Request, n: str) -> Reply:
-    return Reply(200, _blocks(int(n)), int(n), (("Content-Type", "application/octet-stream"),))
-
-
-def _chunked(request: Request, n: str) -> Reply:
-    fields = (("Content-Type", "application/octet-stream"), ("Trailer", "Content-Digest"))
-    return Reply(200, _blocks(int(n)), None, fields)
-
-
-def _delay(request: Request, seconds: str) -> Reply:
-    return replace(_text(200, f"{seconds} s\n"), delay=min(float(seconds), 60.0))
-
-
-def _status(request: Request, code: str) -> Reply:
-    return _text(int(code), f"status {code}\n", *_STATUS_FIELDS.get(int(code), ()))
-
-
-def _echo(request: Request) -> Reply:
-    return _json({"method": request.method, "fields": request.fields, "length": request.length})
-
-
-def _early_hints(request: Request) -> Reply:
-    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload; as=style\r\n\r\n"
-    return replace(_text(200, "hinted\n"), interim=hints)
-
-
-def _gzip(request: Request) -> Reply:
-    content = gzip.compress(json.dumps({"gzipped": True, "padding": "-" * 1000}).encode(), mtime=0)
-    fields = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
-    return Reply(200, [content], len(content), fields)
-
-
-_READ = ("GET", "HEAD")
-_ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
-    (re.compile(r"/"), _READ, _index),
-    (re.compile(r"/json"), _READ, lambda request: _json({"server": "asyncclient demo"})),
-    (re.compile(r"/bytes/([0-9]{1,12})"), _READ, _bytes),
-    (re.compile(r"/chunked/([0-9]{1,12})"), _READ, _chunked),
-    (re.compile(r"/delay/([0-9]{1,2}(?:\.[0-9]{1,3})?)"), _READ, _delay),
-    (re.compile(r"/status/([2-5][0-9]{2})"), _READ, _status),
-    (re.compile(r"/echo"), (*_READ, "POST", "PUT", "PATCH", "DELETE"), _echo),
-    (re.compile(r"/early-hints"), _READ, _early_hints),
-    (re.compile(r"/gzip"), _READ, _gzip),
-]
-_STATUS_FIELDS = {  # without which these statuses would be no good HTTP
-    **dict.fromkeys((301, 302, 303, 307, 308), (("Location", "/"),)),
-    401: (("WWW-Authenticate", 'Basic realm="demo"'),),
-    405: (("Allow", ", ".join(_READ)),),
-    407: (("Proxy-Authenticate", 'Basic realm="demo"'),),
-}
-
-
-def _answer(request: Request) -> Reply:
-    """Return the reply of the route that fits, else 404 or 405."""
-    for pattern, methods, route in _ROUTES:
-        if match := pattern.fullmatch(request.path):
-            if request.method in methods:
-                return route(request, *match.groups())
-            return _text(405, "method not allowed\n", ("Allow", ", ".join(methods)))
-    return _text(404, "not found\n")
-
-
 async def _serve(reader: StreamReader, writer: StreamWriter) -> None:
     try:
         await _converse(reader, writer)
@@ -251,11 +104,11 @@ async def _serve(reader: StreamReader, writer: StreamWriter) -> None:
 async def _converse(reader: StreamReader, writer: StreamWriter) -> None:
     try:
         while (request := await _receive_request(reader, writer)) is not None:
-            if not await _send(writer, request, _answer(request)):
+            if not await _send(writer, request, answer(request)):
                 return
     except Refused as refusal:
         request = Request("GET", "/", 11, [("connection", "close")])
-        await _send(writer, request, _text(refusal.status, f"{refusal}\n"))
+        await _send(writer, request, refuse(refusal))
         await _linger(reader)
 
 
@@ -385,7 +238,7 @@ def _build_head(reply: Reply, *, chunked: bool, persistent: bool) -> bytes:
         fields.append(("Content-Length", str(reply.length)))
     fields.append(("Connection", "keep-alive" if persistent else "close"))
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}\r\n{lines}\r\n".encode("latin-1")
+    return f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, '')}\r\n{lines}\r\n".encode("latin-1")
 
 
 def _build_body(reply: Reply, *, chunked: bool) -> Iterator[bytes]:

@@ -321,6 +321,7 @@ SPECIAL: dict[str, tuple[Any, ...]] = {
     "TLSError": ("text", [OSError(111, "refused")]),
     "ConnectTimeout": ("text", "connect", 1.5, [OSError(111, "refused")]),
     "TLSTimeout": ("text", "tls", 1.5),
+    "ContentTooLarge": ("text", 10),
 }
 CLASSES = [
     found

@@ -205,7 +205,7 @@ def test_any_url_is_refused_or_leads_somewhere(parts: list[str], text: str) -> N
     for url in ("".join(parts), "http://" + "".join(parts), text, f"https://{text}", "http://a/" + text):
         find_authority(url)
         try:
-            scheme, host, port, target = parse_url(url)
+            scheme, host, port, target, *_ = parse_url(url)
         except InvalidURL:
             continue
         event(scheme)

@@ -93,4 +93,11 @@ def test_errors_pickle_and_copy(error: HTTPException, remake: object) -> None:
 
 
 def test_a_phase_may_be_left_unlimited() -> None:
-    assert Timeout(read=None, total=3) == Timeout(total=3)
+    assert Timeout(read=None, total=3).read is None
+    assert Timeout(total=3).read == 60.0
+    assert Timeout.each(None)[:6] == (None,) * 6
+
+
+def test_a_rate_is_above_nothing() -> None:
+    with pytest.raises(ValueError, match="expected a min_rate above 0"):
+        Timeout(min_rate=0)

@@ -1,4 +1,4 @@
-"""Hosts, ports, authorities and URLs: what a connection is opened to, and what can't be one."""
+"""Hosts, ports and authorities: what a connection is opened to, and what can't be one."""
 
 import pytest
 
@@ -11,7 +11,6 @@ from asyncclient.message.target import (
     parse_host_port,
     parse_port,
 )
-from asyncclient.message.url import URL, parse_url
 
 CONTROLS = ["\r", "\n", "\0", "\t", " ", "\x0b", "\x1f", "\x7f", "\r\nX: y", " HTTP/1.1\r\nX: y"]
 
@@ -204,86 +203,3 @@ def test_authority_of_a_target_in_absolute_form(target: str, authority: str | No
 )
 def test_absolute_target_without_a_host_has_no_authority(target: str) -> None:
     assert find_authority(target) is None
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://example.com", URL("http", "example.com", 80, "/")),
-        ("https://example.com", URL("https", "example.com", 443, "/")),
-        ("HTTPS://Example.com:8443/A%2f?b=c&d", URL("https", "Example.com", 8443, "/A%2f?b=c&d")),
-        ("http://example.com?q", URL("http", "example.com", 80, "/?q")),
-        ("http://example.com/?", URL("http", "example.com", 80, "/?")),
-        ("http://example.com#f", URL("http", "example.com", 80, "/")),
-        ("http://example.com/a#f/?#", URL("http", "example.com", 80, "/a")),
-        ("http://example.com//a", URL("http", "example.com", 80, "//a")),
-        ("http://user:secret@example.com/", URL("http", "example.com", 80, "/")),
-        ("http://user:p:q@example.com:81/", URL("http", "example.com", 81, "/")),
-        ("http://example.com/a@b:c", URL("http", "example.com", 80, "/a@b:c")),
-        ("http://example.com?a@b/:c", URL("http", "example.com", 80, "/?a@b/:c")),
-        ("http://[::1]", URL("http", "::1", 80, "/")),
-        ("http://u@[fe80::1%25eth0]:81/a", URL("http", "fe80::1%25eth0", 81, "/a")),
-        ("http://bücher.example/é", URL("http", "bücher.example", 80, "/é")),
-    ],
-)
-def test_url(url: str, expected: URL) -> None:
-    assert parse_url(url) == expected
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "/",
-        "example.com",
-        "//example.com/",
-        "ftp://example.com/",
-        "file:///etc/passwd",
-        "javascript:alert(1)",
-        "http:example.com",
-        "http:/example.com",
-        "http://",
-        "http:///a",
-        "http://:80/",
-        "http://user@/",
-        "http://?q",
-        "http://[]/",
-        "http://[::1/",
-        "http://[::1]x/",
-        "http://::1/",
-        "http://a:b:c/",
-        "http://example.com:65536/",
-        "http://example.com:-1/",
-        "http://example.com:8_0/",
-        "http://example.com:80@evil.example:x/",
-        "http://a@b@c/",
-        "http://a[b]/",
-        "http://a]b/",
-        " http://example.com/",
-        "http ://example.com/",
-        "http://exa mple.com/",
-        "http://example.com\\@evil.example/",
-        "http://example.com\\a/",
-    ],
-)
-def test_url_that_names_no_server_is_refused(url: str) -> None:
-    with pytest.raises(InvalidURL):
-        parse_url(url)
-
-
-@pytest.mark.parametrize("control", ["\r", "\n", "\0", "\r\nX: y"])
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://{}/",
-        "http://a{}b/",
-        "http://a:8{}0/",
-        "http://us{}er@a/",
-        "{}http://a/",
-        "http{}://a/",
-        "http://[::1{}]/",
-    ],
-)
-def test_url_with_a_control_character_is_refused(url: str, control: str) -> None:
-    with pytest.raises(InvalidURL):
-        parse_url(url.format(control))

@@ -1,0 +1,308 @@
+"""The client: what its user calls."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self, Unpack
+
+from ..limits import DEFAULT, Limits
+from ..message.fields import list_pairs
+from ..message.url import add_params, join_base, parse_url
+from ..pool.group import PoolStats
+from ..pool.pool import Pool
+from ..stream.resolve import Resolver
+from ..stream.tls import TrustLike, parse_trust
+from ..timeouts import Timeout
+from ..tracing import Tracer
+from .auth import AuthLike, open_auth
+from .cookies import CookieJar
+from .proxies import ProxySelector, ProxySetting
+from .request import Headers, Options, Params, Request
+from .response import Response
+from .retries import Retry, RetryBudget
+from .settings import Settings, find_timeout
+from .site import Network, Sites
+from .transfer import Transfer
+
+SECRET_FIELDS = ("authorization", "cookie", "proxy-authorization")
+
+_DEFAULT_TIMEOUT = Timeout()
+
+Responding = Coroutine[Any, Any, Response]
+"""What is awaited for a response. The verbs return request()'s own: a coroutine more would cost 0.3 µs."""
+
+
+class Client:
+    """An HTTP client: a pool of connections, and the rules of HTTP above it.
+
+    It belongs to the loop that uses it first. Any number of tasks may use it at once. `async with Client() as client`
+    closes it.
+
+    Args:
+        base_url: what relative URLs are appended to. With it, what the client knows in secret (auth, and fields such as
+            Authorization) goes to its origin only.
+        headers: fields to send with each request; None as a value takes away one of the client's own.
+        params: added to each query.
+        cookies: a CookieJar to use, or a mapping to begin one with.
+        auth: (user, password), an Auth, or a function that returns fields.
+        timeout: a Timeout, or seconds for everything together; None is for ever.
+        limits: bounds on what servers send, and on connections.
+        ssl: an SSLContext; False verifies nothing; "sha256:…" takes the one certificate that has this fingerprint.
+        proxy: a URL, a mapping by scheme or host, or a function of the URL.
+        trust_env: take proxies from the environment where none is given. Nothing else is taken from there.
+        follow_redirects: up to max_redirects of them.
+        retries: a Retry, a number of retries, or None: only what is sure to do no harm is repeated.
+        max_body_size: bytes that the content of a response may have, as it comes and decoded.
+        resolver: finds the addresses of a host name.
+        local_address: to connect from: a host, or (host, port).
+        tracer: is told what happens.
+        secret_headers: names of more fields that no redirect may take to another origin.
+        encode_json: makes a str or bytes of what is given as json.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "",
+        headers: Headers | None = None,
+        params: Params | None = None,
+        cookies: CookieJar | Mapping[str, str] | None = None,
+        auth: AuthLike | None = None,
+        timeout: float | Timeout | None = _DEFAULT_TIMEOUT,
+        limits: Limits = DEFAULT,
+        ssl: TrustLike = None,
+        proxy: ProxySetting = None,
+        trust_env: bool = True,
+        follow_redirects: bool = True,
+        max_redirects: int = 20,
+        retries: Retry | int | None = None,
+        max_body_size: int | None = None,
+        resolver: Resolver | None = None,
+        local_address: str | tuple[str, int] | None = None,
+        tracer: Tracer | None = None,
+        secret_headers: Iterable[str] = (),
+        encode_json: Callable[[Any], str | bytes] | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
+        self._params = params
+        self._encode_json = encode_json
+        self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
+        secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
+        source = (local_address, 0) if isinstance(local_address, str) else local_address
+        selector = ProxySelector(proxy, trust_env=trust_env)
+        limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
+        retry = Retry(total=retries) if isinstance(retries, int) else retries
+        self._pool = Pool(limits, tracer)
+        self._settings = Settings(
+            pool=self._pool,
+            sites=Sites(
+                self._pool,
+                Network(parse_trust(ssl), selector, resolver, source),
+                list_pairs(headers or ()),
+                secret_names,
+                parse_url(base_url)[:3] if base_url else None,
+            ),
+            jar=self.cookies,
+            auth=open_auth(auth),
+            timeout=limit,
+            retries=retry,
+            budget=None if retry is None or retry.budget is None else RetryBudget(retry.budget),
+            follow_redirects=follow_redirects,
+            max_redirects=max_redirects,
+            max_body_size=max_body_size,
+            secret_names=secret_names,
+            tracer=tracer,
+            is_plain=max_body_size is None and limit.min_rate is None,
+        )
+
+    # Requests
+
+    def get(self, url: str, **options: Unpack[Options]) -> Responding:
+        """GET a URL and read the response; see request()."""
+        return self.request("GET", url, **options)
+
+    def head(self, url: str, **options: Unpack[Options]) -> Responding:
+        """HEAD: as GET, but the response has no content; see request()."""
+        return self.request("HEAD", url, **options)
+
+    def options(self, url: str, **options: Unpack[Options]) -> Responding:
+        """Ask what a server can do with a URL; see request()."""
+        return self.request("OPTIONS", url, **options)
+
+    def post(self, url: str, **options: Unpack[Options]) -> Responding:
+        """POST a body, a form or JSON to a URL; see request()."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Unpack[Options]) -> Responding:
+        """PUT a body at a URL; see request()."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Unpack[Options]) -> Responding:
+        """PATCH what is at a URL; see request()."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Unpack[Options]) -> Responding:
+        """DELETE what is at a URL; see request()."""
+        return self.request("DELETE", url, **options)
+
+    async def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
+        """Send a request and return the response with its content read. The options are those of Request.
+
+        Raises:
+            ConnectError: no connection: ConnectTimeout, TLSError, TLSTimeout, ProxyError tell more.
+            PoolTimeout, WriteTimeout, ReadTimeout, TotalTimeout, RateTimeout: it took too long.
+            StaleConnectionError: a kept connection was closed, and the request can't be repeated by itself.
+            BodyNotReplayable: the body had to be sent again, and can't be.
+            TooManyRedirects, RedirectError: a redirect leads nowhere.
+            DecodingError, ContentTooLarge, IncompleteRead: content that is broken, too much, or cut short.
+            HTTPException: anything else that a server did wrong.
+            ClientClosed: the client is closed, or was closed meanwhile.
+            ValueError, TypeError, InvalidURL: something that can't be sent.
+        """
+        request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
+        response = await self._open(request)
+        if not response.take():
+            await response.read()
+        return response
+
+    async def send(self, request: Request) -> Response:
+        """Send a request that was made before, as it stands, and return the response with its content read.
+
+        Raises: as request().
+        """
+        response = await self._open(request)
+        await response.read()
+        return response
+
+    def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
+        """Send a request at the beginning of `async with`, and give the response with its content not read yet.
+
+        At the end of the block the connection is kept if the content was read, or little of it is left, else dropped.
+        After an exception it is dropped at once.
+
+        Raises: as request().
+        """
+        return Streaming(self, self.build_request(method, url, **options))
+
+    async def download(
+        self,
+        url: str,
+        path: str | os.PathLike[str],
+        *,
+        resume: bool = False,
+        progress: Callable[[int, int | None], object] | None = None,
+        **options: Unpack[Options],
+    ) -> Response:
+        """GET a URL into a file, and return the response; its content is in the file, not in memory.
+
+        It is written to `path` + ".part", in steps, which takes the path's place once it is whole and all digests fit
+        that came with it (RFC 9530). Until then, and after any failure, the path is as it was. Content is asked for
+        uncoded, unless Accept-Encoding is given here. Where it is cut off it goes on, as often as `retries` lets it.
+
+        Args:
+            resume: keep the part after a failure or a cancellation if it can be gone on with, with a note of what it is
+                (".part.note"), and begin with what an earlier call has left of the same URL.
+            progress: called after each step with the bytes that the file has, and will have (None: unknown).
+
+        Raises:
+            StatusError: the status is no 2xx; nothing of the content was read. 304 is returned if the request was
+                conditional; the path is as it was then, too.
+            DecodingError: the content is not what its digest says; or as request().
+            OSError: the file can't be written, is none (a directory, a device), or is being downloaded already.
+            Others as request(), and what progress raises.
+        """
+        from .download import Download  # only here: few programs need it
+
+        request = self.build_request("GET", url, **options)
+        return await Download(self._settings, self._open, request, path, resume=resume, progress=progress).run()
+
+    def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
+        """Return a request as request() would send it: base_url and params of the client are in it.
+
+        Raises:
+            ValueError, TypeError, InvalidURL: something that can't be sent.
+        """
+        if self.base_url:
+            url = join_base(self.base_url, url)
+        if self._params is not None:
+            url = add_params(url, self._params)
+        if self._encode_json is not None:
+            return Request(method, url, encode_json=self._encode_json, **options)
+        return Request(method, url, **options)
+
+    def _open(self, request: Request) -> Responding:
+        """Send a request; its response's content is still to be read."""
+        transfer = Transfer(self._settings, request)
+        return transfer.run() if self._settings.tracer is None else _traced(self._settings.tracer, transfer)
+
+    # Connections
+
+    async def preconnect(self, origin: str, n: int = 1) -> None:
+        """Open connections to an origin until n of them are idle, no more than the limits allow.
+
+        Raises:
+            ConnectError, PoolTimeout: one could not be opened; those that could are kept.
+        """
+        url = parse_url(join_base(self.base_url, origin) if self.base_url else origin)
+        timeout = self._settings.timeout
+        until = math.inf if timeout.total is None else asyncio.get_running_loop().time() + timeout.total
+        site = await self._settings.sites.find(url, is_foreign=False)
+        await self._pool.preconnect(site.group, n, timeout, until)
+
+    def stats(self) -> PoolStats:
+        """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
+        return self._pool.stats()
+
+    async def aclose(self) -> None:
+        """End requests under way with an error, and free all connections; done at once if peers answer TLS's goodbye.
+
+        Where they don't it takes Timeout.close seconds. The client can't be used again.
+        """
+        await self._pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<Client {self._pool!r}>"
+
+
+class Streaming(AbstractAsyncContextManager[Response]):
+    """A request that goes out when `async with` is entered; see Client.stream()."""
+
+    def __init__(self, client: Client, request: Request) -> None:
+        self._client = client
+        self._request = request
+        self._response: Response | None = None
+
+    async def __aenter__(self) -> Response:
+        self._response = await self._client._open(self._request)
+        return self._response
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        if self._response is not None:
+            await self._response.__aexit__(*exc_info)
+
+
+async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
+    request = transfer.request
+    tracer.request_started(request)
+    try:
+        response = await transfer.run()
+    except BaseException as error:
+        tracer.request_failed(request, error)
+        raise
+    try:
+        tracer.response_received(request, response)
+    except BaseException:
+        response.close()
+        raise
+    return response

@@ -1,0 +1,102 @@
+"""Redirects: whether a response is one, what is asked next, and which fields may go with it (RFC 9110 §15.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
+
+from ..errors import RedirectError
+from ..message.target import show
+from ..message.url import build_url, is_same_origin, join_url, parse_url
+
+_T = TypeVar("_T")
+
+_STATUSES = frozenset((301, 302, 303, 307, 308))
+
+_BOUND_TO_ORIGIN = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
+
+_ABOUT_CONTENT = frozenset(("digest", "expect", "last-modified", "repr-digest", "trailer", "transfer-encoding"))
+"""Beside all fields whose names begin with `content-`."""
+
+_UP_TO_PATH = re.compile(r"(?:https?:)?+//[^/?#]*+", re.IGNORECASE | re.ASCII)
+_RAW_BYTES = re.compile(r"[\x80-\xff]++")
+
+
+class Redirect(NamedTuple):
+    """What a redirect asks for.
+
+    Attributes:
+        method: of the next request.
+        url: absolute, without userinfo; the fragment is the redirect's or else the one there was.
+        keeps_body: whether the content is sent again, if there was any.
+        is_cross_origin: whether scheme, host or port changed.
+    """
+
+    method: str
+    url: str
+    keeps_body: bool
+    is_cross_origin: bool
+
+
+def decide_redirect(method: str, url: str, status: int, location: str | None) -> Redirect | None:
+    """Decide what to ask next; None where the response is no redirect that can be followed.
+
+    303 makes every method but HEAD a GET without content; 301 and 302 do so with POST alone, as browsers do, and any
+    other method is repeated as it was. From https to http is followed too: it is another origin, for which no secret
+    of this one is meant. A user or password in a Location is dropped: no server logs a client in elsewhere.
+
+    Args:
+        method: of the request that was answered.
+        url: absolute, of that request.
+        status: of the response.
+        location: value of the field Location, decoded as latin-1; its bytes are used as received, those that are not
+            ASCII percent-encoded (a host is taken as UTF-8). None or "" if there is none.
+
+    Raises:
+        RedirectError: the Location is no URL, or neither http nor https. The response is not set in it.
+    """
+    if status not in _STATUSES or not location:
+        return None
+    old = parse_url(url)
+    try:
+        new = parse_url(join_url(url, _quote_raw_bytes(location)))
+    except ValueError as exc:  # InvalidURL and UnicodeError
+        raise RedirectError(f"no http or https URL in the Location of a {status}: {show(location)}") from exc
+    if new.fragment is None:
+        new = new._replace(fragment=old.fragment)  # RFC 9110 §10.2.2
+    becomes_get = (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST")
+    keeps_body = status != 303 and not becomes_get
+    return Redirect("GET" if becomes_get else method, build_url(new), keeps_body, not is_same_origin(old, new))
+
+
+def _quote_raw_bytes(location: str) -> str:
+    if location.isascii():
+        return location
+    match = _UP_TO_PATH.match(location)
+    at = match.end() if match else 0
+    rest = _RAW_BYTES.sub(lambda raw: f"%{raw[0].encode('latin-1').hex('%').upper()}", location[at:])
+    return location[:at].encode("latin-1").decode("utf-8") + rest
+
+
+def strip_fields(
+    pairs: Iterable[tuple[str, _T]], redirect: Redirect, secret_names: frozenset[str] = frozenset()
+) -> list[tuple[str, _T]]:
+    """Return the fields that may go with the next request, in their order.
+
+    For another origin Authorization, Cookie, Proxy-Authorization and Host are left out; where the content is not sent
+    again, so is what describes or frames it. The next redirect is to be given what this one left: nothing dropped
+    comes back on the way home (CVE-2018-18074 and many more).
+
+    Args:
+        pairs: fields of the request that was redirected.
+        redirect: what was decided.
+        secret_names: more names, in any case, that only the first origin may see.
+    """
+    secrets = _BOUND_TO_ORIGIN.union(name.lower() for name in secret_names) if redirect.is_cross_origin else ()
+    kept = [(name, value) for name, value in pairs if value is None or name.lower() not in secrets]
+    return kept if redirect.keeps_body else [pair for pair in kept if not _is_about_content(pair[0].lower())]
+
+
+def _is_about_content(name: str) -> bool:
+    return name.startswith("content-") or name in _ABOUT_CONTENT

@@ -1,0 +1,148 @@
+"""A request as its caller states it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cast
+
+from ..exchange.send import TrailerFields, Trailers
+from ..message.fields import HasItems, list_pairs
+from ..message.target import show
+from ..message.url import add_params
+from ..timeouts import Timeout
+from .payload import UNSET, Payload, Unset, build_payload
+
+if TYPE_CHECKING:
+    from .auth import AuthLike
+
+
+Headers = Mapping[str, str | bytes | int] | HasItems | Iterable[tuple[str | bytes, str | bytes | int]]
+Params = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
+Pairs = list[tuple[str, Any]]
+TrailerFunction = Callable[[], TrailerFields]
+
+
+NO_FIELDS: Final[Pairs] = []
+
+_STANDARD: Final = {name: name for name in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")}
+
+
+def as_text(name: str | bytes) -> str:
+    """Return the name of a field as str; what is neither str nor bytes is refused where the line is built."""
+    return name.decode("latin-1") if isinstance(name, bytes) else name
+
+
+class Choices(NamedTuple):
+    """What may be chosen for a single request, and stays with it wherever redirects lead; see Request."""
+
+    auth: AuthLike | Unset | None = UNSET
+    cookies: Mapping[str, str] | None = None
+    timeout: float | Timeout | Unset | None = UNSET
+    follow_redirects: bool | None = None
+    decode: bool = True
+    max_body_size: int | Unset | None = UNSET
+    expect_continue: bool = False
+    trailers: Pairs | TrailerFunction | None = None
+
+
+class ChoiceOptions(TypedDict, total=False):
+    """The fields of Choices, as keyword arguments."""
+
+    auth: AuthLike | Unset | None
+    cookies: Mapping[str, str] | None
+    timeout: float | Timeout | Unset | None
+    follow_redirects: bool | None
+    decode: bool
+    max_body_size: int | Unset | None
+    expect_continue: bool
+    trailers: Trailers | None
+
+
+class Options(ChoiceOptions, total=False):
+    """All keyword arguments of Request."""
+
+    params: Params | None
+    headers: Headers | None
+    body: Any
+    json: Any
+    data: Any
+    files: Any
+
+
+USUAL: Final = Choices()
+"""Nothing chosen: all goes by the client's settings."""
+
+
+class Request:
+    """A request to be sent by a client, any number of times if its body allows that.
+
+    Args:
+        method: as it goes out; a standard one is put in upper case.
+        url: absolute, or relative to the client's base_url.
+        params: added to the query: a mapping or pairs, values may be lists; or a str that is encoded already.
+        headers: a mapping or pairs; they replace the client's fields of the same name, None as a value takes one away.
+        cookies: sent besides the client's, to this origin only.
+        body: bytes, str (sent as UTF-8), a file, a path, an iterable or async iterable of bytes, or a function that
+            returns one of these for each sending.
+        json: a value to send as JSON.
+        data: a form: a mapping or pairs. With files, the other fields of a multipart form.
+        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type).
+        auth: (user, password), an Auth, or a function; None sends none, not even the client's.
+        timeout: a Timeout, or seconds for everything together; None is for ever.
+        follow_redirects: True or False; None does as the client does.
+        decode: undo Content-Encoding.
+        max_body_size: bytes that the content of the response may have, as it comes and decoded; None is any number.
+        expect_continue: wait for 100 Continue before sending the body (RFC 9110 §10.1.1).
+        trailers: fields to send after the body, or a function that returns them once the body has been sent.
+
+    Attributes:
+        headers: pairs.
+        payload: the body, None if there is none.
+        choices: the other options.
+
+    Raises:
+        ValueError, TypeError: what can't be sent.
+    """
+
+    __slots__ = ("choices", "headers", "method", "payload", "url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        headers: Headers | None = None,
+        body: Any = None,
+        json: Any = UNSET,
+        data: Any = None,
+        files: Any = None,
+        encode_json: Callable[[Any], str | bytes] | None = None,
+        **choices: Unpack[ChoiceOptions],
+    ) -> None:
+        self.method = method if method.isupper() else _STANDARD.get(method.upper(), method)
+        self.url = url if params is None else add_params(url, params)
+        self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
+        self.payload: Payload | None = None
+        if body is not None or json is not UNSET or data is not None or files is not None:
+            self.payload = build_payload(body=body, json=json, data=data, files=files, encode_json=encode_json)
+        self.choices = _choose(choices) if choices else USUAL
+        if self.choices.trailers is not None and self.payload is None:
+            raise ValueError("trailers can only follow content, and there is none")
+
+    def redirected(self, method: str, url: str, headers: Pairs, payload: Payload | None, choices: Choices) -> Request:
+        """Return the request that goes out instead of this one, after a redirect."""
+        request = Request.__new__(Request)
+        request.method, request.url = method, url
+        request.headers, request.payload, request.choices = headers, payload, choices
+        return request
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {show(self.url)}>"
+
+
+def _choose(options: ChoiceOptions) -> Choices:
+    trailers = options.get("trailers")
+    if trailers is not None and not callable(trailers):
+        options["trailers"] = list_pairs(trailers)  # an iterator would be at its end the next time
+    return Choices(**cast(Any, options))

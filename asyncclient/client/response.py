@@ -1,0 +1,292 @@
+"""A response as a client gives it: its content decoded and bounded, as bytes, text, lines or JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ResponseNotRead, StatusError
+from ..message.fields import Fields
+from ..message.head import Interim
+from ..message.target import show
+from ..response import HTTPResponse
+from ..stream.pieces import Pieces
+from ..stream.tls import TLSInfo
+from ..timings import Timings
+from .content import ContentReader
+from .request import Request
+
+if TYPE_CHECKING:
+    from ..message.links import Link
+
+
+class Remaining:
+    """Content that has been read, as something to read from."""
+
+    def __init__(self, content: bytes) -> None:
+        self._pieces = Pieces()
+        self._pieces.append(content)
+
+    async def read1(self, n: int = -1) -> bytes:
+        """Return at most n bytes; b"" at the end."""
+        return self._pieces.take(n if n >= 0 else self._pieces.size) if self._pieces.size else b""
+
+
+class Pulled(AsyncIterator[bytes]):
+    """Pieces that a coroutine function gives, call by call, up to an empty one; with a size, pieces of that size.
+
+    No generator: one that is left early would be closed by the garbage collector, in a task of its own.
+    """
+
+    def __init__(self, read1: Callable[..., Awaitable[bytes]], size: int | None) -> None:
+        self._read1 = read1
+        self._size = size
+
+    async def __anext__(self) -> bytes:
+        piece = await (self._read1() if self._size is None else self._read_exactly(self._size))
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def _read_exactly(self, n: int) -> bytes:
+        parts = []
+        while n and (part := await self._read1(n)):
+            parts.append(part)
+            n -= len(part)
+        return b"".join(parts)
+
+
+class Response:
+    """A response. `await client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
+
+    Attributes:
+        request: the Request that it answers; after redirects the last one.
+        url: where it came from.
+        history: the responses (redirects) that led here, the first one first. Their content was not read.
+        status: the code.
+    """
+
+    __slots__ = ("__weakref__", "_content", "_encoding", "_raw", "_reader", "history", "request", "status", "url")
+
+    def __init__(
+        self,
+        request: Request,
+        url: str,
+        raw: HTTPResponse,
+        reader: ContentReader | None,
+        history: tuple[Response, ...] = (),
+    ) -> None:
+        self.request = request
+        self.url = url
+        self.status = raw.status
+        self.history = history
+        self._raw = raw
+        self._reader = reader
+        self._content: bytes | None = None
+        self._encoding: str | None = None
+
+    # The head
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase, "" if there is none."""
+        return self._raw.reason
+
+    @property
+    def version(self) -> int:
+        """10 for HTTP/1.0, 11 for HTTP/1.1."""
+        return self._raw.version
+
+    @property
+    def headers(self) -> Fields:
+        """The fields, by name in any case and as pairs in wire order."""
+        return self._raw.headers
+
+    @property
+    def trailers(self) -> Fields | None:
+        """The fields that came after the content; None until that has been read to its end."""
+        return self._raw.trailers
+
+    @property
+    def informational(self) -> tuple[Interim, ...]:
+        """The interim responses (1xx) that came first."""
+        return self._raw.informational
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status < 400
+
+    def raise_for_status(self) -> Response:
+        """Return the response if its status is below 400.
+
+        Raises:
+            StatusError: it is not.
+        """
+        if self.status < 400:
+            return self
+        raise StatusError(f"{self.status} {self.reason} for {self.request.method} {show(self.url)}", self)
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """The links of the Link fields (RFC 8288), by relation."""
+        from ..message.links import index_links, parse_links  # only here: few responses have any
+
+        return index_links(parse_links(self.headers.get_all("link", [])))
+
+    # The connection it came on
+
+    @property
+    def timings(self) -> Timings:
+        """When what happened, in seconds, for the last exchange."""
+        return self._raw.timings
+
+    @property
+    def peer(self) -> Any:
+        """The address of the other end, for IPv4 (host, port); of the proxy if there is one."""
+        return self._raw.peer
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """What TLS negotiated; None without TLS."""
+        return self._raw.tls
+
+    @property
+    def upgraded(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """After 101 the connection as asyncio's (reader, writer), the caller's to close; None otherwise."""
+        return self._raw.upgraded
+
+    # Content
+
+    async def read(self) -> bytes:
+        """Return the whole content, decoded; a second call gives the same again.
+
+        Raises:
+            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: as HTTPResponse.read().
+            DecodingError: it is not what its Content-Encoding says.
+            ContentTooLarge, RateTimeout: it is larger than max_body_size, or slower than Timeout.min_rate.
+        """
+        content = self._content
+        if content is None:
+            content = self._content = await (self._reader or self._raw).read()
+        return content
+
+    def take(self) -> bool:
+        """Read the content if all of it has come and nothing is to be done to it; return whether it has been read."""
+        if self._reader is None and self._content is None:
+            self._content = self._raw.take()
+        return self._content is not None
+
+    @property
+    def content(self) -> bytes:
+        """The whole content, decoded, once it has been read.
+
+        Raises:
+            ResponseNotRead: it has not: await read() first.
+        """
+        if self._content is None:
+            raise ResponseNotRead("the content has not been read: await read() first")
+        return self._content
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of text: what was set here, else what the content or Content-Type says, else UTF-8."""
+        from .text import find_encoding  # only here: not every response is text
+
+        return find_encoding((self._content or b"")[:4], self.headers.get("content-type"), self._encoding)
+
+    @encoding.setter
+    def encoding(self, name: str) -> None:
+        from .text import find_encoding
+
+        self._encoding = find_encoding(b"", None, name)
+
+    @property
+    def text(self) -> str:
+        """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
+        from .text import decode_text
+
+        return decode_text(self.content, self.headers.get("content-type"), self._encoding)
+
+    @property
+    def lines(self) -> list[str]:
+        """The text in lines, without their endings. Raises ResponseNotRead."""
+        from .text import LineSplitter
+
+        splitter = LineSplitter()
+        return [*splitter.feed(self.text), *splitter.finish()]
+
+    def json(self, **options: Any) -> Any:
+        """Return the content as JSON, with options of json.loads().
+
+        Raises:
+            ResponseNotRead: it has not been read.
+            ValueError: it is no JSON.
+        """
+        import json
+
+        return json.loads(self.content, **options)
+
+    def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
+        """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.
+
+        Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read(), and ValueError.
+        """
+        if size is not None and size < 1:
+            raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
+        if self._content is not None:
+            return Pulled(Remaining(self._content).read1, size)
+        return Pulled((self._reader or self._raw).read1, size)
+
+    async def iter_text(self) -> AsyncIterator[str]:
+        """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
+        from .text import TextDecoder
+
+        decoder = TextDecoder(self.headers.get("content-type"), self._encoding)
+        async for chunk in self.iter_chunks():
+            if text := decoder.feed(chunk):
+                yield text
+        if text := decoder.finish():
+            yield text
+
+    async def iter_lines(self) -> AsyncIterator[str]:
+        """Iterate over the lines of the text, without their endings. Raises: as read()."""
+        from .text import LineSplitter
+
+        splitter = LineSplitter()
+        async for text in self.iter_text():
+            for line in splitter.feed(text):
+                yield line
+        for line in splitter.finish():
+            yield line
+
+    # Ending
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is not needed any more: all was read, or the response was closed."""
+        return self._raw.closed
+
+    def close(self) -> None:
+        """Give up what was not read: its connection is dropped at once."""
+        self._raw.close()
+
+    async def aclose(self) -> None:
+        """Give up what was not read; the connection is kept if that is 64 KiB at most and comes within a second.
+
+        Nothing is decoded.
+        """
+        await self._raw.aclose()
+
+    async def __aenter__(self) -> Response:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self.aclose()
+        else:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"

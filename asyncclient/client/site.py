@@ -1,0 +1,212 @@
+"""What all requests of a client to one origin have in common, made once: the way there, and fields that go along."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from ..exchange.tunnel import build_connect
+from ..message.head import build_field
+from ..message.request import OF_CONSEQUENCE
+from ..message.target import build_authority, encode_host
+from ..message.url import URL, build_url
+from ..pool.group import Group
+from ..pool.pool import Pool
+from ..stream.dial import Route, Tunnel
+from ..stream.resolve import Resolver
+from ..stream.socks import Socks
+from ..stream.tls import Trust, context_of
+from ..version import __version__
+from .decoding import accept_encoding
+from .proxies import Proxy, ProxySelector
+from .request import as_text
+
+MOST: Final = 4096
+"""Origins remembered; who visits more has them made anew, 20 µs each."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port (RFC 9110 §4.3.1)."""
+
+
+class Field(NamedTuple):
+    """A field that goes with each request: its name in lower case, and its line."""
+
+    name: str
+    line: bytes
+
+
+class Site:
+    """One origin as a client sees it.
+
+    Attributes:
+        group: the connections that lead there.
+        origin: scheme, host, port.
+        fields: what goes with each request.
+        block: their lines, joined; None where a head has to look at one of them, as at Connection.
+        prefix: what stands before the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
+    """
+
+    __slots__ = ("block", "fields", "group", "origin", "prefix")
+
+    def __init__(self, group: Group, origin: Origin, fields: list[Field], prefix: str) -> None:
+        self.group = group
+        self.origin = origin
+        self.fields = fields
+        is_plain = not any(field.name in OF_CONSEQUENCE for field in fields)
+        self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
+        self.prefix = prefix
+
+
+class Network(NamedTuple):
+    """How a client gets anywhere.
+
+    Args:
+        trust: which certificates are good.
+        selector: which proxy is asked for what.
+        resolver: finds addresses; None is the system's.
+        local_address: (host, port) to connect from.
+    """
+
+    trust: Trust
+    selector: ProxySelector
+    resolver: Resolver | None = None
+    local_address: tuple[str, int] | None = None
+
+
+class Sites:
+    """All origins that a client has been to lately.
+
+    Args:
+        pool: where connections come from.
+        network: how to get there.
+        fields: pairs that go with each request, besides what _build_fields() adds.
+        secret_names: lower-case names of fields that only the origin a caller named may see; of these the client's own
+            go to no other (`is_foreign`), and with a home only there.
+        home: the origin of the client's base_url.
+
+    Attributes:
+        known: sites that were found before and need no other look, by origin; none of them is foreign.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        network: Network,
+        fields: list[tuple[str, Any]],
+        secret_names: frozenset[str],
+        home: Origin | None,
+    ) -> None:
+        self._pool = pool
+        self._network = network
+        self._given = [(as_text(name), value) for name, value in fields]
+        self._fields: list[Field] | None = None
+        self._bound = secret_names | {"host"}
+        self._home = home
+        self.known: dict[object, Site] = {}
+        self._foreign: dict[object, Site] = {}
+
+    def is_home(self, origin: Origin) -> bool:
+        """Return whether what the client was given in secret may go to that origin if its caller named that."""
+        return self._home is None or origin == self._home
+
+    async def find(self, url: URL, is_foreign: bool) -> Site:
+        """Return the site of a URL; a foreign one is reached by a redirect from another origin."""
+        known = self._foreign if is_foreign else self.known
+        selector = self._network.selector
+        if selector.needs_url:
+            proxy = selector.select_for_url(build_url(url))
+            key: object = (*url[:3], proxy)
+        else:
+            proxy, key = None, url[:3]
+        site = known.get(key)
+        if site is None:
+            if not (selector.needs_url or selector.is_empty):
+                proxy = selector.select(*url[:3])
+            if len(known) >= MOST:
+                known.clear()
+            site = known[key] = await self._build(url, proxy, is_foreign)
+        return site
+
+    async def _build(self, url: URL, proxy: Proxy | None, is_foreign: bool) -> Site:
+        origin = scheme, host, port = url[:3]
+        authority = build_authority(host, port, _DEFAULT_PORTS[scheme])
+        may_know = not is_foreign and self.is_home(origin)
+        if self._fields is None:
+            self._fields = _build_fields(self._given)
+        fields = [field for field in self._fields if may_know or field.name not in self._bound]
+        if not any(field.name == "host" for field in fields):
+            fields.insert(0, Field("host", build_field("Host", authority)))
+        prefix = ""
+        if proxy is not None and scheme == "http" and not proxy.is_socks:
+            prefix = f"http://{authority}"
+            if proxy.authorization is not None:
+                line = build_field("Proxy-Authorization", proxy.authorization)
+                fields.append(Field("proxy-authorization", line))
+        return Site(await self._find_group(origin, proxy), origin, fields, prefix)
+
+    async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
+        """Return the connections to an origin; those to a proxy that is asked for http URLs serve all of them."""
+        scheme, host, port = origin
+        label = build_authority(host, port)
+        if proxy is None:
+            return self._pool.group(origin, label, await self._build_route(origin))
+        if scheme == "http" and not proxy.is_socks:
+            route = await self._build_route((proxy.scheme, proxy.host, proxy.port), is_proxy=True)
+            return self._pool.group(proxy, f"{build_authority(proxy.host, proxy.port)} (proxy)", route)
+        return self._pool.group((origin, proxy), f"{label} via {proxy}", await self._build_route_via(origin, proxy))
+
+    async def _build_route(self, origin: Origin, *, is_proxy: bool = False) -> Route:
+        scheme, host, port = origin
+        network = self._network
+        trust = _trust_of_proxy(network.trust) if is_proxy else network.trust
+        return Route(
+            host,
+            port,
+            source_address=network.local_address,
+            resolver=network.resolver,
+            tls=await context_of(trust) if scheme == "https" else None,
+            fingerprints=trust.fingerprints if scheme == "https" else (),
+            server_name=encode_host(host).strip("[]"),
+        )
+
+    async def _build_route_via(self, origin: Origin, proxy: Proxy) -> Route:
+        """Return the way through a tunnel, which a proxy opens by CONNECT or SOCKS."""
+        direct = await self._build_route(origin)
+        if proxy.is_socks:
+            return direct._replace(
+                host=proxy.host,
+                port=proxy.port,
+                socks=Socks(proxy.scheme, proxy.username, proxy.password),
+                target=origin[1:],
+            )
+        authority = build_authority(*origin[1:])
+        fields = [] if proxy.authorization is None else [("Proxy-Authorization", proxy.authorization)]
+        is_secure = proxy.scheme == "https"
+        return direct._replace(
+            host=proxy.host,
+            port=proxy.port,
+            proxy_tls=await context_of(_trust_of_proxy(self._network.trust)) if is_secure else None,
+            tunnel=Tunnel(authority, build_connect(authority, fields)),
+        )
+
+
+def _build_fields(given: list[tuple[str, Any]]) -> list[Field]:
+    """Return the fields that go with each request: the client's own unless given otherwise, and those given.
+
+    Made at the first request: looking which codings there are takes 1 ms.
+    """
+    names = {name.lower() for name, _ in given}
+    own = (
+        ("User-Agent", f"asyncclient/{__version__}"),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", accept_encoding()),
+    )
+    pairs = [pair for pair in own if pair[0].lower() not in names]
+    pairs += [pair for pair in given if pair[1] is not None]
+    return [Field(name.lower(), build_field(name, value)) for name, value in pairs]
+
+
+def _trust_of_proxy(trust: Trust) -> Trust:
+    """Return which certificates of a proxy are good: pins are of servers."""
+    return Trust(None, ()) if trust.fingerprints else trust

@@ -1,0 +1,399 @@
+"""One request on its way, from its caller to the response that he gets.
+
+The rules are pure functions, each in a module of its own: what may be retried (retries), where a redirect leads
+(redirects), what a challenge is answered with (auth). Here is the loop that applies them, and nothing else: send, look
+at what came of it, and either end or change what is sent next.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import time
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Iterator, Sequence
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from ..errors import (
+    ClientClosed,
+    IncompleteRead,
+    NotConnected,
+    RedirectError,
+    StaleConnectionError,
+    TooManyRedirects,
+    TotalTimeout,
+)
+from ..exchange.exchange import Exchange
+from ..message.request import RequestHead
+from ..message.url import URL, build_url, parse_url
+from ..pool.connection import PooledConnection
+from ..response import HTTPResponse
+from ..stream.scope import time_limit
+from ..timings import Timings
+from .auth import Auth, AuthRequest, from_userinfo, open_auth
+from .content import ContentReader, Pace
+from .cookies import CookieJar
+from .payload import Payload, Unset
+from .redirects import Redirect, decide_redirect, strip_fields
+from .request import USUAL, Request
+from .response import Response
+from .retries import Action, Outcome, decide_retry
+from .settings import Settings, find_timeout
+from .site import Site
+
+_T = TypeVar("_T")
+
+AUTH_ROUNDS: Final = 2
+"""Answers to challenges for one request: one, and one more for a nonce that has become stale."""
+
+_ENDS: Final = frozenset((200, 201, 202, 204, 206, 304, 400, 403, 404, 500))
+"""Statuses after which nothing follows, but by a retry policy."""
+
+
+_parse_url = lru_cache(maxsize=1024)(parse_url)
+
+
+class Transfer:
+    """One request on its way.
+
+    Attributes:
+        request: as it goes out next; a redirect puts another in its place.
+        history: the redirects so far.
+    """
+
+    __slots__ = (
+        "_attempts",
+        "_auth",
+        "_auth_fields",
+        "_auth_rounds",
+        "_expects_continue",
+        "_has_answer",
+        "_has_repeated",
+        "_is_foreign",
+        "_settings",
+        "_site",
+        "_target",
+        "_timeout",
+        "_until",
+        "_url",
+        "_userinfo",
+        "_wants_new",
+        "history",
+        "request",
+    )
+
+    def __init__(self, settings: Settings, request: Request) -> None:
+        self._settings = settings
+        self.request = request
+        self.history: tuple[Response, ...] = ()
+        timeout, choices = settings.timeout, request.choices
+        if choices is not USUAL and not isinstance(choices.timeout, Unset):
+            timeout = find_timeout(choices.timeout, timeout)
+        self._timeout = timeout
+        self._until = math.inf if timeout.total is None else get_running_loop().time() + timeout.total
+        self._expects_continue = choices.expect_continue
+        self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
+        self._auth_rounds = self._attempts = 0
+        self._auth_fields: Sequence[tuple[str, str]] = ()
+
+    async def run(self) -> Response:
+        """Send the request until there is a response for its caller, whose content is still to be read.
+
+        Raises: what Client.request() does.
+        """
+        settings, pool = self._settings, self._settings.pool
+        self._site = self._look_up() or await self._find_site()
+        if settings.budget is not None:
+            settings.budget.note_request(self._site.origin, time.monotonic())
+        while True:
+            if self._auth is not None and not self._has_answer:
+                await self._authorize(self._auth)
+            self._has_answer = False
+            exchange = Exchange(self._build_head(), Timings(time.monotonic()))
+            self._attempts += 1
+            try:
+                found = None if self._wants_new else pool.take_idle(self._site.group)
+                connection = found or await self._acquire()
+                if self.request.payload is None:
+                    connection.begin(exchange, self._timeout, self._until)
+                else:
+                    await self._send_payload(connection, exchange, self.request.payload)
+                raw = await connection.getresponse()
+            except Exception as error:
+                await self._recover(error, exchange)
+                continue
+            try:
+                response = self._receive(raw)
+            except BaseException:
+                raw.close()
+                raise
+            if raw.status in _ENDS and settings.retries is None:
+                return response
+            try:
+                if not await self._go_on(response):
+                    return response
+            except BaseException:
+                response.close()
+                raise
+
+    # The way
+
+    def _look_up(self) -> Site | None:
+        """Take the request's URL apart, find who logs in there, and return its site if that is known."""
+        request, settings = self.request, self._settings
+        self._url = url = _parse_url(request.url)
+        scheme, host, port, self._target, self._userinfo, _ = url
+        may_login = settings.auth is not None or request.choices is not USUAL or self._userinfo is not None
+        self._auth = self._find_auth(url) if may_login else None
+        return None if self._is_foreign else settings.sites.known.get((scheme, host, port))
+
+    async def _find_site(self) -> Site:
+        return await self._settings.sites.find(self._url, self._is_foreign)
+
+    def _find_auth(self, url: URL) -> Auth | None:
+        """Return who logs in: the request's own auth, a user in its URL, the client's; a field given counts more."""
+        request, settings = self.request, self._settings
+        if any(name.lower() == "authorization" for name, _ in request.headers):
+            return None
+        if not isinstance(request.choices.auth, Unset):
+            return open_auth(request.choices.auth)
+        if self._is_foreign:
+            return None
+        if url.userinfo is not None:
+            return from_userinfo(url.userinfo)
+        return settings.auth if settings.sites.is_home(url[:3]) else None
+
+    async def _in_time(self, given: Awaitable[_T]) -> _T:
+        """Await what the caller gave to be awaited, within the total time limit."""
+        if self._until == math.inf:
+            return await given
+        async with time_limit(self._until - get_running_loop().time(), self._build_timeout):
+            return await given
+
+    def _build_timeout(self, _: float) -> TotalTimeout:
+        total = self._timeout.total or 0.0
+        return TotalTimeout(f"request not sent to {self._site.group.label} in {total:g} s", "total", total)
+
+    # The head
+
+    async def _authorize(self, auth: Auth) -> None:
+        found = auth.authorize(self._describe())
+        self._auth_fields = await self._in_time(found) if inspect.isawaitable(found) else found
+
+    def _build_head(self) -> RequestHead:
+        request, site = self.request, self._site
+        target = self._target
+        if site.prefix:
+            target = site.prefix + target
+        pairs = request.headers
+        if request.payload is not None or self._auth_fields or request.choices.cookies or self._settings.jar:
+            given = {name.lower() for name, _ in pairs}
+            pairs = [*pairs, *((name, value) for name, value in self._list_implied() if name.lower() not in given)]
+        if not pairs and site.block is not None:
+            return RequestHead(request.method, target, site.block)
+        names = {name.lower() for name, _ in pairs}
+        head = RequestHead(request.method, target)
+        for name, line in site.fields:
+            if name not in names:
+                head.add_line(line)
+        for name, value in pairs:
+            if value is not None:  # None takes away a field of the client's
+                head.add(name, value)
+        if request.payload is None and (head.length or head.is_chunked):
+            raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
+        return head
+
+    def _list_implied(self) -> Iterator[tuple[str, str]]:
+        request = self.request
+        payload = request.payload
+        if payload is not None:
+            if payload.content_type is not None:
+                yield "Content-Type", payload.content_type
+            if self._expects_continue:
+                yield "Expect", "100-continue"
+            if request.choices.trailers is not None and not callable(request.choices.trailers):
+                yield "Trailer", ", ".join(name for name, _ in request.choices.trailers)
+        if cookies := self._build_cookies():
+            yield "Cookie", cookies
+        yield from self._auth_fields
+
+    def _build_cookies(self) -> str:
+        """Return the value of Cookie; those of the request count more than those of the jar."""
+        scheme, host, _, target, *_ = self._url
+        where = host, target.partition("?")[0], scheme == "https"
+        own = self.request.choices.cookies or {}
+        kept = (self._settings.jar.build_header(*where) or "").split("; ")
+        given = (CookieJar(own).build_header(*where) or "") if own else ""
+        return "; ".join(filter(None, (*(pair for pair in kept if pair.partition("=")[0] not in own), given)))
+
+    def _describe(self) -> AuthRequest:
+        request, url = self.request, self._url
+        data = b"" if request.payload is None else request.payload.data
+        body = None if data is None else bytes(data)
+        return AuthRequest(request.method, build_url(url._replace(fragment=None)), url.target, url.host, url.port, body)
+
+    # Sending
+
+    async def _acquire(self) -> PooledConnection:
+        """Return a connection; after one that had gone stale a new one, for others may have, too."""
+        is_new, self._wants_new = self._wants_new, False
+        return await self._settings.pool.acquire(self._site.group, self._timeout, self._until, is_new=is_new)
+
+    async def _send_payload(self, connection: PooledConnection, exchange: Exchange, payload: Payload) -> None:
+        """Send the request with its body, which is opened anew."""
+        head, trailers = exchange.head, self.request.choices.trailers
+        try:
+            try:
+                source = await self._in_time(payload.open())
+                chunked = head.frame(source.length, encode_chunked=head.is_chunked or trailers is not None)
+                await connection.begin_with(
+                    exchange, self._timeout, self._until, source, chunked=chunked, trailers=trailers
+                )
+            finally:
+                await payload.close()
+        except BaseException:
+            connection.give_back()  # fit for others if nothing was sent on it
+            raise
+
+    async def _recover(self, error: Exception, exchange: Exchange) -> None:
+        """Wait until the request may go out again after an error, or raise it."""
+        if self._settings.pool.is_closed and isinstance(error, NotConnected):
+            raise ClientClosed("the client was closed meanwhile") from error
+        answered = exchange.first_at is not None or isinstance(error, IncompleteRead)
+        outcome = self._describe_attempt()._replace(
+            error=error, is_reused=exchange.was_kept, bytes_received=int(answered)
+        )
+        decision = decide_retry(outcome, self._settings.retries, random.random, time.time())
+        if decision.action is Action.REPEAT:
+            self._has_repeated = self._wants_new = True
+            self._note_again("stale", 0.0)
+        elif decision.action is Action.STALE:
+            text = f"{self._site.group.label} had closed the connection before {self.request.method} came"
+            raise StaleConnectionError(text) from error
+        elif decision.action is Action.WAIT and self._may_wait(decision.seconds):
+            await self._wait(decision.seconds)
+        else:
+            raise error
+
+    def _describe_attempt(self) -> Outcome:
+        payload = self.request.payload
+        is_replayable = payload is None or payload.is_replayable
+        return Outcome(
+            self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_repeated
+        )
+
+    def _may_wait(self, seconds: float) -> bool:
+        """Return whether a retry after that many seconds is in time, and within the budget, which it uses up."""
+        budget = self._settings.budget
+        if get_running_loop().time() + seconds >= self._until:
+            return False
+        return budget is None or budget.may_retry(self._site.origin, time.monotonic())
+
+    async def _wait(self, seconds: float) -> None:
+        self._note_again("retry", seconds)
+        await self._settings.pool.pause(seconds)
+
+    def _note_again(self, reason: str, seconds: float) -> None:
+        if self._settings.tracer is not None:
+            self._settings.tracer.request_repeated(self.request, reason, seconds)
+
+    # What came of it
+
+    def _receive(self, raw: HTTPResponse) -> Response:
+        request, settings = self.request, self._settings
+        if self._auth is not None:
+            self._auth.note(self._describe(), raw.headers)
+        url = request.url if self._userinfo is None else build_url(self._url)
+        if raw.head.is_plain and settings.is_plain and request.choices is USUAL:  # as most
+            return Response(request, url, raw, None, self.history)
+        self._store_cookies(raw)
+        choices = request.choices
+        coding = raw.headers.get("content-encoding") if choices.decode else None
+        max_size = settings.max_body_size if isinstance(choices.max_body_size, Unset) else choices.max_body_size
+        pace = None if self._timeout.min_rate is None else Pace(self._site.group.label, self._timeout)
+        return Response(request, url, raw, ContentReader(raw, coding, max_size, pace), self.history)
+
+    def _store_cookies(self, raw: HTTPResponse) -> None:
+        fields = raw.headers.get_all("set-cookie")
+        if fields:
+            scheme, host, _, target, *_ = self._url
+            self._settings.jar.store(host, target.partition("?")[0], scheme == "https", fields)
+
+    async def _go_on(self, response: Response) -> bool:
+        """Return whether the request is to go out again, changed to what the response asks for; it is drained then."""
+        if response.status == 401 and self._auth is not None and self._auth_rounds < AUTH_ROUNDS:
+            return await self._answer(self._auth, response)
+        if response.status == 417 and self._expects_continue:
+            self._expects_continue = False
+            return await self._again(response, "expectation")
+        if await self._follow(response):
+            return True
+        retries = self._settings.retries
+        if retries is None or response.status not in retries.statuses:
+            return False
+        outcome = self._describe_attempt()._replace(
+            status=response.status, retry_after=response.headers.get("retry-after")
+        )
+        decision = decide_retry(outcome, retries, random.random, time.time())
+        if decision.action is not Action.WAIT or not self._may_wait(decision.seconds):
+            return False
+        await response.aclose()
+        await self._wait(decision.seconds)
+        return True
+
+    async def _again(self, response: Response, reason: str) -> bool:
+        """Go on to the next sending, which is no retry; return True."""
+        await response.aclose()
+        self._attempts -= 1
+        self._note_again(reason, 0.0)
+        return True
+
+    async def _answer(self, auth: Auth, response: Response) -> bool:
+        """Answer a challenge (RFC 9110 §11.3), if there is an answer."""
+        challenges = response.headers.get_all("www-authenticate", [])
+        self._auth_rounds += 1
+        found = auth.answer(self._describe(), response.status, challenges, self._auth_rounds)
+        fields = await self._in_time(found) if inspect.isawaitable(found) else found
+        if fields is None:
+            return False
+        self._auth_fields, self._has_answer = fields, True
+        return await self._again(response, "challenge")
+
+    async def _follow(self, response: Response) -> bool:
+        """Go where a redirect leads, if it is one and to be followed; what was secret stays where it belongs."""
+        request, settings = self.request, self._settings
+        follows = (
+            settings.follow_redirects if request.choices.follow_redirects is None else request.choices.follow_redirects
+        )
+        locations = response.headers.get_all("location", [""]) if follows else [""]
+        try:
+            redirect = decide_redirect(request.method, request.url, response.status, locations[0])
+        except RedirectError as exc:
+            exc.response = response
+            raise
+        if redirect is None:
+            return False
+        if len(self.history) >= settings.max_redirects:
+            raise TooManyRedirects(f"more than {settings.max_redirects} redirects", response)
+        self.history += (response,)
+        self.request = self._redirect(redirect)
+        self._is_foreign |= redirect.is_cross_origin
+        self._expects_continue &= redirect.keeps_body
+        await self._again(response, "redirect")
+        self._auth_rounds, self._auth_fields = 0, ()
+        self._site = self._look_up() or await self._find_site()
+        return True
+
+    def _redirect(self, redirect: Redirect) -> Request:
+        request = self.request
+        choices, payload = request.choices, request.payload if redirect.keeps_body else None
+        if redirect.is_cross_origin:
+            choices = choices._replace(cookies=None, auth=None)
+        elif self._userinfo is not None and isinstance(choices.auth, Unset):
+            choices = choices._replace(auth=self._auth)  # its URL does not have the user any more
+        if payload is None:
+            choices = choices._replace(trailers=None)
+        headers = strip_fields(request.headers, redirect, self._settings.secret_names)
+        return request.redirected(redirect.method, redirect.url, headers, payload, choices)

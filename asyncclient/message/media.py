@@ -1,0 +1,71 @@
+"""Content-Type: media types, their parameters, and the charset among them (RFC 9110 §8.3).
+
+What servers write is taken as it comes: nothing here raises, and every pattern walks over its text once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+
+QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
+"""RFC 9110 §5.6.4, for patterns with DOTALL; a quoted string that nobody closed goes on to the end."""
+
+_PARAMETER = re.compile(
+    rf';[ \t]*+([^;="\s]*+)[ \t]*+(?:=[ \t]*+(?:{QUOTED_TEXT}|([^;"]*+)))?+(?:[^;"]++|{QUOTED_TEXT})*+', re.DOTALL
+)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+# Only charsets that Python has an alias for, and these, are looked up: a look-up of any other searches the disk and is
+# remembered for ever, and what has no alias (idna, undefined, unicode_escape, ...) is not meant for content.
+_ENCODINGS = frozenset(aliases.values()) | {"cp720", "cp737", "cp874", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian"}
+
+
+def parse_content_type(value: str) -> tuple[str, dict[str, str]]:
+    """Return the media type in lower case, "" if there is none, and its parameters as parse_parameters() does."""
+    media_type, semicolon, parameters = value.partition(";")
+    return media_type.strip(" \t").lower(), parse_parameters(semicolon + parameters) if semicolon else {}
+
+
+def parse_parameters(text: str) -> dict[str, str]:
+    """Return the parameters of `;name=value;name="value"`, names in lower case (RFC 9110 §5.6.6).
+
+    The first of a name counts; one without value has "". Escapes in a quoted string are undone, and a semicolon in it
+    ends nothing. What comes before the first semicolon is skipped.
+    """
+    parameters: dict[str, str] = {}
+    for name, quoted, plain, _ in _PARAMETER.findall(text):
+        if name:
+            value = _ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted or plain.strip(" \t")
+            parameters.setdefault(name.lower(), value)
+    return parameters
+
+
+def is_json(media_type: str) -> bool:
+    """Return whether a media type, in lower case, is one of JSON (RFC 8259 §11, RFC 6839 §3.1)."""
+    return media_type in ("application/json", "text/json") or media_type.endswith("+json")
+
+
+def find_charset(value: str | None) -> str | None:
+    """Return the charset of a Content-Type by Python's name for it, None where it has none, or one not known.
+
+    Only text encodings: a server that says `hex` or `zlib` is not believed.
+    """
+    if value is None or ";" not in value:
+        return None
+    charset = parse_content_type(value)[1].get("charset")
+    return None if charset is None else _find_encoding(charset)
+
+
+def _find_encoding(charset: str) -> str | None:
+    name = normalize_encoding(charset).lower()  # it drops quotes and other strays at the ends.replace(".", "_")
+    name = aliases.get(name, name)
+    if name not in _ENCODINGS:
+        return None
+    try:
+        b"x".decode(name, "ignore")
+    except LookupError:  # from bytes to bytes, as base64, or of another system, as mbcs
+        return None
+    return codecs.lookup(name).name

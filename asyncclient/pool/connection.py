@@ -1,0 +1,186 @@
+"""A connection that a pool owns, and lends for one exchange at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from ..connection import SHORT_IDLE, HTTPConnection
+from ..errors import NotConnected
+from ..exchange.content import Source
+from ..exchange.exchange import Exchange
+from ..exchange.send import Trailers
+from ..limits import Limits
+from ..message.cycle import State
+from ..message.head import Head
+from ..stream.aio import AioStream
+from ..stream.dial import Route
+from ..timeouts import Timeout
+from ..timings import Timings
+
+_KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
+_FOREVER: Final = Timeout.each(None)
+
+MARGIN: Final = 1.0
+"""Seconds that a connection is let go of before its server does: what is on the way then would get lost."""
+
+
+class PooledConnection(HTTPConnection):
+    """An open connection. It is lent, for one exchange, and gives itself back when that is over, however it ended.
+
+    Attributes:
+        label: where it leads, for messages.
+        is_leased: whether somebody has it.
+        keep_alive: seconds that it may be idle.
+        is_new: whether it was never kept, nor lent a second time.
+        turns: how often in a row it served its own line while other destinations had no place.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        route: Route,
+        stream: AioStream,
+        opening: Timings,
+        limits: Limits,
+        *,
+        given_back: Callable[[PooledConnection], None],
+        roused: Callable[[PooledConnection], None],
+        closing: Callable[[AioStream], None],
+        proxy_head: Head | None,
+    ) -> None:
+        super().__init__(route.host, route.port, _FOREVER, limits=limits)
+        self.label = label
+        self.is_leased = True
+        self.is_new = True
+        self.turns = 0
+        self._given_back = given_back
+        self._closing = closing
+        stream.unasked = partial(roused, self)
+        self._stream = stream
+        self._opening = opening
+        self._idle_since = time.monotonic()
+        self._proxy_head = proxy_head
+        self.keep_alive = limits.keep_alive
+        self._has_heeded = False
+
+    def is_reusable(self) -> bool:
+        """Return whether another exchange may follow: the last one was read to its end, and both sides go on."""
+        stream = self._stream
+        return stream is not None and self._exchange is None and stream.is_fresh(ask_kernel=False)
+
+    @property
+    def expires(self) -> float:
+        """The monotonic time after which it is not used again, while it is idle."""
+        return self._idle_since + self.keep_alive
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether its time is not over and nothing came that nobody asked for; the kernel is asked, too."""
+        return now < self._idle_since + self.keep_alive and self.is_quiet(now)
+
+    def is_quiet(self, now: float) -> bool:
+        """Return whether nothing came that nobody asked for, an end included; the kernel is asked, too."""
+        stream = self._stream
+        return stream is not None and stream.is_fresh(ask_kernel=now - self._idle_since > SHORT_IDLE)
+
+    async def may_settle(self) -> bool:
+        """Return whether what has come was nothing but TLS's own, such as a session ticket."""
+        is_over = not self.is_new and time.monotonic() >= self.expires
+        return self._stream is not None and not is_over and await self._stream.may_settle()
+
+    def begin(self, exchange: Exchange, timeout: Timeout, until: float) -> None:
+        """Send a request whose head is made and that has no body; getresponse() gives its response.
+
+        Args:
+            exchange: the request's head is made.
+            timeout: for each wait; `total` is in error messages only.
+            until: the time of the loop at which all is to be done.
+
+        Raises:
+            NotConnected: the connection was closed.
+        """
+        self._send_bare(self._begin_exchange(exchange, timeout, until), exchange)
+        self._state = State.SENT
+
+    async def begin_with(
+        self,
+        exchange: Exchange,
+        timeout: Timeout,
+        until: float,
+        source: Source,
+        *,
+        chunked: bool,
+        trailers: Trailers | None,
+    ) -> None:
+        """Send a request with its content, whose framing its head says; see begin().
+
+        Args:
+            source: the content.
+            chunked: it is to be put in chunks.
+            trailers: fields to send after the last of them.
+
+        Raises: as HTTPConnection.request().
+        """
+        stream = self._begin_exchange(exchange, timeout, until)
+        self._state = State.SENDING
+        await self._send_with_body(stream, exchange, source, chunked, trailers)
+        self._note_sent(stream, exchange)
+
+    def _begin_exchange(self, exchange: Exchange, timeout: Timeout, until: float) -> AioStream:
+        stream = self._stream
+        if stream is None:
+            self.give_back()
+            raise NotConnected(f"connection to {self.label} was closed")
+        stream.timeout, stream.total_until = timeout, until
+        exchange.was_kept = not self.is_new
+        self.is_new = False
+        if self._opening is not None:
+            exchange.timings.add_opening(self._opening)
+            self._opening = None
+        self._exchange = exchange
+        return stream
+
+    def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
+        if not self._has_heeded and exchange.final is not None:
+            self._heed_keep_alive(exchange.final.block)
+        HTTPConnection._response_ended(self, stream, exchange, at)  # in this form it takes half the time of super()
+        self.give_back()
+
+    def _fail(self, stream: AioStream, exchange: Exchange) -> None:
+        super()._fail(stream, exchange)
+        self.give_back()
+
+    def _heed_keep_alive(self, block: bytes) -> None:
+        """Keep the connection no longer than the server does; it says so with each response, and always the same."""
+        self._has_heeded = True
+        found = _KEEP_ALIVE.search(block)
+        if found is not None:
+            self.keep_alive = min(self.keep_alive, max(int(found[1]) - MARGIN, 0.0))
+
+    def _drop_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.unasked = None  # it knows this connection: else the garbage collector would be needed
+            if self._stream.ssl_object is not None:
+                self._closing(self._stream)
+        super()._drop_stream()
+
+    def give_back(self) -> None:
+        """Give the connection back to the pool; the second time nothing happens."""
+        if self.is_leased:
+            self.is_leased = False
+            self._given_back(self)
+
+    def end(self) -> AioStream | None:
+        """Close, and end the exchange under way; return what is to be waited for until the socket is free."""
+        stream = self._stream
+        self.close()
+        self.give_back()
+        return stream
+
+    def __del__(self) -> None:
+        # The pool has warned already.
+        if self._stream is not None:
+            self._stream.drop()

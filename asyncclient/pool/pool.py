@@ -1,0 +1,361 @@
+"""The pool: connections that are counted, lent for one exchange at a time, and kept for the next.
+
+The problem: requests come and are cancelled at any moment, connections fail, close and go stale by themselves, and
+whatever is forgotten once (a place, a waiter, an answer on its way) is lost for good or comes out at somebody else.
+
+The rules kept:
+- leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file and
+  places.py change these numbers, and no method that changes them awaits.
+- A connection has one owner: the pool or one exchange. It gives itself back when the exchange is over (connection.py),
+  and what was not read to its end is dropped there.
+- Who needs a connection is put in line, and one is opened for him; whichever comes first serves the line's first.
+  What comes later serves the next or is kept. Who is cancelled after he was served passes on what he got.
+- Everything is O(1), but the timer that looks at idle connections.
+
+Not done on purpose: no lock (one loop, and no await between a look and a change), no task but for opening.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import warnings
+import weakref
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from ..errors import ClientClosed, ImproperConnectionState, RemoteDisconnected, TotalTimeout
+from ..limits import DEFAULT, Limits
+from ..stream.aio import AioStream
+from ..stream.dial import Opened
+from ..timeouts import Timeout
+from ..timings import Timings
+from ..tracing import Tracer
+from .connection import PooledConnection
+from .group import Group, HostStats, PoolStats, Waiter
+from .places import Places
+
+SWEEP_GRAIN: Final = 1.0
+"""Seconds between two looks at the idle connections at the least."""
+
+
+class Pool(Places):
+    """Connections to any number of destinations, on one loop.
+
+    Args:
+        limits: how many of them there may be.
+        tracer: is told of connections.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT, tracer: Tracer | None = None) -> None:
+        super().__init__(limits, tracer)
+        self.is_closed = False
+        most, most_per_host = limits.connections, min(limits.connections, limits.connections_per_host)
+        self._may_keep_less = limits.idle < most or limits.idle_per_host < most_per_host
+        self._pauses: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # Lending
+
+    async def acquire(
+        self, group: Group, timeout: Timeout, until: float = math.inf, *, is_new: bool = False
+    ) -> PooledConnection:
+        """Return a connection: the idle one used last, else a new one, or one that becomes free before that is open.
+
+        The caller has it until it gives itself back, at the end of perform(). Cancelling passes a connection already
+        found to the next in line.
+
+        Args:
+            group: where to.
+            timeout: for waiting and for opening; `total` is in error messages only.
+            until: the time of the loop at which there has to be one.
+            is_new: take none that was idle: after one that had gone stale the others may have, too.
+
+        Raises:
+            PoolTimeout: no place for one became free in time.
+            TotalTimeout: nor until then.
+            ConnectError: it could not be opened.
+            RemoteDisconnected: it was opened, and the server spoke or closed before it was asked.
+            ClientClosed: the pool was closed.
+            ImproperConnectionState: the pool belongs to another loop.
+        """
+        loop, is_next = self._check_loop(), False
+        while True:
+            connection = self._lend_last(group) if group.idle and not is_new else None
+            if connection is None:
+                connection = await self._wait_in_line(loop, group, timeout, until, is_next=is_next)
+                is_next, is_good = True, connection.is_quiet(time.monotonic())
+            else:
+                is_good = connection.is_fresh(time.monotonic())
+            if is_good or await self._settles(connection):
+                return connection
+            if self.is_closed:
+                raise ClientClosed("the client was closed meanwhile")
+            if connection.is_new:
+                raise RemoteDisconnected(f"{group.label} spoke or closed before the request")
+
+    def take_idle(self, group: Group) -> PooledConnection | None:
+        """Return the idle connection used last, if there is one that needs no second look; acquire() does the rest."""
+        if not group.idle or asyncio.get_running_loop() is not self._loop:
+            return None
+        if next(reversed(group.idle)).is_fresh(time.monotonic()):
+            return self._lend_last(group)
+        return None
+
+    async def _settles(self, connection: PooledConnection) -> bool:
+        """Return whether an idle connection may be used although something came on it; one that may not is dropped."""
+        may_settle = False
+        try:
+            may_settle = await connection.may_settle()
+            return may_settle
+        finally:
+            if not may_settle:
+                connection.close()
+                connection.give_back()
+
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop of this pool, which is the one that uses it first."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            if self._loop is not None:
+                raise ImproperConnectionState("the client belongs to another event loop: make one on each")
+            self._loop = loop
+        if self.is_closed:
+            raise ClientClosed("the client is closed")
+        return loop
+
+    def _lend_last(self, group: Group) -> PooledConnection:
+        connection = next(reversed(group.idle))
+        self._lend_idle(group, connection)
+        return connection
+
+    def _lend_idle(self, group: Group, connection: PooledConnection) -> None:
+        del group.idle[connection], self._idle[connection]
+        group.leased.add(connection)
+        connection.is_leased = True
+
+    # The line
+
+    async def _wait_in_line(
+        self, loop: asyncio.AbstractEventLoop, group: Group, timeout: Timeout, until: float, *, is_next: bool
+    ) -> PooledConnection:
+        waiter = Waiter(loop.create_future(), timeout)
+        group.add(waiter, is_next=is_next)
+        self._want_place(group)
+        timers = list(self._set_timers(loop, group, waiter, until))
+        try:
+            return await waiter.future
+        except BaseException:
+            self._leave_line(group, waiter)
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _set_timers(
+        self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, until: float
+    ) -> Iterator[asyncio.TimerHandle]:
+        timeout = waiter.timeout
+        if timeout.pool is not None:
+            yield loop.call_later(timeout.pool, self._end_waiting, group, waiter)
+        if until != math.inf:
+            total = timeout.total or 0.0
+            error = TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
+            yield loop.call_at(until, self._fail, group, waiter, error)
+
+    def _leave_line(self, group: Group, waiter: Waiter) -> None:
+        """Pass on what a waiter got and can't use any more; what is being opened for nobody is given up."""
+        future = waiter.future
+        if future.done() and not future.cancelled() and future.exception() is None:
+            future.result().give_back()
+            return
+        group.remove(waiter)
+        if waiter.dial is not None and group.connecting > len(group.waiters):
+            waiter.dial.cancel()
+
+    async def preconnect(self, group: Group, n: int, timeout: Timeout, until: float = math.inf) -> None:
+        """Open connections until n of a group are idle; no more than the limits allow.
+
+        Raises:
+            ConnectError, PoolTimeout, TotalTimeout, ClientClosed: for the first that could not be opened; the others
+                are kept.
+        """
+        loop, limits = self._check_loop(), self.limits
+        most = min(n, limits.connections, limits.connections_per_host, limits.idle, limits.idle_per_host)
+        lacking = min(most - len(group.idle), limits.connections_per_host - group.size)
+        waiters = [Waiter(loop.create_future(), timeout) for _ in range(lacking)]
+        timers = [timer for waiter in waiters for timer in self._set_timers(loop, group, waiter, until)]
+        for waiter in waiters:
+            group.add(waiter)
+        self._want_place(group)
+        try:
+            for waiter in waiters:
+                await waiter.future
+        finally:
+            for timer in timers:
+                timer.cancel()
+            for waiter in reversed(waiters):  # what one gives back must not serve the next of them
+                self._leave_line(group, waiter)
+
+    # Opening
+
+    def _welcome(self, group: Group, timings: Timings, opened: Opened) -> None:
+        """Take in a connection that has just been opened; whoever has waited longest is served by it."""
+        stream, proxy_head = opened
+        if self.is_closed:
+            stream.abort()
+            self._free_place(group)
+            return
+        connection = PooledConnection(
+            group.label,
+            group.route,
+            stream,
+            timings,
+            self.limits,
+            given_back=partial(self._take_back, group),
+            roused=partial(self._drop_roused, group),
+            closing=self._watch_closing,
+            proxy_head=proxy_head,
+        )
+        group.leased.add(connection)
+        self._serve(group, connection)
+
+    def _watch_closing(self, stream: AioStream) -> None:
+        """Remember a stream while its peer may answer TLS's goodbye: closing the pool waits for that, too."""
+        self._closing.add(stream)
+        stream.loop.call_later(stream.timeout.close, self._closing.discard, stream)
+
+    # Taking back
+
+    def _take_back(self, group: Group, connection: PooledConnection) -> None:
+        """Take a connection back from an exchange that is over: for the next in line, to be kept, or to be dropped."""
+        may_stay = not self.is_closed and connection.is_reusable()
+        if may_stay and not (self._lacking and self._must_yield(group, connection)):
+            self._serve(group, connection)
+        else:
+            group.leased.discard(connection)
+            connection.close()
+            self._free_place(group)
+
+    def _serve(self, group: Group, connection: PooledConnection) -> None:
+        """Give a connection that is lent to nobody in particular to the first in line, or keep it."""
+        waiter = group.take_waiter() if group.waiters else None
+        if waiter is not None:
+            connection.is_leased = True
+            waiter.future.set_result(connection)
+            return
+        group.leased.discard(connection)
+        connection.is_leased = connection.is_new = False
+        if connection.keep_alive <= 0:
+            connection.close()
+            self._free_place(group)
+            return
+        group.idle[connection] = None
+        self._idle[connection] = group
+        if self._may_keep_less:
+            self._drop_excess(group)
+        if self._timer is None and self._idle:
+            self._watch_idle(self.limits.keep_alive)
+
+    def _drop_excess(self, group: Group) -> None:
+        """Close the connection idle longest where there are more than may be kept."""
+        if len(group.idle) > self.limits.idle_per_host:
+            self._drop_idle(group, next(iter(group.idle)))
+        elif len(self._idle) > self.limits.idle:
+            oldest = next(iter(self._idle))
+            self._drop_idle(self._idle[oldest], oldest)
+
+    def _drop_roused(self, group: Group, connection: PooledConnection) -> None:
+        """Close a connection that spoke or ended while it was idle."""
+        if connection in self._idle:
+            self._drop_idle(group, connection)
+
+    def _drop_idle(self, group: Group, connection: PooledConnection) -> None:
+        self._take_out(group, connection)
+        self._want_place(group)
+
+    def _watch_idle(self, seconds: float) -> None:
+        assert self._loop is not None
+        pool: weakref.ref[Pool] = weakref.ref(self)
+        self._timer = self._loop.call_later(max(seconds, SWEEP_GRAIN), _sweep, pool)
+
+    def sweep(self) -> None:
+        """Close the connections that have been idle for too long."""
+        now = time.monotonic()
+        self._timer = None
+        for connection, group in list(self._idle.items()):
+            if connection.expires <= now:
+                self._drop_idle(group, connection)
+        if self._idle:
+            self._watch_idle(min(connection.expires for connection in self._idle) - now)
+
+    # Seeing and ending
+
+    async def pause(self, seconds: float) -> None:
+        """Wait that long; ClientClosed if the pool is closed meanwhile."""
+        if self.is_closed:
+            raise ClientClosed("the client is closed")
+        end = asyncio.get_running_loop().create_future()
+        self._pauses.add(end)
+        try:
+            await asyncio.wait_for(end, seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._pauses.discard(end)
+
+    def stats(self) -> PoolStats:
+        """Return the present numbers."""
+        hosts: dict[str, HostStats] = {}
+        for group in self._groups.values():
+            if group.size or group.waiters:
+                numbers = group.stats()
+                others = hosts.get(group.label)  # http and https of one host and port
+                hosts[group.label] = (
+                    numbers if others is None else HostStats(*map(sum, zip(numbers, others, strict=True)))
+                )
+        active, idle, connecting, waiting = map(sum, zip(*hosts.values(), strict=True)) if hosts else (0, 0, 0, 0)
+        return PoolStats(active, idle, connecting, waiting, hosts)
+
+    async def aclose(self) -> None:
+        """End all requests with an error and free all connections: silent peers get Timeout.close, a second."""
+        self.is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for group in list(self._groups.values()):
+            for waiter in list(group.waiters):
+                self._fail(group, waiter, ClientClosed("the client was closed meanwhile"))
+        for pause in self._pauses:
+            if not pause.done():
+                pause.set_exception(ClientClosed("the client was closed meanwhile"))
+        dials = list(self._dials)
+        for dial in dials:
+            dial.cancel()
+        for connection, group in list(self._idle.items()):
+            self._lend_idle(group, connection)
+        streams = [connection.end() for group in list(self._groups.values()) for connection in list(group.leased)]
+        streams += self._closing
+        closing = [stream.wait_closed() for stream in streams if stream is not None]
+        done = await asyncio.gather(*dials, *closing, return_exceptions=True)
+        late = [opened[0] for opened in done[: len(dials)] if isinstance(opened, tuple)]
+        await asyncio.gather(*(stream.wait_closed() for stream in late))
+
+    def __del__(self) -> None:
+        if self.counted and not self.is_closed:
+            text = f"unclosed client, {self.counted} connections are open: use `async with` or aclose()"
+            # The source was made with the pool, of whose own creation tracemalloc knows nothing before 3.12.
+            warnings.warn(text, ResourceWarning, source=self._pauses, stacklevel=2)
+
+    def __repr__(self) -> str:
+        active, idle, connecting, waiting, _ = self.stats()
+        state = " closed" if self.is_closed else ""
+        return f"<Pool{state} {active} active, {idle} idle, {connecting} connecting, {waiting} waiting>"
+
+
+def _sweep(reference: weakref.ref[Pool]) -> None:
+    """Sweep a pool, if it is still there: a timer must not keep one that nobody has any more."""
+    pool = reference()
+    if pool is not None:
+        pool.sweep()

@@ -1,0 +1,120 @@
+"""Connecting to one of several addresses: they race as in RFC 8305.
+
+It works on any loop: a socket is connected first and then given to the loop, since uvloop's create_connection knows no
+happy eyeballs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .address import AddrInfo
+
+SocketOption = tuple[int, int, int | bytes]
+"""Level, name and value for setsockopt()."""
+
+HAPPY_EYEBALLS_DELAY = 0.25
+"""Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
+
+
+class Attempts:
+    """The one part of a loop that the race makes use of, noting how each attempt failed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.errors: list[OSError] = []
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect a socket that does not block; the error is kept."""
+        try:
+            await self._connect(sock, address)
+        except OSError as exc:
+            self.errors.append(exc)
+            raise
+        except asyncio.CancelledError:
+            self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
+            raise
+
+    async def _connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect without the loop's own sock_connect(): uvloop's asks its thread pool about every address first.
+
+        That takes longer than connecting does, and leaves threads that a forked process stumbles over when it ends.
+        """
+        if sys.platform == "win32":
+            await self._loop.sock_connect(sock, address)  # Windows' own loop has no add_writer()
+            return
+        error = sock.connect_ex(address)
+        if error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            await self._wait_until_writable(sock)
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            # In the words of asyncio, whose text tells which of several addresses it was.
+            raise OSError(error, f"Connect call failed {address}")
+
+    async def _wait_until_writable(self, sock: socket.socket) -> None:
+        writable = self._loop.create_future()
+        self._loop.add_writer(sock.fileno(), _resolve, writable)
+        try:
+            await writable
+        finally:
+            self._loop.remove_writer(sock.fileno())
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def race(
+    attempts: Attempts, infos: list[AddrInfo], source: list[AddrInfo] | None, options: Sequence[SocketOption]
+) -> socket.socket:
+    """Return a socket, which does not block, connected to the address that answered first; the others are closed.
+
+    Raises:
+        OSError, RuntimeError: none answered; attempts.errors has one error for each.
+    """
+    if len(infos) == 1 and source is None:
+        return await _connect_one(attempts, infos[0], options)
+    import aiohappyeyeballs  # only here: 3 ms that a connection to an address needs not
+
+    loop: Any = attempts
+    return await aiohappyeyeballs.start_connection(
+        infos,
+        local_addr_infos=source,
+        happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+        loop=loop,
+        socket_factory=functools.partial(_make_socket, options=options),
+    )
+
+
+async def _connect_one(attempts: Attempts, info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+    sock = _make_socket(info, options)
+    try:
+        sock.setblocking(False)
+        await attempts.sock_connect(sock, info[4])
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+    sock = socket.socket(info[0], info[1], info[2])
+    try:
+        set_options(sock, options)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
+    """Set options on a socket that is not connected yet."""
+    for level, name, value in options:
+        sock.setsockopt(level, name, value)

@@ -1,0 +1,246 @@
+"""What the demo server answers: each route is a plain function from a request to a reply.
+
+    /                the list of routes, as HTML            /echo           method, fields and content's length, in JSON
+    /json            a small JSON document                  /early-hints    103, then 200
+    /bytes/N         N bytes with Content-Length            /gzip           JSON in gzip
+    /chunked/N       N bytes chunked, with a trailer        /lines/N        N lines of text, chunked
+    /delay/SECONDS   an answer after up to 60 s             /cookies        the cookies that came, in JSON
+    /status/CODE     an answer with this status             /cookies/N/V    the same, and sets the cookie N to V
+    /from/TIME       503 until then, in Unix seconds        /redirect/CODE/PATH     a redirect to PATH
+    /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 to others
+
+Nothing is remembered from one request to the next.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+BLOCK = 64 * 1024
+
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+_NONCE = secrets.token_hex(16)
+_PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]*))')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request without its content, of which only the length is known."""
+
+    method: str
+    target: str
+    version: int
+    fields: list[tuple[str, str]]
+    length: int = 0
+
+    @property
+    def path(self) -> str:
+        """The target's path, also that of the absolute form (RFC 9112 §3.2.2)."""
+        try:
+            return urlsplit(self.target).path or "/"
+        except ValueError:
+            raise Refused(400) from None
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the client wants to use the connection again (RFC 9112 §9.3)."""
+        options = [option.lower() for option in self.members("connection")]
+        return "close" not in options and (self.version >= 11 or "keep-alive" in options)
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of all fields with this name."""
+        return [value for key, value in self.fields if key.lower() == name]
+
+    def members(self, name: str) -> list[str]:
+        """Return the comma-separated members of all fields with this name, empty ones included."""
+        return [member.strip(" \t") for value in self.values(name) for member in value.split(",")]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a route answers; a length of None makes the content chunked, with its digest as trailer."""
+
+    status: int
+    content: Iterable[bytes] = ()
+    length: int | None = 0
+    fields: tuple[tuple[str, str], ...] = ()
+    interim: bytes = b""
+    delay: float = 0.0
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the status allows content (RFC 9110 §6.4.1)."""
+        return self.status not in (204, 304)
+
+
+class Refused(Exception):
+    """A request that cannot be framed, or not be taken: it is answered with this status, and the connection closes."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"{status} {PHRASES[status]}")
+        self.status = status
+
+
+def refuse(refusal: Refused) -> Reply:
+    """Return the reply to what is refused."""
+    return _text(refusal.status, f"{refusal}\n")
+
+
+def _text(status: int, text: str, *fields: tuple[str, str], kind: str = "text/plain") -> Reply:
+    content = text.encode()
+    return Reply(status, [content], len(content), (("Content-Type", kind), *fields))
+
+
+def _json(value: object, *fields: tuple[str, str]) -> Reply:
+    return _text(200, json.dumps(value, indent=1) + "\n", *fields, kind="application/json")
+
+
+def _blocks(n: int) -> Iterator[bytes]:
+    block = bytes(range(256)) * (BLOCK // 256)
+    yield from (block[: n - start] for start in range(0, n, BLOCK))
+
+
+# Content
+
+
+def _index(request: Request) -> Reply:
+    items = "".join(f"<li>{route.pattern}\n" for route, _, _ in _ROUTES)
+    return _text(200, f"<!doctype html><title>asyncclient</title>\n<ul>\n{items}</ul>\n", kind="text/html")
+
+
+def _bytes(request: Request, n: str) -> Reply:
+    return Reply(200, _blocks(int(n)), int(n), (("Content-Type", "application/octet-stream"),))
+
+
+def _chunked(request: Request, n: str) -> Reply:
+    fields = (("Content-Type", "application/octet-stream"), ("Trailer", "Content-Digest"))
+    return Reply(200, _blocks(int(n)), None, fields)
+
+
+def _lines(request: Request, n: str) -> Reply:
+    lines = (b"line %d\n" % number for number in range(int(n)))
+    return Reply(200, lines, None, (("Content-Type", "text/plain"), ("Trailer", "Content-Digest")))
+
+
+def _gzip(request: Request) -> Reply:
+    content = gzip.compress(json.dumps({"gzipped": True, "padding": "-" * 1000}).encode(), mtime=0)
+    fields = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
+    return Reply(200, [content], len(content), fields)
+
+
+def _echo(request: Request) -> Reply:
+    return _json({"method": request.method, "fields": request.fields, "length": request.length})
+
+
+def _early_hints(request: Request) -> Reply:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload; as=style\r\n\r\n"
+    return replace(_text(200, "hinted\n"), interim=hints)
+
+
+# Statuses, and when
+
+
+def _delay(request: Request, seconds: str) -> Reply:
+    return replace(_text(200, f"{seconds} s\n"), delay=min(float(seconds), 60.0))
+
+
+def _from(request: Request, moment: str) -> Reply:
+    return _text(200, "open\n") if time.time() >= float(moment) else _text(503, "not yet\n", ("Retry-After", "0"))
+
+
+def _status(request: Request, code: str) -> Reply:
+    return _text(int(code), f"status {code}\n", *_STATUS_FIELDS.get(int(code), ()))
+
+
+def _redirect(request: Request, code: str, path: str) -> Reply:
+    return _text(int(code), f"to {path}\n", ("Location", path))
+
+
+# Who asks
+
+
+def _cookies(request: Request) -> Reply:
+    pairs = (pair.strip(" ").partition("=") for value in request.values("cookie") for pair in value.split(";"))
+    return _json({name: value for name, _, value in pairs})
+
+
+def _set_cookie(request: Request, name: str, value: str) -> Reply:
+    reply = _cookies(request)
+    return replace(reply, fields=(*reply.fields, ("Set-Cookie", f"{name}={value}; Path=/; HttpOnly")))
+
+
+def _basic(request: Request, user: str, password: str) -> Reply:
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return _login(user, 'Basic realm="demo"', request.values("authorization") == [f"Basic {token}"])
+
+
+def _bearer(request: Request, token: str) -> Reply:
+    return _login("somebody", 'Bearer realm="demo"', request.values("authorization") == [f"Bearer {token}"])
+
+
+def _digest(request: Request, user: str, password: str) -> Reply:
+    """Ask for Digest with SHA-256 (RFC 7616); a nonce may be used any number of times."""
+    found = _PARAMETER.findall("".join(request.values("authorization")).removeprefix("Digest "))
+    given = {name: quoted or plain for name, quoted, plain in found}
+    secret, asked = _hash(f"{user}:demo:{password}"), _hash(f"{request.method}:{given.get('uri')}")
+    proof = _hash(":".join([secret, _NONCE, given.get("nc", ""), given.get("cnonce", ""), "auth", asked]))
+    challenge = f'Digest realm="demo", qop="auth", algorithm=SHA-256, nonce="{_NONCE}"'
+    return _login(user, challenge, given.get("response") == proof and given["uri"] == request.target)
+
+
+def _login(user: str, challenge: str, is_known: bool) -> Reply:
+    return _json({"user": user}) if is_known else _text(401, "who are you?\n", ("WWW-Authenticate", challenge))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_READ = ("GET", "HEAD")
+_ANY = (*_READ, "POST", "PUT", "PATCH", "DELETE")
+_ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
+    (re.compile(r"/"), _READ, _index),
+    (re.compile(r"/json"), _READ, lambda request: _json({"server": "asyncclient demo"})),
+    (re.compile(r"/bytes/([0-9]{1,12})"), _READ, _bytes),
+    (re.compile(r"/chunked/([0-9]{1,12})"), _READ, _chunked),
+    (re.compile(r"/lines/([0-9]{1,12})"), _READ, _lines),
+    (re.compile(r"/delay/([0-9]{1,2}(?:\.[0-9]{1,3})?)"), _READ, _delay),
+    (re.compile(r"/from/([0-9]{1,12}(?:\.[0-9]{1,6})?)"), _READ, _from),
+    (re.compile(r"/status/([2-5][0-9]{2})"), _READ, _status),
+    (re.compile(r"/redirect/(30[12378])(/(?!/).*)"), _ANY, _redirect),
+    (re.compile(r"/echo"), _ANY, _echo),
+    (re.compile(r"/early-hints"), _READ, _early_hints),
+    (re.compile(r"/gzip"), _READ, _gzip),
+    (re.compile(r"/cookies"), _READ, _cookies),
+    (re.compile(r"/cookies/(\w+)/(\w+)"), _READ, _set_cookie),
+    (re.compile(r"/basic/(\w+)/(\w+)"), _READ, _basic),
+    (re.compile(r"/bearer/(\w+)"), _READ, _bearer),
+    (re.compile(r"/digest/(\w+)/(\w+)"), _READ, _digest),
+]
+_STATUS_FIELDS = {  # without which these statuses would be no good HTTP
+    **dict.fromkeys((301, 302, 303, 307, 308), (("Location", "/"),)),
+    401: (("WWW-Authenticate", 'Basic realm="demo"'),),
+    405: (("Allow", ", ".join(_READ)),),
+    407: (("Proxy-Authenticate", 'Basic realm="demo"'),),
+}
+
+
+def answer(request: Request) -> Reply:
+    """Return the reply of the route that fits, else 404 or 405."""
+    for pattern, methods, route in _ROUTES:
+        if match := pattern.fullmatch(request.path):
+            if request.method in methods:
+                return route(request, *match.groups())
+            return _text(405, "method not allowed\n", ("Allow", ", ".join(methods)))
+    return _text(404, "not found\n")

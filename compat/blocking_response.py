@@ -1,0 +1,282 @@
+"""A response as a blocking client gives it: asyncclient's own, whose content is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+from asyncclient.client import response as awaitable
+from asyncclient.client.request import Request
+from asyncclient.client.text import LineSplitter, TextDecoder
+from asyncclient.errors import ResponseNotRead, StatusError
+from asyncclient.message.fields import Fields
+from asyncclient.message.head import Interim
+from asyncclient.stream.tls import TLSInfo
+from asyncclient.timings import Timings
+
+from .blocking_thread import LoopThread
+
+if TYPE_CHECKING:
+    from asyncclient.message.links import Link
+
+
+class Response:
+    """A response. `client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
+
+    One thread at a time may read its content; all the rest is for any number of them.
+
+    Attributes:
+        request: the Request that it answers; after redirects the last one.
+        url: where it came from.
+        status: the code.
+    """
+
+    def __init__(self, response: awaitable.Response, thread: LoopThread) -> None:
+        self.request: Request = response.request
+        self.url: str = response.url
+        self.status: int = response.status
+        self._response = response
+        self._thread = thread
+        self._encoding: str | None = None
+        self._upgraded: Upgraded | None = None
+        if self.status == 101 and response.upgraded is not None:
+            self._upgraded = Upgraded(*response.upgraded, thread)
+
+    # The head
+
+    @property
+    def history(self) -> tuple[Response, ...]:
+        """The responses (redirects) that led here, the first one first. Their content was not read."""
+        return tuple(Response(response, self._thread) for response in self._response.history)
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase, "" if there is none."""
+        return self._response.reason
+
+    @property
+    def version(self) -> int:
+        """10 for HTTP/1.0, 11 for HTTP/1.1."""
+        return self._response.version
+
+    @property
+    def headers(self) -> Fields:
+        """The fields, by name in any case and as pairs in wire order."""
+        return self._response.headers
+
+    @property
+    def trailers(self) -> Fields | None:
+        """The fields that came after the content; None until that has been read to its end."""
+        return self._response.trailers
+
+    @property
+    def informational(self) -> tuple[Interim, ...]:
+        """The interim responses (1xx) that came first."""
+        return self._response.informational
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self._response.ok
+
+    def raise_for_status(self) -> Self:
+        """Return the response if its status is below 400.
+
+        Raises:
+            StatusError: it is not.
+        """
+        try:
+            self._response.raise_for_status()
+        except StatusError as error:
+            error.response = self
+            raise
+        return self
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """The links of the Link fields (RFC 8288), by relation."""
+        return self._response.links
+
+    # The connection it came on
+
+    @property
+    def timings(self) -> Timings:
+        """When what happened, in seconds, for the last exchange."""
+        return self._response.timings
+
+    @property
+    def peer(self) -> Any:
+        """The address of the other end, for IPv4 (host, port); of the proxy if there is one; None once it is closed."""
+        return self._response.peer
+
+    @property
+    def tls(self) -> TLSInfo | None:
+        """What TLS negotiated; None without TLS."""
+        return self._thread.ask(lambda: self._response.tls)  # where nobody reads meanwhile: that may replace a session
+
+    @property
+    def upgraded(self) -> Upgraded | None:
+        """After 101 the connection, the caller's to close; None otherwise. The end of the client closes it, too."""
+        return self._upgraded
+
+    # Content
+
+    def read(self) -> bytes:
+        """Return the whole content, decoded; a second call gives the same again.
+
+        Raises:
+            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: it did not come whole, or not in time.
+            DecodingError: it is not what its Content-Encoding says.
+            ContentTooLarge, RateTimeout: it is larger than max_body_size, or slower than Timeout.min_rate.
+            ClientClosed: the client is closed.
+        """
+        content = self._find_content()
+        if content is None:
+            content = self._thread.run(self._response.read(), self._response.close)
+        return content
+
+    def _find_content(self) -> bytes | None:
+        try:
+            return self._response.content
+        except ResponseNotRead:
+            return None
+
+    @property
+    def content(self) -> bytes:
+        """The whole content, decoded, once it has been read.
+
+        Raises:
+            ResponseNotRead: it has not: read() does that.
+        """
+        return self._response.content
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of text: what was set here, else what the content or Content-Type says, else UTF-8."""
+        return self._response.encoding
+
+    @encoding.setter
+    def encoding(self, name: str) -> None:
+        self._response.encoding = name
+        self._encoding = self._response.encoding
+
+    @property
+    def text(self) -> str:
+        """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
+        return self._response.text
+
+    @property
+    def lines(self) -> list[str]:
+        """The text in lines, without their endings. Raises ResponseNotRead."""
+        return self._response.lines
+
+    def json(self, **options: Any) -> Any:
+        """Return the content as JSON, with options of json.loads().
+
+        Raises:
+            ResponseNotRead: it has not been read.
+            ValueError: it is no JSON.
+        """
+        return self._response.json(**options)
+
+    def iter_chunks(self, size: int | None = None) -> Iterator[bytes]:
+        """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.
+
+        Leaving the loop early leaves the rest to be read. Raises: as read(), and ValueError.
+        """
+        pieces = self._response.iter_chunks(size)
+        content = self._find_content()
+        return self._pull(pieces) if content is None else _cut(content, size or len(content) or 1)
+
+    def _pull(self, pieces: AsyncIterator[bytes]) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = self._thread.run(_next(pieces), self._response.close)
+            except StopAsyncIteration:
+                return
+            yield piece
+
+    def iter_text(self) -> Iterator[str]:
+        """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
+        decoder = TextDecoder(self.headers.get("content-type"), self._encoding)
+        for chunk in self.iter_chunks():
+            if text := decoder.feed(chunk):
+                yield text
+        if text := decoder.finish():
+            yield text
+
+    def iter_lines(self) -> Iterator[str]:
+        """Iterate over the lines of the text, without their endings. Raises: as read()."""
+        splitter = LineSplitter()
+        for text in self.iter_text():
+            yield from splitter.feed(text)
+        yield from splitter.finish()
+
+    # Ending
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is not needed any more: all was read, or the response was closed."""
+        return self._response.closed
+
+    def close(self) -> None:
+        """Give up what was not read: its connection is dropped at once. The end of `with` may keep it."""
+        self._thread.tell(self._response.close)
+
+    def __repr__(self) -> str:
+        return repr(self._response)
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes:
+    return await anext(pieces)
+
+
+def _cut(content: bytes, size: int) -> Iterator[bytes]:
+    return (content[start : start + size] for start in range(0, len(content), size))
+
+
+class Upgraded:
+    """A connection that speaks another protocol now. No time limit holds for it; a wait that is interrupted closes it.
+
+    Args:
+        reader, writer: the two sides of it.
+        thread: where they live.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, thread: LoopThread) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._thread = thread
+        thread.upgraded.add(writer)
+
+    def read(self, n: int = -1) -> bytes:
+        """Return what is at hand, at most n bytes and one at least, b"" at the end; below 0, all up to the end."""
+        return self._thread.run(self._reader.read(n), self._writer.close)
+
+    def readexactly(self, n: int) -> bytes:
+        """Return n bytes; asyncio.IncompleteReadError if the peer ends before."""
+        return self._thread.run(self._reader.readexactly(n), self._writer.close)
+
+    def readline(self) -> bytes:
+        """Return a line with its LF, without it at the end."""
+        return self._thread.run(self._reader.readline(), self._writer.close)
+
+    def write(self, data: bytes) -> None:
+        """Send data; wait while the peer takes too little of it."""
+        self._thread.run(self._write(data), self._writer.close)
+
+    async def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._thread.upgraded.discard(self._writer)
+        self._thread.tell(self._writer.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,25 @@
+"""A client for programs without asyncio: threads share its connections."""
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+
+import compat
+
+
+def main(url: str) -> None:
+    with compat.Client(base_url=url) as client:
+        response = client.get("/redirect/302/gzip")
+        print(response.status, response.headers["Content-Encoding"], response.json()["gzipped"])
+
+        with client.stream("GET", "/lines/3") as response:
+            print(list(response.iter_lines()))
+
+        with ThreadPoolExecutor(4) as threads:
+            responses = threads.map(client.get, [f"/bytes/{number}" for number in range(100)])
+            print(sum(len(response.content) for response in responses), "bytes")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    main(parser.parse_args().url)

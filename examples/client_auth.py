@@ -1,0 +1,29 @@
+"""Who sends a request: Basic, Bearer, Digest, and a function of your own."""
+
+import argparse
+import hmac
+
+import asyncclient
+
+
+def sign(request: asyncclient.AuthRequest) -> dict[str, str]:  # it may be a coroutine function, too
+    return {"X-Signature": hmac.digest(b"key", request.target.encode(), "sha256").hex()}
+
+
+async def main(url: str) -> None:
+    async with asyncclient.Client(base_url=url, auth=("ada", "lovelace")) as client:
+        print((await client.get("/basic/ada/lovelace")).json())
+        print((await client.get("/basic/ada/lovelace", auth=None)).status)  # without
+        print((await client.get("/bearer/t0ken", auth=asyncclient.Bearer("t0ken"))).status)
+        response = await client.get("/echo", auth=sign)
+        print(len(dict(response.json()["fields"])["X-Signature"]))
+
+    async with asyncclient.Client(base_url=url, auth=asyncclient.Digest("ada", "lovelace")) as client:
+        for _ in range(2):  # the first is answered with a challenge; from then on its nonce is used at once
+            print((await client.get("/digest/ada/lovelace")).json())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    asyncclient.run(main(parser.parse_args().url))

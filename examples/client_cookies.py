@@ -1,0 +1,31 @@
+"""Cookies: kept by the client, saved to a file of Netscape's format, and read from it."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import asyncclient
+from asyncclient.client.cookie_files import read_netscape, write_netscape
+
+
+async def main(url: str, path: Path) -> None:
+    async with asyncclient.Client(base_url=url, cookies={"everywhere": "yes"}) as client:
+        await client.get("/cookies/session/s3cret")
+        print((await client.get("/cookies", cookies={"once": "1"})).json())
+        print([cookie.name for cookie in client.cookies])
+        text = write_netscape(client.cookies)
+    path.touch(mode=0o600)  # for its owner only, before anything is in it
+    await asyncio.to_thread(path.write_text, text, encoding="latin-1")
+
+    text = await asyncio.to_thread(path.read_text, encoding="latin-1")
+    jar = asyncclient.CookieJar(read_netscape(text))
+    async with asyncclient.Client(base_url=url, cookies=jar) as client:
+        print((await client.get("/cookies")).json())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    parser.add_argument("path", type=Path, help="of the file that is written")
+    options = parser.parse_args()
+    asyncclient.run(main(options.url, options.path))

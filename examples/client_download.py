@@ -1,0 +1,24 @@
+"""Download to a file: whole, checked against the digest that comes with it, or not at all."""
+
+import argparse
+from pathlib import Path
+
+import asyncclient
+
+
+async def main(url: str, path: Path) -> None:
+    sizes: list[int] = []
+    timeout = asyncclient.Timeout(min_rate=1000)  # bytes per second; no limit on the whole
+    async with asyncclient.Client(base_url=url, timeout=timeout, retries=5) as client:
+        response = await client.download(
+            "/chunked/10000000", path, resume=True, progress=lambda size, total: sizes.append(size)
+        )
+    print(response.status, response.headers["Content-Type"], sizes[-1], sizes == sorted(sizes))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    parser.add_argument("path", type=Path, help="where to write")
+    options = parser.parse_args()
+    asyncclient.run(main(options.url, options.path))

@@ -1,0 +1,27 @@
+"""Forms: fields alone, and with files, which are read as they are sent."""
+
+import argparse
+from pathlib import Path
+
+import asyncclient
+
+
+async def main(url: str, path: Path) -> None:
+    async with asyncclient.Client(base_url=url) as client:
+        response = await client.post("/echo", data={"name": "Ada", "tag": ["a", "b"]})
+        print(dict(response.json()["fields"])["Content-Type"], response.json()["length"])
+
+        files = {
+            "report": path,  # named as the file is, typed by its ending
+            "note": ("note.txt", b"three words here", "text/plain"),
+        }
+        response = await client.post("/echo", data={"name": "Ada"}, files=files)
+        print(dict(response.json()["fields"])["Content-Type"].partition("=")[0], response.json()["length"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    parser.add_argument("path", type=Path, help="a file to send")
+    options = parser.parse_args()
+    asyncclient.run(main(options.url, options.path))

@@ -1,0 +1,22 @@
+"""GET with parameters and fields, and what a response has."""
+
+import argparse
+
+import asyncclient
+
+
+async def main(url: str) -> None:
+    async with asyncclient.Client(base_url=url, headers={"X-Client": "example"}) as client:
+        response = await client.get("/echo", params={"q": "a b", "page": [1, 2]}, headers={"Accept": "text/*"})
+        print(response.status, response.reason, response.headers["content-type"], len(response.content))
+        print(response.url.removeprefix(url))
+        print(dict(response.json()["fields"])["X-Client"])
+
+        response = await client.get("/parrot.spam")
+        print(response.status, response.ok, response.text.strip())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    asyncclient.run(main(parser.parse_args().url))

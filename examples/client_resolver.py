@@ -1,0 +1,20 @@
+"""Addresses of one's own: a name that nobody else knows."""
+
+import argparse
+from urllib.parse import urlsplit
+
+import asyncclient
+
+
+async def main(url: str) -> None:
+    parts = urlsplit(url)
+    resolver = asyncclient.StaticResolver({"demo.test": parts.hostname or ""})
+    async with asyncclient.Client(base_url=f"http://demo.test:{parts.port}", resolver=resolver) as client:
+        response = await client.get("/echo")
+        print(dict(response.json()["fields"])["Host"].partition(":")[0])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    asyncclient.run(main(parser.parse_args().url))

@@ -1,0 +1,241 @@
+"""Cookies from and to Netscape files and http.cookiejar, whose own classes are the oracle."""
+
+import time
+import urllib.request
+from http import cookiejar
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncclient.client.cookie_files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
+from asyncclient.client.cookies import Cookie, CookieJar
+
+LATER = 4_000_000_000  # Unix seconds, in 2096
+
+COOKIES = [
+    Cookie("sid", "s3cr=t", "www.example.com", "/", is_secure=True, is_http_only=True, is_host_only=True),
+    Cookie("shared", '"\xe9 x"', "example.com", "/a;b", LATER),
+    Cookie("empty", "", "example.com"),
+    Cookie("", "nameless", "localhost", is_host_only=True),
+    Cookie("v4", "1", "127.0.0.1", is_host_only=True),
+    Cookie("v6", "1", "::1", is_host_only=True),
+    Cookie("tab", "a\tb", "example.com", is_http_only=True),
+]
+
+TEXT = (
+    "# Netscape HTTP Cookie File\n"
+    "#HttpOnly_www.example.com\tFALSE\t/\tTRUE\t0\tsid\ts3cr=t\n"
+    f'.example.com\tTRUE\t/a;b\tFALSE\t{LATER}\tshared\t"\xe9 x"\n'
+    ".example.com\tTRUE\t/\tFALSE\t0\tempty\t\n"
+    "localhost\tFALSE\t/\tFALSE\t0\t\tnameless\n"
+    "127.0.0.1\tFALSE\t/\tFALSE\t0\tv4\t1\n"
+    "::1\tFALSE\t/\tFALSE\t0\tv6\t1\n"
+    "#HttpOnly_.example.com\tTRUE\t/\tFALSE\t0\ttab\ta\tb\n"
+)
+
+
+def line(**changes: str) -> str:
+    parts = {"domain": "a.com", "shared": "FALSE", "path": "/", "secure": "FALSE", "expires": "0", "name": "n"}
+    return "\t".join((parts | {"value": "SECRET"} | changes).values())
+
+
+def header_of(jar: cookiejar.CookieJar, url: str) -> str | None:
+    request = urllib.request.Request(url)
+    jar.add_cookie_header(request)
+    return request.get_header("Cookie")
+
+
+def standard_cookie(
+    name: str = "n", value: str | None = "v", domain: str = "a.com", path: str = "/", **rest: str
+) -> cookiejar.Cookie:
+    is_shared = domain.startswith(".")
+    return cookiejar.Cookie(
+        0, name, value, None, False, domain, is_shared, is_shared, path, True, False, None, True, None, None, dict(rest)
+    )
+
+
+def standard_jar(*cookies: cookiejar.Cookie) -> cookiejar.CookieJar:
+    jar = cookiejar.CookieJar()
+    for cookie in cookies:
+        jar.set_cookie(cookie)
+    return jar
+
+
+# Netscape's files
+
+
+def test_file_is_written_and_read_alike() -> None:
+    assert write_netscape(COOKIES) == TEXT
+    assert list(read_netscape(TEXT)) == COOKIES
+
+
+def test_file_at_a_path_is_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.txt"
+    path.write_text(TEXT, encoding="latin-1")
+    assert list(read_netscape(path)) == COOKIES
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("\n \r\n# a comment\n#\ta\tb\tc\td\te\tf\n", []),
+        (line() + "\r\n", [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
+        (line(value="\x85"), [Cookie("n", "\x85", "a.com", is_host_only=True)]),
+        (line(value="")[:-1], [Cookie("n", "", "a.com", is_host_only=True)]),
+        (line(shared="true", secure="true"), [Cookie("n", "SECRET", "a.com", is_secure=True)]),
+        (line(domain=".A.com", shared="TRUE"), [Cookie("n", "SECRET", "a.com")]),
+        (line(domain=".a.com"), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
+        (line(domain=".co.uk", shared="TRUE"), [Cookie("n", "SECRET", "co.uk", is_host_only=True)]),
+        (line(expires=""), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
+        (line(expires="-1"), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
+        (line(expires="9.5"), [Cookie("n", "SECRET", "a.com", expires=9.5, is_host_only=True)]),
+    ],
+)
+def test_file_is_read_as_others_write_it(text: str, expected: list[Cookie]) -> None:
+    assert list(read_netscape(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "SECRET",
+        "a.com SECRET",
+        line()[: line().rindex("\tn")],
+        line(domain=""),
+        line(domain="."),
+        line(domain="http://a.com"),
+        line(path="SECRET"),
+        line(shared="yes"),
+        line(secure=""),
+        line(expires="soon"),
+        line(expires="1e400"),
+        line(expires="9" * 16),
+        line(name="", value=""),
+        line(value="SECRET;"),
+        line(value="SECRET\x00"),
+        line(value="SECRET\u20ac"),
+    ],
+)
+def test_bad_line_is_named_by_number_alone(bad: str) -> None:
+    cookies = read_netscape(f"# first\n{line()}\n{bad}\n")
+    assert next(cookies).name == "n"
+    with pytest.raises(ValueError, match=r"^expected a cookie of a Netscape file in line 3$") as caught:
+        next(cookies)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "cookie", [Cookie("a", "1", ""), Cookie("a\tb", "1", "a.com"), Cookie("a", "1", "a.com", "/\t")]
+)
+def test_what_the_format_has_no_words_for_is_left_out(cookie: Cookie) -> None:
+    assert list(read_netscape(write_netscape([cookie, *COOKIES]))) == COOKIES
+
+
+def test_jar_comes_back_from_a_file_in_its_order() -> None:
+    jar = CookieJar({"own": "1"})
+    jar.store("www.example.com", "/", True, ["z=1", "y=2; Domain=example.com; Max-Age=1000", "x=3; HttpOnly", "alone"])
+    again = CookieJar(read_netscape(write_netscape(jar)))
+    assert again.build_header("www.example.com", "/", True) == "z=1; y=2; x=3; alone"
+
+
+def test_mozilla_cookie_jar_reads_and_writes_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.txt"
+    kept = [cookie._replace(expires=LATER) for cookie in COOKIES if "\t" not in cookie.value]
+    path.write_text(write_netscape(kept), encoding="utf-8")
+    jar = cookiejar.MozillaCookieJar(path)
+    jar.load()
+    assert sorted(from_cookiejar(jar)) == sorted(kept)
+    jar.save()
+    assert sorted(read_netscape(path.read_text(encoding="utf-8"))) == sorted(kept)
+
+
+@given(st.text())
+def test_any_text_gives_cookies_or_a_value_error(text: str) -> None:
+    try:
+        cookies = list(read_netscape(text))
+    except ValueError as error:
+        assert str(error).startswith("expected a cookie of a Netscape file in line ")  # noqa: PT017
+    else:
+        assert list(read_netscape(write_netscape(cookies))) == cookies
+
+
+# http.cookiejar
+
+
+def test_cookiejar_gets_all_and_gives_them_back() -> None:
+    jar = to_cookiejar([*COOKIES, Cookie("own", "1", "")])
+    assert type(jar) is cookiejar.CookieJar
+    assert [cookie.expires for cookie in to_cookiejar([COOKIES[1]._replace(expires=LATER + 0.5)])] == [LATER]
+    back = set(from_cookiejar(jar))
+    assert back == {*COOKIES, Cookie("own", "1", ""), Cookie("", "nameless", "localhost.local", is_host_only=True)}
+
+
+@pytest.mark.parametrize(
+    ("cookie", "url", "header"),
+    [
+        (Cookie("a", "1", "www.example.com", is_host_only=True), "http://www.example.com/", "a=1"),
+        (Cookie("a", "1", "example.com"), "http://www.example.com/", "a=1"),
+        (Cookie("a", "1", "example.com"), "http://example.org/", None),
+        (Cookie("a", "1", "example.com", "/x"), "http://example.com/", None),
+        (Cookie("a", "1", "example.com", is_secure=True), "http://example.com/", None),
+        (Cookie("a", "1", "example.com", is_secure=True), "https://example.com/", "a=1"),
+        (Cookie("a", "1", "example.com", expires=time.time() - 1), "http://example.com/", None),
+        (Cookie("a", "1", "example.com", expires=LATER + 0.5), "http://example.com/", "a=1"),
+        (Cookie("a", "1", "localhost", is_host_only=True), "http://localhost/", "a=1"),
+        (Cookie("a", "1", "127.0.0.1", is_host_only=True), "http://127.0.0.1/", "a=1"),
+        (Cookie("", "x", "example.com"), "http://example.com/", "x"),
+    ],
+)
+def test_cookiejar_sends_what_it_was_given(cookie: Cookie, url: str, header: str | None) -> None:
+    assert header_of(to_cookiejar([cookie]), url) == header
+
+
+@pytest.mark.parametrize(
+    ("cookie", "expected"),
+    [
+        (standard_cookie(), [Cookie("n", "v", "a.com", is_host_only=True)]),
+        (standard_cookie(domain=".a.com"), [Cookie("n", "v", "a.com")]),
+        (standard_cookie(domain=".co.uk"), [Cookie("n", "v", "co.uk", is_host_only=True)]),
+        (standard_cookie(domain=""), [Cookie("n", "v", "")]),
+        (standard_cookie(domain=".a.local"), [Cookie("n", "v", "a.local")]),
+        (
+            standard_cookie(domain="a.local"),
+            [Cookie("n", "v", "a", is_host_only=True), Cookie("n", "v", "a.local", is_host_only=True)],
+        ),
+        (standard_cookie(value=None), [Cookie("", "n", "a.com", is_host_only=True)]),
+        (standard_cookie(HttpOnly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
+        (standard_cookie(httponly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
+        (standard_cookie(HTTPOnly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
+        (standard_cookie(value="a;b"), []),
+        (standard_cookie(value="a\r\nb"), []),
+        (standard_cookie(value="\u20ac"), []),
+        (standard_cookie(path="x"), []),
+    ],
+)
+def test_cookiejar_is_read_and_what_cannot_be_sent_left_out(cookie: cookiejar.Cookie, expected: list[Cookie]) -> None:
+    assert list(from_cookiejar(standard_jar(cookie))) == expected
+    jar = CookieJar(standard_jar(cookie, standard_cookie("other", domain="b.com")))
+    assert len(jar) == len(expected) + 1
+    assert jar.build_header("b.com", "/", False) in ("other=v", "n=v; other=v")
+
+
+class MappingCookieJar(cookiejar.CookieJar, dict[str, str]):  # type: ignore[misc]
+    """As requests' jar: a CookieJar and a mapping name -> value at once."""
+
+
+def test_cookiejar_that_is_a_mapping_too_keeps_its_domains() -> None:
+    theirs = MappingCookieJar()
+    theirs.set_cookie(standard_cookie())
+    theirs["n"] = "v"
+    jar = CookieJar(theirs)
+    assert jar.build_header("a.com", "/", False) == "n=v"
+    assert jar.build_header("b.com", "/", False) is None
+
+
+def test_cookies_of_cookiejar_join_those_there_are() -> None:
+    jar = CookieJar([Cookie("n", "old", "a.com", is_host_only=True), Cookie("m", "1", "a.com")])
+    jar.update(standard_jar(standard_cookie(value="new")))
+    assert jar.build_header("a.com", "/", False) == "n=new; m=1"

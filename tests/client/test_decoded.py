@@ -1,0 +1,394 @@
+"""Content codings over the wire: what is decoded, what is refused, and how much of it there may be."""
+
+import gzip
+import importlib.util
+import os
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asyncclient import Client, ContentTooLarge, DecodingError, Response
+from asyncclient.client.decoding import MAX_SIZE, RATIO_FREE
+from asyncclient.testing import RawConnection, RawServer
+from tests.client.asking import Answering, comes_true, gather_chunks, is_clean
+from tests.connection.scripts import OK, chunked, reply
+
+TEXT = b"".join(b"line %d of the content\n" % number for number in range(5000))
+
+
+def deflate_raw(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+if importlib.util.find_spec("brotli"):
+    import brotli
+
+    CODINGS["br"] = brotli.compress
+if importlib.util.find_spec("backports") and importlib.util.find_spec("backports.zstd"):
+    from backports import zstd
+
+    CODINGS["zstd"] = zstd.compress
+elif importlib.util.find_spec("compression"):
+    from compression import zstd  # type: ignore[import-not-found,no-redef]
+
+    CODINGS["zstd"] = zstd.compress
+
+CODED: list[tuple[str, bytes]] = [
+    *((name, encode(TEXT)) for name, encode in CODINGS.items()),
+    ("x-gzip", gzip.compress(TEXT)),
+    ("GZip", gzip.compress(TEXT)),
+    ("identity", TEXT),
+    ("", TEXT),
+    ("deflate", deflate_raw(TEXT)),
+    ("gzip", gzip.compress(TEXT[:1000]) + gzip.compress(TEXT[1000:])),
+    ("gzip", gzip.compress(TEXT) + bytes(512)),
+    ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+    ("gzip,identity , gzip", gzip.compress(gzip.compress(TEXT))),
+    ("gzip, gzip, gzip, gzip, gzip", gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(TEXT)))))),
+]
+
+
+def coded(coding: str, content: bytes, frame: Callable[..., bytes] = reply) -> bytes:
+    field = b"Content-Encoding: " + coding.encode() + b"\r\n"
+    pieces = [content[start : start + 777] for start in range(0, len(content), 777)] if frame is chunked else [content]
+    return frame(*pieces).replace(b"\r\n", b"\r\n" + field, 1)
+
+
+async def get(data: bytes, client: dict[str, Any] | None = None, **options: Any) -> Response:
+    with Answering({"/": data, "/next": OK}) as server:
+        async with Client(**(client or {})) as asking:
+            response = await asking.get(server.url, **options)
+            assert (await asking.get(f"{server.url}/next")).content == b"ok"
+        assert server.accepted == 1
+    return response
+
+
+async def read_whole(client: Client, url: str, **options: Any) -> bytes:
+    return (await client.get(url, **options)).content
+
+
+async def read_later(client: Client, url: str, **options: Any) -> bytes:
+    async with client.stream("GET", url, **options) as response:
+        return await response.read()
+
+
+async def read_chunks(client: Client, url: str, **options: Any) -> bytes:
+    async with client.stream("GET", url, **options) as response:
+        return b"".join(await gather_chunks(response))
+
+
+async def read_sized(client: Client, url: str, **options: Any) -> bytes:
+    async with client.stream("GET", url, **options) as response:
+        chunks = await gather_chunks(response, 10_000)
+        assert all(len(chunk) == 10_000 for chunk in chunks[:-1])
+        return b"".join(chunks)
+
+
+async def read_rest(client: Client, url: str, **options: Any) -> bytes:
+    async with client.stream("GET", url, **options) as response:
+        async for chunk in response.iter_chunks(100):
+            return chunk + await response.read()
+        return b""
+
+
+async def read_lines(client: Client, url: str, **options: Any) -> bytes:
+    async with client.stream("GET", url, **options) as response:
+        return "".join([f"{line}\n" async for line in response.iter_lines()]).encode()
+
+
+Read = Callable[..., Any]
+Frame = Callable[..., bytes]
+WAYS: list[Read] = [read_whole, read_later, read_chunks, read_sized, read_rest, read_lines]
+FRAMED: list[tuple[Read, Frame]] = [(read_whole, reply), (read_later, reply), *((read, chunked) for read in WAYS)]
+
+
+# Decoding
+
+
+@pytest.mark.parametrize(("read", "frame"), FRAMED)
+@pytest.mark.parametrize(("coding", "content"), CODED)
+async def test_content_is_decoded(coding: str, content: bytes, read: Read, frame: Frame) -> None:
+    with Answering({"/": coded(coding, content, frame), "/next": OK}) as server:
+        async with Client() as client:
+            assert await read(client, server.url) == TEXT
+            assert (await client.get(f"{server.url}/next")).content == b"ok"
+        assert server.accepted == 1
+
+
+async def test_content_until_the_end_of_the_connection_is_decoded() -> None:
+    data = b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT)
+    with RawServer.replying(data, then=RawConnection.half_close) as server:
+        async with Client() as client:
+            assert await read_whole(client, server.url) == TEXT
+
+
+async def test_two_fields_are_one_list() -> None:
+    data = coded("deflate", gzip.compress(zlib.compress(TEXT)))
+    assert (await get(data.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1))).content == TEXT
+
+
+async def test_what_can_be_decoded_is_announced() -> None:
+    with Answering(default=OK) as server:
+        async with Client() as client:
+            await client.get(server.url)
+    assert {*CODINGS} <= set((server.asked[0]["accept-encoding"] or "").split(", "))
+
+
+async def test_length_and_fields_stay_as_they_came() -> None:
+    content = gzip.compress(TEXT)
+    response = await get(coded("gzip", content))
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["content-length"] == str(len(content))
+    assert (response.text, len(response.lines)) == (TEXT.decode(), 5000)
+
+
+async def test_decode_can_be_turned_off() -> None:
+    for coding in ("gzip", "no-such"):
+        content = gzip.compress(TEXT)
+        response = await get(coded(coding, content), decode=False)
+        assert response.content == content
+
+
+@pytest.mark.parametrize(
+    ("method", "data"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10000\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Encoding: no-such\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: gzip\r\nContent-Length: 10000\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Encoding: no-such\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Encoding: br\r\n\r\n"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Encoding: no-such\r\nContent-Length: 0\r\n\r\n"),
+    ],
+)
+async def test_without_content_there_is_nothing_to_decode(method: str, data: bytes) -> None:
+    with Answering({"/": data, "/next": OK}) as server:
+        async with Client(max_body_size=100) as client:
+            response = await client.request(method, server.url)
+            assert response.content == b""
+            async with client.stream(method, server.url) as response:
+                assert await gather_chunks(response) == []
+            assert (await client.get(f"{server.url}/next")).content == b"ok"
+        assert server.accepted == 1
+
+
+# What can't be decoded
+
+
+BROKEN: list[tuple[str, bytes]] = [
+    *((name, encode(TEXT)[:-1]) for name, encode in CODINGS.items()),
+    *((name, encode(TEXT)[: len(encode(TEXT)) // 2]) for name, encode in CODINGS.items()),
+    ("gzip", gzip.compress(TEXT)[:5]),
+    ("gzip", gzip.compress(TEXT)[:-8] + b"\0" * 8),
+    ("gzip", gzip.compress(TEXT) + b"junk"),
+    ("gzip", b"no gzip at all"),
+    ("deflate", b"\xff\xff\xff\xff"),
+    ("gzip, gzip", gzip.compress(TEXT)),
+    ("no-such", TEXT),
+    ("gzip, no-such", TEXT),
+    ("compress", TEXT),
+    (", ".join(["gzip"] * 6), TEXT),
+]
+
+
+@pytest.mark.parametrize(("read", "frame"), FRAMED)
+@pytest.mark.parametrize(("coding", "content"), BROKEN)
+async def test_what_is_broken_or_unknown_is_an_error(coding: str, content: bytes, read: Read, frame: Frame) -> None:
+    with Answering({"/": coded(coding, content, frame), "/next": OK}) as server:
+        async with Client() as client:
+            with pytest.raises(DecodingError) as raised:
+                await read(client, server.url)
+            assert len(str(raised.value)) < 200
+            assert await is_clean(client)
+            assert (await client.get(f"{server.url}/next")).content == b"ok"
+
+
+async def test_an_unknown_coding_does_not_matter_to_who_reads_nothing() -> None:
+    with Answering(default=coded("no-such", TEXT[:1000])) as server:
+        async with Client() as client:
+            async with client.stream("GET", server.url) as response:
+                assert response.status == 200
+            assert client.stats().idle == 1
+
+
+async def test_an_error_comes_again() -> None:
+    with Answering(default=coded("gzip", b"no gzip")) as server:
+        async with Client() as client, client.stream("GET", server.url) as response:
+            with pytest.raises(DecodingError):
+                await response.read()
+            with pytest.raises(Exception, match=r"gzip|closed before"):
+                await response.read()
+
+
+# Size
+
+
+def announced(size: int) -> bytes:
+    return reply(bytes(size))
+
+
+def in_chunks(size: int) -> bytes:
+    return (
+        chunked(*[bytes(100)] * (size // 100), bytes(size % 100))
+        if size % 100
+        else chunked(*[bytes(100)] * (size // 100))
+    )
+
+
+def packed(size: int) -> bytes:
+    return coded("gzip", gzip.compress(bytes(size)))
+
+
+def packed_twice(size: int) -> bytes:
+    return coded("gzip, deflate", zlib.compress(gzip.compress(bytes(size))), chunked)
+
+
+@pytest.mark.parametrize("read", WAYS[:-1])
+@pytest.mark.parametrize("build", [announced, in_chunks, packed, packed_twice])
+@pytest.mark.parametrize("is_clients", [True, False])
+async def test_max_body_size_is_exact(build: Callable[[int], bytes], read: Read, is_clients: bool) -> None:
+    limit = {"max_body_size": 10_000}
+    clients, options = (10_000, {}) if is_clients else (5, limit)
+    with Answering({"/right": build(10_000), "/more": build(10_001), "/next": OK}) as server:
+        async with Client(max_body_size=clients) as client:
+            assert len(await read(client, f"{server.url}/right", **options)) == 10_000
+            assert client.stats().idle == 1
+            with pytest.raises(ContentTooLarge, match="larger than 10000 bytes") as raised:
+                await read(client, f"{server.url}/more", **options)
+            assert raised.value.limit == 10_000
+            assert await is_clean(client)
+            if build in (announced, in_chunks):  # what is packed had come whole
+                assert client.stats().idle == 0
+            assert await read_whole(client, f"{server.url}/next", max_body_size=2) == b"ok"
+
+
+async def test_a_request_may_have_no_limit() -> None:
+    with Answering(default=announced(10_000)) as server:
+        async with Client(max_body_size=5) as client:
+            assert len(await read_whole(client, server.url, max_body_size=None)) == 10_000
+            with pytest.raises(ContentTooLarge):
+                await read_whole(client, server.url)
+
+
+async def test_nothing_is_allowed_but_nothing() -> None:
+    with Answering({"/": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "/one": reply(b"x")}) as server:
+        async with Client(max_body_size=0) as client:
+            assert await read_whole(client, server.url) == b""
+            with pytest.raises(ContentTooLarge):
+                await read_whole(client, f"{server.url}/one")
+
+
+async def test_too_much_that_is_announced_is_not_waited_for() -> None:
+    def announce(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\n")
+        closings.append(connection.wait_closed())
+
+    closings: list[str] = []
+    with RawServer(announce) as server:
+        async with Client(max_body_size=1000, timeout=5) as client:
+            with pytest.raises(ContentTooLarge):
+                await client.get(server.url)
+    assert closings
+
+
+async def test_the_wire_counts_too() -> None:
+    content = gzip.compress(os.urandom(2000), 0)
+    with Answering(default=coded("gzip", content)) as server:
+        async with Client(max_body_size=2000) as client:
+            with pytest.raises(ContentTooLarge):
+                await client.get(server.url)
+            assert len(await read_whole(client, server.url, max_body_size=len(content))) == 2000
+
+
+async def test_with_decoding_turned_off_the_limit_holds_for_the_wire() -> None:
+    content = gzip.compress(bytes(1_000_000))
+    with Answering(default=coded("gzip", content)) as server:
+        async with Client(max_body_size=2000) as client:
+            assert await read_whole(client, server.url, decode=False) == content
+            with pytest.raises(ContentTooLarge):
+                await read_whole(client, server.url, decode=False, max_body_size=500)
+
+
+# Bombs
+
+
+def bomb(coding: str) -> bytes:
+    """24 MiB, packed."""
+    if coding == "gzip, gzip":
+        return gzip.compress(bomb("gzip"))
+    data = bytes(24 * 1024 * 1024)
+    return brotli.compress(data, quality=5) if coding == "br" else CODINGS[coding](data)
+
+
+@pytest.fixture(scope="module")
+def bombs() -> dict[str, bytes]:
+    return {coding: bomb(coding) for coding in ("gzip", "deflate", "gzip, gzip", *{"br", "zstd"} & {*CODINGS})}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+@pytest.mark.parametrize("read", [read_whole, read_later])
+async def test_a_bomb_stops_by_itself(bombs: dict[str, bytes], coding: str, read: Read) -> None:
+    with Answering({"/": coded(coding, bombs[coding]), "/next": OK}) as server:
+        async with Client() as client:
+            with pytest.raises(ContentTooLarge, match="more than 250 times"):
+                await read(client, server.url)
+            assert await is_clean(client)
+            assert (await client.get(f"{server.url}/next")).content == b"ok"
+
+
+async def test_a_bomb_that_goes_on_coming_is_cut_off() -> None:
+    closings: list[str] = []
+
+    def pour(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 999999999\r\n\r\n")
+        packer = zlib.compressobj(wbits=31)
+        connection.send(packer.compress(bytes(24 * 1024 * 1024)) + packer.flush(zlib.Z_SYNC_FLUSH))
+        closings.append(connection.wait_closed())
+
+    with RawServer(pour) as server:
+        async with Client() as client:
+            with pytest.raises(ContentTooLarge, match="more than 250 times"):
+                await client.get(server.url)
+            assert await is_clean(client)
+            assert client.stats().idle == 0
+            assert await comes_true(lambda: len(closings) == 1)
+
+
+async def test_no_more_than_the_limit_of_a_bomb_is_given_out(bombs: dict[str, bytes]) -> None:
+    with Answering(default=coded("gzip", bombs["gzip"])) as server:
+        async with Client() as client, client.stream("GET", server.url) as response:
+            total = 0
+            with pytest.raises(ContentTooLarge):
+                async for chunk in response.iter_chunks():
+                    assert len(chunk) <= 128 * 1024
+                    total += len(chunk)
+            assert RATIO_FREE - 128 * 1024 <= total <= RATIO_FREE + 128 * 1024
+
+
+async def test_nothing_of_a_bomb_that_is_left_is_decoded(
+    bombs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Answering({"/": coded("gzip", bombs["gzip"][:60_000]), "/next": OK}) as server:
+        async with Client() as client:
+            async with client.stream("GET", server.url) as response:
+                assert response.status == 200
+            assert (await client.get(f"{server.url}/next")).content == b"ok"
+        assert server.accepted == 1
+
+
+def test_the_largest_size_is_bounded_by_default() -> None:
+    assert MAX_SIZE == 1024**3
+
+
+async def test_what_compresses_well_is_no_bomb() -> None:
+    content = b"all work and no play makes jack a dull boy\n" * 500_000
+    packed_content = gzip.compress(content, 1)
+    assert len(content) / len(packed_content) > 100
+    assert (await get(coded("gzip", packed_content))).content == content

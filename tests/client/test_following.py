@@ -1,0 +1,599 @@
+"""Redirects over the wire: what is asked next, what goes with it and what never does, and what is left of the first."""
+
+import gzip
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from asyncclient import (
+    BodyNotReplayable,
+    Client,
+    CookieJar,
+    RedirectError,
+    Response,
+    Retry,
+    StaticResolver,
+    Timeout,
+    TooManyRedirects,
+)
+from asyncclient.testing import RawConnection, RawServer
+from tests.client.asking import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
+from tests.connection.scripts import OK, chunked, reply
+from tests.servers import Certificates
+
+
+async def follow(
+    answers: dict[str, Any], method: str = "GET", start: str = "/", client: dict[str, Any] | None = None, **options: Any
+) -> tuple[Response, list[Asked]]:
+    """The last response, and all that was asked."""
+    with Answering(answers) as server:
+        async with Client(**(client or {})) as asking:
+            response = await asking.request(method, server.url + start, **options)
+            assert await is_clean(asking)
+    return response, server.asked
+
+
+# Methods and bodies
+
+
+GET_AFTER = {("POST", 301), ("POST", 302)} | {(method, 303) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_what_is_asked_next(method: str, status: int) -> None:
+    fields = {"Content-Language": "en", "X-Own": "1"}
+    no_content = redirect("/to", status).replace(b"Content-Length: 0\r\n", b"Content-Length: 0\r\n")
+    body = None if method in ("GET", "HEAD") else b"content"
+    response, asked = await follow(
+        {"/": no_content, "/to": b"HTTP/1.1 204 No Content\r\n\r\n"}, method, headers=fields, body=body
+    )
+    first, second = asked
+    is_get = (method, status) in GET_AFTER
+    keeps_body = body is not None and not is_get
+    assert (first.method, first.content, second.target) == (method, body or b"", "/to")
+    assert second.method == ("GET" if is_get else method)
+    assert second.content == (b"content" if keeps_body else b"")
+    assert second["content-length"] == ("7" if keeps_body else None)
+    assert second["transfer-encoding"] is None
+    assert second["content-language"] == (None if is_get or status == 303 else "en")
+    assert second["x-own"] == "1"
+    assert response.request.method == second.method
+
+
+@pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 306, 399, 404])
+async def test_other_statuses_are_not_followed(status: int) -> None:
+    response, asked = await follow({"/": redirect("/to", status)})
+    assert (response.status, response.history, len(asked)) == (status, (), 1)
+
+
+async def test_without_location_the_redirect_is_the_response() -> None:
+    response, _ = await follow({"/": reply(b"no way", status=b"302 Found")})
+    assert (response.status, response.content) == (302, b"no way")
+
+
+@pytest.mark.parametrize(
+    ("client", "option", "follows"),
+    [(True, None, True), (True, False, False), (False, None, False), (False, True, True), (True, True, True)],
+)
+async def test_follow_redirects(client: bool, option: bool | None, follows: bool) -> None:
+    answers = {"/": redirect("/to", 302, b"moved"), "/to": OK}
+    response, asked = await follow(answers, client={"follow_redirects": client}, follow_redirects=option)
+    assert (response.status, response.content) == ((200, b"ok") if follows else (302, b"moved"))
+    assert len(asked) == 1 + follows
+    assert response.ok
+    assert response.raise_for_status() is response
+
+
+async def test_a_stream_follows_too() -> None:
+    with Answering({"/": redirect("/to", 302, b"moved"), "/to": OK}) as server:
+        async with Client() as client, client.stream("GET", server.url) as response:
+            assert (response.status, len(response.history)) == (200, 1)
+            assert await response.read() == b"ok"
+        assert server.accepted == 1
+
+
+async def test_the_tracer_is_told_of_each() -> None:
+    tracer = Recording()
+    await follow({"/": redirect("/b"), "/b": redirect("/c"), "/c": OK}, client={"tracer": tracer})
+    assert tracer.repeats == [("redirect", 0.0)] * 2
+
+
+# How many
+
+
+async def test_max_redirects_is_exact() -> None:
+    answers: dict[str, Any] = {f"/{number}": redirect(f"/{number + 1}") for number in range(3)} | {"/3": OK}
+    response, _ = await follow(answers, start="/0", client={"max_redirects": 3})
+    assert len(response.history) == 3
+    with pytest.raises(TooManyRedirects, match="more than 2 redirects") as raised:
+        await follow(answers, start="/0", client={"max_redirects": 2})
+    assert isinstance(raised.value.response, Response)
+    assert (raised.value.response.status, len(raised.value.response.history)) == (302, 2)
+
+
+async def test_none_are_allowed() -> None:
+    with pytest.raises(TooManyRedirects):
+        await follow({"/": redirect("/")}, client={"max_redirects": 0})
+
+
+async def test_a_loop_ends_after_twenty_and_leaks_nothing() -> None:
+    with Answering({"/": redirect("/")}) as server:
+        async with Client() as client:
+            with pytest.raises(TooManyRedirects):
+                await client.get(server.url)
+            assert await is_clean(client)
+    assert (len(server.asked), server.accepted) == (21, 1)
+
+
+# Where to
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/to", "/to"),
+        ("to?x=1", "/dir/to?x=1"),
+        ("?x", "/dir/page?x"),
+        ("../to", "/to"),
+        ("//{authority}/to", "/to"),
+        ("http://{authority}/a/../b?sig=%2f%7e+&x=a%20b", "/a/../b?sig=%2f%7e+&x=a%20b"),
+        ("/a%2Fb?X-Signature=ab%2fCD%3D", "/a%2Fb?X-Signature=ab%2fCD%3D"),
+        ("/a b<c>", "/a%20b%3Cc%3E"),
+        (b"/\xc3\xa9?\xe9", "/%C3%A9?%E9"),
+        ("http://{authority}", "/"),
+        ("HTTP://{authority}/to", "/to"),
+        ("/to#part", "/to"),
+        ("#part", "/dir/page"),
+    ],
+)
+async def test_a_location_is_used_as_received(location: str | bytes, target: str) -> None:
+    with Answering(default=lambda asked: OK if len(server.asked) > 1 else redirect(found)) as server:
+        authority = f"{server.host}:{server.port}"
+        found = location if isinstance(location, bytes) else location.format(authority=authority)
+        async with Client() as client:
+            response = await client.get(f"{server.url}/dir/page")
+    assert server.targets == ["/dir/page", target]
+    assert response.url.startswith(f"{server.url}{target}")
+
+
+@pytest.mark.parametrize(("location", "fragment"), [("/to", "#old"), ("/to#new", "#new"), ("/to#", "#")])
+async def test_fragments_are_kept_and_never_sent(location: str, fragment: str) -> None:
+    response, asked = await follow({"/": redirect(location), "/to": OK}, start="/#old")
+    assert response.url.endswith(f"/to{fragment}")
+    assert [one.target for one in asked] == ["/", "/to"]
+
+
+@pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example", "B\u00fcCHER.example"])
+async def test_a_location_with_an_international_host(host: str) -> None:
+    with Answering({"/to": OK}) as other:
+        location = f"http://{host}:{other.port}/to".encode()
+        with Answering({"/": redirect(location)}) as server:
+            async with Client(resolver=by_name("xn--bcher-kva.example")) as client:
+                response = await client.get(server.url)
+    assert other.asked[0]["host"] == f"xn--bcher-kva.example:{other.port}"
+    assert response.url == f"http://xn--bcher-kva.example:{other.port}/to"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ftp://h/x", "file:///etc/passwd", "javascript:alert(1)", "data:,x", "mailto:a@h", "http:///x", "http://",
+        "http:x", "http://h:0/", "http://h:99999/", "http://[::1/", "http://a b/", "http://a\tb/", "http://h\\@x/",
+        "http://\xff.example/",
+    ],
+)  # fmt: skip
+async def test_a_location_that_leads_nowhere(location: str) -> None:
+    with Answering({"/": redirect(location, content=b"body"), "/next": OK}) as server:
+        async with Client() as client:
+            with pytest.raises(RedirectError, match="no http or https URL in the Location of a 302") as raised:
+                await client.get(server.url)
+            assert raised.value.response is not None
+            assert raised.value.response.headers["location"]
+            assert await is_clean(client)
+            response = await client.get(server.url, follow_redirects=False)
+            assert response.content == b"body"
+    assert "/next" not in server.targets
+
+
+async def test_a_password_in_a_location_is_in_no_message() -> None:
+    with pytest.raises(RedirectError) as raised:
+        await follow({"/": redirect("ftp://user:secret@h/")})
+    assert "secret" not in str(raised.value)
+
+
+async def test_no_second_location_is_made_part_of_the_first() -> None:
+    with Answering({"/": redirect("/to", 302, b"", b"Location: /other"), "/to": OK, "/other": OK}) as server:
+        async with Client() as client:
+            try:
+                await client.get(server.url)
+            except RedirectError:
+                pass
+            assert await is_clean(client)
+    assert server.targets in (["/"], ["/", "/to"])
+
+
+async def test_a_host_that_is_not_there() -> None:
+    with Answering() as gone:
+        pass
+    with Answering({"/": redirect(f"{gone.url}/x")}) as server:
+        async with Client(timeout=Timeout(connect=2)) as client:
+            with pytest.raises(ConnectionError, match=str(gone.port)):
+                await client.get(server.url)
+            assert await is_clean(client)
+
+
+# Secrets
+
+
+SECRET = "secret"  # in each of them, so that one look at a head finds all
+
+
+def secret_options(is_clients: bool) -> dict[str, Any]:
+    fields = {
+        "Authorization": f"Bearer {SECRET}",
+        "Cookie": f"own={SECRET}",
+        "Proxy-Authorization": f"Basic {SECRET}",
+        "X-Api-Key": SECRET,
+        "X-Plain": "plain",
+    }
+    return {"headers": fields} if is_clients else {"headers": list(fields.items())}
+
+
+GIVEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "fields of the request": ({}, secret_options(False)),
+    "fields of the client": (secret_options(True), {}),
+    "auth of the request": ({}, {"auth": ("user", SECRET)}),
+    "auth of the client": ({"auth": ("user", SECRET)}, {}),
+    "function of the request": ({}, {"auth": lambda _: {"X-Api-Key": SECRET}}),
+    "function of the client": ({"auth": lambda _: {"X-Api-Key": SECRET}}, {}),
+    "cookies of the request": ({}, {"cookies": {"own": SECRET}}),
+}
+
+
+def has_secret(asked: Asked) -> bool:
+    """Whether a secret is in a head, be it in base64."""
+    values = " ".join(value for values in asked.fields.values() for value in values)
+    return SECRET in values or "dXNlcjpzZWNyZXQ=" in values
+
+
+@contextmanager
+def three_origins(tls: Certificates, other: str) -> Iterator[tuple[Answering, Answering, dict[str, Any]]]:
+    """A first server, which leads to another origin, from there back, and on; and what a client needs for both."""
+    with ExitStack() as stack:
+        context = tls.server_context("one.example", "two.example") if other == "scheme" else None
+        first = stack.enter_context(Answering({}))
+        second = stack.enter_context(Answering({}, tls=context)) if other != "host" else first
+        host = "two.example" if other == "host" else "one.example"
+        first.answers |= {"/start": [redirect(second.url_as(host) + "/there")], "/back": [redirect("/on")], "/on": [OK]}
+        second.answers |= {"/there": [redirect(first.url_as("one.example") + "/back")]}
+        options = {"resolver": by_name("one.example", "two.example"), "ssl": tls.client_context()}
+        yield first, second, options
+
+
+@pytest.mark.parametrize("other", ["scheme", "host", "port"])
+@pytest.mark.parametrize("given", GIVEN)
+async def test_no_secret_reaches_another_origin_or_comes_back(tls: Certificates, other: str, given: str) -> None:
+    client_options, options = GIVEN[given]
+    with three_origins(tls, other) as (first, second, network):
+        async with Client(secret_headers=["x-api-KEY"], **network, **client_options) as client:
+            response = await client.get(first.url_as("one.example") + "/start", **options)
+            assert response.status == 200
+            again = await client.get(first.url_as("one.example") + "/on", **options)
+    asked = first.asked if first is second else [first.asked[0], *second.asked, *first.asked[1:]]
+    assert [one.target for one in asked] == ["/start", "/there", "/back", "/on", "/on"]
+    assert [has_secret(one) for one in asked] == [True, False, False, False, True]
+    if "headers" in client_options or "headers" in options:
+        assert [one["x-plain"] for one in asked] == ["plain"] * 5
+    assert again.status == 200
+
+
+@pytest.mark.parametrize("other", ["scheme", "host", "port"])
+async def test_the_user_of_a_url_stays_at_its_origin(tls: Certificates, other: str) -> None:
+    with three_origins(tls, other) as (first, second, network):
+        async with Client(**network) as client:
+            response = await client.get(f"http://user:{SECRET}@one.example:{first.port}/start")
+    asked = first.asked if first is second else [first.asked[0], *second.asked, *first.asked[1:]]
+    assert [has_secret(one) for one in asked] == [True, False, False, False]
+    assert not [one.url for one in (*response.history, response) if SECRET in one.url]
+
+
+@pytest.mark.parametrize(
+    ("client", "options"),
+    [*GIVEN.values(), ({}, {"url": "userinfo"})],
+    ids=[*GIVEN, "user of the URL"],
+)
+async def test_secrets_stay_within_one_origin(client: dict[str, Any], options: dict[str, Any]) -> None:
+    with Answering({"/start": redirect("/to"), "/to": OK}) as server:
+        url = server.url
+        if "url" in options:
+            options, url = {}, url.replace("//", f"//user:{SECRET}@")
+        async with Client(**client) as asking:
+            await asking.get(f"{url}/start", **options)
+    assert [has_secret(asked) for asked in server.asked] == [True, True]
+
+
+async def test_a_user_in_a_location_logs_nobody_in() -> None:
+    with Answering({"/to": OK}) as server:
+        server.answers["/"] = [redirect(f"http://user:{SECRET}@{server.host}:{server.port}/to")]
+        async with Client() as client:
+            response = await client.get(server.url)
+    assert server.asked[1]["authorization"] is None
+    assert SECRET not in response.url
+
+
+async def test_a_field_host_stays_at_its_origin() -> None:
+    virtual = {"Host": "virtual"}
+    for clients, own in ((virtual, None), (None, virtual)):
+        with Answering({"/to": OK}) as other, Answering({"/": redirect(f"{other.url}/to")}) as server:
+            async with Client(headers=clients) as client:
+                await client.get(server.url, headers=own)
+        assert server.asked[0].fields["host"] == ["virtual"]
+        assert other.asked[0].fields["host"] == [f"{other.host}:{other.port}"]
+
+
+async def test_cookies_of_the_jar_go_where_they_belong() -> None:
+    jar = CookieJar()
+    jar.set("a", "1", domain="one.example")
+    jar.set("b", "2", domain="two.example")
+    with (
+        Answering({"/there": OK}) as second,
+        Answering({"/": redirect(second.url_as("two.example") + "/there")}) as first,
+    ):
+        async with Client(cookies=jar, resolver=by_name("one.example", "two.example")) as client:
+            await client.get(first.url_as("one.example"))
+    assert (first.asked[0]["cookie"], second.asked[0]["cookie"]) == ("a=1", "b=2")
+
+
+async def test_who_wants_no_cookies_gets_none_elsewhere_either() -> None:
+    with Answering({"/there": OK}) as second, Answering() as first:
+        first.answers["/"] = [redirect(f"{second.url}/there")]
+        async with Client(cookies={"a": "1"}) as client:
+            await client.get(first.url, headers={"Cookie": None})
+    assert (first.asked[0]["cookie"], second.asked[0]["cookie"]) == (None, None)
+
+
+# With a base_url, what the client knows in secret goes home only
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"auth": ("user", SECRET)}, {"headers": {"X-Api-Key": SECRET}}, {"headers": {"Authorization": SECRET}}],
+)
+async def test_with_a_home_secrets_go_there_only(options: dict[str, Any]) -> None:
+    with Answering(default=OK) as home, Answering(default=OK) as other:
+        async with Client(base_url=f"{home.url}/api", secret_headers=["X-Api-Key"], **options) as client:
+            await client.get("/x")
+            await client.get(f"{other.url}/x")
+            await client.get(f"{home.url}/elsewhere")
+    assert [has_secret(asked) for asked in home.asked] == [True, True]
+    assert [has_secret(asked) for asked in other.asked] == [False]
+
+
+async def test_what_a_request_is_given_goes_where_it_says() -> None:
+    with Answering(default=OK) as home, Answering(default=OK) as other:
+        async with Client(base_url=home.url) as client:
+            await client.get(f"{other.url}/x", auth=("user", SECRET))
+            await client.get(f"{other.url}/x", headers={"Authorization": SECRET})
+    assert [has_secret(asked) for asked in other.asked] == [True, True]
+
+
+# What is left of the redirect
+
+
+def endless(connection: RawConnection) -> None:
+    """Redirect with content that never ends, as fast as it is taken; on /to answer."""
+    while head := connection.read_head():
+        if b" /to " in head:
+            connection.send(OK)
+            continue
+        connection.send(b"HTTP/1.1 302 Found\r\nLocation: /to\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(2000):
+            connection.send(b"4000\r\n" + bytes(0x4000) + b"\r\n")
+        pytest.fail("32 MiB of a redirect were read")
+
+
+async def test_an_endless_redirect_is_dropped() -> None:
+    with RawServer(endless) as server:
+        async with Client() as client:
+            with lasts(0, 2):
+                response = await client.get(server.url)
+        assert (response.content, server.accepted) == (b"ok", 2)
+
+
+async def test_a_redirect_that_drips_is_given_up_after_a_while() -> None:
+    def drip(connection: RawConnection) -> None:
+        while head := connection.read_head():
+            if b" /to " in head:
+                connection.send(OK)
+                continue
+            connection.send(b"HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Length: 1000\r\n\r\n")
+            connection.send_slowly((b"x" for _ in range(1000)), pause=0.02)
+
+    with RawServer(drip) as server:
+        async with Client(timeout=Timeout(close=0.2)) as client:
+            with lasts(0.15, 1.5):
+                response = await client.get(server.url)
+        assert (response.content, server.accepted) == (b"ok", 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "frame", "is_kept"),
+    [
+        (bytes(300), reply, True),
+        (bytes(300), chunked, True),
+        (b"", reply, True),
+        (bytes(65_536), reply, True),
+        (bytes(300_000), reply, False),
+    ],
+)
+async def test_a_short_redirect_keeps_its_connection(content: bytes, frame: Any, is_kept: bool) -> None:
+    found = frame(content).replace(b"200 OK", b"302 Found\r\nLocation: /to", 1)
+    with Answering({"/": found, "/to": OK}) as server:
+        async with Client() as client:
+            assert (await client.get(server.url)).content == b"ok"
+        assert server.accepted == (1 if is_kept else 2)
+
+
+async def test_nothing_of_a_redirect_is_decoded() -> None:
+    bomb = gzip.compress(bytes(30_000_000))
+    answers: dict[str, Any] = {
+        "/": redirect("/broken", 302, bomb, b"Content-Encoding: gzip"),
+        "/broken": redirect("/unknown", 302, b"no gzip", b"Content-Encoding: gzip"),
+        "/unknown": redirect("/to", 302, b"x", b"Content-Encoding: no-such"),
+        "/to": OK,
+    }
+    assert len(bomb) < 65_536
+    with Answering(answers) as server:
+        async with Client(max_body_size=10) as client:
+            assert (await client.get(server.url)).content == b"ok"
+        assert server.accepted == 1
+
+
+# Bodies that go out again
+
+
+class Counting(io.BytesIO):
+    """A file that knows how often it was rewound."""
+
+    seeks = 0
+
+    def seek(self, *args: Any) -> int:
+        self.seeks += 1
+        return super().seek(*args)
+
+
+def generate(*pieces: bytes) -> Iterator[bytes]:
+    yield from pieces
+
+
+async def agenerate(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def open_at(position: int, content: bytes) -> io.BytesIO:
+    file = Counting(content)
+    io.BytesIO.seek(file, position)
+    return file
+
+
+REPLAYABLE: list[Callable[[], dict[str, Any]]] = [
+    lambda: {"body": b"content"},
+    lambda: {"body": [b"con", b"tent"]},
+    lambda: {"body": io.BytesIO(b"content")},
+    lambda: {"body": open_at(4, b"not content")},
+    lambda: {"body": lambda: generate(b"con", b"tent")},
+    lambda: {"body": lambda: agenerate(b"con", b"tent")},
+    lambda: {"body": lambda: io.BytesIO(b"content")},
+    lambda: {"json": {"a": 1}},
+    lambda: {"data": {"a": "1"}},
+    lambda: {"data": {"a": "1"}, "files": {"f": ("f.txt", io.BytesIO(b"text"))}},
+    lambda: {"body": b"content", "trailers": {"X-T": "1"}},
+    lambda: {"body": b"content", "trailers": iter([("X-T", "1")])},
+    lambda: {"body": b"content", "headers": iter([("X-H", "1")])},
+]
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("build", REPLAYABLE)
+async def test_a_body_goes_out_again_whole(build: Callable[[], dict[str, Any]], status: int) -> None:
+    answers: dict[str, Any] = {"/": redirect("/b", status), "/b": redirect("/c", status), "/c": OK}
+    _, asked = await follow(answers, "POST", **build())
+    assert len(asked) == 3
+    first = asked[0]
+    assert first.content
+    for one in asked[1:]:
+        assert (one.method, one.content, one.raw_body) == ("POST", first.content, first.raw_body)
+        assert one.fields == first.fields
+
+
+ONCE: list[Callable[[], Any]] = [
+    lambda: generate(b"content"),
+    lambda: agenerate(b"content"),
+    lambda: iter([b"content"]),
+]
+
+
+@pytest.mark.parametrize("make", ONCE)
+@pytest.mark.parametrize("retries", [None, Retry(total=3, backoff=0)])
+async def test_a_body_that_is_gone_is_never_sent_as_nothing(make: Callable[[], Any], retries: Retry | None) -> None:
+    with Answering({"/": redirect("/to", 307), "/to": OK, "/next": OK}) as server:
+        async with Client(retries=retries) as client:
+            with pytest.raises(BodyNotReplayable, match="give a function that makes it anew"):
+                await client.put(server.url, body=make())
+            assert await is_clean(client)
+            assert (await client.get(f"{server.url}/next")).status == 200
+    assert [(asked.target, asked.content) for asked in server.asked] == [("/", b"content"), ("/next", b"")]
+
+
+@pytest.mark.parametrize("make", ONCE)
+async def test_a_factory_that_gives_the_same_again_is_seen_through(make: Callable[[], Any]) -> None:
+    body = make()
+    with Answering({"/": redirect("/to", 307), "/to": OK}) as server:
+        async with Client() as client:
+            with pytest.raises(BodyNotReplayable):
+                await client.put(server.url, body=lambda: body)
+            assert await is_clean(client)
+    assert server.targets == ["/"]
+
+
+async def test_417_after_the_body_was_left_behind_is_the_response() -> None:
+    answers: dict[str, Any] = {"/": redirect("/to", 303), "/to": reply(b"", status=b"417 No")}
+    with Answering(answers) as server:
+        async with Client(timeout=Timeout(expect=0)) as client:
+            response = await client.post(server.url, body=b"content", expect_continue=True)
+    assert (response.status, len(server.asked)) == (417, 2)
+
+
+async def test_a_body_that_is_gone_does_not_matter_to_a_get() -> None:
+    answers: dict[str, Any] = {"/": redirect("/to", 303), "/to": OK}
+    response, asked = await follow(answers, "POST", body=generate(b"content"), expect_continue=False)
+    assert (response.status, asked[1].content, asked[1].method) == (200, b"", "GET")
+
+
+async def test_an_expectation_goes_with_the_body() -> None:
+    def continued(connection: RawConnection) -> None:
+        while head := connection.read_head():
+            if b"Expect: 100-continue" in head:
+                connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                connection.read_body(7)
+            found = {b"/": redirect("/b", 307), b"/b": redirect("/c", 303), b"/c": OK}
+            connection.send(found[head.split()[1]])
+
+    with RawServer(continued) as server:
+        async with Client() as client:
+            response = await client.post(server.url, body=b"content", expect_continue=True, trailers=None)
+    assert [b"Expect" in head for head in server.requests] == [True, True, False]
+    assert response.content == b"ok"
+
+
+async def test_trailers_do_not_outlive_the_body() -> None:
+    _, asked = await follow({"/": redirect("/to", 303), "/to": OK}, "POST", body=b"x", trailers={"X-T": "1"})
+    assert asked[0]["trailer"] == "X-T"
+    assert (asked[1]["trailer"], asked[1]["transfer-encoding"]) == (None, None)
+
+
+# Options that stay with a request
+
+
+async def test_options_stay_wherever_a_redirect_leads() -> None:
+    content = gzip.compress(b"content")
+    with Answering({"/to": reply(content, b"Content-Encoding: gzip")}) as other, Answering() as server:
+        server.answers["/?not=again"] = [redirect(f"{other.url}/to")]
+        async with Client(params={"not": "again"}) as client:
+            response = await client.get(server.url, decode=False, max_body_size=100, headers={"X-Own": "1"})
+    assert response.content == content
+    assert (other.asked[0]["x-own"], other.targets) == ("1", ["/to"])
+
+
+async def test_a_resolver_is_asked_for_the_new_host() -> None:
+    with Answering({"/to": OK}) as server:
+        server.answers["/"] = [redirect("http://elsewhere.example/to")]
+        resolver = StaticResolver({"elsewhere.example": (server.host, server.port)})
+        async with Client(resolver=resolver) as client:
+            response = await client.get(server.url)
+    assert (response.url, server.asked[1]["host"]) == ("http://elsewhere.example/to", "elsewhere.example")

@@ -1,0 +1,306 @@
+"""Forms with files: their parts, what is known before, and how little is held in memory."""
+
+import asyncio
+import io
+import os
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiofiles
+import pytest
+
+from asyncclient.client.payload import Part, Payload
+from asyncclient.errors import BodyNotReplayable
+from asyncclient.exchange.content import BLOCK
+from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.send import TOGETHER, send_request
+from asyncclient.limits import DEFAULT
+from asyncclient.stream.base import Buffer
+from tests.client.bodies import agenerate, build, generate, is_open, send, send_all
+from tests.exchange.sending import TOO_LARGE
+from tests.scripted import ScriptedStream
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"0123456789")
+    return path
+
+
+def take_apart(content_type: str | None, body: bytes) -> list[tuple[list[str], bytes]]:
+    """The parts of a multipart body, each as the lines of its head and its content (RFC 2046 §5.1.1)."""
+    assert content_type is not None
+    kind, _, boundary = content_type.partition("; boundary=")
+    assert kind == "multipart/form-data"
+    before, *parts, after = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
+    assert (before, after) == (b"", b"--\r\n")
+    split = [part.removeprefix(b"\r\n").split(b"\r\n\r\n", 1) for part in parts]
+    return [(head.decode().split("\r\n"), content) for head, content in split]
+
+
+def disposition(name: str, filename: str | None = None) -> str:
+    rest = "" if filename is None else f'; filename="{filename}"'
+    return f'Content-Disposition: form-data; name="{name}"{rest}'
+
+
+async def parts_of(payload: Payload) -> list[tuple[list[str], bytes]]:
+    length, body = await send_all(payload)
+    assert length in (None, len(body))
+    return take_apart(payload.content_type, body)
+
+
+@pytest.mark.parametrize(
+    ("file", "head", "content"),
+    [
+        (b"x", [disposition("f", "f"), "Content-Type: application/octet-stream"], b"x"),
+        ("é", [disposition("f", "f"), "Content-Type: text/plain; charset=utf-8"], b"\xc3\xa9"),
+        (("a.csv", "é"), [disposition("f", "a.csv"), "Content-Type: text/csv"], b"\xc3\xa9"),
+        (("a.png", b"x"), [disposition("f", "a.png"), "Content-Type: image/png"], b"x"),
+        (("a.png", b"x", "x/y"), [disposition("f", "a.png"), "Content-Type: x/y"], b"x"),
+        (("a.png", b"x", ""), [disposition("f", "a.png")], b"x"),
+        ((None, b"{}", "application/json"), [disposition("f"), "Content-Type: application/json"], b"{}"),
+        ((None, b"x"), [disposition("f")], b"x"),
+        (("a", b"x", None, {"Content-Type": "x/y", "X-A": "1"}),
+         [disposition("f", "a"), "Content-Type: x/y", "X-A: 1"], b"x"),
+        (Part("a", b"x", headers=[("X-A", "1")]),
+         [disposition("f", "a"), "Content-Type: application/octet-stream", "X-A: 1"], b"x"),
+        (Part('"\r\n', b"xyz", "a/b", length=3), [disposition("f", "%22%0D%0A"), "Content-Type: a/b"], b"xyz"),
+        ([b"x", b"y"], [disposition("f", "f"), "Content-Type: application/octet-stream"], b"xy"),
+        (lambda: agenerate(b"x", b"y"), [disposition("f", "f"), "Content-Type: application/octet-stream"], b"xy"),
+    ],
+)  # fmt: skip
+async def test_parts(file: Any, head: list[str], content: bytes) -> None:
+    for files in ({"f": file}, [("f", file)]):
+        assert await parts_of(build(files=files)) == [(head, content)]
+
+
+class Standard(io.BytesIO):
+    name = "<stdin>"
+
+
+@pytest.mark.parametrize(
+    ("find", "name"),
+    [
+        (lambda path: path, "file.bin"),
+        (lambda path: path.open("rb"), "file.bin"),
+        (lambda path: open(os.fsencode(path), "rb"), "file.bin"),  # noqa: SIM115
+        (lambda path: open(os.open(path, os.O_RDONLY), "rb"), "f"),  # noqa: SIM115
+        (lambda path: Standard(path.read_bytes()), "f"),
+    ],
+    ids=["path", "file", "bytes", "descriptor", "standard input"],
+)
+async def test_a_file_is_called_as_it_is_called(find: Callable[[Path], Any], name: str, path: Path) -> None:
+    found = find(path)
+    (part,) = await parts_of(build(files={"f": found}))
+    assert part == ([disposition("f", name), "Content-Type: application/octet-stream"], b"0123456789")
+    if found is not path:
+        found.close()
+
+
+async def test_an_asynchronous_file_is_called_as_it_is_called(path: Path) -> None:
+    async with aiofiles.open(path, "rb") as file:
+        (part,) = await parts_of(build(files={"f": file}))
+        assert part[0][0] == disposition("f", "file.bin")
+
+
+async def test_fields_come_first_and_each_in_its_order() -> None:
+    payload = build(
+        data=[("b", "1"), ("a", ["é", 2]), ("n", None), ("t", True)], files=[("f", b"x"), ("a", b"y"), ("f", b"z")]
+    )
+    parts = await parts_of(payload)
+    assert [(head[0], content) for head, content in parts] == [
+        (disposition("b"), b"1"),
+        (disposition("a"), "é".encode()),
+        (disposition("a"), b"2"),
+        (disposition("t"), b"true"),
+        (disposition("f", "f"), b"x"),
+        (disposition("a", "a"), b"y"),
+        (disposition("f", "f"), b"z"),
+    ]
+    assert [len(head) for head, _ in parts[:4]] == [1] * 4
+
+
+@pytest.mark.parametrize("files", [{}, []])
+async def test_files_that_are_none_still_make_a_multipart_form(files: Any) -> None:
+    assert await parts_of(build(files=files)) == []
+    assert await parts_of(build(data={"a": "1"}, files=files)) == [([disposition("a")], b"1")]
+
+
+async def test_little_that_is_at_hand_is_one_piece_of_bytes() -> None:
+    payload = build(data={"a": "1"}, files={"f": ("a", bytearray(b"x"))})
+    assert payload.data is not None
+    assert len(take_apart(payload.content_type, bytes(payload.data))) == 2
+    assert build(files={"f": b"x" * TOGETHER}).data is None
+    assert build(files={"f": [b"x"]}).data is None
+
+
+@pytest.mark.parametrize(
+    ("files", "is_known"),
+    [
+        ({"f": b"x" * 100_000}, True),
+        ({"f": io.BytesIO(b"abc"), "g": b"x"}, True),
+        ({"f": [b"a", b"b"]}, False),
+        ({"f": io.BytesIO(b"abc"), "g": [b"x"]}, False),
+        ({"f": Part("a", [b"a", b"b"], length=2), "g": b"x"}, True),
+        ({"f": Part("a", b"ab", length=2)}, True),
+    ],
+)
+async def test_the_length_is_known_if_that_of_each_part_is(files: dict[str, Any], is_known: bool) -> None:
+    payload = build(files=files)
+    for _ in range(2):
+        length, body = await send_all(payload)
+        assert length == (len(body) if is_known else None)
+
+
+async def test_a_form_is_sent_again_if_each_part_can_be(path: Path) -> None:
+    with path.open("rb") as file:
+        payload = build(data={"a": "1"}, files={"f": file, "g": path, "h": lambda: agenerate(b"x", b"y")})
+        first = await parts_of(payload)
+        assert [content for _, content in first] == [b"1", b"0123456789", b"0123456789", b"xy"]
+        assert payload.is_replayable
+        assert await parts_of(payload) == first
+
+
+async def test_a_form_with_a_part_that_is_gone_is_not_sent_again(path: Path) -> None:
+    payload = build(files={"g": path, "f": agenerate(b"x")})
+    assert payload.is_replayable
+    assert [content for _, content in await parts_of(payload)] == [b"0123456789", b"x"]
+    assert not payload.is_replayable
+    with pytest.raises(BodyNotReplayable):
+        await payload.open()
+    assert not is_open(path)
+
+
+class Changing(io.BytesIO):
+    """A file that gets longer or shorter once it is read."""
+
+    def __init__(self, data: bytes, after: bytes) -> None:
+        super().__init__(data)
+        self.after: bytes | None = after
+
+    def read(self, n: int | None = -1, /) -> bytes:
+        if self.after is not None:
+            self.seek(0)
+            self.truncate()
+            self.write(self.after)
+            self.seek(0)
+            self.after = None
+        return super().read(n)
+
+
+async def test_what_a_file_grows_by_is_not_sent() -> None:
+    payload = build(files={"f": ("a", Changing(b"abcdef", b"abcdefghijkl")), "g": b"next"})
+    assert [content for _, content in await parts_of(payload)] == [b"abcdef", b"next"]
+
+
+async def test_a_file_that_shrinks_ends_the_form() -> None:
+    payload = build(files={"f": ("a", Changing(b"abcdef", b"abc")), "g": b"next"})
+    stream = ScriptedStream()
+    with pytest.raises(ValueError, match="body ended 3 bytes before its length of 6"):
+        await send(payload, stream)
+    assert stream.written.endswith(b"\r\n\r\nabc")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"), [((b"a",), "ended 1 bytes before"), ((b"a", b"bc"), "longer than its length")]
+)
+@pytest.mark.parametrize("make", [generate, agenerate, lambda *pieces: list(pieces), lambda *pieces: b"".join(pieces)])
+async def test_a_part_is_held_to_the_length_given(
+    make: Callable[..., Any], pieces: tuple[bytes, ...], text: str
+) -> None:
+    payload = build(files={"f": Part("a", make(*pieces), length=2)})
+    with pytest.raises(ValueError, match=text):
+        await send(payload)
+
+
+async def test_the_error_of_a_part_comes_through_and_the_chunks_never_end() -> None:
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise LookupError
+
+    stream = ScriptedStream()
+    with pytest.raises(LookupError):
+        await send(build(files={"f": failing}), stream)
+    assert stream.written.endswith(b"begun\r\n")
+
+
+async def test_generators_are_closed_when_an_answer_ends_the_form() -> None:
+    closed = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"piece"
+        finally:
+            await asyncio.sleep(0)
+            closed.append(True)
+
+    await send(build(files={"f": endless}), ScriptedStream([TOO_LARGE], answers=[300]))
+    assert closed == [True]
+
+
+class Sink(ScriptedStream):
+    """Takes everything and keeps the sizes only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def write(self, data: Buffer) -> None:
+        self.sizes.append(len(data))
+
+
+async def write_out(payload: Payload) -> Sink:
+    sink = Sink()
+    source = await payload.open()
+    await send_request(sink, b"", source, Answer(), DEFAULT, chunked=source.length is None)
+    await payload.close()
+    return sink
+
+
+async def test_a_large_file_goes_through_in_blocks(path: Path) -> None:
+    size = 64 * 1024 * 1024
+    os.truncate(path, size)
+    payload = build(data={"a": "1"}, files={"f": path})
+    await write_out(build(files={"f": [b"x"]}))  # what is imported and cached once
+    tracemalloc.start()
+    try:
+        sink = await write_out(payload)
+        growth = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert growth < 2 * 1024 * 1024
+    assert sum(sink.sizes) == (await payload.open()).length
+    await payload.close()
+    assert len(sink.offloaded) == size // BLOCK
+    assert max(sink.sizes) < BLOCK + 1024
+
+
+async def test_large_bytes_are_not_copied_whole() -> None:
+    payload = build(files={"f": b"x" * (10 * BLOCK)})
+    source = await payload.open()
+    assert max([len(piece) async for piece in source.pieces(ScriptedStream())]) < BLOCK + 1024
+    ((_, content),) = await parts_of(payload)
+    assert content == b"x" * (10 * BLOCK)
+
+
+async def test_little_parts_go_out_together() -> None:
+    files = {f"f{number}": b"x" * 1000 for number in range(1000)}
+    sink = await write_out(build(files=files))
+    assert len(sink.sizes) < sum(sink.sizes) / TOGETHER + 2
+    assert max(sink.sizes) < TOGETHER + 2000
+    sink = await write_out(build(data={f"f{number}": "" for number in range(1000)}, files={"f": io.BytesIO(b"x")}))
+    assert max(sink.sizes) < TOGETHER + 2000
+    assert len(sink.sizes) < 6
+
+
+async def test_what_comes_slowly_is_not_kept_waiting_for_more() -> None:
+    stream = ScriptedStream()
+    source = await build(files={"f": [b"one", b"two"]}).open()
+    pieces = source.pieces(stream)
+    assert bytes(await anext(pieces)).endswith(b"\r\n\r\none")
+    assert await anext(pieces) == b"two"
+    await pieces.aclose()
