@@ -68,9 +68,9 @@ def hand_over_content(content: Any) -> Any:
     if isinstance(content, _AT_HAND) or hasattr(content, "read") or find_buffer(content) is not None:
         return content
     if isinstance(content, Iterator):
-        return Once(content)
+        return HandedIterator(content)
     if isinstance(content, Iterable):
-        return Anew(content)
+        return HandedIterable(content)
     return _hand_over_function(content) if callable(content) else content
 
 
@@ -94,7 +94,7 @@ def hand_over_calls(function: Callable[..., object]) -> Callable[..., None]:
     return call_there
 
 
-class Anew(AsyncIterable[Any]):
+class HandedIterable(AsyncIterable[Any]):
     """An iterable that begins anew each time."""
 
     def __init__(self, pieces: Iterable[Any]) -> None:
@@ -104,7 +104,7 @@ class Anew(AsyncIterable[Any]):
         return _iterate(self._pieces)
 
 
-class Once(AsyncIterator[Any]):
+class HandedIterator(AsyncIterator[Any]):
     """An iterator, which gives what it has once."""
 
     def __init__(self, pieces: Iterator[Any]) -> None:

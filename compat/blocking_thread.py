@@ -185,8 +185,7 @@ class LoopThread:
         self._beginning = threading.Lock()
         self._process = 0  # the one that the thread is in
         self._calls: set[Call[Any]] = set()
-        self._ending: asyncio.Task[None] | None = None
-        self._is_over = False
+        self._is_ending = self._is_over = False
 
     @property
     def is_running(self) -> bool:
@@ -279,7 +278,8 @@ class LoopThread:
     def _serve(self) -> None:
         try:
             self._loop.run_forever()
-        finally:
+        finally:  # also after a SystemExit that a callback of the client's user raised
+            self._loop.run_until_complete(self._close_all())
             self._is_over = True
             self._loop.close()
             while self._calls:
@@ -289,8 +289,9 @@ class LoopThread:
         """Begin to end the thread, if it runs: calls under way fail, connections are closed. Never waits."""
         with self._beginning:
             self._is_over |= not self._process
-        if self.is_running:
-            self._post(self._wind_up)
+            is_first, self._is_ending = not self._is_ending, True
+        if is_first and self.is_running:
+            self._post(self._loop.stop)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait until the thread has ended, if it runs and is not this one."""
@@ -304,24 +305,17 @@ class LoopThread:
         self.end()
         self.join(EXIT_GRACE)
 
-    def _wind_up(self) -> None:
-        if self._ending is None:
-            self._ending = self._loop.create_task(self._close_all())
-
     async def _close_all(self) -> None:
-        try:
-            for writer in list(self.upgraded):
-                writer.close()
-            await self._client.aclose()
-            await self._end_tasks()
-            await self._loop.shutdown_asyncgens()
-        finally:
-            self._loop.stop()
+        for writer in list(self.upgraded):
+            writer.close()
+        await self._client.aclose()
+        await self._end_tasks()
+        await self._loop.shutdown_asyncgens()
 
     async def _end_tasks(self) -> None:
         """End what runs beside: calls that the client has not ended, and what its callers have begun themselves."""
         until = self._loop.time() + GRACE
-        while (left := asyncio.all_tasks() - {self._ending}) and self._loop.time() < until:
+        while (left := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
             await asyncio.wait(left, timeout=0)  # a first step for those that have just been made
             for task in left:
                 task.cancel()

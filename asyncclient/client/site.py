@@ -146,15 +146,20 @@ class Sites:
         return Site(await self._find_group(origin, proxy), origin, fields, prefix)
 
     async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
-        """Return the connections to an origin; those to a proxy that is asked for http URLs serve all of them."""
+        """Return the connections to an origin.
+
+        Through a proxy that is asked for http URLs they are apart, too: HTTP lets one connection serve any origin, but
+        there are proxies (proxy.py, pproxy) that send whatever comes on it to where the first request went.
+        """
         scheme, host, port = origin
         label = build_authority(host, port)
         if proxy is None:
             return self._pool.group(origin, label, await self._build_route(origin))
         if scheme == "http" and not proxy.is_socks:
             route = await self._build_route((proxy.scheme, proxy.host, proxy.port), is_proxy=True)
-            return self._pool.group(proxy, f"{build_authority(proxy.host, proxy.port)} (proxy)", route)
-        return self._pool.group((origin, proxy), f"{label} via {proxy}", await self._build_route_via(origin, proxy))
+        else:
+            route = await self._build_route_via(origin, proxy)
+        return self._pool.group((origin, proxy), f"{label} via {proxy}", route)
 
     async def _build_route(self, origin: Origin, *, is_proxy: bool = False) -> Route:
         scheme, host, port = origin

@@ -224,8 +224,9 @@ class Pool(Places):
 
     def _watch_closing(self, stream: AioStream) -> None:
         """Remember a stream while its peer may answer TLS's goodbye: closing the pool waits for that, too."""
-        self._closing.add(stream)
-        stream.loop.call_later(stream.timeout.close, self._closing.discard, stream)
+        if stream.loop is _running_loop():
+            self._closing.add(stream)
+            stream.loop.call_later(stream.timeout.close, self._closing.discard, stream)
 
     # Taking back
 
@@ -256,6 +257,8 @@ class Pool(Places):
         self._idle[connection] = group
         if self._may_keep_less:
             self._drop_excess(group)
+        if self._lacking:
+            self._want_place(group)  # it may have been opened for somebody who was served meanwhile
         if self._timer is None and self._idle:
             self._watch_idle(self.limits.keep_alive)
 
@@ -352,6 +355,13 @@ class Pool(Places):
         active, idle, connecting, waiting, _ = self.stats()
         state = " closed" if self.is_closed else ""
         return f"<Pool{state} {active} active, {idle} idle, {connecting} connecting, {waiting} waiting>"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _sweep(reference: weakref.ref[Pool]) -> None:

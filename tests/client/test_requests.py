@@ -716,7 +716,7 @@ async def test_a_client_of_another_loop_or_closed_is_refused() -> None:
 
 async def test_the_tracer_is_told_what_happens() -> None:
     tracer = Recording()
-    with Answering({"/": OK}, tls=None) as server:
+    with Answering({"/": OK}) as server:
         async with Client(tracer=tracer, timeout=Timeout(read=TIMEOUT)) as client:
             await client.get(server.url)
             await client.get(server.url)

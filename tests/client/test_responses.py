@@ -222,11 +222,7 @@ async def test_lines_however_the_content_is_cut(size: int) -> None:
     assert (await get(data)).lines == LINES
     async with streaming(data) as response:
         assert [line async for line in response.iter_lines()] == LINES
-        assert await is_read(response)
-
-
-async def is_read(response: Response) -> bool:
-    return response.closed
+        assert response.closed
 
 
 @pytest.mark.parametrize(
@@ -561,7 +557,7 @@ async def test_a_small_rest_that_was_given_up_cannot_be_read() -> None:
 
 
 async def test_closing_the_client_ends_a_stream() -> None:
-    with Answering(default=reply(BIG) + b"") as server:
+    with Answering(default=reply(BIG)) as server:
         async with Client() as client, client.stream("GET", server.url) as response:
             await client.aclose()
             with pytest.raises(NotConnected):
@@ -635,7 +631,7 @@ async def test_history() -> None:
 async def test_a_real_server(caddy: Caddy) -> None:
     async with Client(base_url=caddy.url) as client:
         response = await client.get("/text.txt")
-    XX
+        assert response.headers["content-encoding"] in ("gzip", "zstd", "br")
         assert (len(response.lines), response.lines[0]) == (1000, "all work and no play makes jack a dull boy")
         echo = (await client.post("/app/echo", json={"a": 1}, params={"q": "ä"})).json()
         assert (echo["method"], echo["query"], echo["length"]) == ("POST", "q=%C3%A4", 7)

@@ -317,7 +317,7 @@ async def test_redirects_share_one_total() -> None:
             with times_out(TotalTimeout, "total", f"{server.host}:{server.port}", 0.3):
                 await client.get(server.url)
             assert await is_clean(client)
-    assert 3 <= len(server.asked) <= 4
+    assert 2 <= len(server.asked) <= 4
 
 
 async def test_retries_share_one_total() -> None:
@@ -326,12 +326,12 @@ async def test_retries_share_one_total() -> None:
         async with Client(timeout=0.3, retries=policy) as client:
             with times_out(TotalTimeout, "total", f"{server.host}:{server.port}", 0.3):
                 await client.get(server.url)
-    assert 3 <= len(server.asked) <= 4
+    assert 2 <= len(server.asked) <= 4
     with RawServer(accept_and_hold) as raw:
         async with Client(timeout=Timeout(read=0.08, total=0.3), retries=policy) as client:
             with lasts(0.2, 0.3 + LATEST), pytest.raises(PhaseTimeout):
                 await client.get(raw.url)
-        assert 3 <= raw.accepted <= 5
+        assert 2 <= raw.accepted <= 5
 
 
 async def test_total_goes_on_while_a_stream_is_read() -> None:

@@ -91,6 +91,37 @@ def test_generator_cannot_be_sent_again(client: Client) -> None:
         client.post(server.url, body=count())
 
 
+def test_rest_of_an_iterator_is_not_sent_for_the_whole(client: Client) -> None:
+    answered = threading.Event()
+    targets: list[bytes] = []
+
+    def redirect_early(connection: RawConnection) -> None:
+        if not (head := connection.read_head()):
+            return
+        targets.append(head.split()[1])
+        connection.send(REDIRECT)
+        answered.set()
+        swallow(connection)
+
+    class Slow:
+        left = 3
+
+        def __iter__(self) -> Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            self.left -= 1
+            if self.left == 1:
+                assert answered.wait(TIMEOUT)
+            if self.left < 0:
+                raise StopIteration
+            return b"%d" % self.left
+
+    with RawServer(redirect_early) as server, pytest.raises(asyncclient.BodyNotReplayable, match="HandedIterator"):
+        client.post(server.url, body=Slow())
+    assert targets == [b"/"]
+
+
 def test_generator_that_has_ended_is_no_empty_body(client: Client) -> None:
     generator = count()
     with RawServer(echo_body) as server:

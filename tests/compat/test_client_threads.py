@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -19,7 +19,7 @@ import asyncclient
 import compat
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from compat.blocking_thread import LoopThread, current_call
+from compat.blocking_thread import Call, LoopThread, current_call
 from tests.compat.blocking import run_python, signalled
 from tests.connection.scripts import OK, EarlyAnswer, echo_target, reply
 from tests.servers import Certificates
@@ -396,42 +396,137 @@ def test_response_that_an_interrupt_loses_is_closed(client: Client) -> None:
         assert client.stats()[:2] == (0, 0)
 
 
-def test_what_was_got_is_given_up_when_the_wait_was_interrupted() -> None:
+@pytest.fixture
+def thread() -> Iterator[LoopThread]:
+    """The thread of a client, without the client."""
+    made = LoopThread(asyncclient.Client(), asyncio.new_event_loop)
+    yield made
+    made.end()
+    made.join()
+
+
+def this_call() -> Call[Any]:
+    call = current_call()
+    assert call is not None
+    return call
+
+
+def test_what_was_got_is_given_up_when_the_wait_was_interrupted(thread: LoopThread) -> None:
     given_up = threading.Event()
 
     async def interrupt_and_end() -> str:
-        call = current_call()
-        assert call is not None
-        call.tell(interrupt)
+        this_call().tell(interrupt)
         return "lost"
 
-    awaitable = asyncclient.Client()
-    thread = LoopThread(awaitable, asyncio.new_event_loop)
     with pytest.raises(Interrupt):
         thread.run(interrupt_and_end(), given_up.set)
     assert given_up.wait(TIMEOUT)
+
+
+def test_no_step_is_taken_after_an_interrupt(thread: LoopThread) -> None:
+    steps: list[int] = []
+
+    async def interrupt_and_ask() -> None:
+        this_call().tell(interrupt)
+        await this_call().ask(steps.append, 1)
+
+    with pytest.raises(Interrupt):
+        thread.run(interrupt_and_ask())
+    assert steps == []
+
+
+def test_tasks_are_cancelled_and_generators_closed_at_the_end(thread: LoopThread) -> None:
+    async def generate() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            ended.append("generator")
+
+    async def stay() -> None:
+        generators.append(generate())
+        await anext(generators[0])
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("task")
+            raise
+
+    ended: list[str] = []
+    generators: list[AsyncGenerator[None, None]] = []
+    staying = in_thread(lambda: thread.run(stay()))
+    wait_until(lambda: generators)
     thread.end()
     thread.join()
+    assert isinstance(staying.exception(TIMEOUT), asyncclient.ClientClosed)
+    assert ended == ["task", "generator"]
 
 
-def test_task_that_will_not_end_does_not_hold_up_an_interrupt_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loop_that_somebody_stops_ends_as_if_closed(client: Client) -> None:
+    async def stop(request: asyncclient.AuthRequest) -> None:
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+
+    with RawServer(echo_target) as server:
+        client.preconnect(server.url)
+        with pytest.raises(asyncclient.ClientClosed, match="closed meanwhile"):
+            client.get(server.url, auth=stop)
+        with pytest.raises(asyncclient.ClientClosed):
+            client.get(server.url)
+
+
+def test_call_that_will_not_end_fails_with_the_thread(thread: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compat.blocking_thread.GRACE", 0.01)
+
+    def end_and_block() -> None:
+        thread.end()
+        ended.wait(TIMEOUT)  # as a callback that should not
+
+    async def stay() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            refused.append(True)
+            await asyncio.Event().wait()
+
+    refused: list[bool] = []
+    ended = threading.Event()
+    staying = in_thread(lambda: thread.run(stay()))
+    wait_until(lambda: thread.ask(lambda: len(asyncio.all_tasks())) == 2)
+    thread.end()
+    assert isinstance(staying.exception(TIMEOUT), asyncclient.ClientClosed)
+    assert refused
+
+
+def test_call_that_is_over_does_not_fail_any_more() -> None:
+    async def begin() -> Call[str]:
+        made = Call(done(), asyncio.get_running_loop())
+        made.begin()
+        await asyncio.to_thread(made.wait)
+        return made
+
+    async def done() -> str:
+        return "done"
+
+    call = asyncio.run(begin())
+    call.fail()
+    assert call.take() == "done"
+
+
+def test_task_that_will_not_end_does_not_hold_up_an_interrupt_for_ever(
+    thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("compat.blocking_thread.GRACE", 0.01)
 
     async def stay() -> None:
-        call = current_call()
-        assert call is not None
-        call.tell(interrupt)
+        this_call().tell(interrupt)
         while not ends:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.01)
 
     ends: list[bool] = []
-    thread = LoopThread(asyncclient.Client(), asyncio.new_event_loop)
     with pytest.raises(Interrupt):
         thread.run(stay())
     ends.append(True)
-    thread.end()
-    thread.join()
 
 
 # Processes

@@ -1,0 +1,106 @@
+"""A server for the benchmarks of the client, in a process of its own."""
+
+`/varied` is `/small` with a head that never comes twice, `/close` is `/small` and the end of the connection, `/json`
+gives JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X again. A POST is read to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import zlib
+from collections.abc import Callable
+from functools import cache
+from itertools import count
+
+import uvloop
+
+from benchmarks.server import _FIELDS, _SMALL, Server, tls
+
+BOMB = 300 * 1024 * 1024
+
+_numbers = count(0x7F8D2C3A)
+_VALUES = [{"id": number, "name": f"item {number}", "tags": ["a", "b"], "price": 9.5} for number in range(10)]
+
+
+def gzipped(*parts: bytes) -> bytes:
+    """Return a response that has this content in gzip."""
+    coder = zlib.compressobj(9, wbits=31)
+    content = b"".join([*map(coder.compress, parts), coder.flush()])
+    return _FIELDS + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+
+@cache
+def build_json(_: bytes) -> bytes:
+    """Return 660 bytes of JSON in gzip."""
+    return gzipped(json.dumps(_VALUES).encode())
+
+
+@cache
+def build_bomb(_: bytes) -> bytes:
+    """Return zeros in gzip, a thousandth of their size."""
+    return gzipped(*[bytes(1024 * 1024)] * (BOMB // 1024**2))
+
+
+def build_varied(_: bytes) -> bytes:
+    """Return the small response with a request id that is new."""
+    return _SMALL.replace(b"7f8d2c3a", b"%x" % next(_numbers), 1)
+
+
+def build_name(name: bytes) -> bytes:
+    """Return what was asked for."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name)
+
+
+_ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"varied": build_varied,
+    b"close": lambda _: _SMALL.replace(b"Connection: keep-alive", b"Connection: close", 1),
+    b"json": build_json,
+    b"bomb": build_bomb,
+    b"name": build_name,
+}
+
+
+class Origin(Server):
+    """One connection. Only one request is on it at a time, and its head comes in one piece."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._to_come or data.startswith((b"GET /small", b"GET /bytes/")):
+            super().data_received(data)
+        elif data.startswith(b"POST "):
+            super().data_received(b"PUT" + data[4:])
+        else:
+            self._answer(data.split(b" ", 2)[1])
+
+    def _answer(self, target: bytes) -> None:
+        kind, _, name = target[1:].partition(b"/")
+        self._transport.write(_ANSWERS[kind](name))
+        if kind == b"close":
+            self._transport.close()
+
+
+async def main() -> None:
+    """Serve until standard input ends; print the port first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--awake", action="store_true")
+    parser.add_argument("--certificate", type=tls)
+    parser.add_argument("--everywhere", action="store_true", help="listen on all addresses of 127.0.0.0/8")
+    options = parser.parse_args()
+    loop = asyncio.get_running_loop()
+    host = "0.0.0.0" if options.everywhere else "127.0.0.1"
+    server = await loop.create_server(Origin, host, 0, ssl=options.certificate, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+
+    def spin() -> None:
+        loop.call_soon(spin)
+
+    if options.awake:
+        spin()
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,303 @@
+"""What users of Python's HTTP clients ask of a pool and of kept connections; each test names their threads."""
+
+import asyncio
+import random
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+
+from asyncclient import (
+    Client,
+    ConnectTimeout,
+    Limits,
+    ReadTimeout,
+    StaleConnectionError,
+    Timeout,
+    TLSTimeout,
+)
+from asyncclient.testing import RawConnection, RawServer
+from tests.client.asking import HOST, Answering, Recording, comes_true, is_clean, lasts
+from tests.connection.scripts import NOTHING, OK, echo_target, reply
+from tests.servers import Certificates, ConnectProxy, ProxyPy
+
+PATIENT = Timeout(total=20)
+"""Longer than anything here takes: what hangs becomes an error."""
+
+
+def assert_counted(client: Client) -> None:
+    """Nothing is counted twice, and nothing forgotten."""
+    pool = client._pool
+    sizes = [group.size for group in pool._groups.values()]
+    assert sum(sizes) == pool.counted <= pool.limits.connections
+    assert all(size <= pool.limits.connections_per_host for size in sizes)
+
+
+async def ask_for_itself(client: Client, url: str, target: str) -> None:
+    assert (await client.get(url + target)).text == target
+
+
+@asynccontextmanager
+async def echoing(tls: Certificates | None = None, **options: Any) -> AsyncIterator[tuple[Client, RawServer]]:
+    """A client, and a server that answers with what it was asked for."""
+    with RawServer(echo_target, tls=None if tls is None else tls.server_context()) as server:
+        trust = None if tls is None else tls.client_context()
+        async with Client(ssl=trust, timeout=PATIENT, **options) as client:
+            yield client, server
+
+
+# Cancelling, running out of time
+
+
+async def cancel_at_random(client: Client, url: str, name: str, chance: random.Random) -> None:
+    """Ask 12 times; most of it is cancelled after some turns of the loop, anywhere between queue and answer."""
+    for number in range(12):
+        task = asyncio.create_task(ask_for_itself(client, url, f"/{name}-{number}"))
+        for _ in range(chance.randrange(60)):
+            await asyncio.sleep(0)
+            assert_counted(client)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() or task.exception() is None
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+async def test_01_after_random_cancellation_every_request_passes(tls: Certificates, is_secure: bool) -> None:
+    """encode/httpcore#1093, #986, #1099: cancelling requests while the pool is contended leaks its slots."""
+    chance = random.Random(1093)
+    async with echoing(tls if is_secure else None, limits=Limits(connections=10)) as (client, server):
+        await asyncio.gather(*(cancel_at_random(client, server.url, str(n), chance) for n in range(40)))
+        assert await is_clean(client)
+        await asyncio.gather(*(ask_for_itself(client, server.url, f"/later-{n}") for n in range(20)))
+        assert await is_clean(client)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_02_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool) -> None:
+    """encode/httpcore#830, #785; encode/httpx#1461: a cancelled request hangs later ones."""
+    async with echoing(limits=Limits(connections=1)) as (client, server):
+        for turns in range(30):
+            if is_kept:
+                await ask_for_itself(client, server.url, "/before")
+            first, second = (asyncio.create_task(ask_for_itself(client, server.url, f"/{n}-{turns}")) for n in (1, 2))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+            await second
+            assert_counted(client)
+            assert await is_clean(client)
+            if not is_kept:
+                drop_idle(client)
+
+
+def drop_idle(client: Client) -> None:
+    for connection, group in list(client._pool._idle.items()):
+        client._pool._drop_idle(group, connection)
+    assert client._pool.counted == 0
+
+
+@contextmanager
+def black_hole(host: str = "127.0.0.3") -> Iterator[int]:
+    """The port of an address that answers to nothing: its backlog is full."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((host, 0), family=family, backlog=0))
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket(family))
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def silent(host: str = HOST) -> Iterator[int]:
+    """A port where connections are made and nobody is: they wait in the backlog."""
+    with socket.create_server((host, 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+OVERLOAD: list[tuple[Any, str, str, Timeout, type[Exception]]] = [
+    (silent, HOST, "http", Timeout(read=0.05), ReadTimeout),
+    (silent, HOST, "https", Timeout(tls=0.05), TLSTimeout),
+    (black_hole, "127.0.0.3", "http", Timeout(connect=0.05), ConnectTimeout),
+]
+
+
+@pytest.mark.parametrize(("kind", "host", "scheme", "timeout", "error"), OVERLOAD)
+async def test_03_a_server_that_hangs_does_not_poison_the_pool(
+    kind: Any, host: str, scheme: str, timeout: Timeout, error: type[Exception]
+) -> None:
+    """encode/httpcore#550: connect and read timeouts under overload poison the pool until the process restarts."""
+    async with echoing(limits=Limits(connections=4)) as (client, server):
+        with kind(host) as port, lasts(0.05, 5):
+            asking = (client.get(f"{scheme}://{host}:{port}/", timeout=timeout) for _ in range(20))
+            failures = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(failure) for failure in failures} == {error}
+        assert await is_clean(client)
+        assert (client._pool.counted, client.stats().idle) == (0, 0)
+        await asyncio.gather(*(ask_for_itself(client, server.url, f"/{n}") for n in range(20)))
+
+
+# Waiting for a place
+
+
+async def test_04_more_requests_than_places_all_pass_in_their_order() -> None:
+    """encode/httpx#1171, #1315: a gather of more requests than max_connections gives PoolTimeout."""
+    assert Timeout().pool is None
+    with Answering(default=OK) as server:
+        async with Client(limits=Limits(connections=1)) as client:
+            asking = [asyncio.create_task(client.get(f"{server.url}/{n}")) for n in range(50)]
+            await asyncio.sleep(0)
+            assert client.stats().waiting == 50
+            assert {response.status for response in await asyncio.gather(*asking)} == {200}
+    assert (server.targets, server.accepted) == ([f"/{n}" for n in range(50)], 1)
+
+
+async def test_04_content_read_to_its_end_gives_the_place_back_at_once() -> None:
+    """encode/httpx#720: a connection goes back before its response is closed."""
+    async with echoing(limits=Limits(connections=1)) as (client, server):
+        async with client.stream("GET", f"{server.url}/a") as outer:
+            assert await outer.read() == b"/a"
+            async with client.stream("GET", f"{server.url}/b") as inner:
+                assert client.stats().active == 1
+                assert b"".join([chunk async for chunk in inner.iter_chunks()]) == b"/b"
+                await ask_for_itself(client, server.url, "/c")
+        assert server.accepted == 1
+
+
+async def test_05_connections_through_proxies_are_kept(
+    tls: Certificates, proxy_py: ProxyPy, connect_proxy: Callable[..., ConnectProxy]
+) -> None:
+    """encode/httpx#3453: with a proxy no connection ever becomes idle."""
+    with Answering(default=OK) as origin:
+        async with Client(proxy=proxy_py.url) as client:
+            ports = {(await client.get(f"{origin.url}/{n}")).status for n in range(5)}
+            assert ports == {200}
+            assert client.stats()[:2] == (0, 1)
+    tunnels = connect_proxy()
+    with RawServer(echo_target, tls=tls.server_context()) as server:
+        async with Client(proxy=tunnels.url, ssl=tls.client_context()) as client:
+            for number in range(5):
+                await ask_for_itself(client, server.url, f"/{number}")
+            assert client.stats()[:2] == (0, 1)
+    assert (tunnels.accepted, server.accepted) == (1, 1)
+
+
+async def test_06_a_limit_per_host_is_kept_and_never_locks_up() -> None:
+    """aio-libs/aiohttp#9670, #4936, #1623: the limit deadlocks after a timeout, or is exceeded in a race."""
+    release = threading.Event()
+
+    def hesitate(connection: RawConnection) -> None:
+        while head := connection.read_request()[0]:
+            if b"/hangs" in head and not release.wait(0.5):
+                return
+            connection.send(reply(head.split()[1]))
+
+    async def ask(number: int) -> str:
+        target = f"/{'hangs' if number % 3 == 0 else 'answers'}-{number}"
+        timeout = Timeout(total=0.02) if number % 3 == 0 else PATIENT
+        try:
+            return (await client.get(server.url + target, timeout=timeout)).text
+        except TimeoutError:
+            return "timeout"
+        finally:
+            sizes.append(max(group.size for group in client._pool._groups.values()))
+            assert_counted(client)
+
+    sizes: list[int] = []
+    with RawServer(hesitate) as server:
+        async with Client(limits=Limits(connections=50, connections_per_host=3)) as client:
+            found = await asyncio.gather(*(ask(number) for number in range(90)))
+            release.set()
+            assert found.count("timeout") == 30
+            assert [f"/answers-{n}" for n in range(90) if n % 3] == [one for one in found if one != "timeout"]
+            assert max(sizes) == 3
+            assert await is_clean(client)
+            assert set(await asyncio.gather(*(ask(3 * n + 1) for n in range(9)))) == {
+                f"/answers-{3 * n + 1}" for n in range(9)
+            }
+
+
+# Connections that are kept
+
+
+def answer_once(connection: RawConnection) -> None:
+    """Answer one request, and leave when the next has come."""
+    connection.read_request()
+    connection.send(OK)
+    connection.read_request()
+
+
+async def test_08_a_stale_connection_is_no_matter_for_a_get() -> None:
+    """aio-libs/aiohttp#850, #2867, #3609, #4923, #9138: ServerDisconnected on connections that were kept."""
+    tracer = Recording()
+    with RawServer(answer_once) as server:
+        async with Client(tracer=tracer) as client:
+            for _ in range(3):
+                assert (await client.get(server.url)).content == b"ok"
+            assert await is_clean(client)
+    assert (tracer.reasons, server.accepted) == (["stale", "stale"], 3)
+
+
+async def test_08_a_post_is_not_sent_twice_by_itself() -> None:
+    """zytedata/python-zyte-api#39: what may be repeated only the caller knows, and he is told that nothing came."""
+    with RawServer(answer_once) as server:
+        async with Client() as client:
+            await client.get(server.url)
+            with pytest.raises(StaleConnectionError, match=f"{server.port} had closed .* before POST came") as raised:
+                await client.post(server.url, body=b"once")
+            assert raised.value.bytes_received == 0
+            assert await is_clean(client)
+            assert (await client.post(server.url, body=b"again")).content == b"ok"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("told", "accepted"),
+    [(b"timeout=1", 3), (b"timeout=60", 1), (b"max=5, timeout=1", 3), (b'timeout="60"', 1), (b"junk", 1)],
+)
+async def test_08_a_connection_is_kept_no_longer_than_the_server_says(told: bytes, accepted: int) -> None:
+    """aio-libs/aiohttp#2867: Keep-Alive: timeout tells when the server leaves."""
+    with Answering(default=reply(b"ok", b"Keep-Alive: " + told)) as server:
+        async with Client() as client:
+            for _ in range(3):
+                await client.get(server.url)
+    assert server.accepted == accepted
+
+
+LAST_WORDS: list[Callable[[RawConnection], object]] = [
+    RawConnection.half_close,
+    RawConnection.reset,
+    lambda connection: connection.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"),
+]
+
+
+@pytest.mark.parametrize("answer", [NOTHING, OK])
+@pytest.mark.parametrize("speak", LAST_WORDS, ids=["ends", "resets", "speaks"])
+async def test_09_a_connection_that_ends_or_speaks_while_idle_goes_at_once(
+    answer: bytes, speak: Callable[[RawConnection], object]
+) -> None:
+    """aio-libs/aiohttp#3507: a 204 with keep-alive, then the server closes; the connection is used again and fails."""
+    may_end = threading.Event()
+
+    def leave(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(answer)
+        assert may_end.wait(10)
+        speak(connection)
+        connection.hold()
+
+    tracer = Recording()
+    with RawServer(leave) as server:
+        async with Client(tracer=tracer) as client:
+            await client.get(server.url)
+            assert client.stats().idle == 1
+            may_end.set()
+            assert await comes_true(lambda: client.stats().idle == 0)
+            assert client._pool.counted == 0
+            assert (await client.get(server.url)).status in (200, 204)
+    assert (tracer.reasons, server.accepted) == ([], 2)

@@ -1,0 +1,327 @@
+"""Servers on the test's own loop that see what a pool does: how many connections are open, what came on which, when.
+
+Each answer names its request, so that one given to the wrong request shows. A request that comes while the one before
+it on the same connection has not been answered, or that is no whole request, fails the test: the connection was reused
+although something of another exchange was left on it.
+"""
+
+import asyncio
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from asyncclient import Client, Limits, Response
+from asyncclient.pool.connection import PooledConnection
+from asyncclient.pool.group import Group
+from tests.pool.invariant import check
+
+HOST = "127.0.0.1"
+PATIENCE = 5.0
+"""Seconds until a test gives up what should come by itself."""
+
+
+def reply(content: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
+    return b"\r\n".join((b"HTTP/1.1 " + status, *fields, b"Content-Length: %d" % len(content), b"", content))
+
+
+def reply_in_chunks(target: bytes) -> bytes:
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (target[:3], target[3:]) if part)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b0\r\n\r\n" % chunks
+
+
+LONG = 200_000
+"""Bytes of a content that is too long to be read away."""
+
+ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"ok": reply,
+    b"chunked": reply_in_chunks,
+    b"last": lambda target: reply(target, b"Connection: close"),
+    b"error": lambda target: reply(target, status=b"500 Internal Server Error"),
+    b"long": lambda target: reply(target * (LONG // len(target) + 1)),
+    b"half": lambda target: reply(target)[:-1],  # and no more
+    b"cut": lambda target: reply(target)[:-1],  # and then the end
+    b"junk": lambda target: b"220 this is no HTTP\r\n\r\n" + target,
+    b"gone": lambda target: b"",  # no answer, but the end
+}
+ENDS = frozenset((b"cut", b"gone", b"last"))
+
+
+def find_length(head: bytes, content: bytes) -> int:
+    """Return how many bytes the content of a request has; more than there are if its chunks are not over."""
+    if b"\r\ntransfer-encoding: chunked" in head.lower():
+        return len(content) + (not content.endswith(b"0\r\n\r\n"))
+    return int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+
+
+class Peer(asyncio.Protocol):
+    """The server's side of one connection."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, host: "Host") -> None:
+        self.host = host
+        self.targets: list[str] = []
+        self.is_open = False
+        self.answering: bytes | None = None
+        self.ended = asyncio.Event()
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # uvloop's is none by its class
+        self.is_open = True
+        self.host.peers.append(self)
+        self.host.meter.note(+1)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if b"\r\n\r\n" not in self._buffer:
+            return
+        head, _, content = self._buffer.partition(b"\r\n\r\n")
+        length = find_length(head, content)
+        if len(content) < length:
+            return
+        self._buffer = b""
+        method, target, _ = head.split(b" ", 2)
+        if len(content) > length or self.answering is not None or method not in (b"GET", b"POST"):
+            self.host.faults.append(f"{self.answering!r} was not over when {head + content!r} came")
+        self.answering = target
+        self.targets.append(target.decode())
+        self.host.asked(self, target.decode())
+
+    def answer(self) -> None:
+        """Answer the request that is here, as its target says."""
+        target, self.answering = self.answering, None
+        assert target is not None
+        kind = target.split(b"/")[1]
+        answer = ANSWERS.get(kind, reply)
+        self.send(answer(target))
+        if kind in ENDS:
+            self.transport.close()
+
+    def send(self, data: bytes) -> None:
+        if self.is_open:
+            self.transport.write(data)
+
+    @contextmanager
+    def socket(self) -> Iterator[socket.socket]:
+        """The socket itself: what is done with it is done at once, before the loop turns."""
+        with socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno())) as own:
+            yield own
+
+    def eof_received(self) -> bool:
+        self._end()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self.host.meter.note(-1)
+            self.ended.set()
+
+
+class Meter:
+    """How many connections are open, and were at most, at one host or at several together."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def note(self, change: int) -> None:
+        self.now += change
+        self.most = max(self.most, self.now)
+
+
+class Host:
+    """A server. Targets whose second part is "held" (/ok/held/…) are answered when release() says so.
+
+    Attributes:
+        peers: all connections accepted, in order.
+        targets: all requests in the order in which they came.
+    """
+
+    def __init__(
+        self,
+        name: str = HOST,
+        tls: ssl.SSLContext | None = None,
+        meter: Meter | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self.name = name
+        self._listener = listener or socket.create_server((HOST, 0), backlog=512)
+        self.tls = tls
+        self.meter = meter or Meter()
+        self.peers: list[Peer] = []
+        self.targets: list[str] = []
+        self.faults: list[str] = []
+        self.held: dict[str, Peer] = {}
+
+    @property
+    def open(self) -> int:
+        return sum(peer.is_open for peer in self.peers)
+
+    @property
+    def accepted(self) -> int:
+        return len(self.peers)
+
+    def url(self, target: str = "") -> str:
+        return f"{'http' if self.tls is None else 'https'}://{self.name}:{self.port}{target}"
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self.port = self._listener.getsockname()[1]
+        self._server = await loop.create_server(lambda: Peer(self), sock=self._listener, ssl=self.tls, backlog=512)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._server.close()
+        for peer in self.peers:
+            peer.transport.abort()
+        await self._server.wait_closed()
+        if kind is None:
+            assert not self.faults
+
+    def asked(self, peer: Peer, target: str) -> None:
+        self.targets.append(target)
+        if target.split("/")[2:3] == ["held"]:
+            self.held[target] = peer
+        else:
+            peer.answer()
+
+    def release(self, *targets: str) -> None:
+        """Answer these requests, or all that are held."""
+        for target in targets or list(self.held):
+            self.held.pop(target).answer()
+
+    async def has_come(self, *targets: str) -> None:
+        """Wait until these requests are held."""
+        await until(lambda: all(target in self.held for target in targets))
+
+
+async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Let the loop turn until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"did not happen in {seconds} s"
+        await asyncio.sleep(0)
+
+
+async def turn(n: int = 1) -> None:
+    """Let the loop turn n times."""
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
+class Doors:
+    """A resolver by which a test holds up dials, one by one: each look-up waits until it is let in or refused.
+
+    Open doors let everybody in at once.
+    """
+
+    def __init__(self, *, are_open: bool = False) -> None:
+        self.are_open = are_open
+        self.waiting: list[asyncio.Future[Sequence[str]]] = []
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        if self.are_open:
+            return [HOST]
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return await self.waiting[-1]
+
+    async def has_come(self, n: int) -> None:
+        """Wait until n dials have come here since the beginning."""
+        await until(lambda: len(self.waiting) >= n)
+        assert len(self.waiting) == n
+
+    def let_in(self, *numbers: int) -> None:
+        for number in numbers:
+            self.waiting[number].set_result([HOST])
+
+    def refuse(self, *numbers: int) -> None:
+        for number in numbers:
+            self.waiting[number].set_exception(OSError(f"refused {number}"))
+
+
+def client_of(**options: Any) -> Client:
+    """A client that takes Limits' arguments beside its own."""
+    of_limits = {name: options.pop(name) for name in Limits._fields if name in options}
+    return Client(limits=Limits(**of_limits), trust_env=False, **options)
+
+
+def group_of(client: Client, host: Host) -> Group:
+    """The connections of a client to a host."""
+    (group,) = (group for group in client._pool._groups.values() if group.route.port == host.port)
+    return group
+
+
+def idle_of(client: Client) -> list[PooledConnection]:
+    """The idle connections, the one used last at the end."""
+    return list(client._pool._idle)
+
+
+# Requests
+
+
+async def get(client: Client, host: Host, target: str, **options: Any) -> None:
+    """GET a target and see that the answer is this request's."""
+    prove(await client.get(host.url(target), **options), target)
+    check(client)
+
+
+def prove(response: Response, target: str) -> None:
+    assert response.content.startswith(target.encode()), f"{response.content[:80]!r} answered {target}"
+
+
+def ask(client: Client, host: Host, *targets: str, **options: Any) -> list[asyncio.Task[None]]:
+    """Begin to GET these targets, each in a task."""
+    return [asyncio.create_task(get(client, host, target, **options), name=target) for target in targets]
+
+
+def held(n: int) -> list[str]:
+    return [f"/ok/held/{number}" for number in range(n)]
+
+
+async def occupy(client: Client, host: Host, n: int = 1) -> list[asyncio.Task[None]]:
+    """Have n requests under way at a host until it releases them."""
+    tasks = ask(client, host, *held(n))
+    await host.has_come(*held(n))
+    return tasks
+
+
+async def served(*tasks: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*tasks)
+
+
+async def fill(client: Client, host: Host, n: int) -> None:
+    """Have n connections to a host opened, used, and given back one after the other."""
+    tasks = await occupy(client, host, n)
+    for target, task in zip(held(n), tasks, strict=True):
+        host.release(target)
+        await served(task)
+
+
+async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
+    """What these tasks ended with."""
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.wait(tasks)
+    return [asyncio.CancelledError() if task.cancelled() else task.exception() for task in tasks]
+
+
+def wait_readable(connection: PooledConnection) -> None:
+    """Wait until the kernel has something for a connection, without a turn of the loop."""
+    stream = connection._stream
+    assert stream is not None
+    number = stream.get_extra_info("socket").fileno()
+    assert select.select([number], [], [], PATIENCE)[0]
+
+
+def grow_older(connection: PooledConnection, seconds: float) -> None:
+    """Let a connection have been idle for that much longer."""
+    connection._idle_since -= seconds

@@ -1,0 +1,43 @@
+"""What holds in a pool between any two awaits."""
+
+from asyncclient import Client
+from asyncclient.pool.group import Group
+from asyncclient.pool.pool import Pool
+
+
+def check(owner: Client | Pool) -> None:
+    """Fail unless the pool's books are right: each connection counted once, no limit passed, nobody waits in vain."""
+    pool = owner if isinstance(owner, Pool) else owner._pool
+    groups = list(pool._groups.values())
+    for group in groups:
+        check_group(group, pool)
+    assert pool.counted == sum(group.size for group in groups), f"{pool.counted} counted in {pool!r}"
+    assert pool.counted <= pool.limits.connections, f"{pool.counted} are open"
+    assert len(pool._idle) <= pool.limits.idle
+    assert list(pool._idle.values()).count(None) == 0  # type: ignore[arg-type]
+    assert {(one, group) for group in groups for one in group.idle} == set(pool._idle.items())
+    assert len(pool._dials) == sum(group.connecting for group in groups)
+
+
+def check_group(group: Group, pool: Pool) -> None:
+    limits = pool.limits
+    assert len(group.leased) + len(group.idle) + group.connecting == group.size <= limits.connections_per_host
+    assert len(group.idle) <= limits.idle_per_host
+    assert all(connection.is_leased for connection in group.leased)
+    assert not any(connection.is_leased for connection in group.idle)
+    assert not group.leased & group.idle.keys()
+    assert all(connection._stream is not None for connection in group.idle), "one that was closed is kept"
+    assert all(waiter.dial is None for waiter in group.queued)
+    assert group.queued.keys() <= group.waiters.keys()
+    waiting = [waiter for waiter in group.waiters if not waiter.future.done()]
+    may_open = (pool.counted < limits.connections or pool._idle) and group.size < limits.connections_per_host
+    if not pool.is_closed:
+        assert len(waiting) <= group.connecting or not may_open, f"{len(waiting)} wait in {pool!r}, and there is place"
+        assert not (waiting and group.idle and not group.connecting), "somebody waits beside an idle connection"
+
+
+def check_quiet(owner: Client | Pool) -> None:
+    """Fail unless nothing is under way either."""
+    check(owner)
+    active, _, connecting, waiting, _ = owner.stats()
+    assert (active, connecting, waiting) == (0, 0, 0), repr(owner)

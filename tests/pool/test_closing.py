@@ -1,0 +1,360 @@
+"""The end of a client: whatever is under way ends with an error, everything is freed, and nobody hears a warning."""
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import pytest
+
+from asyncclient import (
+    Client,
+    ClientClosed,
+    ImproperConnectionState,
+    NotConnected,
+    Retry,
+    Timeout,
+)
+from asyncclient.testing import RawConnection, RawServer
+from tests.conftest import pytest_asyncio_loop_factories
+from tests.pool.hosts import (
+    ANSWERS,
+    Doors,
+    Host,
+    ask,
+    client_of,
+    failures,
+    fill,
+    get,
+    group_of,
+    held,
+    idle_of,
+    occupy,
+    reply,
+    served,
+    turn,
+    until,
+    wait_readable,
+)
+from tests.pool.invariant import check_quiet
+from tests.servers import Certificates
+
+OK = reply(b"ok")
+LOOPS = pytest_asyncio_loop_factories().values()
+
+
+async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
+    """What a task ended with, at once."""
+    return (await failures(task))[0]
+
+
+def is_empty(client: Client) -> bool:
+    check_quiet(client)
+    pool = client._pool
+    return not (pool.counted or pool._idle or pool._dials or pool._pauses)
+
+
+# What is under way
+
+
+async def read_slowly(client: Client, host: Host) -> None:
+    async with client.stream("GET", host.url("/half/1")) as response:
+        async for _ in response.iter_chunks():
+            pass
+
+
+async def upload(client: Client, host: Host) -> None:
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    await client.post(host.url("/ok/1"), body=source())
+
+
+async def upload_much(client: Client, host: Host) -> None:
+    host_full = bytes(64 * 1024 * 1024)
+    for peer in host.peers:
+        peer.transport.pause_reading()
+    await client.post(host.url("/ok/1"), body=host_full)
+
+
+async def wait_for_an_answer(client: Client, host: Host) -> None:
+    await client.get(host.url("/ok/held/1"))
+
+
+async def wait_for_a_retry(client: Client, host: Host) -> None:
+    await client.get(host.url("/busy/1"))
+
+
+def busy(target: bytes) -> bytes:
+    return reply(target, b"Retry-After: 30", status=b"503 Busy")
+
+
+UNDER_WAY = [read_slowly, upload, upload_much, wait_for_an_answer, wait_for_a_retry]
+
+
+@pytest.mark.parametrize("use", UNDER_WAY)
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+async def test_a_request_under_way_ends_with_an_error(use: Any, is_secure: bool, tls: Certificates) -> None:
+    ANSWERS[b"busy"] = busy
+    async with Host(tls=tls.server_context() if is_secure else None) as host:
+        client = client_of(ssl=tls.client_context(), retries=Retry(total=1, statuses=(503,)))
+        await client.preconnect(host.url())
+        await until(lambda: host.accepted)
+        task = asyncio.create_task(use(client, host))
+        await until(lambda: client.stats().active or client._pool._pauses)
+        await turn(20)
+        start = time.monotonic()
+        await client.aclose()
+        assert time.monotonic() - start < 0.5
+        error = await ends(task)
+        assert isinstance(error, NotConnected | ClientClosed)
+        assert "closed" in str(error)
+        assert is_empty(client)
+        await asyncio.gather(*(peer.ended.wait() for peer in host.peers if use is not upload_much))
+
+
+async def test_all_that_wait_or_are_dialled_for_end_at_once() -> None:
+    doors = Doors()
+    async with Host("a.test") as host:
+        client = client_of(resolver=doors, connections=3)
+        tasks = ask(client, host, *held(8))
+        await doors.has_come(3)
+        doors.let_in(0)
+        await host.has_come(held(1)[0])
+        await client.aclose()
+        errors = await failures(*tasks)
+        assert {(type(error), str(error)) for error in errors} == {(ClientClosed, "the client was closed meanwhile")}
+        assert is_empty(client)
+        assert [door.cancelled() for door in doors.waiting] == [False, True, True]
+        await host.peers[0].ended.wait()
+
+
+async def test_idle_connections_are_closed(tls: Certificates) -> None:
+    async with Host() as a, Host(tls=tls.server_context()) as b:
+        async with client_of(ssl=tls.client_context()) as client:
+            await fill(client, a, 3)
+            await fill(client, b, 3)
+        assert is_empty(client)
+        await asyncio.gather(*(peer.ended.wait() for peer in (*a.peers, *b.peers)))
+
+
+async def test_a_dial_that_ends_while_the_client_is_closed_leaves_nothing() -> None:
+    async with Host() as host:
+        client = client_of()
+        (task,) = ask(client, host, "/ok/1")
+        await until(lambda: any(dial.done() for dial in client._pool._dials))
+        await client.aclose()
+        assert isinstance(await ends(task), ClientClosed)
+        assert is_empty(client)
+        await until(lambda: host.peers and not host.meter.now)
+
+
+@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+async def test_closing_in_any_turn_of_opening_leaves_nothing(turns: int, is_secure: bool, tls: Certificates) -> None:
+    async with Host(tls=tls.server_context() if is_secure else None) as host:
+        client = client_of(ssl=tls.client_context(), connections=2)
+        await client.preconnect(host.url())
+        tasks = ask(client, host, "/ok/1", "/chunked/2", "/ok/3", "/last/4")
+        await turn(turns)
+        await client.aclose()
+        for error in await failures(*tasks):
+            assert error is None or isinstance(error, ClientClosed)
+        assert is_empty(client)
+        await until(lambda: not host.meter.now)
+
+
+async def test_a_request_that_was_just_given_a_connection_ends_with_an_error() -> None:
+    async with Host() as host:
+        client = client_of(connections=1)
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            (task,) = ask(client, host, "/ok/second")
+            await until(lambda: client.stats().waiting)
+            await until(lambda: response._raw._stream._pieces.size)
+            await response.read()
+            assert client.stats()[:4] == (1, 0, 0, 0)
+            await client.aclose()
+        assert isinstance(await ends(task), ClientClosed)
+        assert is_empty(client)
+        assert (host.accepted, host.targets) == (1, ["/ok/first"])
+
+
+async def test_a_request_that_looks_at_a_connection_again_ends_with_an_error(tls: Certificates) -> None:
+    go = threading.Event()
+
+    def speak_later(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(OK)
+        assert go.wait(10)
+        peer.send(OK)
+        peer.wait_closed()
+
+    with RawServer(speak_later, tls=tls.server_context()) as server:
+        client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.05))
+        await client.get(server.url)
+        await turn(3)
+        (connection,) = idle_of(client)
+        go.set()
+        wait_readable(connection)
+        task = asyncio.create_task(client.get(server.url))
+        await turn()
+        await client.aclose()
+        assert isinstance(await ends(task), ClientClosed)
+        assert is_empty(client)
+        assert server.accepted == 1
+
+
+# In which time
+
+
+def hang(peer: RawConnection) -> None:
+    peer.read_head()
+    peer.send(OK)
+    peer.read_head()
+    peer.hold()
+
+
+@pytest.mark.parametrize("n", [0, 3])
+async def test_peers_that_say_no_goodbye_are_given_the_time_to_close_once(n: int, tls: Certificates) -> None:
+    """Over TLS the idle ones are waited for, all at once; what is under way is dropped."""
+    with RawServer(hang, tls=tls.server_context()) as server:
+        client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.2))
+        await asyncio.gather(*(client.get(server.url) for _ in range(4)))
+        assert client.stats().idle == 4
+        tasks = [asyncio.create_task(client.get(server.url)) for _ in range(n)]
+        await turn(3)
+        start = time.monotonic()
+        await client.aclose()
+        assert time.monotonic() - start < 0.35
+        for task in tasks:
+            assert isinstance(await ends(task), ClientClosed)
+        assert is_empty(client)
+
+
+async def test_closing_twice_or_at_once_or_unused_does_nothing_more() -> None:
+    await client_of().aclose()
+    async with Host() as host:
+        client = client_of()
+        tasks = await occupy(client, host, 2)
+        await asyncio.gather(client.aclose(), client.aclose())
+        await client.aclose()
+        assert [type(error) for error in await failures(*tasks)] == [ClientClosed] * 2
+        assert is_empty(client)
+
+
+async def test_closing_that_is_cancelled_has_closed_all_the_same(tls: Certificates) -> None:
+    with RawServer(hang, tls=tls.server_context()) as server:
+        client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.3))
+        await client.get(server.url)
+        closing = asyncio.create_task(client.aclose())
+        await turn(2)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert is_empty(client)
+        await client.aclose()
+
+
+# Afterwards, and elsewhere
+
+
+async def test_a_closed_client_is_refused() -> None:
+    async with Host() as host:
+        async with client_of() as client:
+            await get(client, host, "/ok/1")
+        for call in (client.get, client.preconnect):
+            with pytest.raises(ClientClosed, match="the client is closed"):
+                await call(host.url("/ok/2"))
+        with pytest.raises(ClientClosed):
+            async with client.stream("GET", host.url("/ok/2")):
+                pass
+        assert host.targets == ["/ok/1"]
+
+
+async def test_a_client_is_refused_on_another_loop() -> None:
+    def elsewhere(made: Coroutine[Any, Any, object]) -> object:
+        return asyncio.run(made)
+
+    async with Host() as host, client_of() as client:
+        await get(client, host, "/ok/1")
+        for call in (client.get, client.preconnect):
+            with pytest.raises(ImproperConnectionState, match="belongs to another event loop"):
+                await asyncio.to_thread(elsewhere, call(host.url("/ok/2")))
+        await get(client, host, "/ok/3")
+        assert (host.accepted, host.targets) == (1, ["/ok/1", "/ok/3"])
+
+
+async def leave_idle(client: Client, url: str) -> None:
+    await client.get(url)
+
+
+async def leave_unread(client: Client, url: str) -> None:
+    await client.stream("GET", url).__aenter__()
+
+
+async def leave_dialling(client: Client, url: str) -> None:
+    client.task = asyncio.create_task(client.get(url))  # type: ignore[attr-defined]
+    await turn(2)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("leave", [leave_idle, leave_unread, leave_dialling])
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("make_loop", LOOPS)
+def test_a_client_whose_loop_is_over_is_refused_and_may_be_closed(
+    leave: Any, is_secure: bool, make_loop: Any, tls: Certificates
+) -> None:
+    with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:
+        client = client_of(ssl=tls.client_context())
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            runner.run(leave(client, server.url))
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            with pytest.raises(ImproperConnectionState, match="belongs to another event loop"):
+                runner.run(client.get(server.url))
+            runner.run(client.aclose())
+        assert is_empty(client)
+        del client
+        gc.collect()  # what the loop has left behind
+
+
+async def test_a_dropped_client_is_warned_of_once_and_frees_its_sockets() -> None:
+    async with Host() as host:
+        client = client_of()
+        await fill(client, host, 2)
+        dropped = weakref.ref(client._pool)
+        del client
+        with pytest.warns(ResourceWarning, match="unclosed client, 2 connections are open") as caught:
+            gc.collect()
+        assert len(caught) == 1
+        assert dropped() is None
+        await asyncio.gather(*(peer.ended.wait() for peer in host.peers))
+
+
+async def test_a_client_that_was_never_used_or_is_empty_may_be_dropped() -> None:
+    async with Host() as host:
+        unused, empty = client_of(), client_of(idle=0)
+        await get(empty, host, "/ok/1")
+        dropped = weakref.ref(empty._pool)
+        del unused, empty
+        gc.collect()  # warnings are errors
+        assert dropped() is None
+
+
+async def test_a_closed_client_needs_no_garbage_collector() -> None:
+    async with Host() as host:
+        gc.collect()
+        gc.disable()
+        try:
+            client = client_of()
+            await served(*ask(client, host, "/ok/1", "/last/2", "/chunked/3"))
+            await client.aclose()
+            left: list[weakref.ref[Any]] = [weakref.ref(client._pool), weakref.ref(group_of(client, host))]
+            del client
+            await turn(3)
+            assert [one() for one in left] == [None, None]
+        finally:
+            gc.enable()

@@ -1,0 +1,197 @@
+"""Hosts that want the same places: nobody starves, and no connection is given up for nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from asyncclient import Client
+from asyncclient.pool.places import TURNS
+from tests.pool.hosts import Doors, Host, ask, client_of, failures, fill, get, group_of, held, occupy, served, until
+from tests.pool.invariant import check, check_quiet
+
+
+async def keep_busy(client: Client, host: Host, is_over: Callable[[], bool]) -> None:
+    """One of those who ask a host again as soon as it has answered."""
+    while not is_over():
+        await get(client, host, f"/ok/{len(host.targets)}")
+
+
+async def compete(client: Client, hosts: list[Host], *, tasks: int, exchanges: int) -> None:
+    """Let as many tasks at each host ask until so many exchanges are done in all."""
+
+    def is_over() -> bool:
+        return sum(len(host.targets) for host in hosts) >= exchanges
+
+    await served(*(asyncio.create_task(keep_busy(client, host, is_over)) for host in hosts for _ in range(tasks)))
+
+
+@pytest.mark.parametrize("connections", [1, 2, 3, 4])
+@pytest.mark.parametrize("busy", [1, 2, 3])
+async def test_a_host_comes_to_its_turn_beside_others_with_endless_lines(connections: int, busy: int) -> None:
+    class Busy(Host):
+        count = 0
+
+        def asked(self, peer: object, target: str) -> None:
+            Busy.count += 1
+            super().asked(peer, target)  # type: ignore[arg-type]
+
+    is_over = False
+    async with Busy() as a, Busy() as b, Busy() as c, Host() as calm, client_of(connections=connections) as client:
+        crowd = [
+            asyncio.create_task(keep_busy(client, host, lambda: is_over)) for host in (a, b, c)[:busy] for _ in range(8)
+        ]
+        await until(lambda: Busy.count > 40)
+        for number in range(3):
+            before = Busy.count
+            await served(*ask(client, calm, f"/ok/{number}"))
+            # Each connection may be busy for its turns, and each busy host may stand before it in line.
+            assert Busy.count - before <= (TURNS + 2) * (busy + 1) * connections
+        is_over = True
+        await served(*crowd)
+        check_quiet(client)
+
+
+@pytest.mark.parametrize(
+    ("connections", "hosts", "least"),
+    [(2, 2, 0.4), (4, 2, 0.4), (3, 3, 0.25), (4, 3, 0.2), (1, 2, 0.35), (1, 3, 0.2), (2, 5, 0.1), (3, 4, 0.12)],
+)
+async def test_hosts_with_endless_lines_share_the_places(connections: int, hosts: int, least: float) -> None:
+    exchanges = 600
+    async with Host() as a, Host() as b, Host() as c, Host() as d, Host() as e:
+        async with client_of(connections=connections) as client:
+            competing = [a, b, c, d, e][:hosts]
+            await compete(client, competing, tasks=6, exchanges=exchanges)
+            check_quiet(client)
+        shares = [len(host.targets) / exchanges for host in competing]
+        assert min(shares) >= least, shares
+        # Opening costs: one that is given up for another host has served its turns before.
+        opened = sum(host.accepted for host in competing)
+        assert opened <= connections + hosts + exchanges / TURNS
+
+
+async def test_one_host_alone_gives_nothing_up() -> None:
+    async with Host() as host, client_of(connections=3) as client:
+        await compete(client, [host], tasks=12, exchanges=300)
+        assert host.accepted == 3
+
+
+async def test_hosts_that_all_have_place_give_nothing_up() -> None:
+    async with Host() as a, Host() as b, client_of(connections=4, connections_per_host=2) as client:
+        await compete(client, [a, b], tasks=6, exchanges=300)
+        assert (a.accepted, b.accepted) == (2, 2)
+
+
+@pytest.mark.parametrize("connections", [1, 2, 3])
+async def test_the_place_that_is_yielded_goes_to_the_other_host(connections: int) -> None:
+    async with Host() as a, Host() as b, client_of(connections=connections) as client:
+        crowd = ask(client, a, *(f"/ok/{number}" for number in range(60)))
+        await served(*ask(client, b, "/ok/b"))
+        assert a.accepted == connections
+        assert a.meter.now == connections - 1
+        assert len(a.targets) <= (TURNS + 2) * connections
+        await served(*crowd)
+        check_quiet(client)
+
+
+async def test_a_connection_that_nobody_needs_any_more_makes_place() -> None:
+    async with Host() as a, Host() as b, client_of(connections=2) as client:
+        of_a = await occupy(client, a, 2)
+        of_b = ask(client, b, "/ok/held/1", "/ok/held/2")
+        await until(lambda: client.stats().waiting == 2)
+        for n, target in enumerate(held(2), 1):
+            a.release(target)
+            await b.has_come(f"/ok/held/{n}")
+            check(client)
+        b.release()
+        await served(*of_a, *of_b)
+        assert (a.accepted, b.accepted) == (2, 2)
+
+
+async def test_what_was_opened_for_nobody_makes_place_for_another_host() -> None:
+    """The second was served by the first's connection while one was opened for it, and that is in the way now."""
+    doors = Doors()
+    async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=doors, connections=3) as client:
+        tasks = [*ask(client, a, "/ok/held/1"), *ask(client, b, "/ok/held/1")]
+        await doors.has_come(2)
+        doors.let_in(0, 1)
+        await a.has_come("/ok/held/1")
+        await b.has_come("/ok/held/1")
+        tasks += ask(client, a, "/ok/held/2")
+        await doors.has_come(3)
+        tasks += ask(client, b, "/ok/held/2")
+        await until(lambda: client.stats().waiting == 2)
+        a.release()
+        await a.has_come("/ok/held/2")
+        doors.let_in(2)
+        await doors.has_come(4)
+        check(client)
+        doors.let_in(3)
+        await b.has_come("/ok/held/2")
+        assert (a.accepted, b.accepted) == (2, 2)
+        a.release()
+        b.release()
+        await served(*tasks)
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "served"])
+async def test_nobody_yields_to_a_host_that_waits_no_more(reason: str) -> None:
+    async with Host() as a, Host() as b, client_of(connections=2) as client:
+        first = await occupy(client, b)
+        of_a = await occupy(client, a)
+        (late,) = ask(client, b, "/ok/late")
+        await until(lambda: client.stats().waiting)
+        if reason == "cancelled":
+            late.cancel()
+            await failures(late)
+        else:
+            b.release()
+            await served(late)
+        a.release()
+        await served(*of_a)
+        check(client)
+        assert len(group_of(client, a).idle) == 1
+        if b.held:
+            b.release()
+        await served(*first)
+
+
+async def test_a_cancelled_request_evicts_nothing() -> None:
+    async with Host() as a, Host() as b, client_of(connections=2) as client:
+        first = await occupy(client, b, 2)
+        (late,) = ask(client, a, "/ok/late")
+        await until(lambda: client.stats().waiting)
+        late.cancel()
+        await failures(late)
+        b.release()
+        await served(*first)
+        await fill(client, b, 2)
+        assert (b.accepted, a.accepted) == (2, 0)
+
+
+async def test_hosts_take_turns_in_the_order_in_which_they_came() -> None:
+    async with Host() as a, Host() as b, Host() as c, client_of(connections=1) as client:
+        first = await occupy(client, a)
+        of_b = ask(client, b, "/ok/held/b")
+        await until(lambda: client.stats().waiting == 1)
+        of_c = ask(client, c, "/ok/held/c")
+        await until(lambda: client.stats().waiting == 2)
+        more = ask(client, a, "/ok/held/a")
+        await until(lambda: client.stats().waiting == 3)
+        for _ in range(TURNS):
+            a.release()
+            await until(lambda: a.held or b.held)
+            if b.held:
+                break
+            more += ask(client, a, f"/ok/held/{len(a.targets)}")
+            await until(lambda: client.stats().waiting == 3)
+        assert a.held or b.held
+        a.release() if a.held else None
+        await b.has_come("/ok/held/b")
+        b.release()
+        await c.has_come("/ok/held/c")
+        c.release()
+        await until(lambda: a.held)
+        a.release()
+        await served(*first, *of_b, *of_c, *more)
+        check_quiet(client)

@@ -1,0 +1,105 @@
+"""What callers, tracers and servers do between a connection and its end: its place is free again, and once."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncclient import Auth, StaticResolver, Tracer
+from tests.pool.hosts import ANSWERS, HOST, Host, client_of, get, prove, reply, until
+from tests.pool.invariant import check_quiet
+
+
+async def test_who_goes_on_after_a_stale_connection_does_not_wait_for_himself() -> None:
+    """The repeat wants a new connection, and so would each further step: where only one may be open, that was his."""
+    ANSWERS[b"moved"] = lambda target: reply(b"", b"Location: /ok/there", status=b"302 Found")
+    async with Host() as host, client_of(connections_per_host=1, timeout=3) as client:
+        await get(client, host, "/ok/0")
+        host.peers[0].answer = host.peers[0].transport.close  # type: ignore[method-assign]
+        response = await client.get(host.url("/moved/1"))
+        prove(response, "/ok/there")
+        assert host.targets == ["/ok/0", "/moved/1", "/moved/1", "/ok/there"]
+        check_quiet(client)
+
+
+class Raising(Tracer):
+    """A tracer that raises when it is told of one thing."""
+
+    def __init__(self, name: str) -> None:
+        setattr(self, name, self.fail)
+
+    def fail(self, *_: object) -> None:
+        raise KeyError("of the tracer")
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("request_started", "/ok/1"),
+        ("connection_opened", "/ok/1"),
+        ("response_received", "/ok/1"),
+        ("response_received", "/half/1"),
+        ("connection_failed", None),
+        ("request_failed", None),
+        ("request_failed", "/junk/1"),
+    ],
+)
+async def test_what_a_tracer_raises_ends_the_request_and_frees_its_place(name: str, target: str | None) -> None:
+    with socket.create_server((HOST, 0)) as unused:
+        port = unused.getsockname()[1]
+    async with Host() as host, client_of(tracer=Raising(name), connections=1, timeout=5) as client:
+        for _ in range(2):
+            with pytest.raises(KeyError, match="of the tracer"):
+                await client.get(f"http://{HOST}:{port}" if target is None else host.url(target))
+            check_quiet(client)
+        await until(lambda: host.meter.now == client.stats().idle)
+
+
+class Noting(Auth):
+    def note(self, *_: object) -> None:
+        raise KeyError("of the auth")
+
+
+@pytest.mark.parametrize("target", ["/ok/1", "/half/1"])
+async def test_what_raises_when_a_response_has_come_frees_its_place(target: str) -> None:
+    async with Host() as host, client_of(connections=1, timeout=5) as client:
+        for _ in range(2):
+            with pytest.raises(KeyError, match="of the auth"):
+                await client.get(host.url(target), auth=Noting())
+            check_quiet(client)
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}])
+async def test_a_body_that_is_announced_and_not_there_is_refused(headers: dict[str, str]) -> None:
+    """Else the server would take the next request for it."""
+    async with Host() as host, client_of(connections=1, timeout=3) as client:
+        with pytest.raises(ValueError, match="expected a body"):
+            await client.get(host.url("/ok/1"), headers=headers)
+        check_quiet(client)
+        await get(client, host, "/ok/2")
+        assert host.targets == ["/ok/2"]
+
+
+async def fail_later() -> AsyncIterator[bytes]:
+    yield b"x" * 10
+    raise KeyError("of the body")
+
+
+@pytest.mark.parametrize("open_body", [fail_later, lambda: Path("/there/is/no/such/file")])
+async def test_a_body_that_fails_frees_its_place(open_body: Callable[[], Any]) -> None:
+    async with Host() as host, client_of(connections=1, timeout=5) as client:
+        with pytest.raises((KeyError, OSError)):
+            await client.post(host.url("/ok/1"), body=open_body())
+        check_quiet(client)
+        await get(client, host, "/ok/2")
+
+
+async def test_hosts_that_share_an_address_share_no_connection() -> None:
+    names = StaticResolver({"a.test": HOST, "b.test": HOST})
+    async with Host() as host, client_of(resolver=names) as client:
+        for name in ("a.test", "b.test", "A.test", "b.test"):
+            prove(await client.get(f"http://{name}:{host.port}/ok/{name}"), f"/ok/{name}")
+        assert [peer.targets for peer in host.peers] == [["/ok/a.test", "/ok/A.test"], ["/ok/b.test"] * 2]
+        check_quiet(client)

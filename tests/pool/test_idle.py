@@ -1,0 +1,354 @@
+"""What an idle connection may still be used for: nothing that was on it before a request may answer that request."""
+
+import asyncio
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from asyncclient import Client, IncompleteRead, Timeout
+from asyncclient.testing import RawConnection, RawServer
+from tests.pool.hosts import (
+    ANSWERS,
+    LONG,
+    Host,
+    ask,
+    client_of,
+    failures,
+    fill,
+    get,
+    group_of,
+    held,
+    idle_of,
+    occupy,
+    prove,
+    reply,
+    served,
+    turn,
+    until,
+    wait_readable,
+)
+from tests.pool.invariant import check, check_quiet
+from tests.servers import Certificates
+
+POISON = reply(b"poison")
+
+# In the server's hands, at once
+
+
+def end(own: socket.socket) -> None:
+    own.shutdown(socket.SHUT_WR)
+
+
+def speak(own: socket.socket) -> None:
+    own.sendall(POISON)
+
+
+def reset(own: socket.socket) -> None:
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    own.shutdown(socket.SHUT_RDWR)
+
+
+RETIRING = [end, speak]
+
+
+@pytest.mark.parametrize("retire", RETIRING)
+async def test_what_comes_on_an_idle_connection_retires_it_at_once(retire: Callable[[socket.socket], None]) -> None:
+    async with Host() as host, client_of() as client:
+        await fill(client, host, 2)
+        with host.peers[1].socket() as own:
+            retire(own)
+        await until(lambda: client.stats().idle == 1)
+        check_quiet(client)
+        await host.peers[1].ended.wait()
+        await get(client, host, "/ok/next")
+        assert (host.accepted, host.peers[0].targets[-1]) == (2, "/ok/next")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("retire", RETIRING)
+async def test_what_the_kernel_has_is_looked_at_before_a_request_goes_out(
+    retire: Callable[[socket.socket], None], method: str
+) -> None:
+    async with Host() as host, client_of() as client:
+        await get(client, host, "/ok/first")
+        (connection,) = idle_of(client)
+        await asyncio.sleep(0)
+        with host.peers[0].socket() as own:
+            retire(own)
+        wait_readable(connection)
+        prove(await client.request(method, host.url("/ok/second")), "/ok/second")
+        check_quiet(client)
+        assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("retire", RETIRING)
+async def test_what_comes_while_a_connection_is_handed_on_answers_nobody(
+    retire: Callable[[socket.socket], None], method: str
+) -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            await until(lambda: response._raw._content.left == len("/ok/first"))
+            (connection,) = group_of(client, host).leased
+            waiting = asyncio.create_task(client.request(method, host.url("/ok/second")))
+            await until(lambda: client.stats().waiting)
+            await until(lambda: connection._stream is not None and connection._stream._pieces.size)
+            await response.read()  # all has come: no turn of the loop, and the next has the connection now
+            check(client)
+            with host.peers[0].socket() as own:
+                retire(own)
+            wait_readable(connection)
+        prove(await waiting, "/ok/second")
+        check_quiet(client)
+        assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
+
+
+async def test_who_found_his_connection_retired_is_the_next_to_be_served() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            (connection,) = group_of(client, host).leased
+            tasks = ask(client, host, *(f"/ok/{number}" for number in range(4)))
+            await until(lambda: client.stats().waiting == 4)
+            await until(lambda: connection._stream is not None and connection._stream._pieces.size)
+            await response.read()
+            with host.peers[0].socket() as own:
+                end(own)
+            wait_readable(connection)
+        await served(*tasks)
+        assert host.targets[1:] == [f"/ok/{number}" for number in range(4)]
+        assert host.accepted == 2
+
+
+async def test_bytes_behind_a_response_retire_the_connection() -> None:
+    ANSWERS[b"and-more"] = lambda target: reply(target) + POISON
+    async with Host() as host, client_of(connections=1) as client:
+        await served(*ask(client, host, "/and-more/1", "/ok/2", "/and-more/3", "/ok/4"))
+        check_quiet(client)
+        assert host.accepted == 3
+
+
+# Over TLS, in a thread
+
+
+class Second:
+    """A server that answers, and does something more when it is told to."""
+
+    def __init__(self, act: Callable[[RawConnection], object]) -> None:
+        self.act = act
+        self.go = threading.Event()
+        self.heads: list[int] = []
+
+    def __call__(self, peer: RawConnection) -> None:
+        number = len(self.heads)
+        self.heads.append(0)
+        while head := peer.read_request()[0]:
+            self.heads[number] += 1
+            peer.send(reply(head.split()[1]))
+            if number == 0 and self.heads[0] == 1:
+                assert self.go.wait(10)
+                self.act(peer)
+                if self.act is not speak_up:
+                    return
+
+
+def speak_up(peer: RawConnection) -> None:
+    peer.send(POISON)
+
+
+ACTS = [speak_up, RawConnection.close_without_notify, RawConnection.reset, RawConnection.unwrap]
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("is_in_the_kernel", [False, True], ids=["told", "in the kernel"])
+async def test_no_request_goes_out_on_what_was_retired(
+    tls: Certificates, act: Callable[[RawConnection], None], is_secure: bool, is_in_the_kernel: bool
+) -> None:
+    script = Second(act)
+    with RawServer(script, tls=tls.server_context() if is_secure else None) as server:
+        async with Client(ssl=tls.client_context(), trust_env=False, timeout=Timeout(close=0.05)) as client:
+            prove(await client.get(f"{server.url}/first"), "/first")
+            (connection,) = idle_of(client)
+            await turn(3)  # TLS's session tickets, which are no reason
+            script.go.set()
+            wait_readable(connection)
+            if not is_in_the_kernel:
+                await until(lambda: client.stats().idle == 0)
+            prove(await client.post(f"{server.url}/second", body=b"once"), "/second")
+            check_quiet(client)
+            assert script.heads == [1, 1]
+
+
+async def test_tls_session_tickets_retire_nothing(tls: Certificates) -> None:
+    """A server sends its tickets when it likes: until the loop has read them they are bytes that nobody asked for."""
+    go = threading.Event()
+
+    def hold_back(peer: RawConnection) -> None:
+        """Pass on the handshake, and what the server says after it only when told to."""
+        with socket.create_connection((origin.host, origin.port)) as upstream:
+            upstream.sendall(peer.read())
+            while upstream in select.select([upstream, peer._sock], [], [])[0]:
+                peer.send(upstream.recv(65536))
+            upstream.sendall(peer.read())
+            tickets = upstream.recv(65536)
+            assert go.wait(10)
+            peer.send(tickets)
+            peer.relay(upstream)
+
+    with RawServer.replying(reply(b"/first"), tls=tls.server_context()) as origin, RawServer(hold_back) as way:
+        async with Client(ssl=tls.client_context(), trust_env=False) as client:
+            url = f"https://{way.host}:{way.port}"
+            await client.preconnect(url)
+            (connection,) = idle_of(client)
+            go.set()
+            wait_readable(connection)
+            prove(await client.get(f"{url}/first"), "/first")
+            check_quiet(client)
+            assert (idle_of(client), way.accepted) == ([connection], 1)
+
+
+# What was not read to its end
+
+
+async def read_nothing(client: Client, url: str) -> None:
+    async with client.stream("GET", url):
+        pass
+
+
+async def read_some(client: Client, url: str) -> None:
+    async with client.stream("GET", url) as response:
+        async for _ in response.iter_chunks(3):
+            break
+
+
+async def fail_inside(client: Client, url: str) -> None:
+    with pytest.raises(KeyError):
+        async with client.stream("GET", url):
+            raise KeyError
+
+
+async def read_all(client: Client, url: str) -> None:
+    await client.get(url)
+
+
+async def be_too_late(client: Client, url: str) -> None:
+    with pytest.raises(TimeoutError):
+        await client.get(url, timeout=0.02)
+
+
+async def read_too_late(client: Client, url: str) -> None:
+    with pytest.raises(TimeoutError):
+        await client.get(url, timeout=Timeout(read=0.02))
+
+
+async def fail(client: Client, url: str) -> None:
+    with pytest.raises((OSError, IncompleteRead)):
+        await client.get(url)
+
+
+async def be_cancelled(client: Client, url: str) -> None:
+    task = asyncio.create_task(client.get(url))
+    await until(lambda: client.stats().active)
+    await turn(4)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("kind", "use"),
+    [
+        ("long", read_nothing),
+        ("long", read_some),
+        ("long", fail_inside),
+        ("ok", fail_inside),
+        ("half", read_some),
+        ("half", be_too_late),
+        ("half", read_too_late),
+        ("half", be_cancelled),
+        ("last", read_all),
+        ("last", read_nothing),
+        ("cut", fail),
+        ("gone", fail),
+        ("ok/held", be_cancelled),
+        ("ok/held", be_too_late),
+        ("ok/held", read_too_late),
+    ],
+)
+async def test_a_connection_that_is_not_clean_is_closed_at_once(kind: str, use: Callable[..., Any]) -> None:
+    async with Host() as host, client_of(timeout=Timeout(close=0.02)) as client:
+        await use(client, host.url(f"/{kind}/1"))
+        check_quiet(client)
+        assert client.stats().idle == 0
+        await host.peers[0].ended.wait()
+        await get(client, host, "/ok/next")
+        assert host.accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "use"),
+    [("ok", read_nothing), ("ok", read_some), ("chunked", read_nothing), ("error", read_all), ("long", read_all)],
+)
+async def test_a_connection_that_is_clean_is_kept(kind: str, use: Callable[..., Any]) -> None:
+    async with Host() as host, client_of() as client:
+        await use(client, host.url(f"/{kind}/1"))
+        check_quiet(client)
+        await get(client, host, "/ok/next")
+        assert host.accepted == 1
+
+
+def test_what_is_long_is_longer_than_what_is_read_away() -> None:
+    from asyncclient.limits import DRAIN
+
+    assert LONG > 2 * DRAIN
+
+
+# A new one instead
+
+
+async def test_who_wants_a_new_connection_gets_the_place_of_an_idle_one() -> None:
+    """Only who wants a new one waits beside an idle one: his request has found another gone."""
+    async with Host() as host, client_of(connections_per_host=2, keep_alive=15) as client:
+        tasks = await occupy(client, host, 2)
+        host.release(held(2)[0])
+        await served(tasks[0])
+        connection = await asyncio.wait_for(client._pool.acquire(group_of(client, host), Timeout(), is_new=True), 2)
+        assert host.accepted == 3
+        connection.give_back()
+        host.release()
+        await served(tasks[1])
+        check_quiet(client)
+
+
+async def test_a_repeat_takes_no_other_idle_connection() -> None:
+    """After one has gone stale unseen the others may have, too: two repeats would be one too many."""
+    async with Host() as host, client_of() as client:
+        await fill(client, host, 3)
+        for connection in idle_of(client):
+            connection._idle_since = float("inf")  # the kernel is not asked: all came a moment too late for that
+            connection.keep_alive = float("inf")
+        for peer in host.peers:
+            with peer.socket() as own:
+                end(own)
+        for connection in idle_of(client):
+            wait_readable(connection)
+        await get(client, host, "/ok/next")
+        assert (host.accepted, host.peers[3].targets) == (4, ["/ok/next"])
+        check(client)
+
+
+async def test_an_answer_that_is_late_answers_nobody() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        (task,) = await occupy(client, host)
+        others = ask(client, host, "/ok/1", "/ok/2")
+        task.cancel()
+        await turn()
+        host.release()
+        assert isinstance((await failures(task))[0], asyncio.CancelledError)
+        await served(*others)
+        assert [len(peer.targets) for peer in host.peers] == [1, 2]

@@ -1,0 +1,87 @@
+"""For how long an idle connection is kept."""
+
+import asyncio
+
+import pytest
+
+from tests.pool.hosts import ANSWERS, Host, client_of, fill, get, grow_older, idle_of, reply
+from tests.pool.invariant import check_quiet
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        (b"", 15),
+        (b"Keep-Alive: timeout=5\r\n", 4),
+        (b"keep-alive: max=100, timeout=5\r\n", 4),
+        (b"Keep-Alive: timeout=5, max=100\r\n", 4),
+        (b'KEEP-ALIVE: Timeout = "5"\r\n', 4),
+        (b"Keep-Alive: max=5\r\n", 15),
+        (b"Keep-Alive: timeout=\r\n", 15),
+        (b"Keep-Alive: timeout=soon\r\n", 15),
+        (b"Keep-Alive: timeout=3600\r\n", 15),
+        (b"Keep-Alive: timeout=99999999999999999999999\r\n", 15),
+        (b"X-Keep-Alive: timeout=5\r\n", 15),
+        (b"Via: keep-alive: timeout=5\r\n", 15),
+    ],
+)
+async def test_a_connection_is_used_as_long_as_both_sides_keep_it(field: bytes, seconds: float) -> None:
+    ANSWERS[b"kept"] = lambda target: reply(target, *filter(None, [field.removesuffix(b"\r\n")]))
+    async with Host() as host, client_of(keep_alive=15) as client:
+        await get(client, host, "/kept/1")
+        grow_older(idle_of(client)[0], seconds - 0.5)
+        await get(client, host, "/kept/2")
+        assert host.accepted == 1
+        grow_older(idle_of(client)[0], seconds + 0.1)
+        await get(client, host, "/kept/3")
+        assert host.accepted == 2
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_a_connection_that_the_server_keeps_for_no_time_is_not_used_again(seconds: int) -> None:
+    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=%d" % seconds)
+    async with Host() as host, client_of() as client:
+        await get(client, host, "/brief/1")
+        await get(client, host, "/brief/2")
+        assert host.accepted == 2
+
+
+async def test_a_connection_that_may_not_be_kept_at_all_is_closed_at_once() -> None:
+    async with Host() as host, client_of(keep_alive=0) as client:
+        await get(client, host, "/ok/1")
+        assert client.stats().idle == 0
+        await host.peers[0].ended.wait()
+
+
+@pytest.mark.parametrize("seconds", [1e9, float("inf")])
+async def test_a_connection_may_be_kept_for_ever(seconds: float) -> None:
+    async with Host() as host, client_of(keep_alive=seconds) as client:
+        await get(client, host, "/ok/1")
+        grow_older(idle_of(client)[0], 1e6)
+        await get(client, host, "/ok/2")
+        assert host.accepted == 1
+
+
+async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
+    async with Host() as host, client_of(keep_alive=1.0) as client:
+        start = asyncio.get_running_loop().time()
+        await get(client, host, "/ok/1")
+        await host.peers[0].ended.wait()
+        assert 0.99 <= asyncio.get_running_loop().time() - start < 1.5
+        check_quiet(client)
+        assert client.stats().idle == 0
+        assert client._pool._timer is None, "it looks at connections that are not there"
+
+
+async def test_a_look_at_the_idle_ones_closes_those_whose_time_is_over() -> None:
+    async with Host() as host, client_of(keep_alive=15) as client:
+        await fill(client, host, 3)
+        young, *old = idle_of(client)
+        for connection in old:
+            grow_older(connection, 15)
+        client._pool.sweep()
+        check_quiet(client)
+        assert idle_of(client) == [young]
+        assert client._pool._timer is not None
+        await asyncio.gather(*(peer.ended.wait() for peer in host.peers[1:]))
+        assert host.peers[0].is_open

@@ -1,0 +1,323 @@
+"""Who waits for a connection: in order, served by whichever comes first, and forgotten by nobody."""
+
+import asyncio
+import socket
+
+import pytest
+
+from asyncclient import ConnectError, ConnectTimeout, Timeout
+from tests.pool.hosts import (
+    HOST,
+    Doors,
+    Host,
+    ask,
+    client_of,
+    failures,
+    get,
+    group_of,
+    held,
+    occupy,
+    prove,
+    served,
+    turn,
+    until,
+)
+from tests.pool.invariant import check, check_quiet
+
+# In order
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_who_came_first_is_served_first(connections: int) -> None:
+    targets = [f"/{kind}/{number}" for number in range(6) for kind in ("ok", "last", "error", "chunked")]
+    async with Host() as host, client_of(connections=connections) as client:
+        first = await occupy(client, host, connections)
+        tasks = ask(client, host, *targets)
+        await until(lambda: client.stats().waiting == len(targets))
+        host.release()
+        await served(*first, *tasks)
+        order = [targets.index(target) for target in host.targets[connections:]]
+        late = [place - number for number, place in enumerate(order)]
+        assert max(map(abs, late)) < connections
+        check_quiet(client)
+
+
+async def test_who_leaves_the_line_changes_nothing_for_the_others() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        first = await occupy(client, host)
+        tasks = ask(client, host, *(f"/ok/{number}" for number in range(9)))
+        await until(lambda: client.stats().waiting == 9)
+        for task in tasks[::2]:
+            task.cancel()
+        await until(lambda: client.stats().waiting == 4)
+        check(client)
+        host.release()
+        await served(*first, *tasks[1::2])
+        assert host.targets[1:] == ["/ok/1", "/ok/3", "/ok/5", "/ok/7"]
+        assert host.accepted == 1
+        check_quiet(client)
+
+
+async def test_a_newcomer_does_not_overtake_who_has_just_been_served() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            waiting = ask(client, host, "/ok/second")
+            await until(lambda: client.stats().waiting)
+            await until(lambda: response._raw._stream._pieces.size)
+            newcomer = ask(client, host, "/ok/third")
+            await response.read()  # the one in line has it, but has not had a turn yet
+            assert client._pool.take_idle(group_of(client, host)) is None
+        await served(*waiting, *newcomer)
+        assert host.targets == ["/ok/first", "/ok/second", "/ok/third"]
+
+
+# Whichever connection comes first
+
+
+async def test_one_that_becomes_free_serves_who_has_one_opened() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        first = ask(client, host, "/ok/held/1")
+        await doors.has_come(1)
+        doors.let_in(0)
+        await host.has_come("/ok/held/1")
+        second = ask(client, host, "/ok/held/2")
+        await doors.has_come(2)
+        host.release()
+        await host.has_come("/ok/held/2")
+        check(client)
+        assert client.stats()[:4] == (1, 0, 1, 0)
+        assert (host.accepted, host.peers[0].targets) == (1, ["/ok/held/1", "/ok/held/2"])
+        doors.let_in(1)  # what is opened meanwhile is kept for the next
+        await until(lambda: client.stats().idle)
+        third = ask(client, host, "/ok/held/3")
+        await host.has_come("/ok/held/3")
+        host.release()
+        await served(*first, *second, *third)
+        assert [len(peer.targets) for peer in host.peers] == [2, 1]
+        await doors.has_come(2)
+        check_quiet(client)
+
+
+async def test_the_connection_opened_first_serves_who_came_first() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        tasks = ask(client, host, *held(3))
+        await doors.has_come(3)
+        for number, target in zip((2, 0, 1), held(3), strict=True):
+            doors.let_in(number)
+            await host.has_come(target)
+            check(client)
+        host.release()
+        await served(*tasks)
+        assert host.accepted == 3
+
+
+async def test_nothing_more_is_opened_than_is_waited_for() -> None:
+    """Connections that are being opened for who was served already come in time for who waits now."""
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        tasks = ask(client, host, "/ok/held/1")
+        await doors.has_come(1)
+        doors.let_in(0)
+        await host.has_come("/ok/held/1")
+        tasks += ask(client, host, "/ok/held/2")
+        await doors.has_come(2)
+        host.release("/ok/held/1")  # serves the second
+        await host.has_come("/ok/held/2")
+        tasks += ask(client, host, "/ok/held/3")
+        await until(lambda: client.stats().waiting)
+        check(client)
+        await doors.has_come(2)
+        doors.let_in(1)
+        await host.has_come("/ok/held/3")
+        host.release()
+        await served(*tasks)
+        assert host.accepted == 2
+
+
+# Failing
+
+
+async def test_an_error_goes_to_who_the_connection_was_opened_for() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, connections=3) as client:
+        tasks = ask(client, host, *held(5))
+        await doors.has_come(3)
+        doors.refuse(1)
+        (error,) = await failures(tasks[1])
+        assert isinstance(error, ConnectError)
+        assert "refused 1" in str(error)
+        await doors.has_come(4)  # the place goes to the next in line
+        check(client)
+        assert client.stats()[:4] == (0, 0, 3, 4)
+        doors.let_in(0, 2, 3)
+        await host.has_come(held(5)[0], held(5)[2], held(5)[3])
+        host.release()
+        await host.has_come(held(5)[4])
+        host.release()
+        await served(tasks[0], *tasks[2:])
+        check_quiet(client)
+
+
+async def test_an_error_of_what_is_waited_for_no_more_goes_to_nobody() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        tasks = ask(client, host, "/ok/held/1", "/ok/held/2")
+        await doors.has_come(2)
+        doors.let_in(1)  # serves the first
+        await host.has_come("/ok/held/1")
+        doors.refuse(0)  # was for the first: the second gets one of his own
+        await doors.has_come(3)
+        check(client)
+        assert not any(task.done() for task in tasks)
+        doors.let_in(2)
+        await host.has_come("/ok/held/2")
+        host.release()
+        await served(*tasks)
+        check_quiet(client)
+
+
+async def test_errors_of_all_go_to_each_and_leave_no_place_taken() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, connections=2) as client:
+        tasks = ask(client, host, *held(6))
+        for number in range(6):
+            await until(lambda number=number: len(doors.waiting) > number)  # type: ignore[misc]
+            check(client)
+            doors.refuse(number)
+        assert [type(error) for error in await failures(*tasks)] == [ConnectError] * 6
+        assert len({id(error) for error in await failures(*tasks)}) == 6
+        check_quiet(client)
+        assert client._pool.counted == 0
+        doors.are_open = True
+        await get(client, host, "/ok/now")
+
+
+class Blackhole:
+    """A listening socket whose backlog is full: no further connection is taken nor refused."""
+
+    def __enter__(self) -> socket.socket:
+        self.listener = socket.create_server((HOST, 0), backlog=0)
+        self.inside: list[socket.socket] = []
+        for _ in range(4):
+            self.inside.append(socket.socket())
+            self.inside[-1].setblocking(False)
+            self.inside[-1].connect_ex(self.listener.getsockname())
+        return self.listener
+
+    def __exit__(self, *_: object) -> None:
+        for sock in (self.listener, *self.inside):
+            sock.close()
+
+
+async def test_connect_timeouts_do_not_poison_the_pool() -> None:
+    with Blackhole() as hole:
+        timeout = Timeout(connect=0.05)
+        async with Host() as host, client_of(connections=3, timeout=timeout) as client:
+            url = f"http://{HOST}:{hole.getsockname()[1]}/ok/there"
+            for _ in range(2):
+                tasks = [asyncio.create_task(client.get(url)) for _ in range(7)]
+                await served(*ask(client, host, "/ok/beside"))
+                outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+                assert [type(outcome) for outcome in outcomes] == [ConnectTimeout] * 7
+                check_quiet(client)
+            assert client._pool.counted == client.stats().idle
+            await served(*ask(client, host, *(f"/ok/{number}" for number in range(9))))
+            async with Host(listener=hole):
+                prove(await client.get(url, timeout=Timeout()), "/ok/there")
+            check_quiet(client)
+
+
+# Cancelling
+
+
+async def test_who_is_cancelled_passes_on_what_he_got() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            tasks = ask(client, host, "/ok/second", "/ok/third", "/ok/fourth")
+            await until(lambda: client.stats().waiting == 3)
+            await until(lambda: response._raw._stream._pieces.size)
+            await response.read()
+            assert client.stats().waiting == 2
+            tasks[0].cancel()  # he has it, and does not know yet
+            tasks[1].cancel()  # he is the next
+        await served(tasks[2])
+        assert all(isinstance(error, asyncio.CancelledError) for error in await failures(*tasks[:2]))
+        assert (host.accepted, host.targets) == (1, ["/ok/first", "/ok/fourth"])
+        check_quiet(client)
+
+
+async def test_who_is_cancelled_alone_leaves_what_he_got_to_be_kept() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        async with client.stream("GET", host.url("/ok/first")) as response:
+            (task,) = ask(client, host, "/ok/second")
+            await until(lambda: client.stats().waiting)
+            await until(lambda: response._raw._stream._pieces.size)
+            await response.read()
+            task.cancel()
+        await failures(task)
+        check_quiet(client)
+        assert client.stats().idle == 1
+        await get(client, host, "/ok/third")
+        assert (host.accepted, host.targets) == (1, ["/ok/first", "/ok/third"])
+
+
+async def test_what_is_opened_for_nobody_is_given_up() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        tasks = ask(client, host, *held(3))
+        await doors.has_come(3)
+        tasks[1].cancel()
+        await failures(tasks[1])
+        await until(lambda: client.stats().connecting == 2)
+        check(client)
+        assert [door.cancelled() for door in doors.waiting] == [False, True, False]
+        tasks[0].cancel()
+        tasks[2].cancel()
+        await failures(*tasks)
+        await until(lambda: client.stats().connecting == 0)
+        check_quiet(client)
+        assert (client._pool.counted, host.accepted) == (0, 0)
+
+
+async def test_what_is_opened_for_who_was_cancelled_serves_who_has_none() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
+        tasks = ask(client, host, "/ok/1", "/ok/2")
+        await doors.has_come(1)
+        tasks[0].cancel()
+        await failures(tasks[0])
+        check(client)
+        doors.let_in(0)
+        await served(tasks[1])
+        await doors.has_come(1)
+        assert host.targets == ["/ok/2"]
+        check_quiet(client)
+
+
+async def test_who_comes_while_a_dial_is_given_up_is_dialled_for() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
+        (task,) = ask(client, host, "/ok/1")
+        await doors.has_come(1)
+        task.cancel()
+        await turn()  # it leaves the line; its dial has been cancelled, and has not ended yet
+        second = ask(client, host, "/ok/2")
+        await doors.has_come(2)
+        doors.let_in(1)
+        await served(*second)
+        check_quiet(client)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_is_cancelled_while_his_connection_is_opened_leaves_nothing(turns: int) -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        (task,) = ask(client, host, "/ok/1")
+        await turn(turns)
+        task.cancel()
+        await failures(task)
+        await until(lambda: not client.stats().connecting)
+        check_quiet(client)
+        await served(*ask(client, host, "/ok/2", "/ok/3"))
+        check_quiet(client)

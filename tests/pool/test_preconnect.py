@@ -1,0 +1,162 @@
+"""Connections that are opened before they are needed."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asyncclient import ClientClosed, ConnectError, PoolTimeout, Timeout, TotalTimeout
+from tests.pool.hosts import Doors, Host, ask, client_of, fill, get, held, occupy, served, turn, until
+from tests.pool.invariant import check, check_quiet
+from tests.servers import Certificates
+
+
+@pytest.mark.parametrize(
+    ("limits", "n", "opened"),
+    [
+        ({}, 3, 3),
+        ({}, 1, 1),
+        ({}, 0, 0),
+        ({}, -1, 0),
+        ({"connections": 2}, 5, 2),
+        ({"connections_per_host": 2}, 5, 2),
+        ({"idle_per_host": 2}, 5, 2),
+        ({"idle": 2}, 5, 2),
+        ({"idle": 0}, 5, 0),
+    ],
+)
+async def test_no_more_are_opened_than_allowed(limits: dict[str, Any], n: int, opened: int) -> None:
+    async with Host() as host, client_of(**limits) as client:
+        await client.preconnect(host.url("/whatever?it=is"), n)
+        check_quiet(client)
+        assert (client.stats().idle, host.accepted, host.meter.most) == (opened, opened, opened)
+        assert host.targets == []
+
+
+async def test_what_was_opened_serves_requests(tls: Certificates) -> None:
+    async with Host(tls=tls.server_context()) as host, client_of(ssl=tls.client_context()) as client:
+        await client.preconnect(host.url(), 3)
+        await fill(client, host, 3)
+        assert host.accepted == 3
+
+
+async def test_what_is_idle_already_counts() -> None:
+    async with Host() as host, client_of() as client:
+        await fill(client, host, 2)
+        await client.preconnect(host.url(), 3)
+        await client.preconnect(host.url(), 2)
+        assert (client.stats().idle, host.accepted) == (3, 3)
+
+
+async def test_a_base_url_is_gone_by() -> None:
+    async with Host() as host, client_of(base_url=host.url("/api/")) as client:
+        await client.preconnect("")
+        assert host.accepted == 1
+
+
+async def test_those_that_could_be_opened_are_kept() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        task = asyncio.create_task(client.preconnect(host.url(), 3))
+        await doors.has_come(3)
+        doors.let_in(0)
+        await until(lambda: host.accepted == 1 and client.stats().connecting == 2)
+        doors.refuse(1)
+        with pytest.raises(ConnectError, match="refused 1"):
+            await task
+        await until(lambda: not client.stats().connecting)
+        check_quiet(client)
+        assert (client.stats().idle, host.meter.now) == (1, 1)
+
+
+async def test_cancelling_keeps_what_is_open_and_gives_up_the_rest() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        task = asyncio.create_task(client.preconnect(host.url(), 3))
+        await doors.has_come(3)
+        doors.let_in(0)
+        await until(lambda: client.stats().connecting == 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: not client.stats().connecting)
+        check_quiet(client)
+        assert client.stats().idle == 1
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+async def test_cancelling_it_in_each_turn_leaves_nothing(is_secure: bool, tls: Certificates) -> None:
+    async with Host(tls=tls.server_context() if is_secure else None) as host:
+        context, turns, is_over = tls.client_context(), 0, False
+        while not is_over:
+            async with client_of(ssl=context, connections=2, timeout=Timeout(close=0.05)) as client:
+                preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
+                await turn(turns)
+                check(client)
+                is_over, turns = preconnecting.done(), turns + 1
+                preconnecting.cancel()
+                await asyncio.wait([preconnecting])
+                await until(lambda client=client: not client.stats().connecting)  # type: ignore[misc]
+                check_quiet(client)
+                await served(*ask(client, host, "/ok/1", "/ok/2", "/ok/3"))
+            assert client._pool.counted == 0
+        assert turns > 3
+
+
+async def test_requests_beside_it_are_served() -> None:
+    async with Host() as host, client_of(connections=2) as client:
+        tasks = ask(client, host, *(f"/ok/{number}" for number in range(6)))
+        await turn(2)
+        preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
+        tasks += ask(client, host, *(f"/ok/{number}" for number in range(6, 12)))
+        await served(*tasks, preconnecting)
+        check_quiet(client)
+        assert (client.stats().idle, host.accepted) == (2, 2)
+
+
+async def test_it_waits_for_a_place_no_longer_than_told() -> None:
+    async with Host() as host, client_of(connections=1, timeout=Timeout(pool=0.05)) as client:
+        first = await occupy(client, host)
+        with pytest.raises(PoolTimeout, match=r"became free in 0\.05 s"):
+            await asyncio.wait_for(client.preconnect(host.url()), 2)
+        check(client)
+        assert client.stats().waiting == 0
+        host.release()
+        await served(*first)
+        check_quiet(client)
+
+
+async def test_it_takes_no_longer_than_everything_may() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, timeout=0.05) as client:
+        with pytest.raises(TotalTimeout):
+            await asyncio.wait_for(client.preconnect(host.url(), 2), 2)
+        await until(lambda: not client.stats().connecting)
+        check_quiet(client)
+
+
+async def test_closing_ends_it() -> None:
+    doors = Doors()
+    async with Host("a.test") as host:
+        client = client_of(resolver=doors)
+        task = asyncio.create_task(client.preconnect(host.url(), 2))
+        await doors.has_come(2)
+        doors.let_in(0)
+        await until(lambda: client.stats().connecting == 1)
+        await client.aclose()
+        with pytest.raises(ClientClosed):
+            await task
+        check_quiet(client)
+        assert client._pool.counted == 0
+        with pytest.raises(ClientClosed):
+            await client.preconnect(host.url())
+
+
+async def test_a_server_that_closes_at_once_leaves_nothing_idle() -> None:
+    async with Host() as host, client_of() as client:
+        await client.preconnect(host.url(), 2)
+        for peer in host.peers:
+            peer.transport.close()
+        await until(lambda: not client.stats().idle)
+        check_quiet(client)
+        await get(client, host, held(1)[0].replace("held", "now"))

@@ -1,0 +1,124 @@
+"""How long a request waits for a connection, and what it says when that was too long."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from asyncclient import PoolTimeout, Timeout, TotalTimeout
+from tests.pool.hosts import (
+    HOST,
+    Doors,
+    Host,
+    ask,
+    client_of,
+    failures,
+    fill,
+    get,
+    group_of,
+    held,
+    occupy,
+    served,
+    until,
+)
+from tests.pool.invariant import check, check_quiet
+
+
+async def test_waiting_for_a_place_has_no_limit_by_default() -> None:
+    assert Timeout().pool is None
+    async with Host() as host, client_of(connections=1) as client:
+        first = await occupy(client, host)
+        second = ask(client, host, "/ok/2")
+        await until(lambda: client.stats().waiting)
+        (waiter,) = group_of(client, host).waiters
+        assert waiter.timeout == Timeout()
+        host.release()
+        await served(*first, *second)
+
+
+async def test_a_pool_timeout_says_where_and_how_many() -> None:
+    async with Host() as a, Host() as b, client_of(connections=3, timeout=Timeout(pool=0.05)) as client:
+        first = [*await occupy(client, a, 2), *await occupy(client, b)]
+        late = ask(client, a, "/ok/late")
+        patient = ask(client, a, "/ok/patient", timeout=Timeout())
+        (error,) = await failures(*late)
+        assert isinstance(error, PoolTimeout)
+        assert isinstance(error, TimeoutError)
+        assert str(error) == (
+            f"no connection to {HOST}:{a.port} became free in 0.05 s: 2 are open, 3 in all, 2 requests wait"
+        )
+        assert (error.phase, error.seconds) == ("pool", 0.05)
+        check(client)
+        assert client.stats().waiting == 1
+        a.release()
+        b.release()
+        await served(*first, *patient)
+        check_quiet(client)
+
+
+async def test_no_time_at_all_is_enough_for_an_idle_connection() -> None:
+    async with Host() as host, client_of(connections=1, timeout=Timeout(pool=0)) as client:
+        await fill(client, host, 1)
+        await get(client, host, "/ok/at-once")
+        first = await occupy(client, host)
+        with pytest.raises(PoolTimeout):
+            await get(client, host, "/ok/late")
+        host.release()
+        await served(*first)
+
+
+async def test_opening_a_connection_is_no_waiting_for_a_place() -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, timeout=Timeout(pool=0.02)) as client:
+        loop = asyncio.get_running_loop()
+        tasks = ask(client, host, "/ok/1")
+        await doors.has_come(1)
+        end = loop.time() + 0.05
+        await until(lambda: loop.time() > end)
+        doors.let_in(0)
+        await served(*tasks)
+
+
+async def test_the_pool_timeout_counts_for_who_has_lost_his_connection_to_another() -> None:
+    """The first was served by what was opened for the second, and what was for the first fails: the second waits."""
+    doors = Doors()
+    options: dict[str, Any] = {"connections": 3, "resolver": doors, "timeout": Timeout(pool=0.05)}
+    async with Host("a.test") as a, Host("b.test") as b, client_of(**options) as client:
+        loop = asyncio.get_running_loop()
+        of_a = ask(client, a, *held(2))
+        await doors.has_come(2)
+        of_b = ask(client, b, *held(2), timeout=Timeout())
+        await doors.has_come(3)
+        end = loop.time() + 0.08
+        await until(lambda: loop.time() > end)
+        doors.let_in(1)
+        await a.has_come(held(2)[0])
+        doors.refuse(0)
+        await doors.has_come(4)
+        doors.let_in(2, 3)
+        await b.has_come(*held(2))
+        assert client.stats()[:4] <= (3, 0, 0, 1)
+        (error,) = await failures(of_a[1])
+        assert isinstance(error, PoolTimeout)
+        a.release()
+        b.release()
+        await served(of_a[0], *of_b)
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+async def test_the_total_time_limit_ends_waiting_and_opening(connections: int) -> None:
+    doors = Doors()
+    async with Host("a.test") as host, client_of(resolver=doors, connections=connections) as client:
+        first = ask(client, host, "/ok/held/1")
+        await doors.has_come(1)
+        doors.let_in(0)
+        await host.has_come("/ok/held/1")
+        (error,) = await failures(*ask(client, host, "/ok/late", timeout=0.05))
+        assert isinstance(error, TotalTimeout)
+        assert str(error) == f"no connection to a.test:{host.port} in 0.05 s"
+        await until(lambda: not client.stats().connecting)
+        check(client)
+        assert client.stats().waiting == 0
+        host.release()
+        await served(*first)
+        check_quiet(client)

@@ -1,0 +1,131 @@
+"""What a program of its own hears when it closes its clients, and when it does not."""
+
+import textwrap
+from typing import Any
+
+import pytest
+
+from asyncclient.testing import RawConnection, RawServer
+from tests.compat.blocking import run_python
+from tests.pool.hosts import reply
+from tests.servers import Certificates
+
+OK = reply(b"ok")
+
+PROGRAM = """
+import asyncio, functools, gc, sys
+import asyncclient
+from asyncclient import Limits, Timeout
+Client = functools.partial(asyncclient.Client, ssl=False, timeout=Timeout(close=0.1))
+run = asyncio.run
+if sys.argv[1] == "uvloop":
+    import uvloop
+    run = uvloop.run
+url, kept = sys.argv[2], []
+
+async def get(client):
+    response = await client.get(url)
+    assert response.content == b"ok", response
+"""
+
+CLOSED = {
+    "closed": """
+        async with Client() as client:
+            await get(client)
+        """,
+    "with much to do": """
+        async with Client(limits=Limits(connections=2)) as client:
+            tasks = [asyncio.create_task(get(client)) for _ in range(6)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        """,
+    "evicted": """
+        async with Client(limits=Limits(idle=0)) as client:
+            await get(client)
+        """,
+    "expired": """
+        async with Client(limits=Limits(keep_alive=0)) as client:
+            await get(client)
+            await get(client)
+        """,
+    "cancelled": """
+        async with Client() as client:
+            task = asyncio.create_task(get(client))
+            await client.preconnect(url)
+            task.cancel()
+        """,
+    "left in the middle": """
+        async with Client() as client:
+            async with client.stream("GET", url):
+                pass
+        """,
+    "with requests left to themselves": """
+        client = Client(limits=Limits(connections=1))
+        kept.append([asyncio.create_task(get(client)) for _ in range(3)])
+        await asyncio.sleep(0)
+        await client.aclose()
+        await asyncio.gather(*kept.pop(), return_exceptions=True)
+        """,
+}
+
+UNCLOSED = {
+    "dropped": """
+        client = Client()
+        await get(client)
+        """,
+    "kept": """
+        kept.append(Client())
+        await get(kept[-1])
+        """,
+    "reading": """
+        kept.append(Client())
+        kept.append(kept[-1].stream("GET", url))
+        await kept[-1].__aenter__()
+        """,
+    "at work": """
+        kept.append(Client(limits=Limits(connections=1)))
+        kept.append([asyncio.create_task(get(kept[-1])) for _ in range(3)])
+        await asyncio.sleep(0)
+        """,
+}
+
+
+def run_bodies(loop: str, url: str, bodies: dict[str, str], *options: str) -> list[str]:
+    """Run each of these in a loop of its own, one after the other; return what was said on the way, and where."""
+    program = [PROGRAM]
+    for number, (name, body) in enumerate(bodies.items()):
+        indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        note = f"print('-- {name}', file=sys.stderr)"
+        program.append(f"async def main{number}():\n{indented}\n\n{note}\nrun(main{number}())\ngc.collect()\n")
+    result = run_python("-X", "dev", *options, "-c", "\n".join(program), loop, url)
+    said = [line for line in result.stderr.splitlines() if not line.startswith("Executing <")]  # how long it took
+    assert result.returncode == 0, "\n".join(said)
+    return said
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("then", [RawConnection.wait_closed, RawConnection.hold, RawConnection.unwrap])
+@pytest.mark.parametrize("field", [b"Connection: keep-alive", b"Connection: close"], ids=["kept", "last"])
+def test_who_closes_a_client_hears_no_warning_over_tls(field: bytes, then: Any, loop: str, tls: Certificates) -> None:
+    with RawServer.replying(reply(b"ok", field), then=then, tls=tls.server_context()) as server:
+        said = run_bodies(loop, server.url, CLOSED, "-W", "error")
+    assert said == [f"-- {name}" for name in CLOSED]
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_who_closes_a_client_hears_no_warning(loop: str) -> None:
+    with RawServer.replying(OK, OK, OK) as server:
+        said = run_bodies(loop, server.url, CLOSED, "-W", "error")
+    assert said == [f"-- {name}" for name in CLOSED]
+
+
+NOISE = ("Event loop is closed", "Traceback", "Exception ignored", "never retrieved", "was destroyed", "Error")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+def test_who_does_not_is_warned_and_hears_nothing_else(is_secure: bool, loop: str, tls: Certificates) -> None:
+    with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:
+        said = "\n".join(run_bodies(loop, server.url, UNCLOSED, "-W", "always"))
+    assert said.count("unclosed client, 1 connections are open") == 3, said  # what is at work has been cancelled
+    assert not [noise for noise in NOISE if noise in said], said
