@@ -1,4 +1,4 @@
-"""A server for the benchmarks of the client, in a process of its own."""
+"""The server of the client's benchmarks: what server.py has, and what takes a whole client to ask for.
 
 `/varied` is `/small` with a head that never comes twice, `/close` is `/small` and the end of the connection, `/json`
 gives JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X again. A POST is read to its end.

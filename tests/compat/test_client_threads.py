@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import threading
@@ -67,9 +68,9 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def under_way(client: Client) -> int:
+def under_way(thread: LoopThread) -> int:
     """How many calls the loop carries out, each at least up to where it waits first."""
-    return client._thread.ask(lambda: len(asyncio.all_tasks())) - 1 if client._thread.is_running else 0
+    return thread.ask(lambda: len(asyncio.all_tasks())) - 1 if thread.is_running else 0
 
 
 class Silent:
@@ -140,7 +141,7 @@ def test_second_reader_of_a_response_is_refused(client: Client) -> None:
     with RawServer(Silent(HALF)) as server, client.stream("GET", server.url) as response:
         assert next(response.iter_chunks()) == b"half"
         first = in_thread(response.read)
-        wait_until(lambda: under_way(client) == 1)
+        wait_until(lambda: under_way(client._thread) == 1)
         with pytest.raises(asyncclient.ImproperConnectionState, match="another task is waiting"):
             response.read()
         response.close()
@@ -198,7 +199,7 @@ def wait_for_a_callback(client: Client, url: str) -> None:
 def is_waiting(client: Client, wait: object) -> bool:
     stats = client.stats()
     if wait is wait_for_a_callback:
-        return under_way(client) == 1
+        return under_way(client._thread) == 1
     return (stats.active, stats.waiting) == (1, int(wait is wait_in_line))
 
 
@@ -474,12 +475,11 @@ def test_loop_that_somebody_stops_ends_as_if_closed(client: Client) -> None:
             client.get(server.url)
 
 
-def test_call_that_will_not_end_fails_with_the_thread(thread: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_that_will_not_end_fails_with_the_thread(
+    thread: LoopThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("compat.blocking_thread.GRACE", 0.01)
-
-    def end_and_block() -> None:
-        thread.end()
-        ended.wait(TIMEOUT)  # as a callback that should not
+    caplog.set_level(logging.CRITICAL, "asyncio")  # it logs that a task was destroyed
 
     async def stay() -> None:
         try:
@@ -489,12 +489,13 @@ def test_call_that_will_not_end_fails_with_the_thread(thread: LoopThread, monkey
             await asyncio.Event().wait()
 
     refused: list[bool] = []
-    ended = threading.Event()
     staying = in_thread(lambda: thread.run(stay()))
-    wait_until(lambda: thread.ask(lambda: len(asyncio.all_tasks())) == 2)
+    wait_until(lambda: under_way(thread) == 1)
     thread.end()
     assert isinstance(staying.exception(TIMEOUT), asyncclient.ClientClosed)
-    assert refused
+    assert refused == [True]
+    del staying
+    gc.collect()
 
 
 def test_call_that_is_over_does_not_fail_any_more() -> None:
