@@ -199,8 +199,10 @@ async def test_a_file_is_replaced_at_the_end(tmp_path: Path) -> None:
     seen = []
     with Store() as server, whole(path):
         async with Client() as client:
-            await client.download(server.url, path, progress=lambda *_: seen.append(path.read_bytes()))
-    assert set(seen) == {b"old"}
+            await client.download(
+                server.url, path, progress=lambda *_: seen.append((path.read_bytes(), *names(tmp_path)))
+            )
+    assert set(seen) == {(b"old", "file", "file.part")}
 
 
 @pytest.mark.parametrize(("old", "new"), [(None, 0o640), (0o600, 0o600), (0o444, 0o444), (0o666, 0o666)])
@@ -595,6 +597,15 @@ REST = CONTENT[CUT - 1 :]
 RIGHT = f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}"
 
 
+def partial_of_rest(content_range: str) -> bytes:
+    return partial(REST, content_range, b'ETag: "v1"')
+
+
+def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
+    head = f'206 Partial Content\r\nETag: "v1"\r\nContent-Range: {content_range}'
+    return chunked(*(chunks or (REST,))).replace(b"200 OK", head.encode(), 1)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -606,7 +617,8 @@ RIGHT = f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}"
         partial(REST, RIGHT, b'ETag: W/"v1"'),
         partial(REST, RIGHT, b'ETag: "v1"', b"Content-Encoding: gzip"),
         *(
-            partial(REST, content_range, b'ETag: "v1"')
+            answer(content_range)
+            for answer in (partial_of_rest, chunks_of_rest)
             for content_range in (
                 "",
                 "parrot",
@@ -615,8 +627,8 @@ RIGHT = f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}"
                 f"bytes {CUT - 2}-{SIZE - 1}/{SIZE}",
                 f"bytes 0-{SIZE - 1}/{SIZE}",
                 f"bytes {CUT - 1}-{SIZE}/{SIZE + 1}",
-                f"bytes {CUT - 1}-{SIZE - 1}/{SIZE - 1}",
-                f"bytes {CUT - 1}-{SIZE - 2}/{SIZE}",
+                f"bytes {CUT - 1}-{SIZE - 1}/{SIZE + 1}",
+                f"bytes {CUT - 1}-{SIZE}/{SIZE}",
                 f"bytes {CUT - 1}-{CUT - 2}/{SIZE}",
                 f"bytes {CUT - 1}-{SIZE - 1}/{'9' * 5000}",
                 f"bytes -{CUT - 1}-{SIZE - 1}/{SIZE}",
@@ -625,6 +637,7 @@ RIGHT = f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}"
                 f"bytes */{SIZE}",
             )
         ),
+        partial_of_rest(f"bytes {CUT - 1}-{SIZE - 2}/{SIZE}"),
     ],
 )
 async def test_what_does_not_go_on_is_asked_for_anew(tmp_path: Path, answer: bytes) -> None:
@@ -638,24 +651,22 @@ async def test_what_does_not_go_on_is_asked_for_anew(tmp_path: Path, answer: byt
     assert (response.status, server.ranges) == (200, [f"bytes={CUT - 1}-", None])
 
 
-@pytest.mark.parametrize("content_range", [RIGHT, RIGHT.replace("bytes", "Bytes"), f"bytes {CUT - 1}-{SIZE - 1}/*"])
-@pytest.mark.parametrize("is_chunked", [False, True])
-async def test_what_goes_on(tmp_path: Path, content_range: str, is_chunked: bool) -> None:
-    path, field = tmp_path / "file", b"Content-Range: " + content_range.encode()
-    answer = partial(REST, content_range, b'ETag: "v1"')
-    if is_chunked:
-        answer = chunked(REST).replace(b" 200 OK", b' 206 OK\r\nETag: "v1"\r\n' + field, 1)
-    with Store(answers=(None, answer)) as server, whole(path):
+@pytest.mark.parametrize("content_range", [RIGHT, RIGHT.replace("bytes", "Bytes"), f"{RIGHT.partition('/')[0]}/*"])
+@pytest.mark.parametrize("answer", [partial_of_rest, chunks_of_rest])
+async def test_what_goes_on(tmp_path: Path, content_range: str, answer: Callable[[str], bytes]) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
         await leave_part(server, path)
+        server.answers = [answer(content_range)]
         async with Client() as client:
             assert (await client.download(f"{server.url}/file", path, resume=True)).status == 206
 
 
 async def test_more_content_than_its_range(tmp_path: Path) -> None:
-    path, head = tmp_path / "file", f'206 OK\r\nETag: "v1"\r\nContent-Range: bytes {CUT - 1}-{CUT + 9}/{SIZE}'
+    path = tmp_path / "file"
     with Store() as server:
         await leave_part(server, path)
-        server.answers = [chunked(REST[:11], REST[11:]).replace(b"200 OK", head.encode(), 1)]
+        server.answers = [chunks_of_rest(f"bytes {CUT - 1}-{CUT + 9}/{SIZE}", REST[:11], REST[11:])]
         async with Client() as client:
             with pytest.raises(ProtocolError, match="more content than Content-Range"):
                 await client.download(f"{server.url}/file", path, resume=True)
@@ -849,6 +860,15 @@ async def test_a_digest_given_before_a_cut(tmp_path: Path) -> None:
             with pytest.raises(DecodingError):
                 await client.download(server.url, path, resume=True)
     assert (len(server.asked), names(tmp_path)) == (2, [])
+
+
+async def test_a_digest_of_what_has_changed_since(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    first = reply(CONTENT, b'ETag: "v1"', digest("Content-Digest"))
+    with Store(CONTENT[::-1], b'ETag: "v2"', answers=(first,), cuts=(CUT,)) as server:
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, path)
+    assert is_whole(path, CONTENT[::-1])
 
 
 @pytest.mark.parametrize(

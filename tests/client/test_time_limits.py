@@ -13,6 +13,7 @@ import pytest
 from asyncclient import (
     Client,
     ConnectTimeout,
+    Digest,
     Limits,
     PhaseTimeout,
     PoolTimeout,
@@ -311,27 +312,35 @@ def after(seconds: float, data: bytes) -> Callable[[Asked], bytes]:
     return answer
 
 
-async def test_redirects_share_one_total() -> None:
-    with Answering(default=after(0.08, redirect("/"))) as server:
-        async with Client(timeout=0.3, max_redirects=100) as client:
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}", 0.3):
+@pytest.mark.parametrize(
+    "first", [redirect("/"), reply(b"", status=b"503 Busy"), reply(b"", status=b"401 Unauthorized")]
+)
+async def test_all_sendings_share_one_total(first: bytes) -> None:
+    """Each by itself would have had until 0.9 s."""
+    gate = Gate()
+
+    def hang(_: Asked) -> bytes:
+        gate.wait()
+        return OK
+
+    auth = Digest("user", "password")
+    challenging = first.replace(b"\r\n", b'\r\nWWW-Authenticate: Digest realm="r", nonce="n", qop="auth"\r\n', 1)
+    with Answering({"/": [after(0.4, challenging), hang]}) as server:
+        async with Client(timeout=0.5, retries=Retry(backoff=0), auth=auth) as client:
+            with lasts(0.45, 0.8), pytest.raises(TotalTimeout, match=f"{server.port} in 0.5 s"):
                 await client.get(server.url)
             assert await is_clean(client)
-    assert 2 <= len(server.asked) <= 4
+        gate.open()
+    assert len(server.asked) == 2
 
 
-async def test_retries_share_one_total() -> None:
-    policy = Retry(total=100, backoff=0, budget=None)
-    with Answering(default=after(0.08, reply(b"", status=b"503 Busy"))) as server:
-        async with Client(timeout=0.3, retries=policy) as client:
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}", 0.3):
-                await client.get(server.url)
-    assert 2 <= len(server.asked) <= 4
-    with RawServer(accept_and_hold) as raw:
-        async with Client(timeout=Timeout(read=0.08, total=0.3), retries=policy) as client:
+async def test_what_timed_out_and_is_retried_shares_one_total() -> None:
+    limit, policy = Timeout(read=0.08, total=0.3), Retry(total=100, backoff=0, budget=None)
+    with RawServer(accept_and_hold) as server:
+        async with Client(timeout=limit, retries=policy) as client:
             with lasts(0.2, 0.3 + LATEST), pytest.raises(PhaseTimeout):
-                await client.get(raw.url)
-        assert 2 <= raw.accepted <= 5
+                await client.get(server.url)
+        assert 2 <= server.accepted <= 5
 
 
 async def test_total_goes_on_while_a_stream_is_read() -> None:
