@@ -52,14 +52,14 @@ class Job(NamedTuple):
     title: str
     path: str
     at_once: int
-    count: int
+    requests: int
     limits: tuple[str, str]
     is_unique: bool = False
     body: Any = None
 
     def urls(self, base: str, task: int) -> Iterator[str]:
         """Give the URLs that one of the tasks asks for."""
-        for number in range(self.count // self.at_once):
+        for number in range(self.requests // self.at_once):
             yield f"{base}{self.path}?{task}-{number}" if self.is_unique else base + self.path
 
 
@@ -79,9 +79,7 @@ def serving(*options: str) -> Iterator[int]:
     """Run origin.py in a process of its own, on another core; give its port."""
     command = [sys.executable, "-m", "benchmarks.origin", *options]
     cores = sorted(os.sched_getaffinity(0))
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent
-    ) as server:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         if len(cores) > 1:
@@ -105,7 +103,7 @@ async def spend(job: Job, base: str, fetch: Fetch) -> Spent:
     cpu, clock = time.process_time(), time.perf_counter()
     await asyncio.gather(*map(one, range(job.at_once)))
     cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
-    return Spent(cpu / job.count * 1e6, job.count / clock)
+    return Spent(cpu / job.requests * 1e6, job.requests / clock)
 
 
 async def spend_ours(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
@@ -272,7 +270,7 @@ class Ticker:
     """How late the loop is: a coroutine that wants to go on after each millisecond, and remembers the longest delay."""
 
     def __init__(self) -> None:
-        self.latest = 0.0
+        self.latest = 0.0  # seconds
 
     async def tick(self) -> None:
         """Go on until cancelled."""
@@ -287,6 +285,7 @@ class Ticker:
         try:
             await work
         finally:
+            await asyncio.sleep(2 * TICK)  # what held up the loop at the end shows only now
             ticking.cancel()
 
 
@@ -394,4 +393,8 @@ def visit(count: str, port: str) -> None:
 
 if __name__ == "__main__":
     program, *rest = sys.argv[1:]
-    {"bomb": explode, "multipart": upload, "hosts": visit}.get(program, lambda *more: answer(program, *more))(*rest)
+    programs: dict[str, Callable[..., None]] = {"bomb": explode, "multipart": upload, "hosts": visit}
+    if program in programs:
+        programs[program](*rest)
+    else:
+        answer(program, *rest)
