@@ -11,14 +11,14 @@ PY = $(BIN)/python
 TYPED = $(wildcard asyncclient compat tests benchmarks examples)
 TOO_OLD = import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")
 HAS = $(VENV)/.installed-
-OURS = --ignore=tests/conformance/test_cpython.py
+OURS = --ignore=tests/conformance/test_cpython.py -m "not costs"
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests format cover bench docs conformance \
+.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench docs conformance \
 	conformance-libraries check-libraries fuzz clean
 
 help: ## list the targets
@@ -52,6 +52,9 @@ cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
 	@$(BIN)/coverage run -m pytest -q $(OURS)
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='asyncclient/message/*,asyncclient/exchange/*' --fail-under=100
+
+costs: $(HAS)test ## run the tests that hold CPU and memory to bounds; they want a quiet machine
+	@$(PY) -m pytest -q -m costs
 
 bench: $(HAS)bench ## compare with aiohttp, http.client, urllib3
 	@$(PY) -m benchmarks.run

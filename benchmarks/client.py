@@ -43,7 +43,7 @@ class Job(NamedTuple):
     """Requests to be made, `at_once` at any time.
 
     Args:
-        count: requests in a turn.
+        requests: made in a turn.
         limits: what is wanted of CPU per request and of requests/s, as multiples of aiohttp's.
         is_unique: each has a URL of its own.
         body: sent as JSON, by POST.
@@ -168,24 +168,26 @@ def compare(job: Job, port: int, context: ssl.SSLContext | None = None) -> None:
     report(f"requests/s, {job.title}, / aiohttp", rates, job.limits[1], "requests/s")
 
 
-ALONE = Job("one at a time", "/small", 1, 3000, ("at most .36", "at least 2.5"))
 HUNDRED = Job("100 at once", "/small", 100, 6000, ("at most .33", "at least 3"))
-UNIQUE = Job("100 at once, unique URLs", "/small", 100, 6000, ("at most .42", "at least 2.4"), is_unique=True)
-VARIED = Job("100 at once, varied heads", "/varied", 100, 6000, ("at most .42", "at least 2.4"))
-THOUSAND = Job("1000 at once", "/small", 1000, 10_000, ("at most .33", "at least 3.5"))
-NEW = Job("new connections, 50 at once", "/close", 50, 1500, ("at most .37", "at least 2.7"))
 TLS = Job("100 at once over TLS", "/small", 100, 4000, ("at most .40", "at least 2.5"))
-JSON = Job("100 at once, JSON in gzip", "/json", 100, 4000, ("at most .42", "at least 2.4"))
-POST = Job("100 at once, POST of JSON", "/sink", 100, 4000, ("at most .42", "at least 2.4"), body={"a": 1, "b": ["c"]})
+JOBS = {
+    "single": Job("one at a time", "/small", 1, 3000, ("at most .36", "at least 2.5")),
+    "hundred": HUNDRED,
+    "thousand": Job("1000 at once", "/small", 1000, 10_000, ("at most .33", "at least 3.5")),
+    "unique": Job("unique URLs", "/small", 100, 6000, ("at most .42", "at least 2.4"), is_unique=True),
+    "varied": Job("heads that differ", "/varied", 100, 6000, ("at most .42", "at least 2.4")),
+    "opening": Job("new connections, 50 at once", "/close", 50, 1500, ("at most .37", "at least 2.7")),
+    "gzip": Job("100 at once, JSON in gzip", "/json", 100, 4000, ("at most .42", "at least 2.4")),
+    "post": Job("100 at once, POST of JSON", "/sink", 100, 4000, ("at most .42", "at least 2.4"), body={"a": ["b", 1]}),
+}
 
 
-def measure(*jobs: Job) -> None:
+def measure(job: Job) -> None:
     """Requests to a server that never sleeps."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))  # the server inherits it
     with serving("--awake") as port:
-        for job in jobs:
-            compare(job, port)
+        compare(job, port)
 
 
 def measure_tls() -> None:

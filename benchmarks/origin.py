@@ -1,7 +1,8 @@
 """The server of the client's benchmarks: what server.py has, and what takes a whole client to ask for.
 
 `/varied` is `/small` with a head that never comes twice, `/close` is `/small` and the end of the connection, `/json`
-gives JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X again. A POST is read to its end.
+gives JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X again and `/names/X` 20,000 of it. A POST is
+read to its end.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def build_varied(_: bytes) -> bytes:
 
 
 def build_name(name: bytes) -> bytes:
-    """Return what was asked for."""
+    """Return a name as content."""
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name)
 
 
@@ -60,6 +61,7 @@ _ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"json": build_json,
     b"bomb": build_bomb,
     b"name": build_name,
+    b"names": lambda name: build_name(20_000 * name),
 }
 
 

@@ -1,6 +1,6 @@
-"""Compare the engine with aiohttp, and compat with http.client and urllib3.
+"""Compare engine and client with aiohttp, and compat with http.client and urllib3.
 
-    python -m benchmarks.run [engine blocking] [exchange download … keep-alive new …]
+    python -m benchmarks.run [engine client stress blocking] [exchange download … hundred unique … keep-alive new …]
 
 Nothing named is everything. Contenders take turns, each on a core of its own beside the server's, and the median of the
 ratios counts: absolute times mean nothing on a shared machine. The server of `exchange` never sleeps, for waking a
@@ -20,7 +20,7 @@ import urllib3
 import uvloop
 
 import asyncclient
-from benchmarks import blocking, engine
+from benchmarks import blocking, client, engine, stress
 
 Measure = Callable[[], None]
 
@@ -36,6 +36,17 @@ def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
             "growth": engine.measure_growth,
             "import": engine.measure_import,
         },
+        "client": {
+            **{name: partial(client.measure, job) for name, job in client.JOBS.items()},
+            "secure": client.measure_tls,
+            "regime": client.measure_regime,
+            "construct": client.measure_construct,
+            "import-client": client.measure_import,
+            "bomb": client.measure_bomb,
+            "multipart": client.measure_multipart,
+            "hosts": client.measure_hosts,
+        },
+        "stress": {"cancelling": stress.measure_stress},
         "blocking": {
             "keep-alive": partial(blocking.measure_keep_alive, options.ours),
             "new": partial(blocking.measure_new, options.ours),

@@ -138,7 +138,8 @@ class Client:
     ) -> Response:
         """GET a URL into a file, and return the response; its content is in the file, not in memory.
 
-        progress is called in the thread that waits; see asyncclient.Client.download() for all the rest.
+        progress is called in the thread that waits; what it raises cancels the download, if that is not over yet. See
+        asyncclient.Client.download() for all the rest.
 
         Raises:
             StatusError: the status is no 2xx; nothing of the content was read.

@@ -279,11 +279,13 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:  # also after a SystemExit that a callback of the client's user raised
-            self._loop.run_until_complete(self._close_all())
-            self._is_over = True
-            self._loop.close()
-            while self._calls:
-                self._calls.pop().fail()
+            try:
+                self._loop.run_until_complete(self._close_all())
+            finally:
+                self._is_over = True
+                self._loop.close()
+                while self._calls:
+                    self._calls.pop().fail()
 
     def end(self) -> None:
         """Begin to end the thread, if it runs: calls under way fail, connections are closed. Never waits."""

@@ -1,6 +1,7 @@
 """pproxy, a real proxy, in a process of its own: when imported, it changes asyncio's streams. And SOCKS4a by hand."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def read_text(connection: RawConnection) -> str:
 async def run(protocols: str, credentials: str) -> None:
     import pproxy
 
+    gc.disable()  # nobody else refers to pproxy's tasks: collecting garbage ends connections in the middle
     uri = f"{protocols}://{HOST}:0" + (f"#{credentials}" if credentials else "")
     # It would take whoever has given the password once for authorized, by his address.
     server = await pproxy.Server(uri).start_server({"rserver": [], "authtime": -1})

@@ -140,6 +140,7 @@ class Download:
             async with await self._send(self._build(start)) as response:
                 if response.status == 304 and self._is_conditional:
                     return response
+                await self._check_status(response, start)
                 span = self._find_span(response, start)
                 if span is None:
                     self._note = None
@@ -161,15 +162,19 @@ class Download:
             choices = choices._replace(timeout=self._timeout._replace(total=left))
         return request.redirected(request.method, request.url, headers, request.payload, choices)
 
+    async def _check_status(self, response: Response, start: int) -> None:
+        if 200 <= response.status < 300 or (start and response.status == 416):
+            return
+        await response.aclose()
+        request = response.request
+        text = f"{response.status} {response.reason} for {request.method} {show(request.url)}"
+        raise StatusError(text, response)
+
     def _find_span(self, response: Response, start: int) -> Span | None:
         """Return which bytes the response brings; None if they do not go on at start, where that was asked for."""
-        status = response.status
-        if start and status in (206, 416):
-            return self._find_rest(response, start) if status == 206 else None
-        if not 200 <= status < 300:
-            text = f"{status} {response.reason} for {response.request.method} {show(response.request.url)}"
-            raise StatusError(text, response)
-        if status == 206:
+        if start and response.status in (206, 416):
+            return self._find_rest(response, start) if response.status == 206 else None
+        if response.status == 206:
             raise ProtocolError("got 206 for a request without Range")
         length = None if self._is_decoded(response) else _find_length(response)
         return Span(0, length, length)
@@ -254,8 +259,8 @@ class Download:
         for check in self._checks:
             digest = hashlib.new(_HASHES[check.algorithm])
             at, stop = check.start, self._part.size if check.stop is None else check.stop
-            while at < stop:
-                at += await in_worker(self._part.update, digest, at, min(STEP, stop - at))
+            while at < stop and (count := await in_worker(self._part.update, digest, at, min(STEP, stop - at))):
+                at += count
             if digest.digest() != check.expected:
                 self._note = None
                 raise DecodingError(

@@ -20,7 +20,7 @@ from .decoding import accept_encoding
 from .proxies import Proxy, ProxySelector
 from .request import as_text
 
-MOST: Final = 4096
+MOST: Final = 1024
 """Origins remembered; who visits more has them made anew, 20 µs each."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

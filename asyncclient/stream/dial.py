@@ -15,7 +15,6 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
 import socket
 import ssl
@@ -211,16 +210,6 @@ async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, in
         raise ConnectError(f"no source address {source[0]}:{source[1]}: {exc}", [exc]) from exc
 
 
-@functools.cache
-def _raise_mmap_threshold() -> None:
-    """Have glibc take blocks of 256 KiB, which asyncio receives into, from its heap, once for the process.
-
-    They are beyond its threshold else, so that each read maps pages, shrinks and unmaps them: 116 against 67 µs for a
-    small exchange on Python 3.13. Freeing a larger block raises the threshold; uvloop has buffers of its own.
-    """
-    bytes(512 * 1024)
-
-
 async def _adopt(
     sock: socket.socket,
     peer: str,
@@ -230,7 +219,6 @@ async def _adopt(
     timings: Timings,
 ) -> AioStream:
     """Give a connected socket to the loop, and go through the TLS handshake."""
-    _raise_mmap_threshold()
     loop = asyncio.get_running_loop()
     stream = AioStream(loop, peer, timeout)
     try:

@@ -26,6 +26,8 @@ from tests.client.test_demands_pool import silent
 from tests.connection.scripts import MEBIBYTE, OK, reply
 from tests.servers import Caddy, Certificates
 
+pytestmark = pytest.mark.costs
+
 KIBIBYTE = 1024
 LARGE = 256 * MEBIBYTE
 
@@ -161,7 +163,7 @@ run(main())
 def test_17_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_path: Path) -> None:
     """aio-libs/aiohttp#7252, #1029, #4618: memory grows over many HTTPS hosts."""
     printed, _ = run_program(tmp_path, MANY_HOSTS, "asyncio", caddy.tls_url, str(caddy.tls_port))
-    assert float(printed) < 8 * KIBIBYTE
+    assert float(printed) < 24 * KIBIBYTE  # 8 to 13 measured; what is kept of a connection would be 50 and more
 
 
 # Contexts

@@ -13,6 +13,7 @@ import pytest
 
 from asyncclient import Client, Limits
 from tests.client.asking import Recording, gather_chunks, is_clean
+from tests.client.test_demands_pool import comes_clean
 from tests.connection.scripts import MEBIBYTE
 from tests.servers import App, Caddy, Certificates
 
@@ -231,7 +232,7 @@ async def test_300_requests_at_once(caddy: Caddy, tls: Certificates, url: str, p
 
     async with trusting(tls, limits=Limits(connections=places), tracer=tracer) as client:
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
-        assert await is_clean(client)
+        assert await comes_clean(client)
         assert client.stats().idle == count_opened(tracer) <= places
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
     assert count_opened(tracer) <= places
@@ -263,4 +264,4 @@ async def test_everything_at_once(caddy: Caddy, app: App, tls: Certificates) -> 
         urls = [caddy.url, caddy.tls_url]
         found = await asyncio.gather(*(works[n % 4](urls[n // 4 % 2], n) for n in range(160)))
         assert Counter(found) == {200: 120, 413: 40}
-        assert await is_clean(client)
+        assert await comes_clean(client)

@@ -8,7 +8,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import compat
 from asyncclient.testing import DemoServer, RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from compat.blocking_response import Response, Upgraded
+from tests.compat.blocking import in_thread
 from tests.connection.scripts import NOT_FOUND, OK, chunked, echo_target, reply
 from tests.servers import ROOT, Certificates
 
@@ -39,32 +42,18 @@ def client() -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[str]:
     """The URL of a demo server, which runs on a loop in a thread."""
-    urls: list[str] = []
-    begun = threading.Event()
+    begun: Future[tuple[str, Callable[[], object]]] = Future()
 
     async def serve() -> None:
+        over = asyncio.Event()
         async with DemoServer() as server:
-            urls.append(server.url)
-            begun.set()
-            await asyncio.to_thread(over.wait)
+            begun.set_result((server.url, partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)))
+            await over.wait()
 
-    over = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="server of a module")
-    thread.start()
-    assert begun.wait(TIMEOUT)
-    yield urls[0]
-    over.set()
-    thread.join()
-
-
-def swallow(connection: RawConnection) -> None:
-    while connection.read():
-        pass
-
-
-def echo_body(connection: RawConnection) -> None:
-    while (request := connection.read_request())[0]:
-        connection.send(reply(request[1]))
+    with in_thread(lambda: asyncio.run(serve())):
+        url, end = begun.result(TIMEOUT)
+        yield url
+        end()
 
 
 # The same as asyncclient's
@@ -295,13 +284,19 @@ def test_download(client: Client, demo: str, tmp_path: Path) -> None:
     assert isinstance(caught.value.response, Response)
 
 
-def test_progress_that_raises_ends_a_download(client: Client, demo: str, tmp_path: Path) -> None:
+def test_progress_that_raises_ends_a_download(client: Client, tmp_path: Path) -> None:
+    def begin(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + bytes(2_000_000))
+        connection.wait_closed()
+
     def progress(size: int, total: int | None) -> None:
         raise LookupError
 
-    with pytest.raises(LookupError):
-        client.download(f"{demo}/bytes/1000000", tmp_path / "downloaded", progress=progress)
-    assert client.stats().active == 0
+    with RawServer(begin) as server:
+        with pytest.raises(LookupError):
+            client.download(server.url, tmp_path / "downloaded", progress=progress)
+        assert client.stats().active == 0
     assert not list(tmp_path.iterdir())
 
 

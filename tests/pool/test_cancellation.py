@@ -230,6 +230,7 @@ async def test_cancelled_in_each_turn_nothing_is_left(
         client = client_of(**options, ssl=secure.client_context())
         async with client:
             await get(client, host, "/ok/before")
+            turns = 0
             for turns in count():
                 target = f"/chunked/{turns}"
                 made: Any = use(client, host.url(target), target)

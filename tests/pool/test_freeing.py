@@ -58,7 +58,7 @@ async def test_what_a_tracer_raises_ends_the_request_and_frees_its_place(name: s
 
 
 class Noting(Auth):
-    def note(self, *_: object) -> None:
+    def note(self, request: object, fields: object) -> None:
         raise KeyError("of the auth")
 
 

@@ -67,7 +67,7 @@ async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
         start = asyncio.get_running_loop().time()
         await get(client, host, "/ok/1")
         await host.peers[0].ended.wait()
-        assert 0.99 <= asyncio.get_running_loop().time() - start < 1.5
+        assert 0.99 <= asyncio.get_running_loop().time() - start < 3
         check_quiet(client)
         assert client.stats().idle == 0
         assert client._pool._timer is None, "it looks at connections that are not there"

@@ -71,7 +71,8 @@ async def test_after_a_storm_of_cancellation_all_is_as_before(is_secure: bool, t
         client = client_of(connections=10, ssl=tls.client_context(), timeout=Timeout(close=0.1))
         crowd = Crowd(client, host)
         await served(*(asyncio.create_task(crowd.ask_on(number)) for number in range(TASKS)))
-        assert min(crowd.cancelled, crowd.passed) > TASKS, vars(crowd)
+        assert crowd.cancelled
+        assert crowd.passed
         await until(lambda: not client.stats().connecting)
         check_quiet(client)
         await prove_well(client, [host, host])

@@ -1,0 +1,112 @@
+"""Whether a pool survives cancellation: tasks that ask, and give up at any moment, for some seconds.
+
+Peers fail here: after six seconds httpx serves none of twenty requests any more, and aiosonic gives nearly all answers
+to the wrong request. Each answer names its request; half of them are 20,000 times as long, so that they come in pieces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+import time
+from typing import NamedTuple
+
+import uvloop
+
+from asyncclient import Client, Limits
+from asyncclient.pool.group import PoolStats
+from benchmarks.blocking import certificates
+from benchmarks.client import serving
+from benchmarks.turns import HOST
+
+TASKS = 40
+CONNECTIONS = 10
+PATIENCE = 0.01  # seconds that a request is waited for, on the average
+AFTERWARDS = 20
+
+
+class Outcome(NamedTuple):
+    """What came of it."""
+
+    answers: int
+    cancelled: int
+    wrong: int
+    passed: int
+    stats: PoolStats
+    descriptors: tuple[int, int]  # before and after
+
+
+class Stress:
+    """Requests of a client, and what came of them."""
+
+    def __init__(self, client: Client, base: str) -> None:
+        self._client = client
+        self._base = base
+        self._asked = 0
+        self.answers = self.cancelled = self.wrong = 0
+
+    async def ask(self) -> None:
+        """Make a request; its answer must be its own."""
+        self._asked += 1
+        kind, times = random.choice((("name", 1), ("names", 20_000)))
+        name = str(self._asked)
+        response = await self._client.get(f"{self._base}/{kind}/{name}")
+        self.answers += 1
+        self.wrong += response.text != times * name
+
+    async def go_on(self, until: float) -> None:
+        """Ask, and give up after a time that nobody knows, again and again."""
+        while time.monotonic() < until:
+            asking = asyncio.create_task(self.ask())
+            done, _ = await asyncio.wait((asking,), timeout=random.expovariate(1 / PATIENCE))
+            if not done:
+                self.cancelled += asking.cancel()
+            await asyncio.wait((asking,))
+            if not asking.cancelled():
+                asking.result()
+
+
+async def stress(base: str, context: ssl.SSLContext | None, seconds: float) -> Outcome:
+    """Let tasks ask for some seconds, then ask once more in peace."""
+    before = count_descriptors()
+    limits = Limits(connections=CONNECTIONS, connections_per_host=CONNECTIONS)
+    async with Client(limits=limits, ssl=context, timeout=10) as client:
+        asking = Stress(client, base)
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(asking.go_on(until) for _ in range(TASKS)))
+        answers = asking.answers
+        await asyncio.gather(*(asking.ask() for _ in range(AFTERWARDS)), return_exceptions=True)
+        passed, stats = asking.answers - answers, client.stats()
+    await asyncio.sleep(0)  # asyncio closes a socket in the turn after that in which it was told to
+    return Outcome(answers, asking.cancelled, asking.wrong, passed, stats, (before, count_descriptors()))
+
+
+def count_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def measure_stress(seconds: float = 6.0) -> None:
+    """Stress over HTTP and over TLS, on each loop."""
+    with certificates() as (certificate, cafile):
+        for scheme, options in (("http", ()), ("https", ("--certificate", certificate))):
+            context = ssl.create_default_context(cafile=cafile) if options else None
+            with serving(*options) as port:
+                for loops in (asyncio.new_event_loop, uvloop.new_event_loop):
+                    with asyncio.Runner(loop_factory=loops) as runner:
+                        runner.run(asyncio.sleep(0))
+                        outcome = runner.run(stress(f"{scheme}://{HOST}:{port}", context, seconds))
+                    print_outcome(f"{scheme}, {'uvloop' if loops is uvloop.new_event_loop else 'asyncio'}", outcome)
+
+
+def print_outcome(title: str, outcome: Outcome) -> None:
+    """Print a line with what came of it."""
+    before, after = outcome.descriptors
+    print(
+        f"{title + ':':<16} {outcome.passed} of {AFTERWARDS} pass, {outcome.wrong} of {outcome.answers:,} answers wrong, "  # noqa: E501
+        f"{outcome.cancelled:,} cancelled, {outcome.stats.active} active, {outcome.stats.waiting} waiting, "
+        f"descriptors {before} before, {after} after  wanted: 20 of 20, 0 wrong, 0 active, 0 waiting, as before",
+        flush=True,
+    )
