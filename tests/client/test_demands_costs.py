@@ -138,7 +138,12 @@ def test_16_an_idle_tls_connection_takes_60_kibibytes_on_uvloop(caddy: Caddy, tm
 
 
 MANY_HOSTS = """
-def memory():
+import gc
+from asyncclient import Timeout
+
+async def memory():
+    await asyncio.sleep(0.2)  # until what was closed is gone
+    gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
 
@@ -147,14 +152,14 @@ class Here:
         return ["127.0.0.1"]
 
 async def main():
-    async with Client(ssl=False, resolver=Here(), limits=Limits(idle=10)) as client:
+    async with Client(ssl=False, resolver=Here(), limits=Limits(idle=10), timeout=Timeout(close=0.05)) as client:
         for number in range(900):
             if number == 400:
-                before = memory()
+                before = await memory()
             response = await client.get(f"https://host-{number}.example:{rest[0]}/1k.bin")
             assert response.status == 200
         assert client.stats().idle == 10
-        print((memory() - before) / 500)
+        print((await memory() - before) / 500)
 
 run(main())
 """
@@ -163,7 +168,7 @@ run(main())
 def test_17_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_path: Path) -> None:
     """aio-libs/aiohttp#7252, #1029, #4618: memory grows over many HTTPS hosts."""
     printed, _ = run_program(tmp_path, MANY_HOSTS, "asyncio", caddy.tls_url, str(caddy.tls_port))
-    assert float(printed) < 24 * KIBIBYTE  # 8 to 13 measured; what is kept of a connection would be 50 and more
+    print(printed); assert float(printed) < 12 * KIBIBYTE  # 3 to 4 measured; of a connection 300 would be left
 
 
 # Contexts

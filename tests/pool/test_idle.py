@@ -290,7 +290,7 @@ async def test_a_connection_that_is_not_clean_is_closed_at_once(kind: str, use: 
         assert client.stats().idle == 0
         await host.peers[0].ended.wait()
         await get(client, host, "/ok/next")
-        assert host.accepted == 2
+        assert host.accepted == (3 if kind == "gone" else 2)  # a GET is repeated once after an idle connection was gone
 
 
 @pytest.mark.parametrize(

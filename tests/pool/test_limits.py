@@ -68,8 +68,9 @@ async def test_no_more_are_kept_than_allowed(limits: dict[str, Any], kept_at_eac
         assert client.stats().idle == sum(kept_at_each)
 
 
-async def test_the_one_used_longest_ago_is_not_kept() -> None:
-    async with Host() as host, client_of(idle=2) as client:
+@pytest.mark.parametrize("limit", ["idle", "idle_per_host"])
+async def test_the_one_used_longest_ago_is_not_kept(limit: str) -> None:
+    async with Host() as host, client_of(**{limit: 2}) as client:
         await fill(client, host, 3)
         await host.peers[0].ended.wait()
         assert [peer.is_open for peer in host.peers] == [False, True, True]
