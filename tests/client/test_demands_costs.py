@@ -168,7 +168,7 @@ run(main())
 def test_17_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_path: Path) -> None:
     """aio-libs/aiohttp#7252, #1029, #4618: memory grows over many HTTPS hosts."""
     printed, _ = run_program(tmp_path, MANY_HOSTS, "asyncio", caddy.tls_url, str(caddy.tls_port))
-    assert float(printed) < 12 * KIBIBYTE  # 3 to 4 measured; of a connection 300 would be left
+    assert float(printed) < 12 * KIBIBYTE  # 3 to 6 measured; of a connection 300 would be left
 
 
 # Contexts
