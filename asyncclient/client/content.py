@@ -40,8 +40,11 @@ class Pace:
         started = time.monotonic()
         async with time_limit(max(self._left, LOOK), self._build_error):
             data = await raw.read1(n)
-        waited = time.monotonic() - started
+        waited = min(time.monotonic() - started, max(self._left, LOOK))  # no more than was let: a loop may be held up
         self._left = min(self._left - waited + len(data) / self._rate, self._patience)
+        if self._left <= 0 and data:
+            raw.close()
+            raise self._build_error(0.0)
         return data
 
     def _build_error(self, _: float) -> RateTimeout:

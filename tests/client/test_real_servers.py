@@ -184,13 +184,16 @@ async def test_uploads_arrive_whole(
         assert client.stats().idle == 1
 
 
+FORMS: list[tuple[dict[str, Any], str]] = [
+    ({"json": {"a": "ü"}}, "application/json"),
+    ({"data": {"a": "ü"}}, "application/x-www-form-urlencoded"),
+    ({"data": {"a": "ü"}, "files": {"f": ("n.txt", CONTENT)}}, "multipart/form-data; boundary="),
+]
+
+
 async def test_forms_and_json_arrive(tls: Certificates, application: str) -> None:
     async with trusting(tls) as client:
-        for options, content_type in (
-            ({"json": {"a": "ü"}}, "application/json"),
-            ({"data": {"a": "ü"}}, "application/x-www-form-urlencoded"),
-            ({"data": {"a": "ü"}, "files": {"f": ("n.txt", CONTENT)}}, "multipart/form-data; boundary="),
-        ):
+        for options, content_type in FORMS:
             found = (await client.post(f"{application}/echo", **options)).json()
             fields = dict(found["fields"])
             assert fields["content-type"].startswith(content_type)

@@ -2,12 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
+from operator import itemgetter
 
 import pytest
 
 from asyncclient import Client
 from asyncclient.pool.places import TURNS
-from tests.pool.hosts import Doors, Host, ask, client_of, failures, fill, get, group_of, held, occupy, served, until
+from tests.pool.hosts import (
+    Doors,
+    Host,
+    Peer,
+    ask,
+    client_of,
+    failures,
+    fill,
+    get,
+    group_of,
+    held,
+    occupy,
+    prove,
+    served,
+    until,
+)
 from tests.pool.invariant import check, check_quiet
 
 
@@ -32,9 +48,9 @@ async def test_a_host_comes_to_its_turn_beside_others_with_endless_lines(connect
     class Busy(Host):
         count = 0
 
-        def asked(self, peer: object, target: str) -> None:
+        def asked(self, peer: Peer, target: str) -> None:
             Busy.count += 1
-            super().asked(peer, target)  # type: ignore[arg-type]
+            super().asked(peer, target)
 
     is_over = False
     async with Busy() as a, Busy() as b, Busy() as c, Host() as calm, client_of(connections=connections) as client:
@@ -92,6 +108,22 @@ async def test_the_place_that_is_yielded_goes_to_the_other_host(connections: int
         assert len(a.targets) <= (TURNS + 2) * connections
         await served(*crowd)
         check_quiet(client)
+
+
+async def test_many_hosts_pass_through_few_places() -> None:
+    names = [f"host-{number}.test" for number in range(50)]
+    async with Host() as host, client_of(connections=3, resolver=Doors(are_open=True)) as client:
+
+        async def visit(name: str) -> None:
+            for number in range(2):
+                target = f"/ok/{name}/{number}"
+                prove(await client.get(f"http://{name}:{host.port}{target}"), target)
+                check(client)
+
+        await served(*(asyncio.create_task(visit(name)) for name in names))
+        check_quiet(client)
+        assert host.meter.most == client.stats().idle == 3
+        assert len(host.targets) == 100
 
 
 async def test_a_connection_that_nobody_needs_any_more_makes_place() -> None:
@@ -169,29 +201,22 @@ async def test_a_cancelled_request_evicts_nothing() -> None:
         assert (b.accepted, a.accepted) == (2, 0)
 
 
-async def test_hosts_take_turns_in_the_order_in_which_they_came() -> None:
-    async with Host() as a, Host() as b, Host() as c, client_of(connections=1) as client:
-        first = await occupy(client, a)
-        of_b = ask(client, b, "/ok/held/b")
-        await until(lambda: client.stats().waiting == 1)
-        of_c = ask(client, c, "/ok/held/c")
-        await until(lambda: client.stats().waiting == 2)
-        more = ask(client, a, "/ok/held/a")
-        await until(lambda: client.stats().waiting == 3)
-        for _ in range(TURNS):
-            a.release()
-            await until(lambda: a.held or b.held)
-            if b.held:
-                break
-            more += ask(client, a, f"/ok/held/{len(a.targets)}")
-            await until(lambda: client.stats().waiting == 3)
-        assert a.held or b.held
-        a.release() if a.held else None
-        await b.has_come("/ok/held/b")
-        b.release()
-        await c.has_come("/ok/held/c")
-        c.release()
-        await until(lambda: a.held)
+@pytest.mark.parametrize("places", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+async def test_hosts_take_turns_in_the_order_in_which_they_came(places: tuple[int, ...]) -> None:
+    asked: list[Host] = []
+
+    class Noting(Host):
+        def asked(self, peer: Peer, target: str) -> None:
+            asked.append(self)
+            super().asked(peer, target)
+
+    async with Noting() as a, Noting() as b, Noting() as c, Noting() as d, client_of(connections=1) as client:
+        tasks = await occupy(client, a)
+        order = [a, *(host for _, host in sorted(zip(places, (b, c, d), strict=True), key=itemgetter(0)))]
+        for number, host in enumerate(order[1:], 1):
+            tasks += ask(client, host, "/ok/1")
+            await until(lambda number=number: client.stats().waiting == number)  # type: ignore[misc]
         a.release()
-        await served(*first, *of_b, *of_c, *more)
+        await served(*tasks)
+        assert asked == order
         check_quiet(client)
