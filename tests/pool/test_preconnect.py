@@ -114,6 +114,25 @@ async def test_requests_beside_it_are_served() -> None:
         assert (client.stats().idle, host.accepted) == (2, 2)
 
 
+async def test_two_that_want_the_same_places_do_not_wait_for_each_other() -> None:
+    async with Host() as a, Host() as b, client_of(connections=2) as client:
+        await served(*(asyncio.create_task(client.preconnect(host.url(), 2)) for host in (a, b, a, b)))
+        check_quiet(client)
+        await served(*ask(client, a, "/ok/1", "/ok/2", "/ok/3"), *ask(client, b, "/ok/1", "/ok/2", "/ok/3"))
+
+
+async def test_what_it_has_opened_serves_requests_at_once() -> None:
+    """It waits for nothing while it holds something."""
+    async with Host() as host, client_of(connections=2) as client:
+        first = await occupy(client, host)
+        preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
+        await until(lambda: host.accepted == 2 and not client.stats().connecting)
+        await served(*ask(client, host, "/ok/1", "/ok/2"))
+        host.release()
+        await served(*first, preconnecting)
+        check_quiet(client)
+
+
 async def test_it_waits_for_a_place_no_longer_than_told() -> None:
     async with Host() as host, client_of(connections=1, timeout=Timeout(pool=0.05)) as client:
         first = await occupy(client, host)
