@@ -243,10 +243,10 @@ class Client:
     # Connections
 
     async def preconnect(self, origin: str, n: int = 1) -> None:
-        """Open connections to an origin until n of them are idle, no more than the limits allow.
+        """Open connections to an origin until n of them are idle, no more than the limits allow; it waits for no place.
 
         Raises:
-            ConnectError, PoolTimeout: one could not be opened; those that could are kept.
+            ConnectError, TotalTimeout: one could not be opened; those that could are kept.
         """
         url = parse_url(join_base(self.base_url, origin) if self.base_url else origin)
         timeout = self._settings.timeout

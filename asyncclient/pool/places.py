@@ -89,7 +89,7 @@ class Places:
         self.counted -= 1
         self._want_place(group)
 
-    def _dial(self, group: Group, waiter: Waiter) -> None:
+    def _dial(self, group: Group, waiter: Waiter) -> asyncio.Task[Opened]:
         assert self._loop is not None
         timings = Timings(time.monotonic())
         opening = open_stream(group.route, waiter.timeout, timings, self.limits)
@@ -99,6 +99,7 @@ class Places:
         self._dials.add(task)
         # A callback, and not the end of a coroutine: a task may be cancelled before its coroutine has begun.
         task.add_done_callback(partial(self._dialled, group, waiter, timings))
+        return task
 
     def _dialled(self, group: Group, waiter: Waiter, timings: Timings, task: asyncio.Task[Opened]) -> None:
         self._dials.discard(task)

@@ -176,28 +176,43 @@ class Pool(Places):
             waiter.dial.cancel()
 
     async def preconnect(self, group: Group, n: int, timeout: Timeout, until: float = math.inf) -> None:
-        """Open connections until n of a group are idle; no more than the limits allow.
+        """Open connections until n of a group are idle, no more than the limits allow and there are places for now.
+
+        It stands in no line: who waits for places while he holds some may wait for another who does the same.
 
         Raises:
-            ConnectError, PoolTimeout, TotalTimeout, ClientClosed: for the first that could not be opened; the others
-                are kept.
+            ConnectError, TotalTimeout, ClientClosed: for the first that could not be opened; the others are kept.
         """
-        loop, limits = self._check_loop(), self.limits
-        most = min(n, limits.connections, limits.connections_per_host, limits.idle, limits.idle_per_host)
-        lacking = min(most - len(group.idle), limits.connections_per_host - group.size)
-        waiters = [Waiter(loop.create_future(), timeout) for _ in range(lacking)]
-        timers = [timer for waiter in waiters for timer in self._set_timers(loop, group, waiter, until)]
-        for waiter in waiters:
-            group.add(waiter)
-        self._want_place(group)
+        loop = self._check_loop()
+        waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_lacking(group, n))]
+        dials = [self._dial(group, waiter) for waiter in waiters if self._has_spare_place(group)]
+        if not dials:
+            return
+        left = None if until == math.inf else until - loop.time()
         try:
-            for waiter in waiters:
-                await waiter.future
+            _, pending = await asyncio.wait(dials, timeout=left)
         finally:
-            for timer in timers:
-                timer.cancel()
-            for waiter in reversed(waiters):  # what one gives back must not serve the next of them
-                self._leave_line(group, waiter)
+            for dial in dials:
+                dial.cancel()
+        errors = [error for waiter in waiters if waiter.future.done() and (error := waiter.future.exception())]
+        if self.is_closed:
+            raise ClientClosed("the client was closed meanwhile")
+        if pending:
+            total = timeout.total or 0.0
+            raise TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
+        if errors:
+            raise errors[0]
+
+    def _count_lacking(self, group: Group, n: int) -> int:
+        limits = self.limits
+        most = min(n, limits.connections, limits.connections_per_host, limits.idle, limits.idle_per_host)
+        return min(most - len(group.idle), limits.connections_per_host - group.size)
+
+    def _has_spare_place(self, group: Group) -> bool:
+        """Return whether a place may be had that nobody waits for, and for which no connection of the group goes."""
+        is_own = bool(self._idle) and self._idle[next(iter(self._idle))] is group
+        is_full = self.counted >= self.limits.connections
+        return self._next_lacking() is None and not (is_full and is_own) and self._has_place(group)
 
     # Opening
 
