@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -24,7 +22,7 @@ from .proxies import ProxySelector, ProxySetting
 from .request import Headers, Options, Params, Request
 from .response import Response
 from .retries import Retry, RetryBudget
-from .settings import Settings, find_timeout
+from .settings import Settings, find_deadline, find_timeout
 from .site import Network, Sites
 from .transfer import Transfer
 
@@ -250,7 +248,7 @@ class Client:
         """
         url = parse_url(join_base(self.base_url, origin) if self.base_url else origin)
         timeout = self._settings.timeout
-        until = math.inf if timeout.total is None else asyncio.get_running_loop().time() + timeout.total
+        until = find_deadline(timeout)
         site = await self._settings.sites.find(url, is_foreign=False)
         await self._pool.preconnect(site.group, n, timeout, until)
 

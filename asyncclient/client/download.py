@@ -20,7 +20,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import math
 import os
 import random
 import re
@@ -30,17 +29,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
-from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError, StatusError
-from ..message.target import show
+from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError
 from ..message.url import parse_url
 from .cookie_fields import parse_date
 from .decoding import parse_content_encoding
 from .part_file import Note, PartFile, name_resource
-from .payload import Unset
 from .request import Request
-from .response import Response
+from .response import Response, build_status_error
 from .retries import Action, Outcome, decide_retry
-from .settings import Settings, find_timeout
+from .settings import Settings, find_deadline
 
 STEP: Final = 256 * 1024
 """Bytes that are written at once: each hop to a worker takes some 0.1 ms."""
@@ -108,9 +105,8 @@ class Download:
         self._settings, self._send, self._request = settings, send, request
         self._headers = request.headers if "accept-encoding" in given else [*request.headers, IDENTITY]
         self._is_conditional = not given.isdisjoint(("if-none-match", "if-modified-since"))
-        timeout = request.choices.timeout
-        self._timeout = settings.timeout if isinstance(timeout, Unset) else find_timeout(timeout, settings.timeout)
-        self._until = math.inf if self._timeout.total is None else get_running_loop().time() + self._timeout.total
+        self._timeout = settings.timeout_for(request.choices)
+        self._until = find_deadline(self._timeout)
         self._resume, self._progress = resume, progress
         self._part = PartFile(path)
         self._note: Note | None = None  # without it the part is of no use to anybody
@@ -166,9 +162,7 @@ class Download:
         if 200 <= response.status < 300 or (start and response.status == 416):
             return
         await response.aclose()
-        request = response.request
-        text = f"{response.status} {response.reason} for {request.method} {show(request.url)}"
-        raise StatusError(text, response)
+        raise build_status_error(response)
 
     def _find_span(self, response: Response, start: int) -> Span | None:
         """Return which bytes the response brings; None if they do not go on at start, where that was asked for."""
@@ -195,8 +189,7 @@ class Download:
 
     def _check_size(self, total: int) -> None:
         """Refuse a file that is too large as a whole; that a response is, is seen where it is read."""
-        limit = self._request.choices.max_body_size
-        limit = self._settings.max_body_size if isinstance(limit, Unset) else limit
+        limit = self._settings.max_size_for(self._request.choices)
         if limit is not None and total > limit:
             raise ContentTooLarge(f"content is larger than {limit} bytes", limit)
 
@@ -211,12 +204,8 @@ class Download:
         decision = decide_retry(outcome, settings.retries, random.random, time.time())
         if self._note is None or decision.action is not Action.WAIT:
             raise cut
-        if get_running_loop().time() + decision.seconds >= self._until:
+        if not settings.may_retry(parse_url(self._request.url)[:3], decision.seconds, self._until):
             raise cut
-        if settings.budget is not None:
-            origin = parse_url(self._request.url)[:3]
-            if not settings.budget.may_retry(origin, time.monotonic()):
-                raise cut
         await settings.pool.pause(decision.seconds)
 
     # Writing

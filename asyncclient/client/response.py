@@ -126,7 +126,7 @@ class Response:
         """
         if self.status < 400:
             return self
-        raise StatusError(f"{self.status} {self.reason} for {self.request.method} {show(self.url)}", self)
+        raise build_status_error(self)
 
     @property
     def links(self) -> dict[str, Link]:
@@ -290,3 +290,9 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"
+
+
+def build_status_error(response: Response) -> StatusError:
+    """Return the error that says what the status of a response is, and for what."""
+    text = f"{response.status} {response.reason} for {response.request.method} {show(response.url)}"
+    return StatusError(text, response)

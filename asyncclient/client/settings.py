@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from asyncio import get_running_loop
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,8 +13,10 @@ from ..timeouts import Timeout
 from ..tracing import Tracer
 from .auth import Auth
 from .cookies import CookieJar
+from .payload import Unset
+from .request import Choices
 from .retries import Retry, RetryBudget
-from .site import Sites
+from .site import Origin, Sites
 
 
 @dataclass(frozen=True, slots=True)  # no NamedTuple: its attributes take three times as long to read
@@ -35,6 +40,20 @@ class Settings:
     tracer: Tracer | None
     is_plain: bool
 
+    def timeout_for(self, choices: Choices) -> Timeout:
+        """Return the time limits of a request: its own if it has some."""
+        return self.timeout if isinstance(choices.timeout, Unset) else find_timeout(choices.timeout, self.timeout)
+
+    def max_size_for(self, choices: Choices) -> int | None:
+        """Return the bytes that the content of a response may have; None is any number."""
+        return self.max_body_size if isinstance(choices.max_body_size, Unset) else choices.max_body_size
+
+    def may_retry(self, origin: Origin, seconds: float, until: float) -> bool:
+        """Return whether a retry after that many seconds is in time, and within the budget, which it uses up."""
+        if get_running_loop().time() + seconds >= until:
+            return False
+        return self.budget is None or self.budget.may_retry(origin, time.monotonic())
+
 
 @lru_cache(maxsize=256)
 def find_timeout(value: float | Timeout | None, default: Timeout) -> Timeout:
@@ -45,3 +64,8 @@ def find_timeout(value: float | Timeout | None, default: Timeout) -> Timeout:
         return Timeout.each(None)
     Timeout(total=value)  # refuses what is none
     return default._replace(total=value)
+
+
+def find_deadline(timeout: Timeout) -> float:
+    """Return the time of the loop at which what begins now has to be done; infinite without a total."""
+    return math.inf if timeout.total is None else get_running_loop().time() + timeout.total

@@ -40,7 +40,7 @@ from .redirects import Redirect, decide_redirect, strip_fields
 from .request import USUAL, Request
 from .response import Response
 from .retries import Action, Outcome, decide_retry
-from .settings import Settings, find_timeout
+from .settings import Settings, find_deadline
 from .site import Site
 
 _T = TypeVar("_T")
@@ -88,11 +88,9 @@ class Transfer:
         self._settings = settings
         self.request = request
         self.history: tuple[Response, ...] = ()
-        timeout, choices = settings.timeout, request.choices
-        if choices is not USUAL and not isinstance(choices.timeout, Unset):
-            timeout = find_timeout(choices.timeout, timeout)
-        self._timeout = timeout
-        self._until = math.inf if timeout.total is None else get_running_loop().time() + timeout.total
+        choices = request.choices
+        self._timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
+        self._until = find_deadline(self._timeout)
         self._expects_continue = choices.expect_continue
         self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
         self._auth_rounds = self._attempts = 0
@@ -165,6 +163,10 @@ class Transfer:
             return from_userinfo(url.userinfo)
         return settings.auth if settings.sites.is_home(url[:3]) else None
 
+    async def _settle(self, found: _T | Awaitable[_T]) -> _T:
+        """Return what a function of the caller gave, which may have to be awaited."""
+        return await self._in_time(found) if inspect.isawaitable(found) else found
+
     async def _in_time(self, given: Awaitable[_T]) -> _T:
         """Await what the caller gave to be awaited, within the total time limit."""
         if self._until == math.inf:
@@ -179,8 +181,7 @@ class Transfer:
     # The head
 
     async def _authorize(self, auth: Auth) -> None:
-        found = auth.authorize(self._describe())
-        self._auth_fields = await self._in_time(found) if inspect.isawaitable(found) else found
+        self._auth_fields = await self._settle(auth.authorize(self._describe()))
 
     def _build_head(self) -> RequestHead:
         request, site = self.request, self._site
@@ -285,11 +286,7 @@ class Transfer:
         )
 
     def _may_wait(self, seconds: float) -> bool:
-        """Return whether a retry after that many seconds is in time, and within the budget, which it uses up."""
-        budget = self._settings.budget
-        if get_running_loop().time() + seconds >= self._until:
-            return False
-        return budget is None or budget.may_retry(self._site.origin, time.monotonic())
+        return self._settings.may_retry(self._site.origin, seconds, self._until)
 
     async def _wait(self, seconds: float) -> None:
         self._note_again("retry", seconds)
@@ -311,9 +308,10 @@ class Transfer:
         self._store_cookies(raw)
         choices = request.choices
         coding = raw.headers.get("content-encoding") if choices.decode else None
-        max_size = settings.max_body_size if isinstance(choices.max_body_size, Unset) else choices.max_body_size
         pace = None if self._timeout.min_rate is None else Pace(self._site.group.label, self._timeout)
-        return Response(request, url, raw, ContentReader(raw, coding, max_size, pace), self.history)
+        return Response(
+            request, url, raw, ContentReader(raw, coding, settings.max_size_for(choices), pace), self.history
+        )
 
     def _store_cookies(self, raw: HTTPResponse) -> None:
         fields = raw.headers.get_all("set-cookie")
@@ -354,8 +352,7 @@ class Transfer:
         """Answer a challenge (RFC 9110 §11.3), if there is an answer."""
         challenges = response.headers.get_all("www-authenticate", [])
         self._auth_rounds += 1
-        found = auth.answer(self._describe(), response.status, challenges, self._auth_rounds)
-        fields = await self._in_time(found) if inspect.isawaitable(found) else found
+        fields = await self._settle(auth.answer(self._describe(), response.status, challenges, self._auth_rounds))
         if fields is None:
             return False
         self._auth_fields, self._has_answer = fields, True
