@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import resource
 import ssl
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ import uvloop
 
 from asyncclient import Client, HTTPConnection, Limits
 from asyncclient.errors import ContentTooLarge
+from benchmarks import turns
 from benchmarks.blocking import certificates
 from benchmarks.engine import big_file
 from benchmarks.origin import BOMB
@@ -76,22 +77,7 @@ Fetch = Callable[[list[str]], Coroutine[None, None, None]]
 Work = Callable[[Job, str, ssl.SSLContext | None], Coroutine[None, None, Spent]]
 
 
-@contextmanager
-def serving(*options: str) -> Iterator[int]:
-    """Run origin.py in a process of its own, on another core; give its port."""
-    command = [sys.executable, "-m", "benchmarks.origin", *options]
-    cores = sorted(os.sched_getaffinity(0))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        if len(cores) > 1:
-            os.sched_setaffinity(server.pid, {cores[1]})
-            os.sched_setaffinity(0, {cores[0]})
-        try:
-            yield int(server.stdout.readline())
-        finally:
-            os.sched_setaffinity(0, cores)
-            server.stdin.close()
+serving = partial(turns.serving, program="origin")
 
 
 async def spend(job: Job, base: str, fetch: Fetch) -> Spent:

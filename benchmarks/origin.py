@@ -7,10 +7,7 @@ read to its end.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import sys
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +15,7 @@ from itertools import count
 
 import uvloop
 
-from benchmarks.server import _FIELDS, _SMALL, Server, tls
+from benchmarks.server import FIELDS, SMALL, Server, build_parser, serve
 
 BOMB = 300 * 1024 * 1024
 
@@ -30,7 +27,7 @@ def gzipped(*parts: bytes) -> bytes:
     """Return a response that has this content in gzip."""
     coder = zlib.compressobj(9, wbits=31)
     content = b"".join([*map(coder.compress, parts), coder.flush()])
-    return _FIELDS + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+    return FIELDS + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(content) + content
 
 
 @cache
@@ -47,7 +44,7 @@ def build_bomb(_: bytes) -> bytes:
 
 def build_varied(_: bytes) -> bytes:
     """Return the small response with a request id that is new."""
-    return _SMALL.replace(b"7f8d2c3a", b"%x" % next(_numbers), 1)
+    return SMALL.replace(b"7f8d2c3a", b"%x" % next(_numbers), 1)
 
 
 def build_name(name: bytes) -> bytes:
@@ -57,7 +54,7 @@ def build_name(name: bytes) -> bytes:
 
 _ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"varied": build_varied,
-    b"close": lambda _: _SMALL.replace(b"Connection: keep-alive", b"Connection: close", 1),
+    b"close": lambda _: SMALL.replace(b"Connection: keep-alive", b"Connection: close", 1),
     b"json": build_json,
     b"bomb": build_bomb,
     b"name": build_name,
@@ -83,26 +80,8 @@ class Origin(Server):
             self._transport.close()
 
 
-async def main() -> None:
-    """Serve until standard input ends; print the port first."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--awake", action="store_true")
-    parser.add_argument("--certificate", type=tls)
+if __name__ == "__main__":
+    parser = build_parser(__doc__)
     parser.add_argument("--everywhere", action="store_true", help="listen on all addresses of 127.0.0.0/8")
     options = parser.parse_args()
-    loop = asyncio.get_running_loop()
-    host = "0.0.0.0" if options.everywhere else "127.0.0.1"
-    server = await loop.create_server(Origin, host, 0, ssl=options.certificate, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
-
-    def spin() -> None:
-        loop.call_soon(spin)
-
-    if options.awake:
-        spin()
-    await loop.run_in_executor(None, sys.stdin.read)
-    server.close()
-
-
-if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(serve(Origin, options, "0.0.0.0" if options.everywhere else "127.0.0.1"))

@@ -11,16 +11,16 @@ import argparse
 import asyncio
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvloop
 
-_FIELDS = (
+FIELDS = (
     b"HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Type: text/plain\r\n"
     b'Last-Modified: Sun, 22 Nov 2026 11:00:00 GMT\r\nConnection: keep-alive\r\nETag: "5f3c-1a2b3c4d"\r\n'
     b"Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\nX-Request-Id: 7f8d2c3a\r\nAccept-Ranges: bytes\r\n"
 )
-_SMALL = _FIELDS + b"Content-Length: 200\r\n\r\n" + b"x" * 200
+SMALL = FIELDS + b"Content-Length: 200\r\n\r\n" + b"x" * 200
 _BLOCK = b"x" * (1024 * 1024)
 _CHUNK = 16 * 1024
 _CHUNKED_BLOCK = (b"%x\r\n" % _CHUNK + b"x" * _CHUNK + b"\r\n") * (len(_BLOCK) // _CHUNK)
@@ -28,14 +28,14 @@ _CHUNKED_BLOCK = (b"%x\r\n" % _CHUNK + b"x" * _CHUNK + b"\r\n") * (len(_BLOCK) /
 
 def by_length(size: int) -> Iterator[bytes]:
     """Give the pieces of a response of that size, with Content-Length."""
-    yield _FIELDS + b"Content-Length: %d\r\n\r\n" % size
+    yield FIELDS + b"Content-Length: %d\r\n\r\n" % size
     for left in range(size, 0, -len(_BLOCK)):
         yield _BLOCK[:left]
 
 
 def chunked(size: int) -> Iterator[bytes]:
     """Give the pieces of a response of that size in chunks, the last one of what is left."""
-    yield _FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"
+    yield FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"
     for _ in range(size // len(_BLOCK)):
         yield _CHUNKED_BLOCK
     if rest := size % len(_BLOCK):
@@ -63,7 +63,7 @@ class Server(asyncio.Protocol):
             self._to_come = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             self._take(len(rest))
         elif data.startswith(b"GET /small"):
-            self._transport.write(_SMALL)
+            self._transport.write(SMALL)
         else:
             _, framing, size = data.split(b" ", 2)[1].split(b"/")
             self._pieces = _CONTENTS[framing](int(size))
@@ -72,7 +72,7 @@ class Server(asyncio.Protocol):
     def _take(self, count: int) -> None:
         self._to_come -= count
         if not self._to_come:
-            self._transport.write(_SMALL)
+            self._transport.write(SMALL)
 
     def pause_writing(self) -> None:
         self._is_paused = True
@@ -93,14 +93,18 @@ def tls(path: str) -> ssl.SSLContext:
     return context
 
 
-async def main() -> None:
-    """Serve until standard input ends; print the port first."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def build_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return what reads the options of a server."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--awake", action="store_true")
     parser.add_argument("--certificate", type=tls)
-    options = parser.parse_args()
+    return parser
+
+
+async def serve(protocol: Callable[[], asyncio.Protocol], options: argparse.Namespace, host: str = "127.0.0.1") -> None:
+    """Serve until standard input ends; print the port first."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Server, "127.0.0.1", 0, ssl=options.certificate, backlog=1024)
+    server = await loop.create_server(protocol, host, 0, ssl=options.certificate, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
 
     def spin() -> None:
@@ -113,4 +117,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(serve(Server, build_parser(__doc__).parse_args()))

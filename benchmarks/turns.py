@@ -19,10 +19,10 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[int]:
-    """Run the server in a process of its own, on another core; give its port."""
-    command = [sys.executable, str(HERE / "server.py"), *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+def serving(*options: str, program: str = "server") -> Iterator[int]:
+    """Run a server, a module of this folder, in a process of its own, on another core; give its port."""
+    command = [sys.executable, "-m", f"benchmarks.{program}", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as server:
         assert server.stdout is not None
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) > 1:

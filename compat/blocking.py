@@ -167,10 +167,10 @@ class Client:
     # Connections
 
     def preconnect(self, origin: str, n: int = 1) -> None:
-        """Open connections to an origin until n of them are idle, no more than the limits allow.
+        """Open connections to an origin until n of them are idle, no more than the limits allow; it waits for no place.
 
         Raises:
-            ConnectError, PoolTimeout: one could not be opened; those that could are kept.
+            ConnectError, TotalTimeout: one could not be opened; those that could are kept.
         """
         self._thread.run(self._client.preconnect(origin, n))
 

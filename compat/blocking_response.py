@@ -107,7 +107,7 @@ class Response:
 
     @property
     def peer(self) -> Any:
-        """The address of the other end, for IPv4 (host, port); of the proxy if there is one; None once it is closed."""
+        """The address of the other end, for IPv4 (host, port); of the proxy if there is one."""
         return self._response.peer
 
     @property

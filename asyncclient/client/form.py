@@ -20,6 +20,7 @@ from ..message.multipart import (
     build_part_head,
     guess_content_type,
 )
+from ..message.url import list_named, list_values
 from ..stream.base import Buffer, ByteStream
 from .body import CHARSET, BytesPayload, Payload, make_payload, open_all
 
@@ -81,32 +82,8 @@ def list_fields(data: FormData) -> Iterator[tuple[str, bytes]]:
         TypeError: neither a mapping nor pairs, a name that is no str, or a value of another type than FormData has.
         ValueError: a str that UTF-8 can't encode.
     """
-    for name, value in _list_pairs(data, "data"):
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if item is not None:
-                yield name, _encode_scalar(item)
-
-
-def _list_pairs(fields: Any, what: str) -> Iterator[tuple[str, Any]]:
-    pairs = fields.items() if hasattr(fields, "items") else fields
-    if not isinstance(pairs, Iterable):
-        raise TypeError(f"expected a mapping or pairs (name, value) as {what}, got {type(fields).__name__}")
-    for pair in pairs:
-        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[0], str):
-            raise TypeError(f"expected a mapping with names of str, or pairs (name, value), as {what}")
-        yield pair[0], pair[1]
-
-
-def _encode_scalar(value: object) -> bytes:
-    if isinstance(value, str):
-        return encode_text(value, CHARSET)
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, bool):
-        return b"true" if value else b"false"
-    if isinstance(value, int | float):
-        return str(value).encode()
-    raise TypeError(f"expected str, bytes, a number, True, False or None in data, got {type(value).__name__}")
+    for name, value in list_values(data, "data"):
+        yield name, encode_text(value, CHARSET) if isinstance(value, str) else value
 
 
 def build_multipart(data: FormData | None, files: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Payload:
@@ -121,7 +98,7 @@ def build_multipart(data: FormData | None, files: Mapping[str, Any] | Iterable[t
     """
     boundary = build_boundary()
     parts = [_Part(build_part_head(boundary, name), BytesPayload(value)) for name, value in list_fields(data or ())]
-    parts += [_build_part(boundary, name, _to_part(name, file)) for name, file in _list_pairs(files, "files")]
+    parts += [_build_part(boundary, name, _to_part(name, file)) for name, file in list_named(files, "files")]
     content_type, end = build_content_type(boundary), build_end(boundary)
     joined = _join_small(parts, end)
     return MultipartPayload(content_type, parts, end) if joined is None else BytesPayload(joined, content_type)

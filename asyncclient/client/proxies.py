@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
 from ..message.target import build_authority, encode_host, parse_host_port, show
-from ..message.url import parse_url
+from ..message.url import DEFAULT_PORTS, parse_url, unquote_userinfo
 from .no_proxy import NoProxy
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+_DEFAULT_PORTS = {**DEFAULT_PORTS, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
 class Proxy(NamedTuple):
@@ -100,18 +100,7 @@ def _parse_userinfo(userinfo: str) -> tuple[str | None, str | None]:
     if not userinfo:
         return None, None
     username, colon, password = userinfo.partition(":")
-    return _decode(username), _decode(password) if colon else None
-
-
-def _decode(text: str) -> str:
-    if "%" not in text:
-        return text
-    from urllib.parse import unquote  # only here: few have anything to decode, and it takes 3 ms to import
-
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise InvalidURL("expected user and password of a proxy in percent-encoded UTF-8") from None
+    return unquote_userinfo(username, "a proxy"), unquote_userinfo(password, "a proxy") if colon else None
 
 
 _parse_again = lru_cache(maxsize=256)(parse_proxy)  # for callables, which give the same few over and over
@@ -180,8 +169,7 @@ class ProxySelector:
             TypeError: the callable returned something else.
         """
         if self._choose is not None:
-            default_port = 443 if scheme == "https" else 80
-            return self.select_for_url(f"{scheme}://{build_authority(host, port, default_port)}/")
+            return self.select_for_url(f"{scheme}://{build_authority(host, port, DEFAULT_PORTS[scheme])}/")
         found = self._find(scheme, host, port)
         if found is None or (self._no_proxy is not None and self._no_proxy.matches(host, port)):
             return None

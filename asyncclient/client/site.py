@@ -8,7 +8,7 @@ from ..exchange.tunnel import build_connect
 from ..message.head import build_field
 from ..message.request import OF_CONSEQUENCE
 from ..message.target import build_authority, encode_host
-from ..message.url import URL, build_url
+from ..message.url import DEFAULT_PORTS, URL, build_url
 from ..pool.group import Group
 from ..pool.pool import Pool
 from ..stream.dial import Route, Tunnel
@@ -22,8 +22,6 @@ from .request import as_text
 
 MOST: Final = 1024
 """Origins remembered; who visits more has them made anew, 20 µs each."""
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]
 """Scheme, host and port (RFC 9110 §4.3.1)."""
@@ -130,7 +128,7 @@ class Sites:
 
     async def _build(self, url: URL, proxy: Proxy | None, is_foreign: bool) -> Site:
         origin = scheme, host, port = url[:3]
-        authority = build_authority(host, port, _DEFAULT_PORTS[scheme])
+        authority = build_authority(host, port, DEFAULT_PORTS[scheme])
         may_know = not is_foreign and self.is_home(origin)
         if self._fields is None:
             self._fields = _build_fields(self._given)
@@ -138,7 +136,7 @@ class Sites:
         if not any(field.name == "host" for field in fields):
             fields.insert(0, Field("host", build_field("Host", authority)))
         prefix = ""
-        if proxy is not None and scheme == "http" and not proxy.is_socks:
+        if proxy is not None and _is_asked(proxy, scheme):
             prefix = f"http://{authority}"
             if proxy.authorization is not None:
                 line = build_field("Proxy-Authorization", proxy.authorization)
@@ -155,7 +153,7 @@ class Sites:
         label = build_authority(host, port)
         if proxy is None:
             return self._pool.group(origin, label, await self._build_route(origin))
-        if scheme == "http" and not proxy.is_socks:
+        if _is_asked(proxy, scheme):
             route = await self._build_route((proxy.scheme, proxy.host, proxy.port), is_proxy=True)
         else:
             route = await self._build_route_via(origin, proxy)
@@ -210,6 +208,11 @@ def _build_fields(given: list[tuple[str, Any]]) -> list[Field]:
     pairs = [pair for pair in own if pair[0].lower() not in names]
     pairs += [pair for pair in given if pair[1] is not None]
     return [Field(name.lower(), build_field(name, value)) for name, value in pairs]
+
+
+def _is_asked(proxy: Proxy, scheme: str) -> bool:
+    """Return whether a proxy is asked for URLs of that scheme, and not for a tunnel to where they lead."""
+    return scheme == "http" and not proxy.is_socks
 
 
 def _trust_of_proxy(trust: Trust) -> Trust:

@@ -18,7 +18,7 @@ from typing import Protocol
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
 from ..message.fields import Fields, check_section
-from ..message.framing import Framing, Kind, may_be_trailer, parse_chunk_size
+from ..message.framing import LENGTH, Framing, Kind, may_be_trailer, parse_chunk_size
 from ..message.head import Head, parse_head
 from ..stream.base import ByteReader, ByteStream
 
@@ -346,13 +346,10 @@ async def read_pieces(content: Content) -> bytes:
     return b"".join(parts)
 
 
-_LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
-
-
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:
     """Return the content of a response whose head has been read."""
     kind, length, _ = framing
-    if kind is _LENGTH:
+    if kind is LENGTH:
         return LengthContent(stream, length)
     if kind is Kind.CHUNKED:
         return ChunkedContent(stream, limits)

@@ -17,7 +17,7 @@ class Kind(enum.Enum):
     UNTIL_CLOSE = "until close"
 
 
-_LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
+LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
 
 Framing = tuple[Kind, int, bool]
 """How the body of one message is delimited, its length (with Kind.LENGTH; no body is a length of 0), and whether the
@@ -34,7 +34,7 @@ def decide_framing(head: Head, method: str) -> Framing:
     if head.is_plain and head.version == 11:
         length, coding, keep_alive = head.plain_length, None, True
         if length is not None and head.status == 200 and method == "GET":  # as most are
-            return _LENGTH, int(length), True
+            return LENGTH, int(length), True
     else:
         length, coding, connection = find_framing_fields(head)
         # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).

@@ -55,7 +55,7 @@ class Places:
         """Open what the line of a group asks for and the limits allow, and what others do that came before."""
         if self._may_open(group):
             self._lacking[group] = None
-        while (following := self._next_lacking()) is not None and self._has_place(following):
+        while (following := self._next_lacking()) is not None and self._make_place(following):
             waiter = following.take_undialled()
             if waiter is None:
                 del self._lacking[following]
@@ -76,8 +76,8 @@ class Places:
             del self._lacking[group]
         return None
 
-    def _has_place(self, group: Group) -> bool:
-        """Return whether one more connection may be opened; the one idle longest gives way, the group's own first."""
+    def _make_place(self, group: Group) -> bool:
+        """Make a place for one more connection if it takes that an idle one goes; return whether there is one."""
         if group.size >= self.limits.connections_per_host:
             self._take_out(group, next(iter(group.idle)))
         elif self.counted >= self.limits.connections and self._idle:

@@ -64,7 +64,7 @@ class Pool(Places):
     ) -> PooledConnection:
         """Return a connection: the idle one used last, else a new one, or one that becomes free before that is open.
 
-        The caller has it until it gives itself back, at the end of perform(). Cancelling passes a connection already
+        The caller has it until it gives itself back, at the end of its exchange. Cancelling passes a connection already
         found to the next in line.
 
         Args:
@@ -161,9 +161,7 @@ class Pool(Places):
         if timeout.pool is not None:
             yield loop.call_later(timeout.pool, self._end_waiting, group, waiter)
         if until != math.inf:
-            total = timeout.total or 0.0
-            error = TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
-            yield loop.call_at(until, self._fail, group, waiter, error)
+            yield loop.call_at(until, self._fail, group, waiter, _build_timeout(group, timeout))
 
     def _leave_line(self, group: Group, waiter: Waiter) -> None:
         """Pass on what a waiter got and can't use any more; what is being opened for nobody is given up."""
@@ -185,7 +183,7 @@ class Pool(Places):
         """
         loop = self._check_loop()
         waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_lacking(group, n))]
-        dials = [self._dial(group, waiter) for waiter in waiters if self._has_spare_place(group)]
+        dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_place(group)]
         if not dials:
             return
         left = None if until == math.inf else until - loop.time()
@@ -198,8 +196,7 @@ class Pool(Places):
         if self.is_closed:
             raise ClientClosed("the client was closed meanwhile")
         if pending:
-            total = timeout.total or 0.0
-            raise TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
+            raise _build_timeout(group, timeout)
         if errors:
             raise errors[0]
 
@@ -208,11 +205,11 @@ class Pool(Places):
         most = min(n, limits.connections, limits.connections_per_host, limits.idle, limits.idle_per_host)
         return min(most - len(group.idle), limits.connections_per_host - group.size)
 
-    def _has_spare_place(self, group: Group) -> bool:
-        """Return whether a place may be had that nobody waits for, and for which no connection of the group goes."""
+    def _make_spare_place(self, group: Group) -> bool:
+        """Make a place that nobody waits for and no connection of the group goes for; return whether there is one."""
         is_own = bool(self._idle) and self._idle[next(iter(self._idle))] is group
         is_full = self.counted >= self.limits.connections
-        return self._next_lacking() is None and not (is_full and is_own) and self._has_place(group)
+        return self._next_lacking() is None and not (is_full and is_own) and self._make_place(group)
 
     # Opening
 
@@ -239,7 +236,7 @@ class Pool(Places):
 
     def _watch_closing(self, stream: AioStream) -> None:
         """Remember a stream while its peer may answer TLS's goodbye: closing the pool waits for that, too."""
-        if stream.loop is _running_loop():
+        if stream.is_here:
             self._closing.add(stream)
             stream.loop.call_later(stream.timeout.close, self._closing.discard, stream)
 
@@ -372,11 +369,9 @@ class Pool(Places):
         return f"<Pool{state} {active} active, {idle} idle, {connecting} connecting, {waiting} waiting>"
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+def _build_timeout(group: Group, timeout: Timeout) -> TotalTimeout:
+    total = timeout.total or 0.0
+    return TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
 
 
 def _sweep(reference: weakref.ref[Pool]) -> None:

@@ -315,14 +315,18 @@ class Waiting(asyncio.StreamReader):
         """Make a call on the transport in the thread of its loop, if that is still there."""
         if self.loop.is_closed():
             return
-        try:
-            is_there = asyncio.get_running_loop() is self.loop
-        except RuntimeError:
-            is_there = False
-        if is_there:
+        if self.is_here:
             call()
         else:
             self.loop.call_soon_threadsafe(call)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the loop of the stream, at work, and its thread."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
 
     def _end(self) -> None:
         self._has_ended = True

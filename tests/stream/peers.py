@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import pytest
+
 from asyncclient.stream.aio import AioStream
 from asyncclient.stream.base import ByteStream
 from asyncclient.stream.dial import Route, open_stream
@@ -93,3 +95,19 @@ async def fed(pieces: Sequence[bytes], tls: Certificates | None, *, stays: bool 
 async def scripted(pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIterator[ByteStream]:
     silence: list[bytes | Exception] = [AssertionError("waited for a peer that stays silent")]
     yield ScriptedStream([*pieces, *(silence if stays else [])])
+
+
+async def cancel_at_each_turn(route: Route, timeout: Timeout, pause: float) -> int:
+    """Dial and cancel after 0, 1, 2 … pauses, until it is open by then; return after how many it was."""
+    turns = 0
+    while True:
+        opening = asyncio.create_task(dial(route, timeout))
+        for _ in range(turns):
+            await asyncio.sleep(pause)
+        if opening.done():
+            opening.result().abort()
+            return turns
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        turns += 1

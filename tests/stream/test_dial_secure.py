@@ -1,6 +1,5 @@
 """Opening a connection through proxies and TLS: errors of each step, time limits, and cancelling at any point."""
 
-import asyncio
 import ssl
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from asyncclient.timings import Timings
 from tests.servers import GRANTED, REFUSED, Certificates, ConnectProxy
-from tests.stream.peers import dial, route_to
+from tests.stream.peers import cancel_at_each_turn, dial, route_to
 
 PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 
@@ -197,19 +196,7 @@ async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, wa
                 tls=context if "tls" in way else None,
                 server_name="127.0.0.1",
             )
-        turns, opened = 0, False
-        while not opened:
-            opening = asyncio.create_task(dial(route, PATIENCE))
-            for _ in range(turns):
-                await asyncio.sleep(0 if way == "tcp" else 0.0005)
-            opened = opening.done() and not opening.cancel()
-            if opened:
-                opening.result().abort()
-            else:
-                opening.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await opening
-            turns += 1
+        await cancel_at_each_turn(route, PATIENCE, 0 if way == "tcp" else 0.0005)
         stream = await dial(route, PATIENCE)
         stream.abort()
         await stream.wait_closed()

@@ -20,7 +20,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.servers import Certificates
 from tests.socks_server import PProxy
-from tests.stream.peers import dial
+from tests.stream.peers import cancel_at_each_turn, dial
 
 PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 SECRET = "open-sesame"
@@ -325,20 +325,8 @@ async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, ha
     with RawServer(RawConnection.wait_closed, tls=secure) as target, RawServer(converse) as proxy:
         context = tls.client_context() if has_tls else None
         route = via(proxy, "socks5", tls=context, server_name="127.0.0.1")
-        turns, opened = 0, False
-        while not opened:
-            opening = asyncio.create_task(dial(route, PATIENCE))
-            for _ in range(turns):
-                await asyncio.sleep(0.0005)
-            opened = opening.done() and not opening.cancel()
-            if opened:
-                opening.result().abort()
-            else:
-                opening.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await opening
-            turns += 1
-    assert turns > 2
+        turns = await cancel_at_each_turn(route, PATIENCE, 0.0005)
+    assert turns > 1
 
 
 # The way to the proxy
