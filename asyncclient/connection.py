@@ -379,5 +379,5 @@ class HTTPConnection(Connection):
             self._state = advance(self._state, Event.FINISHED)
             if exchange.must_close:
                 self._drop_stream()
-            elif stream.is_direct:
+            elif stream.must_settle:
                 stream.settle()

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from asyncclient import HTTPConnection, NotConnected, UnknownProtocol
-from asyncclient.testing import RawServer
+from asyncclient.testing import RawConnection, RawServer
 
 from .scripts import NOTHING, OK, echo_target, fetch, reply, serving, start, to
 
@@ -112,3 +112,21 @@ async def test_source_address_may_be_any() -> None:
     with RawServer(echo_target) as server:
         async with to(server, source_address=("", 0)) as connection:
             assert await fetch(connection, url="/1") == (200, b"/1")
+
+
+async def test_connection_that_is_kept_after_an_upload_has_one_descriptor() -> None:
+    """While it lasts there are two, so that no part of an early answer gets lost."""
+
+    def handler(peer: RawConnection) -> None:
+        while head := peer.read_head():
+            if head.startswith(b"PUT"):
+                peer.read_chunked()
+            peer.send(OK)
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            await fetch(connection)
+            before = len(os.listdir("/proc/self/fd"))
+            assert await fetch(connection, "PUT", "/", body=[bytes(1000)] * 100) == (200, b"ok")
+            assert len(os.listdir("/proc/self/fd")) == before
+        assert server.accepted == 1

@@ -97,6 +97,22 @@ async def test_a_file_that_ends_early_is_sent_as_far_as_it_goes(connect: Connect
         assert await stream.sendfile(file.fileno(), SIZE, 1000) == 0
 
 
+async def test_the_loop_has_its_turns_while_a_file_is_sent(
+    connect: Connect, file: IO[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a peer that keeps up one call would send all of it, and hear no answer."""
+    counts, send = [], os.sendfile
+
+    def noting(to: int, source: int, offset: int, count: int) -> int:
+        counts.append(count)
+        return send(to, source, offset, count)
+
+    monkeypatch.setattr(os, "sendfile", noting)
+    async with connect(lambda connection: connection.read_body(SIZE)) as stream:
+        assert await stream.sendfile(file.fileno(), 0, SIZE) == SIZE
+    assert 0 < max(counts) <= len(MEBIBYTE)
+
+
 @pytest.mark.parametrize("fills", [False, True], ids=["in the file", "before the file"])
 async def test_an_early_answer_stops_a_file(connect: Connect, file: IO[bytes], fills: bool) -> None:
     gate = Gate()

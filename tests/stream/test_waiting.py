@@ -141,6 +141,29 @@ async def test_an_answer_outlives_the_reset_that_follows_it(connect: Connect) ->
             assert await stream.readhead(1000) == TOO_LARGE
 
 
+@pytest.mark.parametrize("over", ["tcp"], indirect=True)
+async def test_the_rest_of_an_answer_outlives_the_reset_that_follows_it(connect: Connect) -> None:
+    """Its head was read while the upload was under way; what is written then finds the connection reset."""
+    heard, done = Gate(), Gate()
+
+    def handler(connection: RawConnection) -> None:
+        connection.read(1)
+        connection.send(TOO_LARGE)
+        heard.wait()
+        connection.send(b"too large")
+        connection.reset()
+        done.open()
+
+    async with connect(handler) as stream:
+        while not await stream.drain():
+            stream.write(b"x" * 65_536)
+        assert await stream.readhead(1000) == TOO_LARGE
+        heard.open()
+        done.wait()  # the loop notices nothing before it writes
+        stream.write(b"x")
+        assert await stream.readexactly(9) == b"too large"
+
+
 # Time limits
 
 
