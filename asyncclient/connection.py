@@ -341,7 +341,7 @@ class HTTPConnection(Connection):
             exchange.first_at = exchange.first_at or time.monotonic()
             return
         head = exchange.keep(data, self.limits)
-        if head.is_plain and head.status == 200 and len(data) <= LAST_HEAD:
+        if head is exchange.final and head.status == 200 and len(data) <= LAST_HEAD:
             self._last_head = head
 
     def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:

@@ -24,7 +24,7 @@ from .message.fields import Fields, HasItems, list_pairs
 from .message.head import Head
 from .stream.aio import AioStream
 from .stream.dial import Route, SocketOption, Tunnel, open_stream
-from .stream.scope import time_limit
+from .stream.scope import TimeLimit
 from .stream.tls import default_context
 from .timeouts import Timeout
 from .timings import Timings
@@ -178,7 +178,7 @@ class Connection:
             seconds = timeout.total or 0.0
             return TotalTimeout(f"exchange not done with {self.host}:{self.port} in {seconds:g} s", "total", seconds)
 
-        return time_limit(None if timeout.total is None else left, build_error)
+        return TimeLimit(None if timeout.total is None else left, build_error)
 
     async def _route(self) -> Route:
         """Return the way to the server."""

@@ -8,7 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from ..errors import ContentTooLarge, HTTPException, RateTimeout
 from ..response import HTTPResponse
-from ..stream.scope import time_limit
+from ..stream.scope import TimeLimit
 from ..timeouts import Timeout
 from .decoding import MAX_SIZE, STEP, Decoder, open_decoder
 
@@ -38,7 +38,7 @@ class Pace:
     async def read(self, raw: HTTPResponse, n: int) -> bytes:
         """Read as raw.read1() does; RateTimeout if the bucket runs empty."""
         started = time.monotonic()
-        async with time_limit(max(self._left, LOOK), self._build_error):
+        async with TimeLimit(max(self._left, LOOK), self._build_error):
             data = await raw.read1(n)
         waited = min(time.monotonic() - started, max(self._left, LOOK))  # no more than was let: a loop may be held up
         self._left = min(self._left - waited + len(data) / self._rate, self._patience)

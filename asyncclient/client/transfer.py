@@ -30,7 +30,7 @@ from ..message.request import RequestHead
 from ..message.url import URL, build_url, parse_url
 from ..pool.connection import PooledConnection
 from ..response import HTTPResponse
-from ..stream.scope import time_limit
+from ..stream.scope import TimeLimit
 from ..timings import Timings
 from .auth import Auth, AuthRequest, from_userinfo, open_auth
 from .content import ContentReader, Pace
@@ -171,7 +171,7 @@ class Transfer:
         """Await what the caller gave to be awaited, within the total time limit."""
         if self._until == math.inf:
             return await given
-        async with time_limit(self._until - get_running_loop().time(), self._build_timeout):
+        async with TimeLimit(self._until - get_running_loop().time(), self._build_timeout):
             return await given
 
     def _build_timeout(self, _: float) -> TotalTimeout:
@@ -303,7 +303,7 @@ class Transfer:
         if self._auth is not None:
             self._auth.note(self._describe(), raw.headers)
         url = request.url if self._userinfo is None else build_url(self._url)
-        if raw.head.is_plain and settings.is_plain and request.choices is USUAL:  # as most
+        if raw.head.is_simple and settings.is_plain and request.choices is USUAL:  # as most
             return Response(request, url, raw, None, self.history)
         self._store_cookies(raw)
         choices = request.choices

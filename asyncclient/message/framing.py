@@ -36,7 +36,9 @@ def decide_framing(head: Head, method: str) -> Framing:
         if length is not None and head.status == 200 and method == "GET":  # as most are
             return LENGTH, int(length), True
     else:
-        length, coding, connection = find_framing_fields(head)
+        found = head.notable
+        length, coding = found.get(b"content-length"), found.get(b"transfer-encoding")
+        connection = found.get(b"connection", b"")
         # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
         is_doubtful = coding is not None and (length is not None or head.version != 11)
         keep_alive = not is_doubtful and may_keep_alive(head.version, connection)
@@ -50,16 +52,6 @@ def decide_framing(head: Head, method: str) -> Framing:
     if length is not None:
         return Kind.LENGTH, parse_content_length(length), keep_alive
     return Kind.UNTIL_CLOSE, 0, False
-
-
-def find_framing_fields(head: Head) -> tuple[bytes | None, bytes | None, bytes]:
-    """Return Content-Length, Transfer-Encoding and Connection; several of a name are joined by commas."""
-    found: dict[bytes, bytes] = {}
-    # From the LF before the first field, so that each begins after one.
-    for name, value in syntax.FRAMING_FIELD.findall(head.block, head.start - 1):
-        key = name.lower()
-        found[key] = found[key] + b"," + value if key in found else value
-    return found.get(b"content-length"), found.get(b"transfer-encoding"), found.get(b"connection", b"")
 
 
 def may_keep_alive(version: int, connection: bytes) -> bool:

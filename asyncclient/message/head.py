@@ -30,7 +30,7 @@ class Head:
             no content coding and no cookie.
     """
 
-    __slots__ = ("_fields", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
+    __slots__ = ("_fields", "_notable", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
 
     def __init__(
         self, line: StatusLine, block: bytes, start: int, is_plain: bool = False, plain_length: bytes | None = None
@@ -41,6 +41,27 @@ class Head:
         self.is_plain = is_plain
         self.plain_length = plain_length
         self._fields: Fields | None = None
+        self._notable: dict[bytes, bytes] | None = None
+
+    @property
+    def notable(self) -> dict[bytes, bytes]:
+        """The fields that change what is done with a response, by names in lower case; several are joined by commas.
+
+        They are Content-Length, Transfer-Encoding, Connection, Content-Encoding, and Set-Cookie, of which it says only
+        that there are some. All fields taken apart take three times as long.
+        """
+        if self._notable is None:
+            found = self._notable = {}
+            # From the LF before the first field, so that each begins after one.
+            for name, value in syntax.NOTABLE_FIELD.findall(self.block, self.start - 1):
+                key = name.lower()
+                found[key] = found[key] + b"," + value if key in found else value
+        return self._notable
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether there is no content coding and no cookie."""
+        return self.is_plain or not (b"content-encoding" in self.notable or b"set-cookie" in self.notable)
 
     @property
     def fields(self) -> Fields:

@@ -11,7 +11,7 @@ import re
 from ..errors import ProtocolError, UnknownTransferEncoding
 from ..limits import Limits
 from . import syntax
-from .framing import Framing, Kind, decide_framing, find_framing_fields, parse_content_length
+from .framing import Framing, Kind, decide_framing, parse_content_length
 from .head import Head, StatusLine, parse_fields
 
 FIELD_NAME = re.compile(rb"[^:\s\x00][^:\r\n\x00]*+")
@@ -61,7 +61,7 @@ def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limit
         kind, length, keep_alive = decide_framing(head, method)
         return kind, length, keep_alive and is_sound
     except (UnknownTransferEncoding, ProtocolError):
-        return _frame_by_length(find_framing_fields(head)[0])
+        return _frame_by_length(head.notable.get(b"content-length"))
 
 
 def _frame_by_length(value: bytes | None) -> Framing:

@@ -63,8 +63,10 @@ OBS_FOLD = re.compile(rb"(?:(?<![ \t])[ \t]++)?+" + _EOL + rb"[ \t]++")
 """RFC 9112 §5.2: a line that goes on in the next; a recipient puts a space for it. A run of blanks is entered at its
 first only: tried from each of them, a long one would take quadratic time."""
 
-FRAMING_FIELD = re.compile(rb"\n(content-length|transfer-encoding|connection):[ \t]*+([^\r\n]*+)", re.IGNORECASE)
-"""The fields that decide where a body ends and whether the connection goes on."""
+NOTABLE_FIELD = re.compile(
+    rb"\n(content-length|transfer-encoding|connection|content-encoding|set-cookie):[ \t]*+([^\r\n]*+)", re.IGNORECASE
+)
+"""The fields that decide where a body ends and whether the connection goes on, how content is coded, and cookies."""
 
 CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}+(?:[ \t]*+,[ \t]*+[0-9]{1,18}+)*+")
 """RFC 9110 §8.6: digits, or a list of equal ones as some intermediary made it; up to 18 of them make an exbibyte."""

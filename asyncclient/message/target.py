@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..errors import InvalidURL, clip
 
@@ -12,6 +13,7 @@ _ABSOLUTE = re.compile(r"https?://(?:[^/?#]*@)?+([^/?#@]++)", re.IGNORECASE)
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
+@lru_cache(maxsize=1024, typed=True)  # a connection is opened to the same place again and again
 def parse_host_port(host: str, port: int | str | None, default_port: int) -> tuple[str, int]:
     """Split `host`, `host:port`, `[v6]` or `[v6]:port`; a port given apart counts, as in http.client.
 

@@ -87,7 +87,8 @@ class Places:
 
     def _free_place(self, group: Group) -> None:
         self.counted -= 1
-        self._want_place(group)
+        if self._lacking or group.waiters:
+            self._want_place(group)
 
     def _dial(self, group: Group, waiter: Waiter) -> asyncio.Task[Opened]:
         assert self._loop is not None

@@ -1,7 +1,7 @@
 """Connecting to one of several addresses: they race as in RFC 8305.
 
 It works on any loop: a socket is connected first and then given to the loop, since uvloop's create_connection knows no
-happy eyeballs.
+happy eyeballs. One address alone needs no race.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from .address import AddrInfo
@@ -32,11 +33,21 @@ class Attempts:
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a socket that does not block; the error is kept."""
+        await self._note(self._connect(sock, address), address)
+
+    async def open(self, factory: Callable[[], asyncio.BaseProtocol], address: Any) -> None:
+        """Connect by the loop's own means, which give the protocol its transport; the error is kept."""
+        host, port = address[:2]
+        await self._note(self._loop.create_connection(factory, host, port), address)
+
+    async def _note(self, connecting: Coroutine[Any, Any, object], address: Any) -> None:
         try:
-            await self._connect(sock, address)
+            await connecting
         except OSError as exc:
-            self.errors.append(exc)
-            raise
+            # In the words of asyncio, whose text tells which of several addresses it was.
+            error = OSError(exc.errno, f"Connect call failed {address}") if exc.errno else exc
+            self.errors.append(error)
+            raise error from None
         except asyncio.CancelledError:
             self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
             raise
@@ -54,8 +65,7 @@ class Attempts:
             await self._wait_until_writable(sock)
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
-            # In the words of asyncio, whose text tells which of several addresses it was.
-            raise OSError(error, f"Connect call failed {address}")
+            raise OSError(error, os.strerror(error))
 
     async def _wait_until_writable(self, sock: socket.socket) -> None:
         writable = self._loop.create_future()
@@ -69,6 +79,11 @@ class Attempts:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def may_open(infos: Sequence[AddrInfo]) -> bool:
+    """Return whether the loop can connect by itself: to one address, which has no scope (uvloop knows none)."""
+    return len(infos) == 1 and not any(infos[0][4][2:])
 
 
 async def race(

@@ -16,7 +16,7 @@ from ..message.target import build_authority, check_host, encode_host
 from ..timeouts import Timeout
 from .address import parse_literal
 from .resolve import Resolver, resolve
-from .scope import time_limit
+from .scope import TimeLimit
 
 KINDS: Final = ("socks4", "socks4a", "socks5", "socks5h")
 _RESOLVING_PROXIES: Final = ("socks4a", "socks5h")
@@ -96,7 +96,7 @@ async def open_socks(
         return ConnectTimeout(f"{failure} in {seconds:g} s", "proxy", seconds)
 
     try:
-        async with time_limit(timeout.connect, build_error):
+        async with TimeLimit(timeout.connect, build_error):
             host, port = await _choose_address(socks, target, resolver)
             if socks.is_v4 and ":" in host:
                 raise ProxyError(f"{failure}: SOCKS4 knows IPv4 addresses only")

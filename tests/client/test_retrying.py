@@ -320,7 +320,9 @@ async def test_retry_after_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"61", b"3600", b"99999999999999999999", formatdate(time() + 600, usegmt=True).encode()]
+    "value",
+    [b"61", b"3600", b"99999999999999999999", formatdate(time() + 600, usegmt=True).encode()],
+    ids=["61", "3600", "many digits", "a date"],
 )
 async def test_who_asks_to_wait_for_long_gets_the_response_instead(value: bytes) -> None:
     with Answering({"/": [busy(b"Retry-After: " + value), OK]}) as server:
