@@ -13,7 +13,7 @@ from .errors import ImproperConnectionState, NotConnected, ProtocolError, Remote
 from .exchange.content import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import open_content
-from .exchange.send import TOGETHER, Trailers, send_more, send_request
+from .exchange.send import TOGETHER, Trailers, may_go_together, send_more, send_request
 from .message import target as targets
 from .message.cycle import Event, State, advance
 from .message.fields import HasItems, list_pairs
@@ -222,6 +222,9 @@ class HTTPConnection(Connection):
         data = head.build_without_body()
         if head.length or head.is_chunked:
             exchange.declared = DeclaredBody(head)
+        self._send_now(stream, exchange, data)
+
+    def _send_now(self, stream: AioStream, exchange: Exchange, data: bytes) -> None:
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -231,10 +234,17 @@ class HTTPConnection(Connection):
             raise
         exchange.timings.sent = time.monotonic() - exchange.timings.started
 
+    def _send_together(self, stream: AioStream, exchange: Exchange, content: Buffer) -> None:
+        """Send a head and the content that may go with it now: one write, and nothing to wait for."""
+        self._send_now(stream, exchange, b"".join((exchange.head.build(), content)))
+
     async def _send_with_body(
         self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
     ) -> None:
         head = exchange.head
+        if self.debuglevel <= 0 and source.data is not None and may_go_together(head, source.data):
+            self._send_together(stream, exchange, source.data)
+            return
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():

@@ -41,17 +41,19 @@ class Site:
         group: the connections that lead there.
         origin: scheme, host, port.
         fields: what goes with each request.
+        names: of these, in lower case.
         block: their lines, joined; None where a head has to look at one of them, as at Connection.
         prefix: what stands before the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
     """
 
-    __slots__ = ("block", "fields", "group", "origin", "prefix")
+    __slots__ = ("block", "fields", "group", "names", "origin", "prefix")
 
     def __init__(self, group: Group, origin: Origin, fields: list[Field], prefix: str) -> None:
         self.group = group
         self.origin = origin
         self.fields = fields
-        is_plain = not any(field.name in OF_CONSEQUENCE for field in fields)
+        self.names = frozenset(field.name for field in fields)
+        is_plain = self.names.isdisjoint(OF_CONSEQUENCE)
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
 

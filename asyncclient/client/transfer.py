@@ -12,7 +12,7 @@ import math
 import random
 import time
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -26,7 +26,7 @@ from ..errors import (
     TotalTimeout,
 )
 from ..exchange.exchange import Exchange
-from ..message.request import RequestHead
+from ..exchange.send import may_go_together
 from ..message.url import URL, build_url, parse_url
 from ..pool.connection import PooledConnection
 from ..response import HTTPResponse
@@ -34,7 +34,7 @@ from ..stream.scope import TimeLimit
 from ..timings import Timings
 from .auth import Auth, AuthRequest, from_userinfo, open_auth
 from .content import ContentReader, Pace
-from .cookies import CookieJar
+from .heads import build_head, locate
 from .payload import Payload, Unset
 from .redirects import Redirect, decide_redirect, strip_fields
 from .request import USUAL, Request
@@ -74,7 +74,6 @@ class Transfer:
         "_is_foreign",
         "_settings",
         "_site",
-        "_target",
         "_timeout",
         "_until",
         "_url",
@@ -109,7 +108,15 @@ class Transfer:
             if self._auth is not None and not self._has_answer:
                 await self._authorize(self._auth)
             self._has_answer = False
-            exchange = Exchange(self._build_head(), Timings(time.monotonic()))
+            head = build_head(
+                self.request,
+                self._site,
+                self._url,
+                settings.jar,
+                self._auth_fields,
+                expects_continue=self._expects_continue,
+            )
+            exchange = Exchange(head, Timings(time.monotonic()))
             self._attempts += 1
             try:
                 found = None if self._wants_new else pool.take_idle(self._site.group)
@@ -120,7 +127,8 @@ class Transfer:
                     await self._send_payload(connection, exchange, self.request.payload)
                 raw = await connection.getresponse()
             except Exception as error:
-                await self._recover(error, exchange)
+                if not await self._recovers(error, exchange):
+                    raise
                 continue
             try:
                 response = self._receive(raw)
@@ -142,7 +150,7 @@ class Transfer:
         """Take the request's URL apart, find who logs in there, and return its site if that is known."""
         request, settings = self.request, self._settings
         self._url = url = _parse_url(request.url)
-        scheme, host, port, self._target, self._userinfo, _ = url
+        scheme, host, port, _, self._userinfo, _ = url
         may_login = settings.auth is not None or request.choices is not USUAL or self._userinfo is not None
         self._auth = self._find_auth(url) if may_login else None
         return None if self._is_foreign else settings.sites.known.get((scheme, host, port))
@@ -183,52 +191,6 @@ class Transfer:
     async def _authorize(self, auth: Auth) -> None:
         self._auth_fields = await self._settle(auth.authorize(self._describe()))
 
-    def _build_head(self) -> RequestHead:
-        request, site = self.request, self._site
-        target = self._target
-        if site.prefix:
-            target = site.prefix + target
-        pairs = request.headers
-        if request.payload is not None or self._auth_fields or request.choices.cookies or self._settings.jar:
-            given = {name.lower() for name, _ in pairs}
-            pairs = [*pairs, *((name, value) for name, value in self._list_implied() if name.lower() not in given)]
-        if not pairs and site.block is not None:
-            return RequestHead(request.method, target, site.block)
-        names = {name.lower() for name, _ in pairs}
-        head = RequestHead(request.method, target)
-        for name, line in site.fields:
-            if name not in names:
-                head.add_line(line)
-        for name, value in pairs:
-            if value is not None:  # None takes away a field of the client's
-                head.add(name, value)
-        if request.payload is None and (head.length or head.is_chunked):
-            raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
-        return head
-
-    def _list_implied(self) -> Iterator[tuple[str, str]]:
-        request = self.request
-        payload = request.payload
-        if payload is not None:
-            if payload.content_type is not None:
-                yield "Content-Type", payload.content_type
-            if self._expects_continue:
-                yield "Expect", "100-continue"
-            if request.choices.trailers is not None and not callable(request.choices.trailers):
-                yield "Trailer", ", ".join(name for name, _ in request.choices.trailers)
-        if cookies := self._build_cookies():
-            yield "Cookie", cookies
-        yield from self._auth_fields
-
-    def _build_cookies(self) -> str:
-        """Return the value of Cookie; those of the request count more than those of the jar."""
-        scheme, host, _, target, *_ = self._url
-        where = host, target.partition("?")[0], scheme == "https"
-        own = self.request.choices.cookies or {}
-        kept = (self._settings.jar.build_header(*where) or "").split("; ")
-        given = (CookieJar(own).build_header(*where) or "") if own else ""
-        return "; ".join(filter(None, (*(pair for pair in kept if pair.partition("=")[0] not in own), given)))
-
     def _describe(self) -> AuthRequest:
         request, url = self.request, self._url
         data = b"" if request.payload is None else request.payload.data
@@ -243,9 +205,14 @@ class Transfer:
         return await self._settings.pool.acquire(self._site.group, self._timeout, self._until, is_new=is_new)
 
     async def _send_payload(self, connection: PooledConnection, exchange: Exchange, payload: Payload) -> None:
-        """Send the request with its body, which is opened anew."""
-        head, trailers = exchange.head, self.request.choices.trailers
+        """Send the request with its body, which is opened anew unless it is at hand."""
+        head, trailers, data = exchange.head, self.request.choices.trailers, payload.data
         try:
+            if data is not None and trailers is None:
+                head.frame(len(data), encode_chunked=head.is_chunked)
+                if may_go_together(head, data):
+                    connection.begin(exchange, self._timeout, self._until, data)
+                    return
             try:
                 source = await self._in_time(payload.open())
                 chunked = head.frame(source.length, encode_chunked=head.is_chunked or trailers is not None)
@@ -258,8 +225,11 @@ class Transfer:
             connection.give_back()  # fit for others if nothing was sent on it
             raise
 
-    async def _recover(self, error: Exception, exchange: Exchange) -> None:
-        """Wait until the request may go out again after an error, or raise it."""
+    async def _recovers(self, error: Exception, exchange: Exchange) -> bool:
+        """Wait until the request may go out again after an error; False if it may not.
+
+        It does not raise that error itself: this frame, which has it, would be in its traceback, and neither be freed.
+        """
         if self._settings.pool.is_closed and isinstance(error, NotConnected):
             raise ClientClosed("the client was closed meanwhile") from error
         answered = exchange.first_at is not None or isinstance(error, IncompleteRead)
@@ -270,13 +240,14 @@ class Transfer:
         if decision.action is Action.REPEAT:
             self._has_repeated = self._wants_new = True
             self._note_again("stale", 0.0)
-        elif decision.action is Action.STALE:
+            return True
+        if decision.action is Action.STALE:
             text = f"{self._site.group.label} had closed the connection before {self.request.method} came"
             raise StaleConnectionError(text) from error
-        elif decision.action is Action.WAIT and self._may_wait(decision.seconds):
+        if decision.action is Action.WAIT and self._may_wait(decision.seconds):
             await self._wait(decision.seconds)
-        else:
-            raise error
+            return True
+        return False
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload
@@ -316,8 +287,7 @@ class Transfer:
     def _store_cookies(self, raw: HTTPResponse) -> None:
         fields = raw.headers.get_all("set-cookie")
         if fields:
-            scheme, host, _, target, *_ = self._url
-            self._settings.jar.store(host, target.partition("?")[0], scheme == "https", fields)
+            self._settings.jar.store(*locate(self._url), fields)
 
     async def _go_on(self, response: Response) -> bool:
         """Return whether the request is to go out again, changed to what the response asks for; it is drained then."""

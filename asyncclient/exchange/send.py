@@ -16,6 +16,7 @@ from ..limits import Limits
 from ..message.fields import HasItems, list_pairs
 from ..message.framing import LAST_CHUNK, build_chunk_size, may_be_trailer
 from ..message.head import build_field
+from ..message.request import RequestHead
 from ..stream.base import Buffer, ByteStream
 from .content import RegularFile, Source, open_pieces
 from .receive import Answer
@@ -28,6 +29,11 @@ Trailers = TrailerFields | Callable[[], TrailerFields]
 
 TOGETHER = 64 * 1024
 """Content up to this many bytes goes out with the head, in one write: copying it costs less than a write."""
+
+
+def may_go_together(head: RequestHead, content: Buffer) -> bool:
+    """Return whether content, whose framing the head declares, may go out with it in one write, without any wait."""
+    return len(content) <= TOGETHER and not (head.is_chunked or head.expects_continue)
 
 
 async def send_request(

@@ -104,7 +104,8 @@ class RequestHead:
             if encode_chunked or length is None:
                 self.add("Transfer-Encoding", "chunked")
                 return True
-            self.add("Content-Length", length)
+            self.length = length
+            self._lines.append(b"Content-Length: %d" % length)
         elif length is not None and length != self.length:
             raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
         return False

@@ -17,6 +17,7 @@ from ..limits import Limits
 from ..message.cycle import State
 from ..message.head import Head
 from ..stream.aio import AioStream
+from ..stream.base import Buffer
 from ..stream.dial import Route
 from ..timeouts import Timeout
 from ..timings import Timings
@@ -91,18 +92,23 @@ class PooledConnection(HTTPConnection):
         is_over = not self.is_new and time.monotonic() >= self.expires
         return self._stream is not None and not is_over and await self._stream.may_settle()
 
-    def begin(self, exchange: Exchange, timeout: Timeout, until: float) -> None:
-        """Send a request whose head is made and that has no body; getresponse() gives its response.
+    def begin(self, exchange: Exchange, timeout: Timeout, until: float, content: Buffer | None = None) -> None:
+        """Send a request whose head is made, and that has no body or a short one; getresponse() gives its response.
 
         Args:
             exchange: the request's head is made.
             timeout: for each wait; `total` is in error messages only.
             until: the time of the loop at which all is to be done.
+            content: what may_go_together() with the head, which declares its framing.
 
         Raises:
             NotConnected: the connection was closed.
         """
-        self._send_bare(self._begin_exchange(exchange, timeout, until), exchange)
+        stream = self._begin_exchange(exchange, timeout, until)
+        if content is None:
+            self._send_bare(stream, exchange)
+        else:
+            self._send_together(stream, exchange, content)
         self._state = State.SENT
 
     async def begin_with(

@@ -153,6 +153,7 @@ class Pool(Places):
         finally:
             for timer in timers:
                 timer.cancel()
+            del waiter  # its error's traceback leads here, and here back to it
 
     def _set_timers(
         self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, until: float
@@ -238,7 +239,7 @@ class Pool(Places):
         """Remember a stream while its peer may answer TLS's goodbye: closing the pool waits for that, too."""
         if stream.is_here:
             self._closing.add(stream)
-            stream.loop.call_later(stream.timeout.close, self._closing.discard, stream)
+            stream.when_lost(self._closing.discard)
 
     # Taking back
 

@@ -15,6 +15,7 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 import socket
 import ssl
@@ -216,7 +217,7 @@ async def _in_time(route: Route, timeout: Timeout, connect: Callable[[Attempts],
     except ConnectError:
         raise
     except (OSError, RuntimeError, OverflowError, UnicodeError) as exc:  # of the loops and of socket calls
-        errors = attempts.errors or [exc if isinstance(exc, OSError) else OSError(str(exc))]
+        errors = attempts.errors or [copy.copy(exc) if isinstance(exc, OSError) else OSError(str(exc))]
         raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
 
 

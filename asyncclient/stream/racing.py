@@ -7,6 +7,7 @@ happy eyeballs. One address alone needs no race.
 from __future__ import annotations
 
 import asyncio
+import copy
 import errno
 import functools
 import os
@@ -44,10 +45,10 @@ class Attempts:
         try:
             await connecting
         except OSError as exc:
-            # In the words of asyncio, whose text tells which of several addresses it was.
-            error = OSError(exc.errno, f"Connect call failed {address}") if exc.errno else exc
-            self.errors.append(error)
-            raise error from None
+            # In the words of asyncio, whose text tells which of several addresses it was. None that was raised is kept:
+            # its traceback leads back here, and only the garbage collector could free either.
+            self.errors.append(OSError(exc.errno, f"Connect call failed {address}") if exc.errno else copy.copy(exc))
+            raise
         except asyncio.CancelledError:
             self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
             raise

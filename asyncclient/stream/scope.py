@@ -35,9 +35,12 @@ class TimeLimit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._scope is None:
+        scope, self._scope = self._scope, None
+        if scope is None:
             return
         try:
-            await self._scope.__aexit__(kind, error, traceback)
-        except TimeoutError as exc:
-            raise self._build_error(self._seconds or 0.0) from exc
+            await scope.__aexit__(kind, error, traceback)
+            return
+        except TimeoutError:
+            del scope  # it knows the task, which may end with our error: neither could be freed
+        raise self._build_error(self._seconds or 0.0)

@@ -20,7 +20,7 @@ import asyncio
 import math
 import ssl
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 from weakref import ref
 
 from .. import errors
@@ -354,6 +354,14 @@ class Waiting(asyncio.StreamReader):
         self._release_duplicate()
         self._watch.discard(self)
         return rest, has_ended, loss
+
+    def when_lost(self, callback: Callable[[Self], object]) -> None:
+        """Have a function called once the connection is gone, which it may be already."""
+        if self._is_lost:
+            callback(self)
+            return
+        self._lost = self._lost or self.loop.create_future()
+        self._lost.add_done_callback(lambda _: callback(self))
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""

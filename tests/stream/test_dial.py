@@ -74,7 +74,9 @@ async def test_a_refused_connection_says_where_and_why(closed_port: int) -> None
     (attempt,) = raised.value.attempts
     assert isinstance(attempt, ConnectionRefusedError)
     assert attempt.errno == errno.ECONNREFUSED
-    assert raised.value.__cause__ is attempt
+    assert attempt.strerror == f"Connect call failed ('127.0.0.1', {closed_port})"
+    assert attempt.__traceback__ is None  # it would lead back to this
+    assert isinstance(raised.value.__cause__, ConnectionRefusedError)
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])  # uvloop's own sock_connect() asks, without a thread
@@ -120,7 +122,10 @@ async def test_a_name_that_is_not_known_says_so(resolve: Resolve) -> None:
     resolve(unknown)
     with pytest.raises(ConnectError, match=r"no connection to example\.com:80: .*Name or service not known") as raised:
         await dial(Route("example.com", 80), PATIENCE)
-    assert raised.value.attempts == (unknown,)
+    (attempt,) = raised.value.attempts
+    assert isinstance(attempt, socket.gaierror)
+    assert (attempt.args, attempt.__traceback__) == (unknown.args, None)
+    assert raised.value.__cause__ is unknown
 
 
 async def test_a_timeout_of_somebody_else_stays_theirs(black_hole: tuple[str, int]) -> None:
