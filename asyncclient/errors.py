@@ -234,7 +234,7 @@ class ResponseError(HTTPException):
 
 
 class StatusError(ResponseError):
-    """The status is 400 or above; raised by raise_for_status() only."""
+    """The status is 400 or above; raised by raise_for_status(), and by download() for any that is no 2xx."""
 
 
 class RedirectError(ResponseError):
@@ -246,7 +246,10 @@ class TooManyRedirects(RedirectError):
 
 
 class DecodingError(HTTPException):
-    """Content is not what its Content-Encoding says: broken, cut short, an unknown coding, or too many of them."""
+    """Content is not what its Content-Encoding says: broken, cut short, an unknown coding, or too many of them.
+
+    Also a download that has another digest than it came with (RFC 9530).
+    """
 
 
 class ContentTooLarge(HTTPException):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ResponseNotRead, StatusError
@@ -11,50 +11,14 @@ from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.target import show
 from ..response import HTTPResponse
-from ..stream.pieces import Pieces
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 from .content import ContentReader
+from .iterating import Made, Pulled, Remaining
 from .request import Request
 
 if TYPE_CHECKING:
     from ..message.links import Link
-
-
-class Remaining:
-    """Content that has been read, as something to read from."""
-
-    def __init__(self, content: bytes) -> None:
-        self._pieces = Pieces()
-        self._pieces.append(content)
-
-    async def read1(self, n: int = -1) -> bytes:
-        """Return at most n bytes; b"" at the end."""
-        return self._pieces.take(n if n >= 0 else self._pieces.size) if self._pieces.size else b""
-
-
-class Pulled(AsyncIterator[bytes]):
-    """Pieces that a coroutine function gives, call by call, up to an empty one; with a size, pieces of that size.
-
-    No generator: one that is left early would be closed by the garbage collector, in a task of its own.
-    """
-
-    def __init__(self, read1: Callable[..., Awaitable[bytes]], size: int | None) -> None:
-        self._read1 = read1
-        self._size = size
-
-    async def __anext__(self) -> bytes:
-        piece = await (self._read1() if self._size is None else self._read_exactly(self._size))
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-    async def _read_exactly(self, n: int) -> bytes:
-        parts = []
-        while n and (part := await self._read1(n)):
-            parts.append(part)
-            n -= len(part)
-        return b"".join(parts)
 
 
 class Response:
@@ -239,27 +203,23 @@ class Response:
             return Pulled(Remaining(self._content).read1, size)
         return Pulled((self._reader or self._raw).read1, size)
 
-    async def iter_text(self) -> AsyncIterator[str]:
+    def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
         from .text import TextDecoder
 
         decoder = TextDecoder(self.headers.get("content-type"), self._encoding)
-        async for chunk in self.iter_chunks():
-            if text := decoder.feed(chunk):
-                yield text
-        if text := decoder.finish():
-            yield text
+        return Made(
+            self.iter_chunks(),
+            lambda chunk: filter(None, (decoder.feed(chunk),)),
+            lambda: filter(None, (decoder.finish(),)),
+        )
 
-    async def iter_lines(self) -> AsyncIterator[str]:
+    def iter_lines(self) -> AsyncIterator[str]:
         """Iterate over the lines of the text, without their endings. Raises: as read()."""
         from .text import LineSplitter
 
         splitter = LineSplitter()
-        async for text in self.iter_text():
-            for line in splitter.feed(text):
-                yield line
-        for line in splitter.finish():
-            yield line
+        return Made(self.iter_text(), splitter.feed, splitter.finish)
 
     # Ending
 

@@ -430,6 +430,18 @@ async def aclose(response: Response) -> None:
     assert response.closed
 
 
+@pytest.mark.parametrize("how", ["iter_chunks", "iter_text", "iter_lines"])
+async def test_leaving_a_loop_early_leaves_no_task(how: str) -> None:
+    """A generator that is left would be closed in a task that the garbage collector begins."""
+    with Answering({"/": reply(SMALL)}) as server:
+        async with Client() as client, client.stream("GET", server.url) as response:
+            async for _ in getattr(response, how)():
+                break
+            for _ in range(3):
+                await asyncio.sleep(0)
+                assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 SMALL, BIG = b"0123456789\n" * 100, bytes(1_000_000)
 
 LEAVING = [
