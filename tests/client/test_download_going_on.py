@@ -1,0 +1,359 @@
+"""Downloads that go on where they were cut off."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asyncclient import (
+    Client,
+    ContentTooLarge,
+    IncompleteRead,
+    ProtocolError,
+    ReadTimeout,
+    Retry,
+    StatusError,
+    Timeout,
+    TotalTimeout,
+)
+from asyncclient.client.download import STEP
+from asyncclient.client.part_file import Note, PartFile
+from asyncclient.testing import RawConnection, RawServer
+from tests.client.asking import is_clean, lasts
+from tests.client.downloads import (
+    AT_ONCE,
+    CONTENT,
+    CUT,
+    DATES,
+    REST,
+    RIGHT,
+    SIZE,
+    Interrupted,
+    Store,
+    is_whole,
+    leave_part,
+    names,
+    partial,
+    until,
+    whole,
+)
+from tests.connection.scripts import chunked, reply
+
+# Going on
+
+
+@pytest.mark.parametrize("fields", [(b'ETag: "v1"',), (b'ETag: ""',), DATES])
+async def test_going_on_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...]) -> None:
+    path, steps = tmp_path / "file", list[tuple[int, int | None]]()
+    with Store(CONTENT, *fields) as server, whole(path):
+        await leave_part(server, path)
+        async with Client() as client:
+            response = await client.download(
+                f"{server.url}/file", path, resume=True, progress=lambda *step: steps.append(step)
+            )
+    assert response.status == 206
+    assert server.ranges == [f"bytes={CUT - 1}-"]
+    assert server.asked[0]["if-range"] == fields[-1].partition(b": ")[2].decode()
+    assert server.asked[0]["accept-encoding"] == "identity"
+    assert steps[-1] == (SIZE, SIZE)
+    assert all(received > CUT for received, _ in steps)
+
+
+async def test_a_part_that_was_whole_already(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        async with Client() as client:
+            with pytest.raises(Interrupted):
+                await client.download(server.url, path, resume=True, progress=until(SIZE))
+            assert Path(f"{path}.part").read_bytes() == CONTENT
+            response = await client.download(server.url, path, resume=True)
+    assert (response.status, server.ranges) == (206, [None, f"bytes={SIZE - 1}-"])
+
+
+async def test_a_part_in_spite_of_an_error_status(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        server.answers = [reply(b"busy", status=b"503 Busy")]
+        async with Client() as client:
+            with pytest.raises(StatusError):
+                await client.download(f"{server.url}/file", path, resume=True)
+            await client.download(f"{server.url}/file", path, resume=True)
+    assert server.ranges == [f"bytes={CUT - 1}-"] * 2
+
+
+@pytest.mark.parametrize("url", ["/file?x", "/other"])
+async def test_a_part_of_another_url(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        async with Client() as client:
+            await client.download(server.url + url, path, resume=True)
+    assert server.ranges == [None]
+
+
+@pytest.mark.parametrize("note", [None, b"", b"junk\n", b"0" * 64 + b'\n"v1"\n', b"+!", b"\0" * 300_000])
+async def test_a_part_that_nobody_knows(tmp_path: Path, note: bytes | None) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        if note is None:
+            Path(f"{path}.part.note").unlink()
+        else:
+            before = Path(f"{path}.part.note").read_bytes() if note[:1] == b"+" else b""
+            Path(f"{path}.part.note").write_bytes(before + note)
+        async with Client() as client:
+            await client.download(f"{server.url}/file", path, resume=True)
+    assert server.ranges == [None]
+
+
+async def test_a_part_without_resume_is_thrown_away(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        async with Client() as client:
+            await client.download(f"{server.url}/file", path)
+    assert server.ranges == [None]
+
+
+async def test_no_secret_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server:
+        await leave_part(server, path, "/file?signature=s3cret")
+    note = Path(f"{path}.part.note").read_text()
+    assert note.splitlines()[1:] == ['"v1"', str(SIZE)]
+    assert "s3cret" not in note
+
+
+@pytest.mark.parametrize("heeds", [(), ("range",), ("range", "if-range")])
+async def test_a_file_that_has_changed(tmp_path: Path, heeds: tuple[str, ...]) -> None:
+    path, changed = tmp_path / "file", CONTENT[::-1]
+    with Store(heeds=heeds) as server, whole(path, changed):
+        await leave_part(server, path)
+        server.content, server.fields = changed, (b'ETag: "v2"',)
+        async with Client() as client:
+            response = await client.download(f"{server.url}/file", path, resume=True)
+    assert response.status == 200
+    assert server.ranges == [f"bytes={CUT - 1}-", *([None] if heeds == ("range",) else [])]
+
+
+def partial_of_rest(content_range: str) -> bytes:
+    return partial(REST, content_range, b'ETag: "v1"')
+
+
+def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
+    head = f'206 Partial Content\r\nETag: "v1"\r\nContent-Range: {content_range}'
+    return chunked(*(chunks or (REST,))).replace(b"200 OK", head.encode(), 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(b"", b"Content-Range: bytes */5", status=b"416 Range Not Satisfiable"),
+        reply(b"", f"Content-Range: bytes */{CUT - 1}".encode(), b'ETag: "v1"', status=b"416 Range Not Satisfiable"),
+        reply(REST, b'ETag: "v1"', status=b"206 Partial Content"),
+        partial(REST, RIGHT),
+        partial(REST, RIGHT, b'ETag: "v2"'),
+        partial(REST, RIGHT, b'ETag: W/"v1"'),
+        partial(REST, RIGHT, b'ETag: "v1"', b"Content-Encoding: gzip"),
+        *(
+            answer(content_range)
+            for answer in (partial_of_rest, chunks_of_rest)
+            for content_range in (
+                "",
+                "parrot",
+                f"parrots {CUT - 1}-{SIZE - 1}/{SIZE}",
+                f"bytes {CUT}-{SIZE - 1}/{SIZE}",
+                f"bytes {CUT - 2}-{SIZE - 1}/{SIZE}",
+                f"bytes 0-{SIZE - 1}/{SIZE}",
+                f"bytes {CUT - 1}-{SIZE}/{SIZE + 1}",
+                f"bytes {CUT - 1}-{SIZE - 1}/{SIZE + 1}",
+                f"bytes {CUT - 1}-{SIZE}/{SIZE}",
+                f"bytes {CUT - 1}-{CUT - 2}/{SIZE}",
+                f"bytes {CUT - 1}-{SIZE - 1}/{'9' * 5000}",
+                f"bytes -{CUT - 1}-{SIZE - 1}/{SIZE}",
+                f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}, {RIGHT}",
+                f"bytes {CUT - 1}-{SIZE - 1}",
+                f"bytes */{SIZE}",
+            )
+        ),
+        partial_of_rest(f"bytes {CUT - 1}-{SIZE - 2}/{SIZE}"),
+    ],
+)
+async def test_what_does_not_go_on_is_asked_for_anew(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        server.answers = [answer]
+        async with Client() as client:
+            response = await client.download(f"{server.url}/file", path, resume=True)
+            assert await is_clean(client)
+    assert (response.status, server.ranges) == (200, [f"bytes={CUT - 1}-", None])
+
+
+@pytest.mark.parametrize("content_range", [RIGHT, RIGHT.replace("bytes", "Bytes"), f"{RIGHT.partition('/')[0]}/*"])
+@pytest.mark.parametrize("answer", [partial_of_rest, chunks_of_rest])
+async def test_what_goes_on(tmp_path: Path, content_range: str, answer: Callable[[str], bytes]) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        server.answers = [answer(content_range)]
+        async with Client() as client:
+            assert (await client.download(f"{server.url}/file", path, resume=True)).status == 206
+
+
+async def test_more_content_than_its_range(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server:
+        await leave_part(server, path)
+        server.answers = [chunks_of_rest(f"bytes {CUT - 1}-{CUT + 9}/{SIZE}", REST[:11], REST[11:])]
+        async with Client() as client:
+            with pytest.raises(ProtocolError, match="more content than Content-Range"):
+                await client.download(f"{server.url}/file", path, resume=True)
+    assert names(tmp_path) == []
+
+
+async def test_ranges_that_a_server_makes_shorter(tmp_path: Path) -> None:
+    path, middle = tmp_path / "file", 2 * STEP
+    answer = partial(CONTENT[CUT - 1 : middle], f"bytes {CUT - 1}-{middle - 1}/{SIZE}", b'ETag: "v1"')
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        server.answers = [answer]
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(f"{server.url}/file", path, resume=True)
+    assert server.ranges == [f"bytes={CUT - 1}-", f"bytes={middle - 1}-"]
+
+
+@pytest.mark.parametrize("limit", [SIZE - 1, SIZE])
+async def test_the_size_is_that_of_the_whole(tmp_path: Path, limit: int) -> None:
+    path = tmp_path / "file"
+    with Store() as server:
+        await leave_part(server, path)
+        async with Client(max_body_size=1) as client:
+            download = client.download(f"{server.url}/file", path, resume=True, max_body_size=limit)
+            if limit < SIZE:
+                with pytest.raises(ContentTooLarge, match=str(limit)):
+                    await download
+            else:
+                await download
+                assert is_whole(path)
+
+
+# Going on within a call
+
+
+@pytest.mark.parametrize("resume", [False, True])
+async def test_a_cut_is_a_retry(tmp_path: Path, resume: bool) -> None:
+    path = tmp_path / "file"
+    with Store(cuts=(CUT, 1000)) as server, whole(path):
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, path, resume=resume)
+            assert await is_clean(client)
+    assert server.ranges == [None, f"bytes={CUT - 1}-", f"bytes={CUT + 998}-"]
+
+
+@pytest.mark.parametrize(
+    ("retries", "requests"),
+    [(None, 1), (Retry(total=0), 1), (AT_ONCE, 3), (Retry(methods=["PUT"]), 1), (Retry(backoff=1e4, jitter=0), 1)],
+)
+async def test_retries_end(tmp_path: Path, retries: Retry | None, requests: int) -> None:
+    path = tmp_path / "file"
+    with Store(cuts=(CUT,) + (10,) * 9) as server:
+        async with Client(retries=retries, timeout=Timeout(total=9)) as client:
+            with pytest.raises(IncompleteRead):
+                await client.download(server.url, path)
+    assert len(server.asked) == requests
+    assert names(tmp_path) == []
+
+
+async def test_the_retry_budget_is_kept(tmp_path: Path) -> None:
+    with Store(cuts=(10,) * 99) as server:
+        async with Client(retries=Retry(total=99, backoff=0, budget=0.0)) as client:
+            with pytest.raises(IncompleteRead):
+                await client.download(server.url, tmp_path / "file")
+    assert 5 < len(server.asked) < 20
+
+
+async def test_the_time_limit_is_for_all_requests_together(tmp_path: Path) -> None:
+    def drip(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(reply(CONTENT, b'ETag: "v1"')[:1000])
+        connection.wait_closed(0.15)  # and then cut it off
+
+    with RawServer(drip) as server, lasts(0.3, 2):
+        async with Client(retries=Retry(total=99, backoff=0), timeout=0.4) as client:
+            with pytest.raises(TotalTimeout):
+                await client.download(server.url, tmp_path / "file")
+    assert 2 <= len(server.requests) <= 4
+
+
+async def test_silence_is_a_cut(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def fall_silent(connection: RawConnection) -> None:
+        head = connection.read_head()
+        if b"Range" in head:
+            connection.send(partial(REST, RIGHT, b'ETag: "v1"'))
+        else:
+            connection.send(reply(CONTENT, b'ETag: "v1"')[: CUT - SIZE])
+        connection.wait_closed()
+
+    with RawServer(fall_silent) as server:
+        async with Client(timeout=Timeout(read=0.1)) as client:
+            with pytest.raises(ReadTimeout):
+                await client.download(server.url, path)
+            assert names(tmp_path) == []
+        async with Client(timeout=Timeout(read=0.1), retries=AT_ONCE) as client:
+            await client.download(server.url, path)
+    assert is_whole(path)
+
+
+async def test_what_has_no_validator_is_not_gone_on_with(tmp_path: Path) -> None:
+    with Store(CONTENT, b"X-None: 1", cuts=(CUT,)) as server:
+        async with Client(retries=AT_ONCE) as client:
+            with pytest.raises(IncompleteRead):
+                await client.download(server.url, tmp_path / "file")
+    assert server.ranges == [None]
+
+
+async def test_a_failing_callback_is_no_cut(tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise ConnectionResetError("of the caller's")
+
+    with Store() as server:
+        async with Client(retries=AT_ONCE) as client:
+            with pytest.raises(ConnectionResetError, match="of the caller's"):
+                await client.download(server.url, tmp_path / "file", progress=fail)
+            assert await is_clean(client)
+    assert (len(server.asked), names(tmp_path)) == (1, [])
+
+
+# The part itself
+
+
+def test_a_note_does_not_outlive_its_content(tmp_path: Path) -> None:
+    part, note = PartFile(tmp_path / "file"), Note("0" * 64, '"\xe4"', None)
+    part.open()
+    part.begin(note)
+    part.write([b"data"])
+    part.close(keep=True)
+    assert part.open() == note
+    part.begin(None)
+    assert names(tmp_path) == ["file.part"]
+    part.close(keep=False)
+
+
+def test_a_part_that_was_finished_while_it_was_opened(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    first, second = PartFile(path), PartFile(path)
+    first.open()
+    first.begin(None)
+    first.write([b"first"])
+    with pytest.raises(BlockingIOError):
+        second.open()
+    first.finish()
+    second.open()
+    second.begin(None)
+    assert path.read_bytes() == b"first"
+    second.close(keep=False)
+    assert is_whole(path, b"first")
