@@ -222,6 +222,7 @@ class HTTPConnection(Connection):
         data = head.build_without_body()
         if head.length or head.is_chunked:
             exchange.declared = DeclaredBody(head)
+            exchange.is_long = head.length is None or head.length > TOGETHER
         self._send_now(stream, exchange, data)
 
     def _send_now(self, stream: AioStream, exchange: Exchange, data: bytes) -> None:
@@ -245,6 +246,7 @@ class HTTPConnection(Connection):
         if self.debuglevel <= 0 and source.data is not None and may_go_together(head, source.data):
             self._send_together(stream, exchange, source.data)
             return
+        exchange.is_long = source.length is None or source.length > TOGETHER
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():
@@ -358,7 +360,8 @@ class HTTPConnection(Connection):
         head, timings = exchange.head, exchange.timings
         framing = decide_framing(final, head.method)
         timings.first_byte = (exchange.first_at or 0.0) - timings.started
-        exchange.must_close = head.asks_close or not (framing[2] and exchange.is_sent_whole)
+        goes_on = framing[2] and exchange.is_sent_whole and not (exchange.is_long and final.status >= 300)
+        exchange.must_close = head.asks_close or not goes_on
         if self.debuglevel > 0:
             print_received(exchange)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)

@@ -15,16 +15,20 @@ class Exchange(Answer):
         timings: when what happened.
         declared: what may still be sent of a body that goes out step by step; None where there is no such body.
         must_close: whether the connection ends with this exchange; known once the response's head has come.
+        is_long: whether the content is so long, or of no known length, that a server may refuse it without reading it.
+            It has to close the connection then, but Go's, as a reverse proxy, sometimes keeps it and takes the rest for
+            the next request (Caddy 2.11 with a 413, 1 time in some 1,000 on a busy machine). So who refuses is left.
         was_kept: whether the connection had been kept open for this, and may have been closed meanwhile; a pool knows.
     """
 
-    __slots__ = ("declared", "head", "must_close", "timings", "was_kept")
+    __slots__ = ("declared", "head", "is_long", "must_close", "timings", "was_kept")
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
         Answer.__init__(self)  # in this form it takes half the time of super()
         self.head = head
         self.timings = timings
         self.declared: DeclaredBody | None = None
+        self.is_long = False
         self.must_close = False
         self.was_kept = False
 

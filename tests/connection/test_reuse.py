@@ -1,7 +1,9 @@
 """Which connection serves the next request: none on which anything came that nobody asked for (R13 to R15)."""
 
 import asyncio
+import io
 import threading
+from typing import Any
 
 import pytest
 
@@ -143,3 +145,38 @@ async def test_r14_content_not_read_ends_the_connection() -> None:
             (await start(connection)).close()
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"303 See Other", b"413 Content Too Large", b"503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("size", "kind"), [(1000, "bytes"), (1000, "file"), (1000, "pieces"), (100_000, "bytes"), (100_000, "steps")]
+)
+async def test_who_refuses_long_content_is_left(status: bytes, size: int, kind: str) -> None:
+    """A server may not have read it, and take it for the next request: Go's does, now and then."""
+
+    def handler(peer: RawConnection) -> None:
+        while head := peer.read_head():
+            if head.startswith(b"PUT"):
+                peer.read_body(size) if kind != "pieces" else peer.read_chunked()
+            peer.send(reply(b"ok", status=status))
+
+    async def put(connection: HTTPConnection) -> None:
+        if kind != "steps":
+            data = bytes(size)
+            body: Any = {"bytes": data, "file": io.BytesIO(data), "pieces": [data]}[kind]
+            await connection.request("PUT", "/", body)
+            return
+        connection.putrequest("PUT", "/")
+        connection.putheader("Content-Length", size)
+        await connection.endheaders()
+        await connection.send(bytes(size))
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            await put(connection)
+            response = await connection.getresponse()
+            is_left = status > b"300" and (size > 65_536 or kind == "pieces")
+            assert response.will_close is is_left
+            assert await response.read() == b"ok"
+            assert (await fetch(connection))[1] == b"ok"
+        assert server.accepted == (2 if is_left else 1)
