@@ -95,7 +95,7 @@ class HTTPConnection(Connection):
             stream = self._find_fresh_stream(exchange)
             if stream is not None:
                 self._exchange = exchange
-                self._send_bare(stream, exchange)
+                self._send_now(stream, exchange)
                 self._state = following
                 return
         self._exchange = exchange
@@ -174,7 +174,7 @@ class HTTPConnection(Connection):
             self._forget(exchange)
             raise
         if source is None:
-            self._send_bare(stream, exchange)
+            self._send_now(stream, exchange)
         else:
             await self._send_with_body(stream, exchange, source, chunked)
         self._note_sent(stream, exchange)
@@ -216,16 +216,16 @@ class HTTPConnection(Connection):
             raise RemoteDisconnected(f"{self.host}:{self.port} spoke or closed before the request")
         return stream
 
-    def _send_bare(self, stream: AioStream, exchange: Exchange) -> None:
-        """Send a head and no body now: one write, and nothing to wait for."""
+    def _send_now(self, stream: AioStream, exchange: Exchange, content: Buffer | None = None) -> None:
+        """Send a head, and the content that may go with it, if any: one write, and nothing to wait for."""
         head = exchange.head
-        data = head.build_without_body()
-        if head.length or head.is_chunked:
-            exchange.declared = DeclaredBody(head)
-            exchange.is_long = head.length is None or head.length > TOGETHER
-        self._send_now(stream, exchange, data)
-
-    def _send_now(self, stream: AioStream, exchange: Exchange, data: bytes) -> None:
+        if content is not None:
+            data = b"".join((head.build(), content))
+        else:
+            data = head.build_without_body()
+            if head.length or head.is_chunked:
+                exchange.declared = DeclaredBody(head)
+                exchange.is_long = head.length is None or head.length > TOGETHER
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -235,16 +235,12 @@ class HTTPConnection(Connection):
             raise
         exchange.timings.sent = time.monotonic() - exchange.timings.started
 
-    def _send_together(self, stream: AioStream, exchange: Exchange, content: Buffer) -> None:
-        """Send a head and the content that may go with it now: one write, and nothing to wait for."""
-        self._send_now(stream, exchange, b"".join((exchange.head.build(), content)))
-
     async def _send_with_body(
         self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
     ) -> None:
         head = exchange.head
         if self.debuglevel <= 0 and source.data is not None and may_go_together(head, source.data):
-            self._send_together(stream, exchange, source.data)
+            self._send_now(stream, exchange, source.data)
             return
         exchange.is_long = source.length is None or source.length > TOGETHER
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
@@ -263,7 +259,7 @@ class HTTPConnection(Connection):
                         together=0 if self.debuglevel > 0 else TOGETHER,
                         trailers=trailers,
                     )
-            if not (exchange.is_early or exchange.is_sent_whole):
+            if not (exchange.is_early or declared is None or declared.is_complete):
                 raise ValueError("body ended before its last chunk")
         except BaseException:
             self._fail(stream, exchange)
@@ -360,7 +356,8 @@ class HTTPConnection(Connection):
         head, timings = exchange.head, exchange.timings
         framing = decide_framing(final, head.method)
         timings.first_byte = (exchange.first_at or 0.0) - timings.started
-        goes_on = framing[2] and exchange.is_sent_whole and not (exchange.is_long and final.status >= 300)
+        is_sent = not exchange.is_early and (exchange.declared is None or exchange.declared.is_complete)
+        goes_on = framing[2] and is_sent and not (exchange.is_long and final.status >= 300)
         exchange.must_close = head.asks_close or not goes_on
         if self.debuglevel > 0:
             print_received(exchange)

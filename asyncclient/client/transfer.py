@@ -274,7 +274,8 @@ class Transfer:
         if self._auth is not None:
             self._auth.note(self._describe(), raw.headers)
         url = request.url if self._userinfo is None else build_url(self._url)
-        if raw.head.is_simple and settings.is_plain and request.choices is USUAL:  # as most
+        head = raw.head
+        if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # as most
             return Response(request, url, raw, None, self.history)
         self._store_cookies(raw)
         choices = request.choices

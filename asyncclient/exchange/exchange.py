@@ -31,8 +31,3 @@ class Exchange(Answer):
         self.is_long = False
         self.must_close = False
         self.was_kept = False
-
-    @property
-    def is_sent_whole(self) -> bool:
-        """Whether the server has all of the request that its head declared."""
-        return not self.is_early and (self.declared is None or self.declared.is_complete)

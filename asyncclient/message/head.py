@@ -60,8 +60,8 @@ class Head:
 
     @property
     def is_simple(self) -> bool:
-        """Whether there is no content coding and no cookie."""
-        return self.is_plain or not (b"content-encoding" in self.notable or b"set-cookie" in self.notable)
+        """Whether there is no content coding and no cookie, as where it is plain."""
+        return not (b"content-encoding" in self.notable or b"set-cookie" in self.notable)
 
     @property
     def fields(self) -> Fields:

@@ -104,11 +104,7 @@ class PooledConnection(HTTPConnection):
         Raises:
             NotConnected: the connection was closed.
         """
-        stream = self._begin_exchange(exchange, timeout, until)
-        if content is None:
-            self._send_bare(stream, exchange)
-        else:
-            self._send_together(stream, exchange, content)
+        self._send_now(self._begin_exchange(exchange, timeout, until), exchange, content)
         self._state = State.SENT
 
     async def begin_with(

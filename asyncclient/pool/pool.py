@@ -83,11 +83,12 @@ class Pool(Places):
         """
         loop, is_next = self._check_loop(), False
         while True:
-            connection = self._lend_last(group) if group.idle and not is_new else None
-            if connection is None:
+            if is_new or not group.idle:
                 connection = await self._wait_in_line(loop, group, timeout, until, is_next=is_next)
                 is_next, is_good = True, connection.is_quiet(time.monotonic())
             else:
+                connection = next(reversed(group.idle))
+                self._lend_idle(group, connection)
                 is_good = connection.is_fresh(time.monotonic())
             if is_good or await self._settles(connection):
                 return connection
@@ -100,9 +101,11 @@ class Pool(Places):
         """Return the idle connection used last, if there is one that needs no second look; acquire() does the rest."""
         if not group.idle or asyncio.get_running_loop() is not self._loop:
             return None
-        if next(reversed(group.idle)).is_fresh(time.monotonic()):
-            return self._lend_last(group)
-        return None
+        connection = next(reversed(group.idle))
+        if not connection.is_fresh(time.monotonic()):
+            return None
+        self._lend_idle(group, connection)
+        return connection
 
     async def _settles(self, connection: PooledConnection) -> bool:
         """Return whether an idle connection may be used although something came on it; one that may not is dropped."""
@@ -125,11 +128,6 @@ class Pool(Places):
         if self.is_closed:
             raise ClientClosed("the client is closed")
         return loop
-
-    def _lend_last(self, group: Group) -> PooledConnection:
-        connection = next(reversed(group.idle))
-        self._lend_idle(group, connection)
-        return connection
 
     def _lend_idle(self, group: Group, connection: PooledConnection) -> None:
         del group.idle[connection], self._idle[connection]

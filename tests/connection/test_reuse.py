@@ -180,3 +180,27 @@ async def test_who_refuses_long_content_is_left(status: bytes, size: int, kind: 
             assert await response.read() == b"ok"
             assert (await fetch(connection))[1] == b"ok"
         assert server.accepted == (2 if is_left else 1)
+
+
+@pytest.mark.parametrize("sent", [b"", b"he", b"hello"])
+async def test_who_answers_before_all_that_was_declared_is_sent_is_left(sent: bytes) -> None:
+    """What is missing would be taken from the next request."""
+
+    def handler(peer: RawConnection) -> None:
+        while head := peer.read_head():
+            if head.startswith(b"PUT") and sent:
+                peer.read_body(len(sent))
+            peer.send(OK)
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            connection.putrequest("PUT", "/")
+            connection.putheader("Content-Length", 5)
+            await connection.endheaders()
+            if sent:
+                await connection.send(sent)
+            response = await connection.getresponse()
+            assert response.will_close is (len(sent) < 5)
+            assert await response.read() == b"ok"
+            assert await fetch(connection) == (200, b"ok")
+        assert server.accepted == (2 if len(sent) < 5 else 1)

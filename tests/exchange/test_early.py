@@ -4,10 +4,7 @@ import pytest
 
 from asyncclient.errors import BadStatusLine, HTTPException, ProtocolError, RemoteDisconnected, WriteTimeout
 from asyncclient.exchange.content import Body
-from asyncclient.exchange.exchange import Exchange
 from asyncclient.limits import DEFAULT, Limits
-from asyncclient.message.request import DeclaredBody, RequestHead
-from asyncclient.timings import Timings
 from tests.exchange.sending import (
     CONTINUE,
     FAILED,
@@ -126,19 +123,3 @@ def test_a_peer_that_fails_the_expectation_otherwise_gets_no_body(answer: bytes,
     with pytest.raises(error):
         send(stream, b"hello", expect=1.0)
     assert sent(stream) == b""
-
-
-# What a connection knows of it
-
-
-def test_an_exchange_is_sent_whole_when_all_that_was_declared_went_out() -> None:
-    head = RequestHead("POST", "/")
-    head.add("Content-Length", 5)
-    exchange = Exchange(head, Timings(0.0))
-    assert exchange.is_sent_whole
-    exchange.declared = DeclaredBody(head)
-    assert not exchange.is_sent_whole
-    exchange.declared.count(b"hello")
-    assert exchange.is_sent_whole
-    exchange.is_early = True
-    assert not exchange.is_sent_whole
