@@ -256,7 +256,6 @@ class HTTPConnection(Connection):
                         chunked=chunked,
                         expect=stream.timeout.expect if head.expects_continue else None,
                         count=None if declared is None else declared.count,
-                        together=0 if self.debuglevel > 0 else TOGETHER,
                         trailers=trailers,
                     )
             if not (exchange.is_early or declared is None or declared.is_complete):

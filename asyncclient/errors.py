@@ -6,6 +6,7 @@ too long a `TimeoutError`, as well. Bad arguments are `ValueError` or `TypeError
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,14 @@ class HTTPException(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by what is known, not by calling a constructor that wants other arguments than the text."""
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def copy_error(error: OSError) -> OSError:
+    """Return an error like this one that was never raised: to be kept, where a traceback would keep all it leads to."""
+    try:
+        return copy.copy(error)
+    except Exception:  # of somebody's own class, whose constructor wants more
+        return OSError(*error.args)
 
 
 def _rebuild(kind: type[HTTPException], args: tuple[Any, ...], facts: dict[str, Any]) -> HTTPException:

@@ -46,16 +46,16 @@ async def send_request(
     chunked: bool = False,
     expect: float | None = None,
     count: Count | None = None,
-    together: int = TOGETHER,
     trailers: Trailers | None = None,
 ) -> None:
     """Send a head and its content. A final response that comes first ends it, kept as answer.final.
+
+    What may_go_together() needs none of this.
 
     Args:
         chunked: the content goes in chunks (RFC 9112 §7.1); else as it is, and the head says its length.
         expect: the head asks for 100 Continue; wait that many seconds for it before the content goes out anyway.
         count: sees each piece before it goes out, and raises to refuse it: for content in chunks of the caller's own.
-        together: content up to this many bytes goes out with the head, in one write.
         trailers: fields to send after the last chunk (RFC 9110 §6.5); a function is called once the content is sent,
             and not where an answer ended that early.
 
@@ -68,9 +68,6 @@ async def send_request(
     last_chunk = LAST_CHUNK if trailers is None else _prepare_last_chunk(trailers, source is not None and chunked)
     if source is None:
         stream.write(head)
-        return
-    if not (chunked or count) and expect is None and source.data is not None and len(source.data) <= together:
-        stream.write(b"".join((head, source.data)))
         return
     stream.write(head)
     if source.length == 0 and not chunked and (source.data is not None or source.may_grow):

@@ -15,7 +15,6 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
-import copy
 import math
 import socket
 import ssl
@@ -24,7 +23,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
-from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
+from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout, copy_error
 from ..exchange.tunnel import open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
@@ -217,7 +216,7 @@ async def _in_time(route: Route, timeout: Timeout, connect: Callable[[Attempts],
     except ConnectError:
         raise
     except (OSError, RuntimeError, OverflowError, UnicodeError) as exc:  # of the loops and of socket calls
-        errors = attempts.errors or [copy.copy(exc) if isinstance(exc, OSError) else OSError(str(exc))]
+        errors = attempts.errors or [copy_error(exc) if isinstance(exc, OSError) else OSError(str(exc))]
         raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
 
 

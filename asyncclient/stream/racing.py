@@ -7,7 +7,6 @@ happy eyeballs. One address alone needs no race.
 from __future__ import annotations
 
 import asyncio
-import copy
 import errno
 import functools
 import os
@@ -16,6 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from ..errors import copy_error
 from .address import AddrInfo
 
 SocketOption = tuple[int, int, int | bytes]
@@ -47,7 +47,7 @@ class Attempts:
         except OSError as exc:
             # In the words of asyncio, whose text tells which of several addresses it was. None that was raised is kept:
             # its traceback leads back here, and only the garbage collector could free either.
-            self.errors.append(OSError(exc.errno, f"Connect call failed {address}") if exc.errno else copy.copy(exc))
+            self.errors.append(OSError(exc.errno, f"Connect call failed {address}") if exc.errno else copy_error(exc))
             raise
         except asyncio.CancelledError:
             self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))

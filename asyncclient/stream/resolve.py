@@ -7,12 +7,11 @@ it raises becomes a ConnectError, and what it takes counts as connecting.
 from __future__ import annotations
 
 import asyncio
-import copy
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ..errors import ConnectError, clip
+from ..errors import ConnectError, clip, copy_error
 from ..message.target import build_authority, encode_host
 from .address import AddrInfo, parse_literal
 
@@ -102,7 +101,7 @@ async def resolve(host: str, port: int, resolver: Resolver | None = None) -> lis
             return await _ask_system(name, port)
         return [_to_info(address, port) for address in await resolver.resolve(name, port)] or _no_address()
     except Exception as exc:  # a resolver raises what it likes
-        reason = copy.copy(exc) if isinstance(exc, OSError) else OSError(str(exc) or type(exc).__name__)
+        reason = copy_error(exc) if isinstance(exc, OSError) else OSError(str(exc) or type(exc).__name__)
         raise ConnectError(f"no connection to {build_authority(host, port)}: {reason}", [reason]) from exc
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from asyncclient.exchange.content import Body, from_bytes, open_source
 from asyncclient.exchange.receive import Answer
-from asyncclient.exchange.send import TOGETHER, send_more, send_request
+from asyncclient.exchange.send import TOGETHER, may_go_together, send_more, send_request
 from asyncclient.limits import DEFAULT
+from asyncclient.message.request import RequestHead
 from asyncclient.stream.base import Buffer
 from tests.exchange.sending import HEAD, HINTS, LAST_CHUNK, TOO_LARGE, in_chunks, send, sent, with_length
 from tests.scripted import ScriptedStream, run_now
@@ -34,10 +35,19 @@ def test_a_request_without_content_is_its_head() -> None:
     assert answer.final is None
 
 
-def test_small_content_goes_out_with_the_head_in_one_write() -> None:
-    stream = ScriptedStream()
-    send(stream, b"x" * TOGETHER)
-    assert stream.writes == [HEAD + b"x" * TOGETHER]
+@pytest.mark.parametrize(
+    ("field", "size", "may"),
+    [
+        (("Content-Length", TOGETHER), TOGETHER, True),
+        (("Content-Length", TOGETHER + 1), TOGETHER + 1, False),
+        (("Transfer-Encoding", "chunked"), 1, False),
+        (("Expect", "100-continue"), 1, False),
+    ],
+)
+def test_short_content_may_go_out_with_the_head(field: tuple[str, str | int], size: int, may: bool) -> None:
+    head = RequestHead("PUT", "/")
+    head.add(*field)
+    assert may_go_together(head, bytes(size)) is may
 
 
 def test_large_content_goes_out_in_pieces() -> None:

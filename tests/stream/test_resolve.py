@@ -228,3 +228,21 @@ async def test_fixed_addresses_fall_back_on_the_system() -> None:
 def test_fixed_addresses_that_are_none_are_told_at_once(build: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"expected addresses for .*one\.test"):
         build()
+
+
+class Peculiar(OSError):
+    """An error that can't be copied."""
+
+    def __init__(self, code: int, host: str) -> None:
+        super().__init__(f"{host}: {code}")
+
+
+async def test_what_a_resolver_raises_may_be_of_its_own_kind() -> None:
+    class Failing:
+        async def resolve(self, host: str, port: int) -> list[str]:
+            raise Peculiar(7, host)
+
+    with pytest.raises(ConnectError, match=r"no connection to example\.com:80: example\.com: 7") as raised:
+        await resolve("example.com", 80, Failing())
+    (attempt,) = raised.value.attempts
+    assert (str(attempt), attempt.__traceback__) == ("example.com: 7", None)
