@@ -89,7 +89,7 @@ def hand_over_calls(function: Callable[..., object]) -> Callable[..., None]:
     def call_there(*args: object) -> None:
         call = current_call()
         assert call is not None
-        call.tell(partial(function, *args))
+        call.tell(partial(function, *args), may_lapse=True)
 
     return call_there
 

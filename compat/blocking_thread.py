@@ -108,9 +108,12 @@ class Call(Generic[_T]):
         finally:
             del error
 
-    def tell(self, function: Callable[[], object]) -> None:
-        """Have a function called in the thread of who waits, before the call ends. What it raises ends the wait."""
-        self._inbox.put(function)
+    def tell(self, function: Callable[[], object], *, may_lapse: bool = False) -> None:
+        """Have a function called in the thread of who waits, before the call ends. What it raises ends the wait.
+
+        One that may lapse is not called any more after that.
+        """
+        self._inbox.put((lambda: None if self._is_given_up else function()) if may_lapse else function)
 
     def forget(self) -> None:
         """Leave who waits where he is."""
@@ -185,7 +188,7 @@ class LoopThread:
         self._beginning = threading.Lock()
         self._process = 0  # the one that the thread is in
         self._calls: set[Call[Any]] = set()
-        self._is_ending = self._is_over = False
+        self._is_ending = self._is_stopped = self._is_over = False
 
     @property
     def is_running(self) -> bool:
@@ -218,7 +221,7 @@ class LoopThread:
         call = Call(coroutine, self._loop)
         self._calls.add(call)  # from here on who ends the loop ends the call
         try:
-            if not self._post(call.begin):
+            if not self._post(partial(self._begin_call, call)):
                 call.fail("the client is closed")
             call.wait()
         except BaseException:
@@ -228,6 +231,12 @@ class LoopThread:
         finally:
             self._calls.discard(call)
         return call.take()
+
+    def _begin_call(self, call: Call[Any]) -> None:
+        if self._is_over:
+            call.fail()
+        else:
+            call.begin()
 
     def ask(self, function: Callable[[], _T]) -> _T:
         """Return what a function gives on the loop's thread; called here if that is not running, or is this one."""
@@ -279,13 +288,24 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:  # also after a SystemExit that a callback of the client's user raised
+            self._is_stopped = True
             try:
                 self._loop.run_until_complete(self._close_all())
             finally:
-                self._is_over = True
-                self._loop.close()
-                while self._calls:
-                    self._calls.pop().fail()
+                self._finish()
+
+    def _finish(self) -> None:
+        self._is_over = True  # calls that are posted from here on fail; those that came in the last turns are ended
+        try:
+            self._loop.run_until_complete(self._end_tasks())
+        finally:
+            self._loop.close()
+            while self._calls:
+                self._calls.pop().fail()
+
+    def _stop(self) -> None:
+        if not self._is_stopped:  # what follows a stop would end by another
+            self._loop.stop()
 
     def end(self) -> None:
         """Begin to end the thread, if it runs: calls under way fail, connections are closed. Never waits."""
@@ -293,7 +313,7 @@ class LoopThread:
             self._is_over |= not self._process
             is_first, self._is_ending = not self._is_ending, True
         if is_first and self.is_running:
-            self._post(self._loop.stop)
+            self._post(self._stop)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait until the thread has ended, if it runs and is not this one."""

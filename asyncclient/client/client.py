@@ -90,6 +90,7 @@ class Client:
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
+        _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers)
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
         source = (local_address, 0) if isinstance(local_address, str) else local_address
         selector = ProxySelector(proxy, trust_env=trust_env)
@@ -173,6 +174,8 @@ class Client:
 
         Raises: as request().
         """
+        if not isinstance(request, Request):
+            raise TypeError(f"expected a Request, got {type(request).__name__}: send a URL by request()")
         response = await self._open(request)
         await response.read()
         return response
@@ -304,3 +307,20 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
         response.close()
         raise
     return response
+
+
+def _check_arguments(
+    limits: object, retries: object, max_redirects: object, max_body_size: object, secret_headers: object
+) -> None:
+    """Refuse what would come out, or be taken for something else, only once a request is under way."""
+    if not isinstance(limits, Limits):
+        raise TypeError(f"expected Limits as limits, got {type(limits).__name__}")
+    if isinstance(retries, bool) or not isinstance(retries, Retry | int | None):
+        raise TypeError(f"expected a Retry, a number or None as retries, got {type(retries).__name__}")
+    if isinstance(secret_headers, str):  # each of its letters would count as a name
+        raise TypeError(f"expected a collection of names as secret_headers, got the str {secret_headers!r}")
+    for name, value in (("max_redirects", max_redirects), ("max_body_size", max_body_size)):
+        if not isinstance(value, int) and not (value is None and name == "max_body_size"):
+            raise TypeError(f"expected a number as {name}, got {type(value).__name__}")
+        if value is not None and value < 0:
+            raise ValueError(f"expected {name} of at least 0, got {value}")

@@ -121,6 +121,8 @@ class Request:
         **choices: Unpack[ChoiceOptions],
     ) -> None:
         self.method = method if method.isupper() else _STANDARD.get(method.upper(), method)
+        if self.method.upper() == "CONNECT":
+            raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
         self.payload: Payload | None = None

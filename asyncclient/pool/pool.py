@@ -56,6 +56,7 @@ class Pool(Places):
         self._may_keep_less = limits.idle < most or limits.idle_per_host < most_per_host
         self._pauses: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._sweeps_at = 0.0
 
     # Lending
 
@@ -181,6 +182,7 @@ class Pool(Places):
             ConnectError, TotalTimeout, ClientClosed: for the first that could not be opened; the others are kept.
         """
         loop = self._check_loop()
+        self.sweep()  # what is over does not count
         waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_lacking(group, n))]
         dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_place(group)]
         if not dials:
@@ -270,8 +272,8 @@ class Pool(Places):
             self._drop_excess(group)
         if self._lacking:
             self._want_place(group)  # it may have been opened for somebody who was served meanwhile
-        if self._timer is None and self._idle:
-            self._watch_idle(self.limits.keep_alive)
+        if self._idle and (self._timer is None or connection.keep_alive < self.limits.keep_alive):
+            self._watch_idle(connection.keep_alive)
 
     def _drop_excess(self, group: Group) -> None:
         """Close the connection idle longest where there are more than may be kept."""
@@ -291,14 +293,22 @@ class Pool(Places):
         self._want_place(group)
 
     def _watch_idle(self, seconds: float) -> None:
+        """Sweep after that many seconds, if not sooner anyway."""
         assert self._loop is not None
+        when = self._loop.time() + max(seconds, SWEEP_GRAIN)
+        if self._timer is not None:
+            if when >= self._sweeps_at:
+                return
+            self._timer.cancel()
         pool: weakref.ref[Pool] = weakref.ref(self)
-        self._timer = self._loop.call_later(max(seconds, SWEEP_GRAIN), _sweep, pool)
+        self._timer, self._sweeps_at = self._loop.call_at(when, _sweep, pool), when
 
     def sweep(self) -> None:
         """Close the connections that have been idle for too long."""
         now = time.monotonic()
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for connection, group in list(self._idle.items()):
             if connection.expires <= now:
                 self._drop_idle(group, connection)

@@ -803,3 +803,30 @@ def test_unknown_options_are_refused() -> None:
         Request("GET", "http://h/", tiemout=5)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="tiemout"):
         Client(tiemout=5)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"limits": 5}, TypeError, "expected Limits as limits, got int"),
+        ({"retries": "3"}, TypeError, "as retries, got str"),
+        ({"retries": True}, TypeError, "as retries, got bool"),
+        ({"secret_headers": "X-Key"}, TypeError, "as secret_headers, got the str 'X-Key'"),
+        ({"max_redirects": "x"}, TypeError, "as max_redirects, got str"),
+        ({"max_redirects": None}, TypeError, "as max_redirects, got NoneType"),
+        ({"max_redirects": -1}, ValueError, "max_redirects of at least 0, got -1"),
+        ({"max_body_size": "1"}, TypeError, "as max_body_size, got str"),
+        ({"max_body_size": -1}, ValueError, "max_body_size of at least 0, got -1"),
+    ],
+)
+def test_a_client_refuses_what_would_fail_later(options: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        Client(**options)
+
+
+async def test_what_is_no_request_is_refused() -> None:
+    async with Client() as client:
+        with pytest.raises(TypeError, match="expected a Request, got str"):
+            await client.send("http://localhost/")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="CONNECT opens tunnels"):
+            await client.request("connect", "http://localhost/")

@@ -642,3 +642,25 @@ def test_forked_processes() -> None:
 
 def test_forked_process_may_end_as_usual() -> None:
     run_forking(ENDING_AS_USUAL)
+
+
+def test_what_may_lapse_is_not_called_after_the_wait_has_ended_by_an_error() -> None:
+    """A progress callback that raised was called once more, while the end of its call was waited for."""
+
+    async def nothing() -> None:
+        pass
+
+    def fail() -> None:
+        raise LookupError
+
+    called: list[str] = []
+    call = Call(nothing(), asyncio.new_event_loop())
+    call.tell(fail, may_lapse=True)
+    call.tell(fail, may_lapse=True)
+    call.tell(lambda: called.append("closed"))
+    with pytest.raises(LookupError):
+        call.wait()
+    call.fail()
+    call.wait_out()
+    call._loop.close()
+    assert called == ["closed"]

@@ -73,6 +73,19 @@ async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
         assert client._pool._timer is None, "it looks at connections that are not there"
 
 
+async def test_what_the_server_keeps_for_less_time_is_closed_by_then() -> None:
+    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=2")
+    async with Host() as host, Host() as other, client_of(keep_alive=15) as client:
+        await get(client, host, "/ok/1")  # the next look is 15 s ahead now
+        start = asyncio.get_running_loop().time()
+        await get(client, other, "/brief/1")
+        await other.peers[0].ended.wait()
+        assert 0.99 <= asyncio.get_running_loop().time() - start < 3
+        check_quiet(client)
+        assert client.stats().idle == 1
+        assert host.peers[0].is_open
+
+
 async def test_a_look_at_the_idle_ones_closes_those_whose_time_is_over() -> None:
     async with Host() as host, client_of(keep_alive=15) as client:
         await fill(client, host, 3)

@@ -6,7 +6,21 @@ from typing import Any
 import pytest
 
 from asyncclient import ClientClosed, ConnectError, Timeout, TotalTimeout
-from tests.pool.hosts import Doors, Host, ask, client_of, fill, get, held, occupy, served, turn, until
+from tests.pool.hosts import (
+    Doors,
+    Host,
+    ask,
+    client_of,
+    fill,
+    get,
+    grow_older,
+    held,
+    idle_of,
+    occupy,
+    served,
+    turn,
+    until,
+)
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
 
@@ -178,3 +192,12 @@ async def test_a_server_that_closes_at_once_leaves_nothing_idle() -> None:
         await until(lambda: not client.stats().idle)
         check_quiet(client)
         await get(client, host, held(1)[0].replace("held", "now"))
+
+
+async def test_what_has_been_idle_for_too_long_does_not_count() -> None:
+    async with Host() as host, client_of(keep_alive=15) as client:
+        await client.preconnect(host.url(), 2)
+        for connection in idle_of(client):
+            grow_older(connection, 15)
+        await client.preconnect(host.url(), 2)
+        assert (host.accepted, client.stats().idle) == (4, 2)
