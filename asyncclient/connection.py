@@ -239,7 +239,7 @@ class HTTPConnection(Connection):
         self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
     ) -> None:
         head = exchange.head
-        if self.debuglevel <= 0 and source.data is not None and may_go_together(head, source.data):
+        if self.debuglevel <= 0 and trailers is None and source.data is not None and may_go_together(head, source.data):
             self._send_now(stream, exchange, source.data)
             return
         exchange.is_long = source.length is None or source.length > TOGETHER

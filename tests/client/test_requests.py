@@ -830,3 +830,14 @@ async def test_what_is_no_request_is_refused() -> None:
             await client.send("http://localhost/")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="CONNECT opens tunnels"):
             await client.request("connect", "http://localhost/")
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+async def test_trailers_that_have_no_chunks_to_follow_are_refused(size: int) -> None:
+    """Short content goes with its head; its trailers would be dropped without a word."""
+    with Answering(default=OK) as server:
+        async with Client() as client:
+            with pytest.raises(ValueError, match="trailers can only follow content in chunks"):
+                await client.put(
+                    server.url, body=bytes(size), headers={"Content-Length": str(size)}, trailers={"X-Sum": "1"}
+                )
