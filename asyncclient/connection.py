@@ -13,7 +13,7 @@ from .errors import ImproperConnectionState, NotConnected, ProtocolError, Remote
 from .exchange.content import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import open_content
-from .exchange.send import TOGETHER, Trailers, may_go_together, send_more, send_request
+from .exchange.send import Trailers, is_long, may_go_together, send_more, send_request
 from .message import target as targets
 from .message.cycle import Event, State, advance
 from .message.fields import HasItems, list_pairs
@@ -225,7 +225,7 @@ class HTTPConnection(Connection):
             data = head.build_without_body()
             if head.length or head.is_chunked:
                 exchange.declared = DeclaredBody(head)
-                exchange.is_long = head.length is None or head.length > TOGETHER
+                exchange.is_long = is_long(head.length)
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -239,10 +239,11 @@ class HTTPConnection(Connection):
         self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
     ) -> None:
         head = exchange.head
-        if self.debuglevel <= 0 and trailers is None and source.data is not None and may_go_together(head, source.data):
-            self._send_now(stream, exchange, source.data)
+        data = None if self.debuglevel > 0 else source.data
+        if data is not None and may_go_together(head, data, trailers):
+            self._send_now(stream, exchange, data)
             return
-        exchange.is_long = source.length is None or source.length > TOGETHER
+        exchange.is_long = is_long(source.length)
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():

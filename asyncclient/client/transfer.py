@@ -207,15 +207,16 @@ class Transfer:
     async def _send_payload(self, connection: PooledConnection, exchange: Exchange, payload: Payload) -> None:
         """Send the request with its body, which is opened anew unless it is at hand."""
         head, trailers, data = exchange.head, self.request.choices.trailers, payload.data
+        in_chunks = head.is_chunked or trailers is not None
         try:
-            if data is not None and trailers is None:
-                head.frame(len(data), encode_chunked=head.is_chunked)
-                if may_go_together(head, data):
+            if data is not None:
+                head.frame(len(data), encode_chunked=in_chunks)
+                if may_go_together(head, data, trailers):
                     connection.begin(exchange, self._timeout, self._until, data)
                     return
             try:
                 source = await self._in_time(payload.open())
-                chunked = head.frame(source.length, encode_chunked=head.is_chunked or trailers is not None)
+                chunked = head.frame(source.length, encode_chunked=in_chunks)
                 await connection.begin_with(
                     exchange, self._timeout, self._until, source, chunked=chunked, trailers=trailers
                 )

@@ -31,9 +31,14 @@ TOGETHER = 64 * 1024
 """Content up to this many bytes goes out with the head, in one write: copying it costs less than a write."""
 
 
-def may_go_together(head: RequestHead, content: Buffer) -> bool:
+def is_long(length: int | None) -> bool:
+    """Return whether content of that length, None if nobody knows it, does not go out with its head."""
+    return length is None or length > TOGETHER
+
+
+def may_go_together(head: RequestHead, content: Buffer, trailers: Trailers | None = None) -> bool:
     """Return whether content, whose framing the head declares, may go out with it in one write, without any wait."""
-    return len(content) <= TOGETHER and not (head.is_chunked or head.expects_continue)
+    return not (is_long(len(content)) or head.is_chunked or head.expects_continue or trailers is not None)
 
 
 async def send_request(
