@@ -2,8 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -97,17 +100,56 @@ async def scripted(pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIter
     yield ScriptedStream([*pieces, *(silence if stays else [])])
 
 
-async def cancel_at_each_turn(route: Route, timeout: Timeout, pause: float) -> int:
-    """Dial and cancel after 0, 1, 2 … pauses, until it is open by then; return after how many it was."""
-    turns = 0
-    while True:
+async def cancel_at_each_turn(route: Route, timeout: Timeout, pause: float) -> None:
+    """Dial and cancel after 0, 1, 2 … pauses, until it is open by then: how many that takes is up to the machine."""
+    for turns in count():
         opening = asyncio.create_task(dial(route, timeout))
         for _ in range(turns):
             await asyncio.sleep(pause)
         if opening.done():
             opening.result().abort()
-            return turns
+            return
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        turns += 1
+
+
+async def cancel_in_each_wait(route: Route, timeout: Timeout) -> None:
+    """Dial and cancel as its 1st, 2nd … wait begins, and as it has ended; what is there at once is not waited for."""
+
+    async def dial_cancelled(number: int, *, has_ended: bool) -> AioStream:
+        return await _cancelled_in_wait(number, dial(route, timeout), has_ended=has_ended)
+
+    for number, has_ended in product(range(1, 9), (False, True)):
+        opening = asyncio.create_task(dial_cancelled(number, has_ended=has_ended))
+        await asyncio.wait([opening])
+        if not opening.cancelled():
+            opening.result().abort()
+
+
+@types.coroutine
+def _cancelled_in_wait(
+    number: int, work: Coroutine[Any, Any, AioStream], *, has_ended: bool
+) -> Generator[Any, Any, AioStream]:
+    """Do the work, and cancel the task that does it in its wait of that number.
+
+    At its end: what was waited for is there, and the task has not been told.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    go_on: Callable[[], Any] = partial(work.send, None)
+    for wait in count(1):
+        try:
+            awaited = go_on()
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        if wait == number and has_ended and awaited is not None:
+            awaited.add_done_callback(lambda _: task.cancel())
+        elif wait == number:
+            task.cancel()
+        try:
+            yield awaited
+            go_on = partial(work.send, None)
+        except BaseException as exc:
+            go_on = partial(work.throw, exc)
+    raise AssertionError("worked without end")

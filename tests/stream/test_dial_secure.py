@@ -14,7 +14,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from asyncclient.timings import Timings
 from tests.servers import GRANTED, REFUSED, Certificates, ConnectProxy
-from tests.stream.peers import cancel_at_each_turn, dial, route_to
+from tests.stream.peers import cancel_at_each_turn, cancel_in_each_wait, dial, route_to
 
 PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 
@@ -180,7 +180,7 @@ async def test_a_bad_certificate_behind_a_proxy_is_a_tls_error(
 
 @pytest.mark.parametrize("way", ["tcp", "tls", "tunnel", "tls in tunnel", "tls in tls"])
 async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, way: str) -> None:
-    """After each number of the loop's turns; sockets and tasks are counted for every test."""
+    """In each of its waits, and after each number of turns; sockets and tasks are counted for every test."""
     context = tls.client_context()
     secure = tls.server_context()
     with (
@@ -196,6 +196,7 @@ async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, wa
                 tls=context if "tls" in way else None,
                 server_name="127.0.0.1",
             )
+        await cancel_in_each_wait(route, PATIENCE)
         await cancel_at_each_turn(route, PATIENCE, 0 if way == "tcp" else 0.0005)
         stream = await dial(route, PATIENCE)
         stream.abort()

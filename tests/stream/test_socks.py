@@ -5,6 +5,7 @@ import errno
 import re
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.servers import Certificates
 from tests.socks_server import PProxy
-from tests.stream.peers import cancel_at_each_turn, dial
+from tests.stream.peers import cancel_at_each_turn, cancel_in_each_wait, dial
 
 PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 SECRET = "open-sesame"
@@ -312,7 +313,7 @@ async def test_resolving_the_target_is_limited() -> None:
 
 @pytest.mark.parametrize("has_tls", [False, True])
 async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, has_tls: bool) -> None:
-    """After each number of the loop's turns; sockets and tasks are counted for every test."""
+    """In each of its waits, and after each number of moments; sockets and tasks are counted for every test."""
 
     def converse(connection: RawConnection) -> None:
         for answer in (CHOSEN, GRANTED):
@@ -325,8 +326,34 @@ async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, ha
     with RawServer(RawConnection.wait_closed, tls=secure) as target, RawServer(converse) as proxy:
         context = tls.client_context() if has_tls else None
         route = via(proxy, "socks5", tls=context, server_name="127.0.0.1")
-        turns = await cancel_at_each_turn(route, PATIENCE, 0.0005)
-    assert turns > 1
+        await cancel_in_each_wait(route, PATIENCE)
+        await cancel_at_each_turn(route, PATIENCE, 0.0005)
+        stream = await dial(route, PATIENCE)
+        stream.abort()
+        await stream.wait_closed()
+
+
+@pytest.mark.parametrize("answers", [[], [CHOSEN], [CHOSEN, GRANTED[:-1]]])
+async def test_cancelling_while_the_proxy_is_silent_ends_the_connection(answers: list[bytes]) -> None:
+    is_silent, is_over = threading.Event(), threading.Event()
+
+    def converse(connection: RawConnection) -> None:
+        connection.read()
+        for answer in answers:
+            connection.send(answer)
+            if answer == CHOSEN:
+                connection.read()
+        is_silent.set()
+        connection.wait_closed()
+        is_over.set()
+
+    with RawServer(converse) as proxy:
+        opening = asyncio.create_task(dial(via(proxy, "socks5"), PATIENCE))
+        assert await asyncio.to_thread(is_silent.wait, 5)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert await asyncio.to_thread(is_over.wait, 5)
 
 
 # The way to the proxy
