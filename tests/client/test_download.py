@@ -257,7 +257,7 @@ async def test_content_is_not_kept(tmp_path: Path, caddy: Caddy) -> None:
         (partial(b"data", "bytes 0-3/4"), ProtocolError),
         (partial(b"data", "bytes 0-3/4", b'ETag: "v1"'), ProtocolError),
         (reply(b"no gzip", b"Content-Encoding: gzip"), DecodingError),
-        (reply(gzip.compress(b"cut")[:-1], b"Content-Encoding: gzip"), DecodingError),
+        (reply(gzip.compress(b"cut", mtime=0)[:-1], b"Content-Encoding: gzip"), DecodingError),
         (reply(b"data", b"Content-Encoding: parrot"), DecodingError),
         (chunked(CONTENT)[:-5] + b"parrot\r\n", ProtocolError),
         (reply(CONTENT, digest("Content-Digest", b"other")), DecodingError),
