@@ -43,8 +43,9 @@ def run_program(
 
 CLOSES_IN_TIME = """
 async def main():
+    asyncio.get_running_loop().slow_callback_duration = 30  # a busy machine is not what is looked for
     times = []
-    for _ in range(3):
+    for _ in range(10):
         async with Client() as client:
             await asyncio.gather(*(client.get(f"{url}/1k.bin") for _ in range(10)))
             started = time.monotonic()

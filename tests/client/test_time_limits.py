@@ -351,7 +351,7 @@ async def test_total_goes_on_while_a_stream_is_read() -> None:
 
 async def test_total_does_not_outlive_its_request() -> None:
     """The connection is used again by a request that may take longer."""
-    with Answering({"/": OK, "/slow": after(0.3, OK)}) as server:
+    with Answering({"/": OK, "/slow": after(0.9, OK)}) as server:
         async with Client() as client:
             await client.get(server.url, timeout=0.15)
             assert (await client.get(f"{server.url}/slow")).content == b"ok"
@@ -360,8 +360,8 @@ async def test_total_does_not_outlive_its_request() -> None:
 
 
 async def test_a_timeout_belongs_to_its_request() -> None:
-    with Answering({"/": OK, "/slow": after(0.3, OK)}) as server:
-        async with Client(timeout=Timeout(read=0.1)) as client:
+    with Answering({"/": OK, "/slow": after(0.9, OK)}) as server:
+        async with Client(timeout=Timeout(read=0.4)) as client:
             await client.get(server.url)
             assert (await client.get(f"{server.url}/slow", timeout=Timeout(read=5))).content == b"ok"
             with pytest.raises(ReadTimeout):
