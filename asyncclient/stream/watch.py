@@ -1,9 +1,9 @@
-"""One coarse timer for the deadlines of all streams of a loop.
+"""One coarse timer for all deadlines of a loop: of streams, and of what is waited for outside them (scope.py).
 
 A wait with a timeout stores when it ends and no more: `asyncio.timeout` or `wait_for` for each read cost 30 % of all
 throughput at a hundred requests at once, `call_later` for each 10 %, this nothing that can be measured. The timer
 stands at the nearest deadline it has heard of. Deadlines that were met in time are not taken back: when the timer fires
-it looks at what each stream waits for now, ends what is overdue, and goes to sleep until the nearest that is left.
+it looks at what each one waits for now, ends what is overdue, and goes to sleep until the nearest that is left.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import Protocol
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 GRAIN = 0.05
 """Seconds between two looks at the least: no deadline is missed by more, and ten thousand streams cost 2 %."""
@@ -28,21 +28,21 @@ class Watched(Protocol):
 
 
 class Watch:
-    """The timer of one loop. It knows its streams weakly: an abandoned one must not live on for its timeout."""
+    """The timer of one loop. It knows what it watches weakly: an abandoned stream must not live on for its timeout."""
 
     def __init__(self) -> None:
-        self._streams: WeakSet[Watched] = WeakSet()
+        self._watched: set[ref[Watched]] = set()  # a WeakSet takes five times as long to add to and take from
         self._timer: asyncio.TimerHandle | None = None
         self.next_look = math.inf
 
-    def add(self, stream: Watched) -> None:
-        """Look at this stream from now on."""
-        self._streams.add(stream)
+    def add(self, watched: Watched) -> None:
+        """Look at this from now on."""
+        self._watched.add(ref(watched))
 
-    def discard(self, stream: Watched) -> None:
-        """Look no more at this stream; with the last one the timer goes."""
-        self._streams.discard(stream)
-        if not self._streams:
+    def discard(self, watched: Watched) -> None:
+        """Look no more at this; with the last one the timer goes."""
+        self._watched.discard(ref(watched))
+        if not self._watched:
             self._stop()
 
     def look_at(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,11 +61,14 @@ class Watch:
         self._stop()
         now = loop.time()
         nearest = math.inf
-        for stream in list(self._streams):
-            if stream.deadline <= now:
-                stream.expire(now)
+        for known in list(self._watched):
+            watched = known()
+            if watched is None:
+                self._watched.discard(known)
+            elif watched.deadline <= now:
+                watched.expire(now)
             else:
-                nearest = min(nearest, stream.deadline)
+                nearest = min(nearest, watched.deadline)
         if nearest != math.inf:
             self.look_at(max(nearest, now + GRAIN), loop)
 

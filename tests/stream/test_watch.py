@@ -189,7 +189,7 @@ async def test_a_loop_has_one_watch() -> None:
     assert watch_of(loop) is watch_of(loop)
 
 
-async def test_a_conversation_sets_one_timer(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_conversation_sets_one_timer_at_most(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     loop, times = asyncio.get_running_loop(), list[float]()
     call_at = loop.call_at
 
@@ -207,4 +207,5 @@ async def test_a_conversation_sets_one_timer(connect: Connect, monkeypatch: pyte
             stream.write(b"x")
             assert await stream.read(10) == b"x"
         monkeypatch.undo()
-    assert len([when for when in times if when > loop.time() + 20]) == 1
+    # None of its own, unless the one that was set for connecting went off meanwhile.
+    assert len([when for when in times if when > loop.time() + 20]) <= 1
