@@ -19,9 +19,10 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypeVar
+from functools import partial
+from typing import NamedTuple
 
 from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout, copy_error
 from ..exchange.tunnel import open_tunnel
@@ -41,7 +42,7 @@ from .tls import check_fingerprint
 from .waiting import Feed
 
 _FOREVER = 24 * 3600.0
-_T = TypeVar("_T")
+_FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
 
 
 class Tunnel(NamedTuple):
@@ -160,23 +161,22 @@ async def _open_tunnelled(
 async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioStream:
     """Resolve and connect. Where there is one address the loop does that: its own transport takes half the CPU."""
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-
-    async def connect(attempts: Attempts) -> socket.socket | None:
-        infos = await _find_addresses(route, timings)
-        started = time.monotonic()
-        if may_open(infos):
-            await attempts.open(lambda: Feed(stream), infos[0][4])
-            connected = None
-        else:
-            connected = await race(attempts, infos, None, ())
-        timings.connect = time.monotonic() - started
-        return connected
-
+    attempts = Attempts(stream.loop)
+    connected = None
     try:
-        connected = await _in_time(route, timeout, connect)
-    except BaseException:
+        async with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
+            infos = await _find_addresses(route, timings)
+            started = time.monotonic()
+            if may_open(infos):
+                await attempts.open(partial(Feed, stream), infos[0][4])
+            else:
+                connected = await race(attempts, infos, None, ())
+            timings.connect = time.monotonic() - started
+    except BaseException as exc:
         if stream.is_open:
             stream.abort()
+        if isinstance(exc, _FAILURES) and not isinstance(exc, ConnectError):
+            raise _build_error(route, attempts, exc) from exc
         raise
     return stream if connected is None else await _adopt(connected, stream, None, None, timings)
 
@@ -189,35 +189,30 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
         ConnectTimeout: it took too long.
     """
     loop = asyncio.get_running_loop()
-
-    async def connect(attempts: Attempts) -> socket.socket:
-        if route.socket_path is not None:
-            return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
-        infos = await _find_addresses(route, timings)
-        started = time.monotonic()
-        source = await _resolve_source(loop, route.source_address) if route.source_address else None
-        connected = await race(attempts, infos, source, route.socket_options)
-        timings.connect = time.monotonic() - started
-        return connected
-
-    return await _in_time(route, timeout, connect)
-
-
-async def _in_time(route: Route, timeout: Timeout, connect: Callable[[Attempts], Awaitable[_T]]) -> _T:
-    """Give connecting its time limit, and the errors that its failures become."""
-    attempts = Attempts(asyncio.get_running_loop())
-
-    def build_error(seconds: float) -> ConnectTimeout:
-        return ConnectTimeout(f"no connection to {route.peer} in {seconds:g} s", "connect", seconds, attempts.errors)
-
+    attempts = Attempts(loop)
     try:
-        async with TimeLimit(timeout.connect, build_error):
-            return await connect(attempts)
+        async with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
+            if route.socket_path is not None:
+                return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
+            infos = await _find_addresses(route, timings)
+            started = time.monotonic()
+            source = await _resolve_source(loop, route.source_address) if route.source_address else None
+            connected = await race(attempts, infos, source, route.socket_options)
+            timings.connect = time.monotonic() - started
+            return connected
     except ConnectError:
         raise
-    except (OSError, RuntimeError, OverflowError, UnicodeError) as exc:  # of the loops and of socket calls
-        errors = attempts.errors or [copy_error(exc) if isinstance(exc, OSError) else OSError(str(exc))]
-        raise ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors) from exc
+    except _FAILURES as exc:
+        raise _build_error(route, attempts, exc) from exc
+
+
+def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectTimeout:
+    return ConnectTimeout(f"no connection to {route.peer} in {seconds:g} s", "connect", seconds, attempts.errors)
+
+
+def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
+    errors = attempts.errors or [copy_error(error) if isinstance(error, OSError) else OSError(str(error))]
+    return ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors)
 
 
 async def _find_addresses(route: Route, timings: Timings) -> list[AddrInfo]:

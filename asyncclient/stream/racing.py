@@ -12,10 +12,11 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import copy_error
+from ..message.target import build_authority
 from .address import AddrInfo
 
 SocketOption = tuple[int, int, int | bytes]
@@ -34,24 +35,32 @@ class Attempts:
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a socket that does not block; the error is kept."""
-        await self._note(self._connect(sock, address), address)
+        try:
+            await self._connect(sock, address)
+        except (OSError, asyncio.CancelledError) as exc:
+            self._keep(exc, address)
+            raise
 
     async def open(self, factory: Callable[[], asyncio.BaseProtocol], address: Any) -> None:
         """Connect by the loop's own means, which give the protocol its transport; the error is kept."""
-        host, port = address[:2]
-        await self._note(self._loop.create_connection(factory, host, port), address)
-
-    async def _note(self, connecting: Coroutine[Any, Any, object], address: Any) -> None:
         try:
-            await connecting
-        except OSError as exc:
-            # In the words of asyncio, whose text tells which of several addresses it was. None that was raised is kept:
-            # its traceback leads back here, and only the garbage collector could free either.
-            self.errors.append(OSError(exc.errno, f"Connect call failed {address}") if exc.errno else copy_error(exc))
+            await self._loop.create_connection(factory, address[0], address[1])
+        except (OSError, asyncio.CancelledError) as exc:
+            self._keep(exc, address)
             raise
-        except asyncio.CancelledError:
-            self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {address}"))
-            raise
+
+    def _keep(self, error: OSError | asyncio.CancelledError, address: Any) -> None:
+        """Keep how an attempt failed, with the address that it was.
+
+        None that was raised is kept: its traceback leads back here, and only the garbage collector could free either.
+        """
+        where = build_authority(address[0], address[1])
+        if not isinstance(error, OSError):
+            self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {where}"))
+        elif error.errno:  # the loops add words of their own, and not the same ones
+            self.errors.append(OSError(error.errno, f"{os.strerror(error.errno)}: {where}"))
+        else:
+            self.errors.append(copy_error(error))
 
     async def _connect(self, sock: socket.socket, address: Any) -> None:
         """Connect without the loop's own sock_connect(): uvloop's asks its thread pool about every address first.

@@ -74,7 +74,7 @@ async def test_a_refused_connection_says_where_and_why(closed_port: int) -> None
     (attempt,) = raised.value.attempts
     assert isinstance(attempt, ConnectionRefusedError)
     assert attempt.errno == errno.ECONNREFUSED
-    assert attempt.strerror == f"Connect call failed ('127.0.0.1', {closed_port})"
+    assert attempt.strerror == f"Connection refused: 127.0.0.1:{closed_port}"
     assert attempt.__traceback__ is None  # it would lead back to this
     assert isinstance(raised.value.__cause__, ConnectionRefusedError)
 
