@@ -52,6 +52,10 @@ class Connection:
     _tunnel_headers: Sequence[tuple[str, str]] = ()
     _proxy_ssl: ssl.SSLContext | bool = False
     _last_head: Head | None = None
+    _busy: asyncio.Task[object] | None = None
+    _is_closed_meanwhile = False
+    _proxy_head: Head | None = None
+    _host_line: bytes | None = None
 
     def __init__(
         self,
@@ -85,10 +89,6 @@ class Connection:
         self._exchange: Exchange | None = None
         self._opening: Timings | None = None  # of connect(), until the first request
         self._idle_since = 0.0
-        self._busy: asyncio.Task[object] | None = None
-        self._is_closed_meanwhile = False
-        self._proxy_head: Head | None = None
-        self._host_line: bytes | None = None
 
     # Opening and closing
 

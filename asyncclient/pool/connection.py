@@ -52,6 +52,7 @@ class PooledConnection(HTTPConnection):
         roused: Callable[[PooledConnection], None],
         closing: Callable[[AioStream], None],
         proxy_head: Head | None,
+        last_head: Head | None = None,
     ) -> None:
         super().__init__(route.host, route.port, _FOREVER, limits=limits)
         self.label = label
@@ -65,8 +66,21 @@ class PooledConnection(HTTPConnection):
         self._opening = opening
         self._idle_since = time.monotonic()
         self._proxy_head = proxy_head
+        if last_head is not None:
+            self._last_head = last_head
+            stream.expect_head(last_head.block)
         self.keep_alive = limits.keep_alive
         self._has_heeded = False
+
+    @property
+    def last_head(self) -> Head | None:
+        """The head that came last, here or on another connection to the same place; None if it may not come again."""
+        return self._last_head
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to close."""
+        return self._stream is not None
 
     def is_reusable(self) -> bool:
         """Return whether another exchange may follow: the last one was read to its end, and both sides go on."""

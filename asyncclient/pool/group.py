@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from typing import NamedTuple
 
+from ..message.head import Head
 from ..stream.dial import Opened, Route
 from ..timeouts import Timeout
 from .connection import PooledConnection
@@ -55,13 +56,17 @@ class Group:
     Args:
         label: the destination for messages and statistics, without secrets.
         route: how to get there.
+
+    Attributes:
+        last_head: the head of the last response, which the next is likely to have as well, on a new connection, too.
     """
 
-    __slots__ = ("__weakref__", "connecting", "idle", "label", "leased", "queued", "route", "waiters")
+    __slots__ = ("__weakref__", "connecting", "idle", "label", "last_head", "leased", "queued", "route", "waiters")
 
     def __init__(self, label: str, route: Route) -> None:
         self.label = label
         self.route = route
+        self.last_head: Head | None = None
         self.leased: set[PooledConnection] = set()
         self.idle: dict[PooledConnection, None] = {}  # last the one used last
         self.connecting = 0

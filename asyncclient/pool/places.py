@@ -67,6 +67,11 @@ class Places:
         """Return whether a group could use a place: somebody waits, and it is not at its own limit."""
         return group.wants and (group.size < self.limits.connections_per_host or bool(group.idle))
 
+    def _has_room(self, group: Group) -> bool:
+        """Return whether a connection is wanted, and there is a place without an idle one going."""
+        limits = self.limits
+        return group.wants and self.counted < limits.connections and group.size < limits.connections_per_host
+
     def _next_lacking(self) -> Group | None:
         """Return the group whose turn it is, forgetting those that can't use a place any more."""
         while self._lacking:

@@ -142,7 +142,11 @@ class Pool(Places):
     ) -> PooledConnection:
         waiter = Waiter(loop.create_future(), timeout)
         group.add(waiter, is_next=is_next)
-        self._want_place(group)
+        if not self._lacking and len(group.queued) == 1 and self._has_room(group):
+            group.queued.clear()  # it alone asks for a place, and there is one: what _want_place() finds in six calls
+            self._dial(group, waiter)
+        else:
+            self._want_place(group)
         timers = list(self._set_timers(loop, group, waiter, until))
         try:
             return await waiter.future
@@ -231,6 +235,7 @@ class Pool(Places):
             roused=partial(self._drop_roused, group),
             closing=self._watch_closing,
             proxy_head=proxy_head,
+            last_head=group.last_head,
         )
         group.leased.add(connection)
         self._serve(group, connection)
@@ -250,7 +255,9 @@ class Pool(Places):
             self._serve(group, connection)
         else:
             group.leased.discard(connection)
-            connection.close()
+            group.last_head = connection.last_head
+            if connection.is_open:
+                connection.close()
             self._free_place(group)
 
     def _serve(self, group: Group, connection: PooledConnection) -> None:

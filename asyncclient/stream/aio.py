@@ -66,6 +66,10 @@ class AioStream(Waiting):
 
     # Reading
 
+    def expect_head(self, head: bytes) -> None:
+        """Have readhead() give this very object for a head that is equal to it."""
+        self._pieces.last_head = head
+
     async def readhead(self, limit: int, start: bytes = b"") -> bytes:
         """See ByteStream."""
         if self._wake_up is not None:

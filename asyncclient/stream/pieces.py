@@ -17,16 +17,20 @@ class Pieces:
     """A queue of bytes. What can be given out as it came is given out uncopied; heads and lines are cut from it.
 
     A small response is one piece: its head and its content are two slices of it, and nothing is moved.
+
+    Attributes:
+        size: how many there are.
+        last_head: the head given out last, if it is to be known again; one from elsewhere may be put there.
     """
 
-    __slots__ = ("_at", "_first", "_head", "_more", "size")
+    __slots__ = ("_at", "_first", "_more", "last_head", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._first = b""
         self._at = 0
         self._more: deque[bytes] | None = None
-        self._head = _NO_HEAD
+        self.last_head = _NO_HEAD
 
     def append(self, data: bytes) -> None:
         """Add what has arrived."""
@@ -95,7 +99,7 @@ class Pieces:
         """
         if self._more is not None:
             self._join()
-        data, at, head = self._first, self._at, self._head
+        data, at, head = self._first, self._at, self.last_head
         # A head ends at its first empty line: data that begin with the last one have it as theirs, as the same object.
         if data.startswith(head, at) and len(head) < len(data) - at:
             self._at = at + len(head)
@@ -108,7 +112,7 @@ class Pieces:
             raise LineTooLong("a head", limit)
         if end:
             head = self.take_exactly(end - at)
-            self._head = head if len(head) <= LAST_HEAD else _NO_HEAD
+            self.last_head = head if len(head) <= LAST_HEAD else _NO_HEAD
             return head
         return None if data[at : at + len(start)] == start[: self.size] else self.take(self.size)
 
