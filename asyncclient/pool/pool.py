@@ -147,7 +147,8 @@ class Pool(Places):
             self._dial(group, waiter)
         else:
             self._want_place(group)
-        timers = list(self._set_timers(loop, group, waiter, until))
+        has_end = timeout.pool is not None or until != math.inf
+        timers = list(self._set_timers(loop, group, waiter, until)) if has_end else ()
         try:
             return await waiter.future
         except BaseException:

@@ -142,7 +142,7 @@ class AioStream(Waiting):
     async def _read_directly(self, buffer: memoryview) -> int:
         direct = self._direct
         if direct is None:
-            usual = cast(asyncio.StreamReaderProtocol, self.transport.get_protocol())
+            usual = cast(asyncio.Protocol, self.transport.get_protocol())
             direct = self._direct = DirectFeed(usual, self.transport)
             self._is_reading, self.must_settle = False, True
         direct.aim(buffer)

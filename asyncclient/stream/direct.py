@@ -17,7 +17,7 @@ SCRATCH = 16 * 1024
 class DirectFeed(asyncio.BufferedProtocol):
     """The callbacks of a transport that fills the buffer of a caller; the others go on to the usual protocol."""
 
-    def __init__(self, usual: asyncio.StreamReaderProtocol, transport: asyncio.Transport) -> None:
+    def __init__(self, usual: asyncio.Protocol, transport: asyncio.Transport) -> None:
         self.usual = usual
         self._transport = transport
         self._target: memoryview | None = None

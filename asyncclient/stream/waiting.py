@@ -9,8 +9,8 @@ The rules kept:
   the error of its phase and the transport is aborted.
 - The end of a stream is clean only when the peer said so: FIN on TCP, close_notify on TLS.
 
-Only public parts of asyncio are used: the callbacks of a protocol, and the `feed_…` methods of a StreamReader. The
-base's own buffer stays empty. A StreamWriter is made when somebody asks for the pair (an upgrade, see handover.py);
+Only public parts of asyncio are used: the callbacks of a protocol, and the methods of a StreamReader, whose own buffer
+stays empty. A StreamWriter is made when somebody asks for the pair (an upgrade, see handover.py);
 made for each connection it would take 0.6 KB and warn a second time about one that was left open.
 """
 
@@ -42,37 +42,54 @@ class Phase(NamedTuple):
 
 
 RESPONSE = Phase(errors.ReadTimeout, "read", "no response from")
+CLOSED = errors.NotConnected("the connection was closed")
+"""Stands for the error that is made for whom asks: most connections are closed, and nobody does."""
+
 DATA = Phase(errors.ReadTimeout, "read", "no more data from")
 WRITE = Phase(errors.WriteTimeout, "write", "nothing taken by")
 
 
-class Feed(asyncio.StreamReaderProtocol):
-    """The callbacks of the transport, handed on to the stream; it knows the stream weakly, as its base does."""
+class Feed(asyncio.Protocol):
+    """The callbacks of the transport, handed on to the stream. It knows that weakly: an abandoned one must not live on.
+
+    (StreamReaderProtocol, which would do the same, takes three times as long for each connection.)
+    """
+
+    __slots__ = ("_stream",)
 
     def __init__(self, stream: Waiting) -> None:
-        super().__init__(stream, loop=stream.loop)
-        self._fed = ref(stream)
+        self._stream = ref(stream)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = self._stream()
+        if stream is not None:
+            stream.set_transport(transport)
 
     def data_received(self, data: bytes) -> None:
-        stream = self._fed()
+        stream = self._stream()
         if stream is not None:
             stream.feed_data(data)
 
+    def eof_received(self) -> bool:
+        """Have the transport stay open for what is still to be sent, but over TLS, which can't."""
+        stream = self._stream()
+        if stream is None:
+            return False
+        stream.feed_eof()
+        return stream.ssl_object is None
+
     def connection_lost(self, exc: Exception | None) -> None:
-        stream = self._fed()
+        stream = self._stream()
         if stream is not None:
             stream.feed_loss(exc)
-        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        super().pause_writing()
-        stream = self._fed()
+        stream = self._stream()
         if stream is not None:
             stream.may_write = False
 
     def resume_writing(self) -> None:
-        super().resume_writing()
-        stream = self._fed()
+        stream = self._stream()
         if stream is not None:
             stream.may_write = True
             stream.wake()
@@ -213,9 +230,6 @@ class Waiting(asyncio.StreamReader):
             self._duplicate.close()
             self._duplicate = None
 
-    def set_exception(self, exc: Exception) -> None:
-        """Nothing: feed_loss() has noted it already."""
-
     def _was_end_announced(self) -> bool:
         """Return whether the peer ended the stream itself: over TLS only close_notify says so (RFC 9112 §9.8).
 
@@ -271,9 +285,8 @@ class Waiting(asyncio.StreamReader):
 
     def _take_failure(self) -> Exception:
         """Return why nothing more can be had, to be raised once: kept here, its traceback would keep what it holds."""
-        failure = self.failure or self._closed()
-        self.failure = self._closed()
-        return failure
+        failure, self.failure = self.failure, CLOSED
+        return self._closed() if failure is None or failure is CLOSED else failure
 
     def _closed(self) -> errors.NotConnected:
         return errors.NotConnected(f"connection to {self.peer} was closed")
@@ -298,7 +311,7 @@ class Waiting(asyncio.StreamReader):
     def close(self) -> None:
         """Begin to close politely, never wait. What has not left yet is dropped: a peer may never take it."""
         if self.failure is None:
-            self.failure = self._closed()
+            self.failure = CLOSED
         if not self._is_lost:
             self._tell(self.transport.abort if self.transport.get_write_buffer_size() else self.transport.close)
         self._end()
@@ -306,7 +319,7 @@ class Waiting(asyncio.StreamReader):
     def abort(self, failure: Exception | None = None) -> None:
         """Drop the connection at once. Who waits on it gets the failure."""
         if self.failure is None:
-            self.failure = failure or self._closed()
+            self.failure = failure or CLOSED
         if not self._is_lost:
             self._tell(self.transport.abort)
         self._end()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import Protocol
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 GRAIN = 0.05
 """Seconds between two looks at the least: no deadline is missed by more, and ten thousand streams cost 2 %."""
@@ -73,12 +73,12 @@ class Watch:
             self.look_at(max(nearest, now + GRAIN), loop)
 
 
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
+_watches: dict[ref[asyncio.AbstractEventLoop], Watch] = {}  # a WeakKeyDictionary, looked into without a Python call
 
 
 def watch_of(loop: asyncio.AbstractEventLoop) -> Watch:
     """Return the watch of a loop."""
-    watch = _watches.get(loop)
+    watch = _watches.get(ref(loop))
     if watch is None:
-        watch = _watches[loop] = Watch()
+        watch = _watches[ref(loop, _watches.pop)] = Watch()
     return watch
