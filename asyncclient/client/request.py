@@ -28,8 +28,21 @@ _STANDARD: Final = {name: name for name in ("GET", "HEAD", "OPTIONS", "POST", "P
 
 
 def as_text(name: str | bytes) -> str:
-    """Return the name of a field as str; what is neither str nor bytes is refused where the line is built."""
-    return name.decode("latin-1") if isinstance(name, bytes) else name
+    """Return the name of a field as str.
+
+    Raises:
+        TypeError: it is neither str nor bytes.
+    """
+    if isinstance(name, str):
+        return name
+    if isinstance(name, bytes):
+        return name.decode("latin-1")
+    raise TypeError(f"expected str or bytes as header name, got {type(name).__name__}")
+
+
+def spell_method(method: str) -> str:
+    """Return a method as it goes out: they count in their case (RFC 9110 §9.1), but a standard one is in upper case."""
+    return method if method.isupper() else _STANDARD.get(method.upper(), method)
 
 
 class Choices(NamedTuple):
@@ -86,7 +99,8 @@ class Request:
             returns one of these for each sending.
         json: a value to send as JSON.
         data: a form: a mapping or pairs. With files, the other fields of a multipart form.
-        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type).
+        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type). None at
+            all make no such form.
         auth: (user, password), an Auth, or a function; None sends none, not even the client's.
         timeout: a Timeout, or seconds for everything together; None is for ever.
         follow_redirects: True or False; None does as the client does.
@@ -120,7 +134,7 @@ class Request:
         encode_json: Callable[[Any], str | bytes] | None = None,
         **choices: Unpack[ChoiceOptions],
     ) -> None:
-        self.method = method if method.isupper() else _STANDARD.get(method.upper(), method)
+        self.method = spell_method(method)
         if self.method.upper() == "CONNECT":
             raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
         self.url = url if params is None else add_params(url, params)
@@ -146,5 +160,5 @@ class Request:
 def _choose(options: ChoiceOptions) -> Choices:
     trailers = options.get("trailers")
     if trailers is not None and not callable(trailers):
-        options["trailers"] = list_pairs(trailers)  # an iterator would be at its end the next time
+        options["trailers"] = list_pairs(trailers) or None  # an iterator would be at its end the next time
     return Choices(**cast(Any, options))

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from ..errors import ConnectError, IncompleteRead, PoolTimeout, ProxyError, TLSError, TotalTimeout, clip
+from .request import spell_method
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Methods whose request may arrive twice with the effect of one (RFC 9110 §9.2.2)."""
@@ -81,6 +82,7 @@ class Retry(_Retry):
             isinstance(name, str) for name in methods
         ):
             raise TypeError("expected int in statuses and str in methods")
+        methods = frozenset(map(spell_method, methods))
         if not all(100 <= status <= 999 for status in statuses):
             raise ValueError(f"expected statuses of three digits, got {clip(sorted(statuses))}")
         if not isinstance(total, int):

@@ -57,7 +57,11 @@ class Fields(Mapping[str, str]):
         return fields
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the pairs (name, value) in wire order. The list belongs to the fields."""
+        """Return a list of the pairs (name, value) in wire order."""
+        return self._split().copy()  # responses with the same head share their fields
+
+    def _split(self) -> list[tuple[str, str]]:
+        """Return the pairs, taken apart when they are asked for first."""
         if self._pairs is None:
             self._pairs = [(name, value.rstrip(" \t")) for name, value in syntax.FIELD.findall(self._text)]
             self._text = ""
@@ -66,7 +70,7 @@ class Fields(Mapping[str, str]):
     def _by_name(self) -> dict[str, list[str]]:
         if self._index is None:
             index: dict[str, list[str]] = {}
-            for name, value in self.pairs():
+            for name, value in self._split():
                 index.setdefault(name.lower(), []).append(value)
             self._index = index
         return self._index
@@ -89,7 +93,7 @@ class Fields(Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names, each once, as its first field spelled it."""
-        first = {name.lower(): name for name, _ in reversed(self.pairs())}
+        first = {name.lower(): name for name, _ in reversed(self._split())}
         return (first[lower] for lower in self._by_name())
 
     def __len__(self) -> int:
@@ -104,12 +108,12 @@ class Fields(Mapping[str, str]):
         """Return whether both have the same fields in the same order; names count in any case."""
         if not isinstance(other, Fields):
             return NotImplemented
-        return [(n.lower(), v) for n, v in self.pairs()] == [(n.lower(), v) for n, v in other.pairs()]
+        return [(n.lower(), v) for n, v in self._split()] == [(n.lower(), v) for n, v in other._split()]
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Fields {clip(self.pairs())}>"
+        return f"<Fields {clip(self._split())}>"
 
 
 class _Pairs(ItemsView[str, str]):
@@ -118,13 +122,13 @@ class _Pairs(ItemsView[str, str]):
     _mapping: Fields
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._mapping.pairs())
+        return iter(self._mapping._split())
 
     def __len__(self) -> int:
-        return len(self._mapping.pairs())
+        return len(self._mapping._split())
 
     def __contains__(self, pair: object) -> bool:
-        return pair in self._mapping.pairs()
+        return pair in self._mapping._split()
 
 
 def check_section(block: bytes, limits: Limits, start: int = 0, what: str = "header") -> bytes:

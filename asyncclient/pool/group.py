@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..message.head import Head
@@ -116,3 +117,15 @@ class Group:
     def stats(self) -> HostStats:
         """Return the present numbers."""
         return HostStats(len(self.leased), len(self.idle), self.connecting, len(self.waiters))
+
+
+def add_up(groups: Iterable[Group]) -> PoolStats:
+    """Return the present numbers of all groups, by host; one with nothing going on is left out."""
+    hosts: dict[str, HostStats] = {}
+    for group in groups:
+        if group.size or group.waiters:
+            numbers = group.stats()
+            others = hosts.get(group.label)  # http and https of one host and port
+            hosts[group.label] = numbers if others is None else HostStats(*map(sum, zip(numbers, others, strict=True)))
+    active, idle, connecting, waiting = map(sum, zip(*hosts.values(), strict=True)) if hosts else (0, 0, 0, 0)
+    return PoolStats(active, idle, connecting, waiting, hosts)

@@ -34,7 +34,7 @@ from ..timeouts import Timeout
 from ..timings import Timings
 from ..tracing import Tracer
 from .connection import PooledConnection
-from .group import Group, HostStats, PoolStats, Waiter
+from .group import Group, PoolStats, Waiter, add_up
 from .places import Places
 
 SWEEP_GRAIN: Final = 1.0
@@ -198,7 +198,10 @@ class Pool(Places):
         finally:
             for dial in dials:
                 dial.cancel()
-        errors = [error for waiter in waiters if waiter.future.done() and (error := waiter.future.exception())]
+            # Asked for even if nobody gets them, and no more can come: asyncio warns of an error nobody asked for.
+            errors = [error for waiter in waiters if waiter.future.done() and (error := waiter.future.exception())]
+            for waiter in waiters:
+                waiter.future.cancel()
         if self.is_closed:
             raise ClientClosed("the client was closed meanwhile")
         if pending:
@@ -340,16 +343,7 @@ class Pool(Places):
 
     def stats(self) -> PoolStats:
         """Return the present numbers."""
-        hosts: dict[str, HostStats] = {}
-        for group in self._groups.values():
-            if group.size or group.waiters:
-                numbers = group.stats()
-                others = hosts.get(group.label)  # http and https of one host and port
-                hosts[group.label] = (
-                    numbers if others is None else HostStats(*map(sum, zip(numbers, others, strict=True)))
-                )
-        active, idle, connecting, waiting = map(sum, zip(*hosts.values(), strict=True)) if hosts else (0, 0, 0, 0)
-        return PoolStats(active, idle, connecting, waiting, hosts)
+        return add_up(self._groups.values())
 
     async def aclose(self) -> None:
         """End all requests with an error and free all connections: silent peers get Timeout.close, a second."""

@@ -91,6 +91,11 @@ class Route(NamedTuple):
         return self.socket_path or build_authority(self.host, self.port)
 
     @property
+    def way(self) -> str:
+        """The same, with what a proxy is to lead to."""
+        return self.peer if self.server == self.peer else f"{self.peer} on the way to {self.server}"
+
+    @property
     def is_plain(self) -> bool:
         """Whether nothing is between, nothing is encrypted, and nothing is asked of the socket."""
         ways = (self.socket_path, self.source_address, self.tunnel, self.socks, self.tls)
@@ -207,12 +212,12 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
 
 
 def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectTimeout:
-    return ConnectTimeout(f"no connection to {route.peer} in {seconds:g} s", "connect", seconds, attempts.errors)
+    return ConnectTimeout(f"no connection to {route.way} in {seconds:g} s", "connect", seconds, attempts.errors)
 
 
 def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
     errors = attempts.errors or [copy_error(error) if isinstance(error, OSError) else OSError(str(error))]
-    return ConnectError(f"no connection to {route.peer}: {'; '.join(map(str, errors))}", errors)
+    return ConnectError(f"no connection to {route.way}: {'; '.join(map(str, errors))}", errors)
 
 
 async def _find_addresses(route: Route, timings: Timings) -> list[AddrInfo]:

@@ -222,6 +222,16 @@ async def test_fields_that_cannot_be_sent_leave_no_byte_behind(headers: Any, is_
     assert server.targets == ["/good"]
 
 
+@pytest.mark.parametrize("name", [5, None])
+async def test_names_of_fields_are_text(name: Any) -> None:
+    refused = pytest.raises(TypeError, match="expected str or bytes as header name, got ")
+    with refused:
+        Client(headers=[(name, "x")])
+    async with Client() as client:
+        with refused:
+            await client.get("http://h/", headers=[(name, "x")])
+
+
 async def test_a_base_url_may_have_a_user_and_is_checked_at_once() -> None:
     with Answering(default=OK) as home, Answering(default=OK) as other:
         async with Client(base_url=home.url.replace("//", "//user:pass@")) as client:
@@ -371,6 +381,8 @@ def refuse_whole_requests(connection: RawConnection) -> None:
         ({"data": [("a", "é"), ("a", "&")]}, b"a=%C3%A9&a=%26", "application/x-www-form-urlencoded"),
         ({"data": "a=b"}, b"a=b", "application/x-www-form-urlencoded"),
         ({"data": {}}, b"", "application/x-www-form-urlencoded"),
+        ({"data": {"a": 1}, "files": {}}, b"a=1", "application/x-www-form-urlencoded"),
+        ({"files": []}, b"", None),
         ({"body": b""}, b"", None),
         ({"body": "x", "headers": {"Content-Type": "text/csv"}}, b"x", "text/csv"),
         ({"json": 1, "headers": [("content-type", "application/ld+json")]}, b"1", "application/ld+json"),
@@ -665,6 +677,12 @@ async def test_fields_that_cannot_be_trailers(trailers: Any) -> None:
                 await client.post(server.url, body=b"content", trailers=trailers)
             assert await is_clean(client)
             assert (await client.get(server.url)).content == b"ok"
+
+
+@pytest.mark.parametrize("trailers", [{}, []])
+async def test_no_trailers_at_all_change_nothing(trailers: Any) -> None:
+    asked = await ask("POST", options={"body": b"content", "trailers": trailers})
+    assert (asked.content, asked["trailer"], asked[LENGTH]) == (b"content", None, "7")
 
 
 async def test_trailers_without_a_body_are_refused() -> None:

@@ -346,7 +346,7 @@ def test_policy_is_checked(arguments: Any, kind: type[Exception], message: str) 
 
 
 def test_policy_is_a_value() -> None:
-    policy = Retry(statuses=[503], methods=["GET", "POST"], budget=None, jitter=True)
+    policy = Retry(statuses=[503], methods=["get", "POST"], budget=None, jitter=True)
     assert policy == Retry(statuses=(503, 503), methods={"POST", "GET"}, budget=None, jitter=1)
     assert hash(policy) == hash(Retry(statuses=[503], methods=["GET", "POST"], budget=None))
 

@@ -1,6 +1,7 @@
 """Connections that are opened before they are needed."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -115,6 +116,24 @@ async def test_cancelling_it_in_each_turn_leaves_nothing(is_secure: bool, tls: C
                 await served(*ask(client, host, "/ok/1", "/ok/2", "/ok/3"))
             assert client._pool.counted == 0
         assert turns > 3
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_cancelling_it_as_dials_fail_leaves_no_error_unread(turns: int) -> None:
+    doors, told = Doors(), list[Any]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with Host("a.test") as host, client_of(resolver=doors) as client:
+        preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
+        await doors.has_come(2)
+        doors.refuse(0, 1)
+        await turn(turns)
+        preconnecting.cancel()
+        await asyncio.wait([preconnecting])
+        assert preconnecting.cancelled() or isinstance(preconnecting.exception(), ConnectError)
+        await until(lambda: not client.stats().connecting)
+        del preconnecting
+    gc.collect()
+    assert told == []
 
 
 async def test_requests_beside_it_are_served() -> None:

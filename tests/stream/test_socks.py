@@ -242,7 +242,9 @@ async def test_a_proxy_that_resets() -> None:
 async def test_a_proxy_that_is_not_there_is_no_proxy_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ConnectError, match=rf"no connection to 127\.0\.0\.1:{port}: ") as raised:
+    with pytest.raises(
+        ConnectError, match=rf"no connection to 127\.0\.0\.1:{port} on the way to target\.test:80: "
+    ) as raised:
         await dial(Route("127.0.0.1", port, socks=Socks("socks5"), target=("target.test", 80)), PATIENCE)
     assert [attempt.errno for attempt in raised.value.attempts] == [errno.ECONNREFUSED]
 
