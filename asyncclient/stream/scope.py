@@ -36,7 +36,8 @@ class TimeLimit:
     async def __aenter__(self) -> None:
         if self._seconds is None:
             return
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("expected to run in a task, which a time limit can end")
         self._task, self._before = task, task.cancelling()
