@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 from .. import errors, limits
 from ..timeouts import Timeout
 from .base import Buffer
-from .descriptor import Descriptor
+from .descriptor import Descriptor, duplicate
 from .direct import DirectFeed
 from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
 
@@ -272,7 +272,7 @@ class AioStream(Waiting):
 
     def _keep_duplicate(self) -> Descriptor | None:
         if self._duplicate is None and not self._is_lost and self.ssl_object is None and CAN_DUPLICATE:
-            self._duplicate = Descriptor(self.transport.get_extra_info("socket").fileno())
+            self._duplicate = duplicate(self.transport.get_extra_info("socket").fileno())
             self.must_settle = True
         return self._duplicate
 
@@ -283,7 +283,9 @@ class AioStream(Waiting):
             return None
         if await self._flush():
             return 0
-        file = Descriptor(descriptor)
+        file = duplicate(descriptor)
+        if file is None:
+            return None
         try:
             sent = 0
             while sent < count and not (self._pieces.size or self._has_ended):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -63,3 +64,13 @@ class Descriptor:
     def __del__(self) -> None:
         if hasattr(self, "_is_closed"):  # os.dup() may have failed
             self.close()
+
+
+def duplicate(number: int) -> Descriptor | None:
+    """Return a duplicate; None where the process may have no more descriptors, which is no reason to end an upload."""
+    try:
+        return Descriptor(number)
+    except OSError as exc:
+        if exc.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        return None

@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from asyncclient.errors import NotConnected, WriteTimeout
-from asyncclient.testing import RawConnection
+from asyncclient import Client
+from asyncclient.errors import ConnectError, NotConnected, WriteTimeout
+from asyncclient.testing import RawConnection, RawServer
 from tests.stream.peers import MEBIBYTE, TOO_LARGE, Connect, Gate, fill
 
 SIZE = 20 * len(MEBIBYTE)  # more than any socket takes at once
@@ -89,6 +92,46 @@ async def test_a_part_in_the_middle_is_sent(connect: Connect, file: IO[bytes]) -
         await asyncio.to_thread(done.wait)
     file.seek(100)
     assert received == [file.read(10) + b"0123456789"]
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Have the process open no more files than it has open now."""
+    limits, kept = resource.getrlimit(resource.RLIMIT_NOFILE), list[int]()
+    highest = os.dup(0)
+    os.close(highest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                kept.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for number in kept:
+            os.close(number)
+
+
+async def test_without_a_descriptor_left_a_body_is_sent_all_the_same(file: IO[bytes]) -> None:
+    sizes: list[int] = []
+
+    def count(connection: RawConnection) -> None:
+        while connection.read_request()[0]:
+            sizes.append(len(connection.raw_body))
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with RawServer(count) as server:
+        async with Client() as client:
+            await client.get(server.url)
+            await asyncio.to_thread(file.tell)  # its thread is there
+            with no_descriptor_left():
+                with pytest.raises(OSError, match="Too many open files"):
+                    os.dup(0)
+                for body in (file, MEBIBYTE):
+                    assert (await client.post(server.url, body=body)).status == 200
+            with no_descriptor_left(), pytest.raises(ConnectError, match=r"Too many open files: 127\.0\.0\.1:1$"):
+                await client.get("http://127.0.0.1:1/")
+    assert sizes == [0, SIZE, len(MEBIBYTE)]
 
 
 async def test_a_file_that_ends_early_is_sent_as_far_as_it_goes(connect: Connect, file: IO[bytes]) -> None:
