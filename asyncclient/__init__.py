@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from .runner import run
     from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
     from .status import responses
+    from .stream.caching import CachingResolver
     from .stream.resolve import Resolver, StaticResolver
     from .stream.tls import TLSInfo
     from .tracing import Tracer
@@ -94,6 +95,7 @@ __all__ = [
     "Basic",
     "Bearer",
     "BodyNotReplayable",
+    "CachingResolver",
     "CannotSendHeader",
     "CannotSendRequest",
     "Client",
@@ -175,6 +177,7 @@ _HOMES: Final = {
     "Netrc": "client.netrc_files",
     "Proxy": "client.proxies",
     "Part": "client.payload",
+    "CachingResolver": "stream.caching",
     "StaticResolver": "stream.resolve",
     "Resolver": "stream.resolve",
     "PoolStats": "pool.group",

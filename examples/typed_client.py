@@ -197,7 +197,7 @@ def build_clients(url: str) -> Iterable[Client]:
             budget=None,
         ),
         max_body_size=1024**2,
-        resolver=Table(),
+        resolver=asyncclient.CachingResolver(Table(), ttl=30, negative_ttl=1, stale=300, most=100),
         local_address="127.0.0.1",
         tracer=asyncclient.Tracer(),
         secret_headers=["X-Key"],

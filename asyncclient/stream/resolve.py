@@ -101,8 +101,13 @@ async def resolve(host: str, port: int, resolver: Resolver | None = None) -> lis
             return await _ask_system(name, port)
         return [_to_info(address, port) for address in await resolver.resolve(name, port)] or _no_address()
     except Exception as exc:  # a resolver raises what it likes
-        reason = copy_error(exc) if isinstance(exc, OSError) else OSError(str(exc) or type(exc).__name__)
+        reason = as_os_error(exc)
         raise ConnectError(f"no connection to {build_authority(host, port)}: {reason}", [reason]) from exc
+
+
+def as_os_error(error: Exception) -> OSError:
+    """Return what a resolver raised as an OSError that was never raised, to be kept."""
+    return copy_error(error) if isinstance(error, OSError) else OSError(str(error) or type(error).__name__)
 
 
 async def _ask_system(name: str, port: int) -> list[AddrInfo]:

@@ -1,0 +1,243 @@
+"""Names that are looked up once: for how long, for how many at a time, and what holds when asking again fails."""
+
+import asyncio
+import gc
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from asyncclient import CachingResolver, Client, ConnectError
+from asyncclient.stream.resolve import Address
+from tests.client.asking import Answering, comes_true
+
+NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+TRY_AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+class Book:
+    """A resolver that a test tells what to answer; while `is_held`, look-ups wait."""
+
+    def __init__(self, *answers: Sequence[Address] | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, int]] = []
+        self.cancelled = 0
+        self.is_held = False
+        self.may_go_on = asyncio.Event()
+
+    async def resolve(self, host: str, port: int) -> Sequence[Address]:
+        self.asked.append((host, port))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if self.is_held:
+            try:
+                await self.may_go_on.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def test_addresses_are_good_for_their_time(clock: Clock) -> None:
+    book = Book(["192.0.2.1"], ["192.0.2.2", ("192.0.2.3", 81)])
+    resolver = CachingResolver(book, ttl=10, clock=clock)
+    for now, found in (
+        (1000.0, ("192.0.2.1",)),
+        (1009.9, ("192.0.2.1",)),
+        (1010.0, ("192.0.2.2", ("192.0.2.3", 81))),
+        (1019.9, ("192.0.2.2", ("192.0.2.3", 81))),
+    ):
+        clock.now = now
+        assert await resolver.resolve("a.test", 80) == found
+    assert book.asked == [("a.test", 80)] * 2
+
+
+async def test_names_and_ports_are_apart(clock: Clock) -> None:
+    book = Book(["192.0.2.1"])
+    resolver = CachingResolver(book, clock=clock)
+    for _ in range(2):
+        for host, port in (("a.test", 80), ("a.test", 81), ("b.test", 80)):
+            await resolver.resolve(host, port)
+    assert book.asked == [("a.test", 80), ("a.test", 81), ("b.test", 80)]
+
+
+async def test_that_there_are_none_is_remembered_for_less(clock: Clock) -> None:
+    book = Book(NO_NAME, ["192.0.2.1"])
+    resolver = CachingResolver(book, negative_ttl=5, clock=clock)
+    for now in (1000.0, 1004.9):
+        clock.now = now
+        with pytest.raises(socket.gaierror, match="Name or service not known") as raised:
+            await resolver.resolve("a.test", 80)
+        assert raised.value is not NO_NAME
+    clock.now = 1005.0
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+    assert len(book.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [[], ValueError("broken")])
+async def test_whatever_fails_is_remembered_as_an_error_of_the_system(
+    clock: Clock, answer: Sequence[Address] | Exception
+) -> None:
+    book = Book(answer)
+    resolver = CachingResolver(book, clock=clock)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"^(the resolver gave no address|broken)$"):
+            await resolver.resolve("a.test", 80)
+    assert len(book.asked) == 1
+
+
+async def test_a_passing_failure_is_not_remembered(clock: Clock) -> None:
+    book = Book(TRY_AGAIN, ["192.0.2.1"])
+    resolver = CachingResolver(book, clock=clock)
+    with pytest.raises(socket.gaierror, match="Temporary"):
+        await resolver.resolve("a.test", 80)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+
+
+@pytest.mark.parametrize("failure", [NO_NAME, TRY_AGAIN])
+async def test_old_addresses_serve_where_asking_again_fails(clock: Clock, failure: Exception) -> None:
+    book = Book(["192.0.2.1"], failure)
+    resolver = CachingResolver(book, ttl=10, negative_ttl=5, stale=100, clock=clock)
+    for now, asked in ((1000.0, 1), (1010.0, 2), (1014.9, 2), (1015.0, 3), (1109.9, 4)):
+        clock.now = now
+        assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+        assert len(book.asked) == asked
+    clock.now = 1115.0
+    with pytest.raises(socket.gaierror):
+        await resolver.resolve("a.test", 80)
+
+
+async def test_many_at_once_ask_once() -> None:
+    book = Book(["192.0.2.1"])
+    book.is_held = True
+    resolver = CachingResolver(book)
+    asking = [asyncio.create_task(resolver.resolve("a.test", 80)) for _ in range(50)]
+    await asyncio.sleep(0)
+    book.may_go_on.set()
+    assert await asyncio.gather(*asking) == [("192.0.2.1",)] * 50
+    assert len(book.asked) == 1
+
+
+async def test_each_of_many_gets_an_error_of_his_own() -> None:
+    book = Book(NO_NAME)
+    book.is_held = True
+    resolver = CachingResolver(book)
+    asking = [asyncio.create_task(resolver.resolve("a.test", 80)) for _ in range(3)]
+    await asyncio.sleep(0)
+    book.may_go_on.set()
+    errors = await asyncio.gather(*asking, return_exceptions=True)
+    assert len({id(error) for error in errors}) == 3
+    assert [str(error) for error in errors] == [str(NO_NAME)] * 3
+
+
+async def test_who_is_cancelled_takes_the_answer_from_nobody() -> None:
+    book = Book(["192.0.2.1"])
+    book.is_held = True
+    resolver = CachingResolver(book)
+    first, second = (asyncio.create_task(resolver.resolve("a.test", 80)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    book.may_go_on.set()
+    assert await second == ("192.0.2.1",)
+    assert (len(book.asked), book.cancelled) == (1, 0)
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+async def test_a_look_up_ends_with_the_last_who_waits(is_failing: bool) -> None:
+    told = list[Any]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    book = Book(NO_NAME if is_failing else ["192.0.2.1"])
+    book.is_held = True
+    resolver = CachingResolver(book)
+    asking = [asyncio.create_task(resolver.resolve("a.test", 80)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for task in asking:
+        task.cancel()
+    if is_failing:
+        book.may_go_on.set()  # in the same turn
+    await asyncio.wait(asking)
+    assert all(task.cancelled() for task in asking)
+    asking.clear()
+    assert await comes_true(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+    assert book.cancelled == (0 if is_failing else 1)
+    book.is_held = False
+    book.answers = [["192.0.2.2"]]
+    assert await CachingResolver(book).resolve("a.test", 80) == ("192.0.2.2",)
+    gc.collect()
+    assert told == []
+
+
+async def test_who_comes_as_a_look_up_is_given_up_begins_another() -> None:
+    book = Book(["192.0.2.1"])
+    book.is_held = True
+    resolver = CachingResolver(book)
+    first = asyncio.create_task(resolver.resolve("a.test", 80))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    book.is_held = False
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+    assert len(book.asked) == 2
+
+
+async def test_the_oldest_name_is_forgotten(clock: Clock) -> None:
+    book = Book(["192.0.2.1"])
+    resolver = CachingResolver(book, most=2, clock=clock)
+    for host in ("a.test", "b.test", "c.test", "b.test", "a.test"):
+        await resolver.resolve(host, 80)
+    assert [host for host, _ in book.asked] == ["a.test", "b.test", "c.test", "a.test"]
+
+
+async def test_all_can_be_forgotten(clock: Clock) -> None:
+    book = Book(["192.0.2.1"])
+    resolver = CachingResolver(book, clock=clock)
+    await resolver.resolve("a.test", 80)
+    resolver.clear()
+    await resolver.resolve("a.test", 80)
+    assert len(book.asked) == 2
+
+
+@pytest.mark.parametrize("options", [{"ttl": -1}, {"negative_ttl": float("nan")}, {"stale": -0.1}, {"most": 0}])
+def test_numbers_that_cannot_be(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^expected "):
+        CachingResolver(**options)
+
+
+async def test_the_system_is_asked_where_nobody_else_is_named() -> None:
+    assert set(await CachingResolver().resolve("localhost", 80)) <= {"127.0.0.1", "::1"}
+
+
+async def test_a_client_looks_up_once_for_many_connections() -> None:
+    closing = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    with Answering(default=closing) as server:
+        book = Book([("127.0.0.1", server.port)])
+        async with Client(resolver=CachingResolver(book)) as client:
+            responses = await asyncio.gather(*(client.get("http://a.test/") for _ in range(20)))
+            assert [response.content for response in responses] == [b"ok"] * 20
+            assert (await client.get("http://a.test/")).content == b"ok"
+    assert (book.asked, server.accepted) == ([("a.test", 80)], 21)
+
+
+async def test_a_client_says_why_there_is_no_address() -> None:
+    async with Client(resolver=CachingResolver(Book(NO_NAME))) as client:
+        for _ in range(2):
+            with pytest.raises(ConnectError, match=r"no connection to a\.test:80: .*not known") as raised:
+                await client.get("http://a.test/")
+            assert raised.value.attempts[0].errno == socket.EAI_NONAME
