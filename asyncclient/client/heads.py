@@ -35,13 +35,22 @@ def build_head(
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]
     if not pairs and site.block is not None:
         return RequestHead(request.method, target, site.block)
-    head = _begin(request.method, target, site, {name.lower() for name, _ in pairs})
+    names = {name.lower() for name, _ in pairs}
+    if "host" in names:
+        _check_host([value for name, value in pairs if name.lower() == "host"])
+    head = _begin(request.method, target, site, names)
     for name, value in pairs:
         if value is not None:  # None takes away a field of the client's
             head.add(name, value)
     if request.payload is None and (head.length or head.is_chunked):
         raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
     return head
+
+
+def _check_host(given: list[object]) -> None:
+    """Refuse what servers must (RFC 9112 §3.2): no Host, or several, of which each on the way may heed another."""
+    if given[0] is None or len(given) > 1:
+        raise ValueError(f"expected one Host field, got {'none' if given[0] is None else len(given)}")
 
 
 def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead:

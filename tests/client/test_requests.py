@@ -222,6 +222,16 @@ async def test_fields_that_cannot_be_sent_leave_no_byte_behind(headers: Any, is_
     assert server.targets == ["/good"]
 
 
+@pytest.mark.parametrize("headers", [{"Host": None}, [("Host", "a.test"), ("host", "b.test")]])
+async def test_a_request_has_one_host(headers: Any) -> None:
+    with Answering(default=OK) as server:
+        async with Client() as client:
+            with pytest.raises(ValueError, match="expected one Host field, got "):
+                await client.get(server.url, headers=headers)
+            assert await is_clean(client)
+    assert server.asked == []
+
+
 @pytest.mark.parametrize("name", [5, None])
 async def test_names_of_fields_are_text(name: Any) -> None:
     refused = pytest.raises(TypeError, match="expected str or bytes as header name, got ")
