@@ -52,7 +52,7 @@ def build_payload(
         raise ValueError("expected one of body, json, and data or files, got several")
     if json is not UNSET:
         return BytesPayload(_to_bytes((encode_json or _encode_json)(json)), JSON)
-    if files:  # an empty collection makes no form in parts: servers refuse one without any
+    if files is not None:  # none at all make a form in parts, too: who wants that for data alone has no other way
         if isinstance(data, str | bytes):
             raise TypeError("expected a mapping or pairs (name, value) as data with files, got an encoded form")
         return build_multipart(data, files)

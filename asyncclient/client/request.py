@@ -99,8 +99,8 @@ class Request:
             returns one of these for each sending.
         json: a value to send as JSON.
         data: a form: a mapping or pairs. With files, the other fields of a multipart form.
-        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type). None at
-            all make no such form.
+        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type); with an
+            empty collection `data` goes in such a form by itself.
         auth: (user, password), an Auth, or a function; None sends none, not even the client's.
         timeout: a Timeout, or seconds for everything together; None is for ever.
         follow_redirects: True or False; None does as the client does.
