@@ -76,7 +76,7 @@ async def test_those_that_could_be_opened_are_kept() -> None:
         await doors.has_come(3)
         doors.let_in(0)
         await until(lambda: host.accepted == 1 and client.stats().connecting == 2)
-        doors.refuse(1)
+        doors.refuse(1, 2)  # it waits for all of them
         with pytest.raises(ConnectError, match="refused 1"):
             await task
         await until(lambda: not client.stats().connecting)
