@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout, copy_error
+from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
 from ..exchange.tunnel import open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
@@ -35,7 +35,7 @@ from .address import AddrInfo
 from .aio import AioStream
 from .racing import Attempts, may_open, race, set_options
 from .racing import SocketOption as SocketOption
-from .resolve import Resolver, resolve
+from .resolve import Resolver, as_os_error, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
@@ -216,7 +216,7 @@ def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectT
 
 
 def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
-    errors = attempts.errors or [copy_error(error) if isinstance(error, OSError) else OSError(str(error))]
+    errors = attempts.errors or [as_os_error(error)]
     return ConnectError(f"no connection to {route.way}: {'; '.join(map(str, errors))}", errors)
 
 

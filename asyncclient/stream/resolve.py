@@ -106,7 +106,7 @@ async def resolve(host: str, port: int, resolver: Resolver | None = None) -> lis
 
 
 def as_os_error(error: Exception) -> OSError:
-    """Return what a resolver raised as an OSError that was never raised, to be kept."""
+    """Return what a resolver or a loop raised as an OSError that was never raised, to be kept."""
     return copy_error(error) if isinstance(error, OSError) else OSError(str(error) or type(error).__name__)
 
 
