@@ -69,7 +69,7 @@ class Timeout(_Timeout):
         return timeout
 
     @staticmethod
-    @lru_cache(maxsize=64)  # checking takes 12 µs, for each new connection
+    @lru_cache(maxsize=64)  # checking takes 3 µs, twice for each new connection
     def each(seconds: float | None) -> Timeout:
         """Return a Timeout with the same seconds for each single operation, as http.client means its timeout."""
         return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)

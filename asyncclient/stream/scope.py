@@ -15,7 +15,7 @@ class TimeLimit:
     """An `async with` that raises the error once it has lasted that long; None is for ever.
 
     A timeout is ours only if our own scope expired: another one, or a cancellation from outside, stays what it is. It
-    is watched as the deadlines of streams are: asyncio.timeout(), with a timer for each, took four times as long.
+    is watched as the deadlines of streams are: asyncio.timeout(), with a timer for each, takes twice as long.
 
     Args:
         seconds: how long it may last.

@@ -42,11 +42,11 @@ class Phase(NamedTuple):
 
 
 RESPONSE = Phase(errors.ReadTimeout, "read", "no response from")
-CLOSED = errors.NotConnected("the connection was closed")
-"""Stands for the error that is made for whom asks: most connections are closed, and nobody does."""
-
 DATA = Phase(errors.ReadTimeout, "read", "no more data from")
 WRITE = Phase(errors.WriteTimeout, "write", "nothing taken by")
+
+CLOSED = errors.NotConnected("the connection was closed")
+"""Stands for the error that is made for whom asks: most connections are closed, and nobody does."""
 
 
 class Feed(asyncio.Protocol):

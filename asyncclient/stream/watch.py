@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import Protocol
-from weakref import ref
+from weakref import WeakKeyDictionary, WeakSet
 
 GRAIN = 0.05
 """Seconds between two looks at the least: no deadline is missed by more, and ten thousand streams cost 2 %."""
@@ -31,17 +31,17 @@ class Watch:
     """The timer of one loop. It knows what it watches weakly: an abandoned stream must not live on for its timeout."""
 
     def __init__(self) -> None:
-        self._watched: set[ref[Watched]] = set()  # a WeakSet takes five times as long to add to and take from
+        self._watched: WeakSet[Watched] = WeakSet()
         self._timer: asyncio.TimerHandle | None = None
         self.next_look = math.inf
 
     def add(self, watched: Watched) -> None:
         """Look at this from now on."""
-        self._watched.add(ref(watched))
+        self._watched.add(watched)
 
     def discard(self, watched: Watched) -> None:
         """Look no more at this; with the last one the timer goes."""
-        self._watched.discard(ref(watched))
+        self._watched.discard(watched)
         if not self._watched:
             self._stop()
 
@@ -61,11 +61,8 @@ class Watch:
         self._stop()
         now = loop.time()
         nearest = math.inf
-        for known in list(self._watched):
-            watched = known()
-            if watched is None:
-                self._watched.discard(known)
-            elif watched.deadline <= now:
+        for watched in list(self._watched):
+            if watched.deadline <= now:
                 watched.expire(now)
             else:
                 nearest = min(nearest, watched.deadline)
@@ -73,12 +70,12 @@ class Watch:
             self.look_at(max(nearest, now + GRAIN), loop)
 
 
-_watches: dict[ref[asyncio.AbstractEventLoop], Watch] = {}  # a WeakKeyDictionary, looked into without a Python call
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, Watch] = WeakKeyDictionary()
 
 
 def watch_of(loop: asyncio.AbstractEventLoop) -> Watch:
     """Return the watch of a loop."""
-    watch = _watches.get(ref(loop))
+    watch = _watches.get(loop)
     if watch is None:
-        watch = _watches[ref(loop, _watches.pop)] = Watch()
+        watch = _watches[loop] = Watch()
     return watch
