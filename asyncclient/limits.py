@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 DRAIN = 64 * 1024
@@ -19,9 +20,10 @@ class _Limits(NamedTuple):
     idle: int
     idle_per_host: int
     keep_alive: float
+    max_age: float
 
 
-_MAY_BE_NONE = frozenset(("idle", "idle_per_host", "keep_alive"))
+_MAY_BE_ZERO = frozenset(("idle", "idle_per_host", "keep_alive", "max_age"))
 
 
 class Limits(_Limits):
@@ -35,10 +37,13 @@ class Limits(_Limits):
         chunk_line: the size line of a chunk with its extensions, which nobody uses.
         connections, connections_per_host: open at once, being opened included. Who needs one more waits.
         idle, idle_per_host: kept open for later; beyond it the one used longest ago is closed.
-        keep_alive: seconds that one is kept; less where the server said so (Keep-Alive: timeout=, less a second).
+        keep_alive: seconds that an idle connection is kept; less where the server said so (Keep-Alive: timeout=), by a
+            tenth less than that.
+        max_age: seconds after which a connection serves no further request, however busy it is; the exchange under way
+            is finished. So a client sees the new addresses of a host. Infinite: for any time.
 
     Raises:
-        ValueError: one of them is less than 1.
+        ValueError: one of them is below its minimum: 0 for what is kept and for ages, 1 for all others.
     """
 
     __slots__ = ()
@@ -55,6 +60,7 @@ class Limits(_Limits):
         idle: int = 100,
         idle_per_host: int = 100,
         keep_alive: float = 15.0,
+        max_age: float = math.inf,
     ) -> Limits:
         """Check the bounds."""
         limits = super().__new__(
@@ -69,9 +75,10 @@ class Limits(_Limits):
             idle,
             idle_per_host,
             keep_alive,
+            max_age,
         )
         for name, value in zip(limits._fields, limits, strict=True):
-            least = 0 if name in _MAY_BE_NONE else 1
+            least = 0 if name in _MAY_BE_ZERO else 1
             if not value >= least:
                 raise ValueError(f"expected {name} of at least {least}, got {value!r}")
         return limits

@@ -178,6 +178,10 @@ class Client:
         """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
         return self._thread.ask(self._client.stats)
 
+    def close_idle(self) -> int:
+        """Begin to close all connections that are idle, and return how many; requests under way are not affected."""
+        return self._thread.ask(self._client.close_idle)
+
     def close(self) -> None:
         """End requests under way with an error, free all connections, and end the thread.
 

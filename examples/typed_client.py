@@ -179,7 +179,9 @@ def build_clients(url: str) -> Iterable[Client]:
             expect=1,
             close=1,
         ),
-        limits=Limits(head=64 * 1024, connections=10, connections_per_host=5, idle=5, idle_per_host=2, keep_alive=10),
+        limits=Limits(
+            head=64 * 1024, connections=10, connections_per_host=5, idle=5, idle_per_host=2, keep_alive=10, max_age=60
+        ),
         ssl=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         proxy=choose_proxy,
         trust_env=False,

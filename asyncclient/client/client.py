@@ -259,6 +259,13 @@ class Client:
         """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
         return self._pool.stats()
 
+    def close_idle(self) -> int:
+        """Begin to close all connections that are idle, and return how many; requests under way are not affected.
+
+        For a change of the network, or before a long pause; the next requests open new connections. Never waits.
+        """
+        return self._pool.close_idle()
+
     async def aclose(self) -> None:
         """End requests under way with an error, and free all connections; done at once if peers answer TLS's goodbye.
 

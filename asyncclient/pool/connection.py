@@ -25,8 +25,9 @@ from ..timings import Timings
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
 _FOREVER: Final = Timeout.each(None)
 
-MARGIN: Final = 1.0
-"""Seconds that a connection is let go of before its server does: what is on the way then would get lost."""
+MARGIN: Final = 0.1
+"""The share of a server's keep-alive time, and the seconds at least, by which a connection is closed before its server
+closes it: a request that is in transit then would get lost."""
 
 
 class PooledConnection(HTTPConnection):
@@ -65,6 +66,7 @@ class PooledConnection(HTTPConnection):
         self._stream = stream
         self._opening = opening
         self._idle_since = time.monotonic()
+        self._retires_at = self._idle_since + limits.max_age
         self._proxy_head = proxy_head
         if last_head is not None:
             self._last_head = last_head
@@ -83,18 +85,20 @@ class PooledConnection(HTTPConnection):
         return self._stream is not None
 
     def is_reusable(self) -> bool:
-        """Return whether another exchange may follow: the last one was read to its end, and both sides go on."""
+        """Return whether another exchange may follow: the last was read to its end, both sides and its age allow it."""
         stream = self._stream
-        return stream is not None and self._exchange is None and stream.is_fresh(ask_kernel=False)
+        if stream is None or self._exchange is not None or self._idle_since >= self._retires_at:
+            return False
+        return stream.is_fresh(ask_kernel=False)
 
     @property
     def expires(self) -> float:
         """The monotonic time after which it is not used again, while it is idle."""
-        return self._idle_since + self.keep_alive
+        return min(self._idle_since + self.keep_alive, self._retires_at)
 
     def is_fresh(self, now: float) -> bool:
-        """Return whether its time is not over and nothing came that nobody asked for; the kernel is asked, too."""
-        return now < self._idle_since + self.keep_alive and self.is_quiet(now)
+        """Return whether its time is not over and there is no unsolicited data; the kernel is asked, too."""
+        return now < self._idle_since + self.keep_alive and now < self._retires_at and self.is_quiet(now)
 
     def is_quiet(self, now: float) -> bool:
         """Return whether nothing came that nobody asked for, an end included; the kernel is asked, too."""
@@ -174,7 +178,8 @@ class PooledConnection(HTTPConnection):
         self._has_heeded = True
         found = _KEEP_ALIVE.search(block)
         if found is not None:
-            self.keep_alive = min(self.keep_alive, max(int(found[1]) - MARGIN, 0.0))
+            seconds = int(found[1])
+            self.keep_alive = min(self.keep_alive, max(seconds - max(MARGIN * seconds, MARGIN), 0.0))
 
     def _drop_stream(self) -> None:
         if self._stream is not None:

@@ -54,6 +54,7 @@ class Pool(Places):
         self.is_closed = False
         most, most_per_host = limits.connections, min(limits.connections, limits.connections_per_host)
         self._may_keep_less = limits.idle < most or limits.idle_per_host < most_per_host
+        self._has_max_age = limits.max_age < math.inf
         self._pauses: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._sweeps_at = 0.0
@@ -283,7 +284,9 @@ class Pool(Places):
             self._drop_excess(group)
         if self._lacking:
             self._want_place(group)  # it may have been opened for somebody who was served meanwhile
-        if self._idle and (self._timer is None or connection.keep_alive < self.limits.keep_alive):
+        if self._has_max_age:
+            self._watch_idle(connection.expires - time.monotonic())
+        elif self._idle and (self._timer is None or connection.keep_alive < self.limits.keep_alive):
             self._watch_idle(connection.keep_alive)
 
     def _drop_excess(self, group: Group) -> None:
@@ -315,7 +318,7 @@ class Pool(Places):
         self._timer, self._sweeps_at = self._loop.call_at(when, _sweep, pool), when
 
     def sweep(self) -> None:
-        """Close the connections that have been idle for too long."""
+        """Close the connections that have been idle for too long, or are too old."""
         now = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
@@ -325,6 +328,15 @@ class Pool(Places):
                 self._drop_idle(group, connection)
         if self._idle:
             self._watch_idle(min(connection.expires for connection in self._idle) - now)
+
+    def close_idle(self) -> int:
+        """Begin to close all idle connections; return how many. Never waits."""
+        idle = dict(self._idle)
+        for connection, group in idle.items():
+            self._take_out(group, connection)
+        for group in dict.fromkeys(idle.values()):
+            self._want_place(group)
+        return len(idle)
 
     # Seeing and ending
 

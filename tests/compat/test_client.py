@@ -408,6 +408,8 @@ def test_tls(tls: Certificates) -> None:
             assert found.version == "TLSv1.3"
             assert response.read() == b"/secret"
         assert server.accepted == 2
+        assert client.close_idle() == 2
+        assert client.stats()[:2] == (0, 0)
 
 
 def test_upgrade(client: Client) -> None:

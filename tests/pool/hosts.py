@@ -323,5 +323,6 @@ def wait_readable(connection: PooledConnection) -> None:
 
 
 def grow_older(connection: PooledConnection, seconds: float) -> None:
-    """Let a connection have been idle for that much longer."""
+    """Let a connection have been opened, and idle since, that much earlier."""
     connection._idle_since -= seconds
+    connection._retires_at -= seconds

@@ -12,10 +12,12 @@ from tests.pool.invariant import check_quiet
     ("field", "seconds"),
     [
         (b"", 15),
-        (b"Keep-Alive: timeout=5\r\n", 4),
-        (b"keep-alive: max=100, timeout=5\r\n", 4),
-        (b"Keep-Alive: timeout=5, max=100\r\n", 4),
-        (b'KEEP-ALIVE: Timeout = "5"\r\n', 4),
+        (b"Keep-Alive: timeout=1\r\n", 0.9),
+        (b"Keep-Alive: timeout=5\r\n", 4.5),
+        (b"keep-alive: max=100, timeout=5\r\n", 4.5),
+        (b"Keep-Alive: timeout=5, max=100\r\n", 4.5),
+        (b'KEEP-ALIVE: Timeout = "5"\r\n', 4.5),
+        (b"Keep-Alive: timeout=10\r\n", 9),
         (b"Keep-Alive: max=5\r\n", 15),
         (b"Keep-Alive: timeout=\r\n", 15),
         (b"Keep-Alive: timeout=soon\r\n", 15),
@@ -37,9 +39,8 @@ async def test_a_connection_is_used_as_long_as_both_sides_keep_it(field: bytes, 
         assert host.accepted == 2
 
 
-@pytest.mark.parametrize("seconds", [0, 1])
-async def test_a_connection_that_the_server_keeps_for_no_time_is_not_used_again(seconds: int) -> None:
-    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=%d" % seconds)
+async def test_a_connection_that_the_server_keeps_for_no_time_is_not_used_again() -> None:
+    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=0")
     async with Host() as host, client_of() as client:
         await get(client, host, "/brief/1")
         await get(client, host, "/brief/2")
@@ -74,7 +75,7 @@ async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
 
 
 async def test_what_the_server_keeps_for_less_time_is_closed_by_then() -> None:
-    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=2")
+    ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=1")
     async with Host() as host, Host() as other, client_of(keep_alive=15) as client:
         await get(client, host, "/ok/1")  # the next look is 15 s ahead now
         start = asyncio.get_running_loop().time()
