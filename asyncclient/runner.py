@@ -23,6 +23,25 @@ def run(coroutine: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
     """Run a coroutine as asyncio.run() does, on uvloop where it is installed; return its result.
 
     uvloop takes 7 µs where asyncio takes 20 for a small exchange, and 50 KiB where it takes 300 for a TLS connection.
+
+    Raises:
+        RuntimeError: this thread runs a loop already, as a notebook does: await the coroutine there.
+        TypeError: it is not a coroutine.
     """
+    if not isinstance(coroutine, Coroutine):
+        raise TypeError(f"expected a coroutine, such as main(), got {type(coroutine).__name__}")
+    if _is_loop_running():
+        coroutine.close()  # else Python warns that it was never awaited
+        raise RuntimeError(
+            "asyncclient.run() can't be called where an event loop is running: await the coroutine there"
+        )
     with asyncio.Runner(debug=debug, loop_factory=find_loop_factory()) as runner:
         return runner.run(coroutine)
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from asyncclient.client import response as awaitable
 from asyncclient.client.request import Request
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from asyncclient.message.links import Link
 
 
+_T = TypeVar("_T")
+
+
 class Response:
     """A response. `client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
 
-    One thread at a time may read its content; all the rest is for any number of them.
+    One thread at a time may read its content; all the rest is for any number of them. It can be pickled and copied as
+    asyncclient's.
 
     Attributes:
         request: the Request that it answers; after redirects the last one.
@@ -32,7 +37,7 @@ class Response:
         status: the code.
     """
 
-    def __init__(self, response: awaitable.Response, thread: LoopThread) -> None:
+    def __init__(self, response: awaitable.Response, thread: LoopThread | NoThread) -> None:
         self.request: Request = response.request
         self.url: str = response.url
         self.status: int = response.status
@@ -40,7 +45,7 @@ class Response:
         self._thread = thread
         self._encoding: str | None = None
         self._upgraded: Upgraded | None = None
-        if self.status == 101 and response.upgraded is not None:
+        if self.status == 101 and response.upgraded is not None and isinstance(thread, LoopThread):
             self._upgraded = Upgraded(*response.upgraded, thread)
 
     # The head
@@ -224,8 +229,35 @@ class Response:
         """Give up what was not read: its connection is dropped at once. The end of `with` may keep it."""
         self._thread.tell(self._response.close)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy the response without its thread, once its connection is not needed any more."""
+        return _restore, (self._thread.ask(lambda: copy(self._response)), self._encoding)
+
     def __repr__(self) -> str:
         return repr(self._response)
+
+
+class NoThread:
+    """Stands for the thread of a client where a response was pickled or copied: nothing of it has to be waited for."""
+
+    def ask(self, function: Callable[[], _T]) -> _T:
+        """Return what the function gives."""
+        return function()
+
+    def tell(self, function: Callable[[], object]) -> None:
+        """Call the function."""
+        function()
+
+    def run(self, coroutine: Coroutine[Any, Any, _T], give_up: Callable[[], object] | None = None) -> _T:
+        """Raise ResponseNotRead: only content that was read is in a pickle or a copy."""
+        coroutine.close()
+        raise ResponseNotRead("the content was not read before the response was pickled or copied")
+
+
+def _restore(response: awaitable.Response, encoding: str | None) -> Response:
+    restored = Response(response, NoThread())
+    restored._encoding = encoding
+    return restored
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:

@@ -109,6 +109,32 @@ class BytesPayload(Payload):
         """See Payload; nothing was opened."""
 
 
+def store_payload(payload: Payload) -> Payload:
+    """Return what stands for a payload in a pickle: its bytes if they are at hand, else a payload that is gone."""
+    if payload.data is None:
+        return GonePayload(payload.content_type)
+    return BytesPayload(bytes(payload.data), payload.content_type)
+
+
+class GonePayload(Payload):
+    """A body that was left out of the pickle that its request comes from."""
+
+    def __init__(self, content_type: str | None) -> None:
+        self.content_type = content_type
+
+    @property
+    def is_replayable(self) -> bool:
+        """See Payload."""
+        return False
+
+    async def open(self, blocksize: int = BLOCK) -> Source:
+        """Raise BodyNotReplayable."""
+        raise BodyNotReplayable("body is not kept in a pickle of its request: only bytes that are at hand are")
+
+    async def close(self) -> None:
+        """See Payload; nothing was opened."""
+
+
 class _Watched(Payload):
     """A body that is read while it is sent, so that another time it may turn out to be gone."""
 

@@ -10,6 +10,7 @@ from ..message.fields import HasItems, list_pairs
 from ..message.target import show
 from ..message.url import add_params
 from ..timeouts import Timeout
+from .body import store_payload
 from .payload import UNSET, Payload, Unset, build_payload
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Request:
         expect_continue: wait for 100 Continue before sending the body (RFC 9110 §10.1.1).
         trailers: fields to send after the body, or a function that returns them once the body has been sent.
 
+    A copy has the same body. A pickle has the body only if its bytes are at hand, and neither `auth` nor functions.
+
     Attributes:
         headers: pairs.
         payload: the body, None if there is none.
@@ -146,6 +149,20 @@ class Request:
         if self.choices.trailers is not None and self.payload is None:
             raise ValueError("trailers can only follow content, and there is none")
 
+    def __copy__(self) -> Request:
+        return self.redirected(self.method, self.url, self.headers, self.payload, self.choices)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Request:
+        return self.redirected(self.method, self.url, [*self.headers], self.payload, self.choices)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the request says. A body that is not at hand, `auth` and functions are not in a pickle.
+
+        A request that had one of these raises BodyNotReplayable, or ValueError, when it is sent after that.
+        """
+        payload = None if self.payload is None else store_payload(self.payload)
+        return _restore, (self.method, self.url, self.headers, payload, _store(self.choices))
+
     def redirected(self, method: str, url: str, headers: Pairs, payload: Payload | None, choices: Choices) -> Request:
         """Return the request that goes out instead of this one, after a redirect."""
         request = Request.__new__(Request)
@@ -162,3 +179,27 @@ def _choose(options: ChoiceOptions) -> Choices:
     if trailers is not None and not callable(trailers):
         options["trailers"] = list_pairs(trailers) or None  # an iterator would be at its end the next time
     return Choices(**cast(Any, options))
+
+
+def _restore(method: str, url: str, headers: Pairs, payload: Payload | None, choices: tuple[Any, ...]) -> Request:
+    """Return a request that was pickled; most of them were made with the usual choices."""
+    made = Choices(*choices)
+    return Request.redirected(Request.__new__(Request), method, url, headers, payload, USUAL if made == USUAL else made)
+
+
+def _store(choices: Choices) -> tuple[Any, ...]:
+    """Return choices for a pickle: credentials do not belong there, and most functions cannot be pickled."""
+    auth, cookies, trailers = choices.auth, choices.cookies, choices.trailers
+    return choices._replace(
+        auth=auth if auth is None or isinstance(auth, Unset) else _refuse_auth,
+        cookies=None if cookies is None else dict(cookies),
+        trailers=_refuse_trailers if callable(trailers) else trailers,
+    )[:]
+
+
+def _refuse_auth(request: object) -> None:
+    raise ValueError("auth is not kept in a pickle of a request: give it to the client that sends the request")
+
+
+def _refuse_trailers() -> TrailerFields:
+    raise ValueError("a function as trailers is not kept in a pickle of a request")

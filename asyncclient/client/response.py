@@ -16,6 +16,7 @@ from ..timings import Timings
 from .content import ContentReader
 from .iterating import Made, Pulled, Remaining
 from .request import Request
+from .stored import StoredResponse
 
 if TYPE_CHECKING:
     from ..message.links import Link
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 class Response:
     """A response. `await client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
+
+    Once its connection is not needed any more it can be pickled and copied, with all that was read of it; before that,
+    and with an upgraded connection, that is a TypeError.
 
     Attributes:
         request: the Request that it answers; after redirects the last one.
@@ -45,7 +49,7 @@ class Response:
         self.url = url
         self.status = raw.status
         self.history = history
-        self._raw = raw
+        self._raw = raw  # in a copy a StoredResponse
         self._reader = reader
         self._content: bytes | None = None
         self._encoding: str | None = None
@@ -247,6 +251,16 @@ class Response:
             await self.aclose()
         else:
             self.close()
+
+    def __getstate__(self) -> Any:
+        """Return what a pickle or a copy has: everything but the connection."""
+        if not self.closed:
+            raise TypeError(f"can't pickle or copy {self!r} while its content is not read: read() or aclose() first")
+        if self.upgraded is not None:
+            raise TypeError(f"can't pickle or copy {self!r}: it holds an upgraded connection")
+        state: Any = super().__getstate__()
+        attributes, slots = state
+        return attributes, {**slots, "_raw": StoredResponse(self._raw), "_reader": None}
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"

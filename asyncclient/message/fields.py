@@ -115,6 +115,10 @@ class Fields(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"<Fields {clip(self._split())}>"
 
+    def __str__(self) -> str:
+        """Return all fields, one on each line, as they came. Secrets in them are shown."""
+        return "\n".join(f"{name}: {value}" for name, value in self._split())
+
 
 class _Pairs(ItemsView[str, str]):
     """items() of Fields: every field, where a Mapping's own would join those of one name."""

@@ -205,3 +205,9 @@ def test_repr_is_short() -> None:
     assert repr(Fields([("A", "b")])) == "<Fields [('A', 'b')]>"
     assert len(repr(Fields([("A", "b" * 1000)]))) < 100
     assert (len(Fields()), list(Fields()), Fields().pairs()) == (0, [], [])
+
+
+def test_print_shows_all_fields() -> None:
+    assert str(SET_COOKIES) == "Set-Cookie: a=1\nVia: x\nset-cookie: b=2\nVIA: y"
+    assert str(Fields([("A", "b" * 1000)])) == "A: " + "b" * 1000
+    assert str(Fields()) == ""
