@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from asyncclient.client import response as awaitable
 from asyncclient.client.request import Request
-from asyncclient.client.text import LineSplitter, TextDecoder
+from asyncclient.client.text import LineSplitter
 from asyncclient.errors import ResponseNotRead, StatusError
 from asyncclient.message.fields import Fields
 from asyncclient.message.head import Interim
@@ -43,7 +43,6 @@ class Response:
         self.status: int = response.status
         self._response = response
         self._thread = thread
-        self._encoding: str | None = None
         self._upgraded: Upgraded | None = None
         if self.status == 101 and response.upgraded is not None and isinstance(thread, LoopThread):
             self._upgraded = Upgraded(*response.upgraded, thread)
@@ -164,7 +163,6 @@ class Response:
     @encoding.setter
     def encoding(self, name: str) -> None:
         self._response.encoding = name
-        self._encoding = self._response.encoding
 
     @property
     def text(self) -> str:
@@ -204,7 +202,7 @@ class Response:
 
     def iter_text(self) -> Iterator[str]:
         """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
-        decoder = TextDecoder(self.headers.get("content-type"), self._encoding)
+        decoder = awaitable.open_text_decoder(self._response)
         for chunk in self.iter_chunks():
             if text := decoder.feed(chunk):
                 yield text
@@ -231,7 +229,7 @@ class Response:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy the response without its thread, once its connection is not needed any more."""
-        return _restore, (self._thread.ask(lambda: copy(self._response)), self._encoding)
+        return _restore, (self._thread.ask(lambda: copy(self._response)),)
 
     def __repr__(self) -> str:
         return repr(self._response)
@@ -254,10 +252,8 @@ class NoThread:
         raise ResponseNotRead("the content was not read before the response was pickled or copied")
 
 
-def _restore(response: awaitable.Response, encoding: str | None) -> Response:
-    restored = Response(response, NoThread())
-    restored._encoding = encoding
-    return restored
+def _restore(response: awaitable.Response) -> Response:
+    return Response(response, NoThread())
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:

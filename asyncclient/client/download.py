@@ -30,6 +30,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError
+from ..message.fields import Fields
 from ..message.url import parse_url
 from .cookie_fields import parse_date
 from .decoding import parse_content_encoding
@@ -175,7 +176,7 @@ class Download:
 
     def _find_rest(self, response: Response, start: int) -> Span | None:
         fields, note, length = response.headers, self._note, _find_length(response)
-        match = _CONTENT_RANGE.fullmatch(fields.get("content-range", ""))
+        match = _CONTENT_RANGE.fullmatch(fields.get_single("content-range") or "")
         if note is None or match is None or _is_coded(response) or not _has_validator(fields, note.validator):
             return None
         first, stop = int(match[1]), int(match[2]) + 1
@@ -301,27 +302,28 @@ def _is_coded(response: Response) -> bool:
     return bool(parse_content_encoding(response.headers.get("content-encoding", "")))
 
 
-def find_validator(fields: Mapping[str, str]) -> str | None:
+def find_validator(fields: Fields) -> str | None:
     """Return what tells a representation from any other, byte for byte; None if nothing does (RFC 9110 §8.8.1).
 
     A date does only where there is no entity tag, and the response was sent a second later at the least (§8.8.2.2):
     within one second the representation may have changed once more.
     """
     if "etag" in fields:
-        return fields["etag"] if _STRONG_ETAG.fullmatch(fields["etag"]) else None
-    modified = fields.get("last-modified", "")
-    changed, sent = parse_date(modified), parse_date(fields.get("date", ""))
+        tag = fields.get_single("etag")
+        return tag if tag is not None and _STRONG_ETAG.fullmatch(tag) else None
+    modified = fields.get_single("last-modified") or ""
+    changed, sent = parse_date(modified), parse_date(fields.get_single("date") or "")
     return modified if changed is not None and sent is not None and sent - changed >= 1 else None
 
 
-def _has_validator(fields: Mapping[str, str], validator: str) -> bool:
+def _has_validator(fields: Fields, validator: str) -> bool:
     """Return whether a 206 is of the representation asked for. An ETag has to be there again, a date need not be.
 
     RFC 9110 §15.3.7.
     """
     if validator.startswith('"'):
-        return fields.get("etag") == validator
-    return fields.get("last-modified", validator) == validator
+        return fields.get_single("etag") == validator
+    return "last-modified" not in fields or fields.get_single("last-modified") == validator
 
 
 def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:

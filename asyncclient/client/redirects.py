@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ..errors import RedirectError
+from ..message.fields import Fields
 from ..message.target import show
 from ..message.url import build_url, is_same_origin, join_url, parse_url
 
 _T = TypeVar("_T")
 
-_STATUSES = frozenset((301, 302, 303, 307, 308))
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+"""Statuses of redirects that a client follows."""
 
 _BOUND_TO_ORIGIN = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
 
@@ -39,6 +41,19 @@ class Redirect(NamedTuple):
     is_cross_origin: bool
 
 
+def find_location(fields: Fields) -> str | None:
+    """Return the value of Location, None if it is missing.
+
+    Raises:
+        RedirectError: there are several that differ. An intermediary or an injected field may have added one of them;
+            browsers refuse the response, too. The response is not set in the error.
+    """
+    location = fields.get_single("location")
+    if location is None and "location" in fields:
+        raise RedirectError("expected one Location, got several that differ")
+    return location
+
+
 def decide_redirect(method: str, url: str, status: int, location: str | None) -> Redirect | None:
     """Decide what to ask next; None where the response is no redirect that can be followed.
 
@@ -56,7 +71,7 @@ def decide_redirect(method: str, url: str, status: int, location: str | None) ->
     Raises:
         RedirectError: the Location is no URL, or neither http nor https. The response is not set in it.
     """
-    if status not in _STATUSES or not location:
+    if status not in REDIRECTS or not location:
         return None
     old = parse_url(url)
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ResponseNotRead, StatusError
 from ..message.fields import Fields
 from ..message.head import Interim
+from ..message.media import choose_content_type
 from ..message.target import show
 from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
@@ -20,6 +21,7 @@ from .stored import StoredResponse
 
 if TYPE_CHECKING:
     from ..message.links import Link
+    from .text import TextDecoder
 
 
 class Response:
@@ -158,11 +160,15 @@ class Response:
         return self._content
 
     @property
+    def _content_type(self) -> str | None:
+        return choose_content_type(self.headers.get_all("content-type", ()))
+
+    @property
     def encoding(self) -> str:
         """The encoding of text: what was set here, else what the content or Content-Type says, else UTF-8."""
         from .text import find_encoding  # only here: not every response is text
 
-        return find_encoding((self._content or b"")[:4], self.headers.get("content-type"), self._encoding)
+        return find_encoding((self._content or b"")[:4], self._content_type, self._encoding)
 
     @encoding.setter
     def encoding(self, name: str) -> None:
@@ -175,7 +181,7 @@ class Response:
         """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
         from .text import decode_text
 
-        return decode_text(self.content, self.headers.get("content-type"), self._encoding)
+        return decode_text(self.content, self._content_type, self._encoding)
 
     @property
     def lines(self) -> list[str]:
@@ -209,9 +215,7 @@ class Response:
 
     def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
-        from .text import TextDecoder
-
-        decoder = TextDecoder(self.headers.get("content-type"), self._encoding)
+        decoder = open_text_decoder(self)
         return Made(
             self.iter_chunks(),
             lambda chunk: filter(None, (decoder.feed(chunk),)),
@@ -264,6 +268,13 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"
+
+
+def open_text_decoder(response: Response) -> TextDecoder:
+    """Return a decoder that makes text of the bytes of a response as they come."""
+    from .text import TextDecoder
+
+    return TextDecoder(response._content_type, response._encoding)
 
 
 def build_status_error(response: Response) -> StatusError:

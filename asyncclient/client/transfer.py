@@ -36,7 +36,7 @@ from .auth import Auth, AuthRequest, from_userinfo, open_auth
 from .content import ContentReader, Pace
 from .heads import build_head, locate
 from .payload import Payload, Unset
-from .redirects import Redirect, decide_redirect, strip_fields
+from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
 from .request import USUAL, Request
 from .response import Response
 from .retries import Action, Outcome, decide_retry
@@ -304,7 +304,7 @@ class Transfer:
         if retries is None or response.status not in retries.statuses:
             return False
         outcome = self._describe_attempt()._replace(
-            status=response.status, retry_after=response.headers.get("retry-after")
+            status=response.status, retry_after=response.headers.get_single("retry-after")
         )
         decision = decide_retry(outcome, retries, random.random, time.time())
         if decision.action is not Action.WAIT or not self._may_wait(decision.seconds):
@@ -336,9 +336,10 @@ class Transfer:
         follows = (
             settings.follow_redirects if request.choices.follow_redirects is None else request.choices.follow_redirects
         )
-        locations = response.headers.get_all("location", [""]) if follows else [""]
+        if not follows or response.status not in REDIRECTS:
+            return False
         try:
-            redirect = decide_redirect(request.method, request.url, response.status, locations[0])
+            redirect = decide_redirect(request.method, request.url, response.status, find_location(response.headers))
         except RedirectError as exc:
             exc.response = response
             raise

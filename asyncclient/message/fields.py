@@ -37,7 +37,8 @@ class Fields(Mapping[str, str]):
     """The fields of a message, read-only: a mapping by name in any case, and the pairs as they came.
 
     Several fields of one name count as one whose values are joined by ", " (RFC 9110 §5.3); `get_all` keeps them
-    apart, which Set-Cookie needs. `items()` gives every pair, in wire order and with the names' own case.
+    apart, which Set-Cookie needs; `get_single` is for fields that have one value. `items()` gives every pair, in wire
+    order and with the names' own case.
     """
 
     __slots__ = ("_index", "_pairs", "_text")
@@ -84,6 +85,16 @@ class Fields(Mapping[str, str]):
         """Return a list of the values of all fields of that name, the default if there is none."""
         values = self._by_name().get(name.lower())
         return default if values is None else values.copy()
+
+    def get_single(self, name: str) -> str | None:
+        """Return the value of a singleton field; None if the field is missing, or if its values differ.
+
+        A singleton field has one value (RFC 9110 §5.5): a date, a tag, a URL. A second line with the same value is a
+        repetition, not a second member of a list. Values that differ contradict each other, so that none of them can
+        be used.
+        """
+        values = self._by_name().get(name.lower(), ())
+        return values[0] if values and all(value == values[0] for value in values) else None
 
     def __getitem__(self, name: str) -> str:
         return ", ".join(self._by_name()[name.lower()])

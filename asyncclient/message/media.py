@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+
+from .syntax import TOKEN_TEXT
 
 QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
 """RFC 9110 §5.6.4, for patterns with DOTALL; a quoted string that nobody closed goes on to the end."""
@@ -21,6 +24,28 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 # Only charsets that Python has an alias for, and these, are looked up: a look-up of any other searches the disk and is
 # remembered for ever, and what has no alias (idna, undefined, unicode_escape, ...) is not meant for content.
 _ENCODINGS = frozenset(aliases.values()) | {"cp720", "cp737", "cp874", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian"}
+
+
+_MEMBER = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
+_MEDIA_TYPE = re.compile(rf"[ \t]*+{TOKEN_TEXT}/{TOKEN_TEXT}[ \t]*+(?:;|\Z)")
+
+
+def choose_content_type(values: Sequence[str]) -> str | None:
+    """Return the content type that several Content-Type fields mean: the last valid member; None if there is no field.
+
+    A server or a proxy may have repeated the field, in lines of its own or joined by commas (RFC 9110 §8.3). The rule
+    is that of browsers (Fetch §2.2.2, "extract a MIME type"): `*/*` does not count, and a repetition of a media type
+    without charset leaves the charset that came before. If no member is valid, the first value is returned.
+    """
+    if len(values) == 1 and "," not in values[0]:  # as most
+        return values[0]
+    chosen, essence, has_charset = None, "", False
+    for member in (member for value in values for member in _MEMBER.findall(value)):
+        media_type, parameters = parse_content_type(member)
+        is_valid = media_type != "*/*" and _MEDIA_TYPE.match(member) is not None
+        if is_valid and not (has_charset and media_type == essence and "charset" not in parameters):
+            chosen, essence, has_charset = member.strip(" \t"), media_type, "charset" in parameters
+    return chosen or next(iter(values), None)
 
 
 def parse_content_type(value: str) -> tuple[str, dict[str, str]]:

@@ -168,4 +168,12 @@ NOW, BEFORE = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT"
     ],
 )
 def test_validators(fields: dict[str, str], validator: str | None) -> None:
-    assert find_validator(fields) == validator
+    assert find_validator(Fields(fields.items())) == validator
+    assert find_validator(Fields([*fields.items(), *fields.items()])) == validator
+
+
+def test_validators_that_differ_are_none() -> None:
+    assert find_validator(Fields([("ETag", '"x"'), ("ETag", '"y"')])) is None
+    dates = [("Date", NOW), ("Last-Modified", BEFORE)]
+    assert find_validator(Fields([*dates, ("Last-Modified", NOW)])) is None
+    assert find_validator(Fields([*dates, ("Date", BEFORE)])) is None

@@ -141,6 +141,17 @@ def partial_of_rest(content_range: str) -> bytes:
     return partial(REST, content_range, b'ETag: "v1"')
 
 
+async def test_fields_of_a_partial_response_that_are_repeated_are_single(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server, whole(path):
+        await leave_part(server, path)
+        fields = (f"Content-Range: {RIGHT}".encode(), b'ETag: "v1"', b'ETag: "v1"')
+        server.answers = [partial(REST, RIGHT, *fields)]
+        async with Client() as client:
+            response = await client.download(f"{server.url}/file", path, resume=True)
+    assert (response.status, server.ranges) == (206, [f"bytes={CUT - 1}-"])
+
+
 def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
     head = f'206 Partial Content\r\nETag: "v1"\r\nContent-Range: {content_range}'
     return chunked(*(chunks or (REST,))).replace(b"200 OK", head.encode(), 1)
@@ -155,6 +166,8 @@ def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
         partial(REST, RIGHT),
         partial(REST, RIGHT, b'ETag: "v2"'),
         partial(REST, RIGHT, b'ETag: W/"v1"'),
+        partial(REST, RIGHT, b'ETag: "v1"', b'ETag: "v2"'),
+        partial(REST, RIGHT, b'ETag: "v1"', f"Content-Range: bytes {CUT}-{SIZE - 1}/{SIZE}".encode()),
         partial(REST, RIGHT, b'ETag: "v1"', b"Content-Encoding: gzip"),
         *(
             answer(content_range)

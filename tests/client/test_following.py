@@ -204,15 +204,25 @@ async def test_a_password_in_a_location_is_in_no_message() -> None:
     assert "secret" not in str(raised.value)
 
 
-async def test_no_second_location_is_made_part_of_the_first() -> None:
+async def test_locations_that_differ_are_an_error() -> None:
     with Answering({"/": redirect("/to", 302, b"", b"Location: /other"), "/to": OK, "/other": OK}) as server:
         async with Client() as client:
-            try:
+            with pytest.raises(RedirectError, match="expected one Location, got several that differ") as raised:
                 await client.get(server.url)
-            except RedirectError:
-                pass
             assert await is_clean(client)
-    assert server.targets in (["/"], ["/", "/to"])
+    assert server.targets == ["/"]
+    assert raised.value.response.status == 302
+
+
+async def test_location_that_is_repeated_is_one() -> None:
+    response, asked = await follow({"/": redirect("/to", 302, b"", b"location: /to"), "/to": OK})
+    assert (response.content, [request.target for request in asked]) == (b"ok", ["/", "/to"])
+
+
+async def test_locations_of_a_response_that_is_no_redirect_do_not_matter() -> None:
+    created = reply(b"made", b"Location: /a", b"Location: /b", status=b"201 Created")
+    response, _ = await follow({"/": created})
+    assert (response.status, response.headers.get_all("Location")) == (201, ["/a", "/b"])
 
 
 async def test_a_host_that_is_not_there() -> None:

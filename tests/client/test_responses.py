@@ -87,6 +87,15 @@ async def test_raise_for_status(status: int, fails: bool) -> None:
     assert raised.value.response is response
 
 
+async def test_content_type_that_is_repeated_is_one() -> None:
+    field = b"Content-Type: text/plain; charset=windows-1251"
+    response = await get(reply("да".encode("cp1251"), field, field))
+    assert (response.text, response.encoding) == ("да", "cp1251")
+    assert response.headers.get_all("content-type") == ["text/plain; charset=windows-1251"] * 2
+    async with streaming(reply("да".encode("cp1251"), field, field)) as response:
+        assert [text async for text in response.iter_text()] == ["да"]
+
+
 async def test_informational_responses() -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
     response = await get(b"HTTP/1.1 102 Processing\r\n\r\n" + hints * 2 + OK)

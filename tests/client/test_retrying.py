@@ -342,6 +342,14 @@ async def test_a_retry_after_that_says_nothing(value: bytes) -> None:
                 assert (await client.get(server.url)).content == b"ok"
 
 
+async def test_retry_after_that_is_repeated_is_one() -> None:
+    fields = b"Retry-After: 0.15\r\nRetry-After: 0.15"
+    with Answering({"/": [busy(fields), OK]}) as server:
+        async with Client(retries=Retry(backoff=0)) as client:
+            with lasts(0.14, 5.0):
+                assert (await client.get(server.url)).content == b"ok"
+
+
 async def test_retry_after_may_be_ignored() -> None:
     with Answering({"/": [busy(b"Retry-After: 30"), OK]}) as server:
         async with Client(retries=Retry(backoff=0, respect_retry_after=False)) as client:

@@ -211,3 +211,22 @@ def test_print_shows_all_fields() -> None:
     assert str(SET_COOKIES) == "Set-Cookie: a=1\nVia: x\nset-cookie: b=2\nVIA: y"
     assert str(Fields([("A", "b" * 1000)])) == "A: " + "b" * 1000
     assert str(Fields()) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "single"),
+    [
+        ([], None),
+        (["x"], "x"),
+        ([""], ""),
+        (["x", "x"], "x"),
+        (["x", "x", "x"], "x"),
+        (["x", "y"], None),
+        (["x", "y", "x"], None),
+        (["x", "X"], None),
+        (["Sun, 06 Nov 1994 08:49:37 GMT"], "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ],
+)
+def test_singleton_field_has_one_value_or_none(values: list[str], single: str | None) -> None:
+    fields = Fields([("Other", "z"), *(("ETag", value) for value in values)])
+    assert fields.get_single("eTag") == single

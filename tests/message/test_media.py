@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.message.media import find_charset, is_json, parse_content_type, parse_parameters
+from asyncclient.message.media import choose_content_type, find_charset, is_json, parse_content_type, parse_parameters
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,43 @@ def test_media_type_and_parameters(value: str, media_type: str, parameters: dict
 
 def test_parameters_begin_at_the_first_semicolon() -> None:
     assert parse_parameters("x=1; y=2") == {"y": "2"}
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"),
+    [
+        ([], None),
+        (["text/html"], "text/html"),
+        (["text/html; charset=utf-8", "text/html; charset=utf-8"], "text/html; charset=utf-8"),
+        (["text/html; charset=utf-8, text/html; charset=utf-8"], "text/html; charset=utf-8"),
+        (["text/html; charset=utf-8,charset=utf-8"], "text/html; charset=utf-8"),
+        (["text/plain; charset=gbk", "text/html"], "text/html"),
+        (["text/html", "text/plain; charset=gbk"], "text/plain; charset=gbk"),
+        (["text/html; charset=gbk", "text/html"], "text/html; charset=gbk"),
+        (["Text/HTML; charset=gbk", "text/html; x=1"], "Text/HTML; charset=gbk"),
+        (["text/html; charset=gbk", "text/html; charset=utf-8"], "text/html; charset=utf-8"),
+        (["text/html; charset=gbk, text/plain, text/html"], "text/html"),
+        (["text/html", "*/*"], "text/html"),
+        (["text/html", ""], "text/html"),
+        (["text/html", "junk"], "text/html"),
+        (["text/html, / , a b/c, text/"], "text/html"),
+        (['text/html; x="a, b/c"; charset=gbk'], 'text/html; x="a, b/c"; charset=gbk'),
+        (['text/html; x="a', "text/plain"], "text/plain"),
+        (["; charset=utf-8"], "; charset=utf-8"),
+        (["junk, junk"], "junk, junk"),
+        (["", ""], ""),
+    ],
+)
+def test_last_valid_content_type_counts(values: list[str], chosen: str | None) -> None:
+    assert choose_content_type(values) == chosen
+
+
+@pytest.mark.parametrize("piece", [",", "a/b,", "a/b;charset=c,", 'a/b;"', "a/b; c=d,", '",', "\\,"])
+def test_hostile_content_types_take_linear_time(piece: str) -> None:
+    text = "text/html;" + "x=1;" * 10_000 + "charset=a," + piece * (300_000 // len(piece))
+    began = time.process_time()
+    choose_content_type([text])
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
