@@ -18,7 +18,7 @@ from typing import Protocol
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
 from ..message.fields import Fields, check_section
-from ..message.framing import LENGTH, Framing, Kind, may_be_trailer, parse_chunk_size
+from ..message.framing import LENGTH, Framing, Kind, check_trailers, decide_framing, may_be_trailer, parse_chunk_size
 from ..message.head import Head, parse_head
 from ..stream.base import ByteReader, ByteStream
 
@@ -74,6 +74,8 @@ class Answer:
         return head
 
     def _keep_interim(self, head: Head, limits: Limits) -> None:
+        if not head.is_plain:
+            decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read in its own way
         self._interim_bytes += len(head.block)
         if len(self.informational) == limits.interim or self._interim_bytes > limits.head:
             raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
@@ -332,7 +334,10 @@ class ChunkedContent:
         if not lines:
             return _NO_TRAILERS
         section = check_section(b"".join(lines) + b"\r\n", self._limits, what="trailer")
-        return Fields(pair for pair in Fields.from_section(section).pairs() if may_be_trailer(pair[0]))
+        trailers = Fields.from_section(section)
+        if not self._is_lenient:
+            check_trailers(trailers)
+        return Fields(pair for pair in trailers.pairs() if may_be_trailer(pair[0]))
 
 
 async def read_pieces(content: Content) -> bytes:

@@ -6,6 +6,7 @@ import enum
 
 from ..errors import ProtocolError, UnknownTransferEncoding, clip
 from . import syntax
+from .fields import Fields
 from .head import Head
 
 
@@ -27,9 +28,12 @@ connection goes on after it. A plain tuple: with names, making it would cost 0.4
 def decide_framing(head: Head, method: str) -> Framing:
     """Decide how the body of the response to `method` is delimited (RFC 9112 §6.3), by its rules in their order.
 
+    A Content-Length is checked also where it delimits nothing (interim responses, HEAD, 204, 304, beside `chunked`):
+    another recipient may go by it. Only a 2xx to CONNECT has none that counts (RFC 9110 §9.3.6).
+
     Raises:
         UnknownTransferEncoding: a transfer coding other than one `chunked`.
-        ProtocolError: a Content-Length that is no number, or several that differ.
+        ProtocolError: a Content-Length that is not a number, or several that differ.
     """
     if head.is_plain and head.version == 11:
         length, coding, keep_alive = head.plain_length, None, True
@@ -42,16 +46,21 @@ def decide_framing(head: Head, method: str) -> Framing:
         # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
         is_doubtful = coding is not None and (length is not None or head.version != 11)
         keep_alive = not is_doubtful and may_keep_alive(head.version, connection)
-    status = head.status
-    if method == "HEAD" or status < 200 or status in (204, 304) or (method == "CONNECT" and status < 300):
-        return Kind.LENGTH, 0, keep_alive
+    if method == "CONNECT" and 200 <= head.status < 300:
+        return LENGTH, 0, keep_alive
+    size = None if length is None else parse_content_length(length)
+    if has_no_content(head.status, method):
+        return LENGTH, 0, keep_alive
     if coding is not None:
         if coding.strip(b" \t").lower() != b"chunked":
             raise UnknownTransferEncoding(f"expected transfer coding 'chunked', got {clip(coding)}")
         return Kind.CHUNKED, 0, keep_alive
-    if length is not None:
-        return Kind.LENGTH, parse_content_length(length), keep_alive
-    return Kind.UNTIL_CLOSE, 0, False
+    return (Kind.UNTIL_CLOSE, 0, False) if size is None else (LENGTH, size, keep_alive)
+
+
+def has_no_content(status: int, method: str) -> bool:
+    """Return whether a response has no content whatever its fields say (RFC 9112 §6.3, rule 1)."""
+    return method == "HEAD" or status < 200 or status in (204, 304)
 
 
 def may_keep_alive(version: int, connection: bytes) -> bool:
@@ -126,3 +135,18 @@ _NOT_IN_TRAILERS = frozenset(
 def may_be_trailer(name: str) -> bool:
     """Return whether a field may come after the content: not those that frame, route or guard (RFC 9110 §6.5.1)."""
     return name.lower() not in _NOT_IN_TRAILERS
+
+
+def check_trailers(trailers: Fields) -> None:
+    """Let trailers pass that all recipients read alike.
+
+    Values of a head may have control characters, as http.client allows; those of trailers have no such past.
+
+    Raises:
+        ProtocolError: a control character in a value (RFC 9110 §5.5), or a Content-Length that is not a number.
+    """
+    for name, value in trailers.pairs():
+        if syntax.CONTROL.search(value) is not None:
+            raise ProtocolError(f"expected no control characters in trailer {clip(name)}, got {clip(value)}")
+        if name.lower() == "content-length":
+            parse_content_length(value.encode("latin-1"))

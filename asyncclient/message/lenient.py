@@ -11,7 +11,7 @@ import re
 from ..errors import ProtocolError, UnknownTransferEncoding
 from ..limits import Limits
 from . import syntax
-from .framing import Framing, Kind, decide_framing, parse_content_length
+from .framing import Framing, Kind, decide_framing, has_no_content, may_keep_alive, parse_content_length
 from .head import Head, StatusLine, parse_fields
 
 FIELD_NAME = re.compile(rb"[^:\s\x00][^:\r\n\x00]*+")
@@ -42,12 +42,13 @@ class InvalidLength(ProtocolError):
 def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limits) -> Framing:
     """Decide how the content of a response is delimited, given its status line and, from `start`, its field section.
 
-    Lines that are no fields are passed over. A transfer coding other than `chunked` counts as none, and a negative
-    length as none, as in http.client; after either, and after such lines, the connection is not used again.
+    As in http.client, lines that are not fields are passed over; a transfer coding other than `chunked`, a negative
+    length, and a length that delimits nothing are ignored. After lines that are not fields and after a body that is
+    delimited in spite of an ignored field, the connection is not used again.
 
     Raises:
         LineTooLong: a line is too long.
-        InvalidLength: lengths that are no numbers, or differ.
+        InvalidLength: lengths that are not numbers, or differ.
         ProtocolError: too many fields, a NUL or a bare CR.
     """
     is_sound = True
@@ -61,7 +62,19 @@ def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limit
         kind, length, keep_alive = decide_framing(head, method)
         return kind, length, keep_alive and is_sound
     except (UnknownTransferEncoding, ProtocolError):
-        return _frame_by_length(head.notable.get(b"content-length"))
+        return _frame_by_rest(head, method, is_sound)
+
+
+def _frame_by_rest(head: Head, method: str, is_sound: bool) -> Framing:
+    """Return the framing where decide_framing() refuses a length or a transfer coding."""
+    found = head.notable
+    coding = found.get(b"transfer-encoding")
+    if has_no_content(head.status, method):
+        goes_on = is_sound and coding is None and may_keep_alive(head.version, found.get(b"connection", b""))
+        return Kind.LENGTH, 0, goes_on
+    if coding is not None and coding.strip(b" \t").lower() == b"chunked":
+        return Kind.CHUNKED, 0, False
+    return _frame_by_length(found.get(b"content-length"))
 
 
 def _frame_by_length(value: bytes | None) -> Framing:

@@ -26,6 +26,9 @@ REQUEST_LINE = re.compile(TOKEN_TEXT + r" [\x21-\x7e]++ HTTP/1\.[01]")
 FIELD_VALUE = re.compile(r"[^\x00\r\n]*+")
 """RFC 9110 §5.5: what can't end the line or be taken for its end. Other control characters are the sender's affair."""
 
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""RFC 9110 §5.5: control characters, all but the tab; a field value that is sent has none."""
+
 STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"))?+" + _EOL)
 """RFC 9112 §4; the reason may be missing with the space before it, as many servers have it."""
 

@@ -178,6 +178,13 @@ FIELD_LINES_REFUSED += [
     b"A\r\n : b",
 ]
 
+LENGTHS_UNUSED = [b"", b"0x5", b"x", b"-5", b"5, 6", b"5_0"]
+
+
+def interim(length: bytes) -> bytes:
+    return b"HTTP/1.1 103 x\r\nContent-Length: %b\r\n\r\n" % length
+
+
 CODINGS_REFUSED = [b"Transfer-Encoding: \x0bchunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding\t: chunked"]
 
 BODIES_REFUSED = [HELLO_CHUNK, HELLO_CHUNK + b"0\r\n", b"5\r\nhel", b"5\r\nhello0\r\n\r\n", b"5\nhello\n0\n\n"]
@@ -251,6 +258,13 @@ AGREED: list[tuple[bytes, Outcome]] = [
     *((IN_CHUNKS + body, REFUSED) for body in BODIES_REFUSED),
     *((OK + line + b"\r\n" + CHUNKS_END, REFUSED) for line in CODINGS_REFUSED),
     (OK + b"Transfer-Encoding: identity\r\n" + LENGTH + END, REFUSED),
+    # lengths that delimit nothing, and trailers
+    *((interim(value) + OK + LENGTH + END, REFUSED) for value in LENGTHS_UNUSED),
+    *((OK + CHUNKED + b"Content-Length: %b\r\n" % value + CHUNKS_END, REFUSED) for value in LENGTHS_UNUSED),
+    *((b"HTTP/1.1 304 x\r\nContent-Length: %b\r\n\r\n" % value, REFUSED) for value in LENGTHS_UNUSED),
+    (interim(b"5") + OK + LENGTH + END, HELLO),
+    *((IN_CHUNKS + HELLO_CHUNK + b"0\r\nA: %b\r\n\r\n" % value, REFUSED) for value in (b"b\x0bc", b"\x0c", b"b\0")),
+    (IN_CHUNKS + HELLO_CHUNK + b"0\r\nContent-Length: 0x5\r\n\r\n", REFUSED),
 ]
 
 CHUNKED_WINS = "RFC 9112 §6.3: chunked wins, and the connection ends with it; h11 reuses it, llhttp refuses"
@@ -293,6 +307,7 @@ DIFFERING: list[tuple[bytes, Outcome, str]] = [
     (IN_CHUNKS + b"5;a\0\r\nhello\r\n0\r\n\r\n", REFUSED, "NUL is no part of an extension; h11 takes it"),
     (IN_CHUNKS + HELLO_CHUNK + b"0\r\nA: b\n\r\n", REFUSED, "around chunks a bare LF is never right; h11 takes it"),
     (IN_CHUNKS + HELLO_CHUNK + b"0\r\n" + LENGTH + b"\r\n", HELLO, "RFC 9110 §6.5.1: it is dropped; llhttp refuses"),
+    (IN_CHUNKS + HELLO_CHUNK + b"0\r\nA: \x01\r\n\r\n", REFUSED, "RFC 9110 §5.5: no control characters; h11 takes it"),
     (OK_10 + b"Connection: keep-alive\r\n" + LENGTH + END, HELLO, "RFC 9112 §9.3; h11 never keeps HTTP/1.0 open"),
     (
         b"HTTP/1.1 101 x\r\n\r\n",

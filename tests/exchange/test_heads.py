@@ -76,6 +76,19 @@ def test_interim_responses_are_bounded_in_bytes_together() -> None:
         run_now(Answer().receive(stream, DEFAULT))
 
 
+@pytest.mark.parametrize("value", [b"", b"x", b"0x5", b"5, 6"])
+def test_interim_response_with_an_invalid_length_is_refused(value: bytes) -> None:
+    with pytest.raises(ProtocolError, match="content length"):
+        receive(interim(103, b"Content-Length: %b\r\n" % value) + FINAL)
+
+
+@pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: x\r\n"])
+def test_interim_response_has_no_content_whatever_its_fields_say(fields: bytes) -> None:
+    answer, stream = receive(interim(103, fields) + FINAL)
+    assert answer.final is not None
+    assert not stream.unread
+
+
 def test_the_time_of_the_first_head_is_noted_once() -> None:
     answer, stream = Answer(), ScriptedStream([interim(103), FINAL])
     run_now(answer.receive_one(stream, DEFAULT))

@@ -300,3 +300,25 @@ def test_end_of_the_connection_may_end_trailers_where_that_is_said(pieces: list[
     assert lenient.is_done
     with pytest.raises(IncompleteRead):
         run_now(strict.readall())
+
+
+@pytest.mark.parametrize("line", [b"A: b\x0bc", b"A: b\x0cc", b"A: \x01", b"A: b\x7f", b"A: \x1cb", b"A: b\r\n \x0b"])
+def test_trailer_with_a_control_character_is_refused(line: bytes) -> None:
+    content = ChunkedContent(ScriptedStream([b"2\r\nok\r\n0\r\nX: y\r\n%b\r\n\r\n" % line]), DEFAULT)
+    with pytest.raises(ProtocolError, match="control characters in trailer 'A'"):
+        run_now(content.readall())
+    assert not content.is_done
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"0x5", b"5, 6"])
+def test_trailer_with_an_invalid_length_is_refused(value: bytes) -> None:
+    content = ChunkedContent(ScriptedStream([b"0\r\nContent-Length: %b\r\n\r\n" % value]), DEFAULT)
+    with pytest.raises(ProtocolError, match="content length"):
+        run_now(content.readall())
+
+
+def test_trailers_with_other_bytes_come_as_they_are() -> None:
+    content = ChunkedContent(ScriptedStream([b"0\r\nA: b\tc\x85\xff\r\nContent-Length: 5\r\n\r\n"]), DEFAULT)
+    assert run_now(content.readall()) == b""
+    assert content.trailers is not None
+    assert content.trailers.pairs() == [("A", "b\tc\x85\xff")]

@@ -84,6 +84,16 @@ def test_response_that_has_no_content_has_none(method: str, status: int) -> None
     assert (kind is Kind.LENGTH and length == 0) or kind not in (Kind.LENGTH, Kind.CHUNKED, Kind.UNTIL_CLOSE)
 
 
+@pytest.mark.parametrize("value", [b"", b"x", b"-5", b"5, 6"])
+def test_invalid_length_that_delimits_nothing_is_ignored(value: bytes) -> None:
+    line = b"Content-Length: %b\r\n" % value
+    for method, status in (("HEAD", 200), ("GET", 204), ("GET", 304), ("GET", 101)):
+        assert framing(line, method=method, status=status) == (Kind.LENGTH, 0, True)
+        assert framing(line + b"Connection: close\r\n", method=method, status=status) == (Kind.LENGTH, 0, False)
+        assert framing(line + b"no colon\r\n", method=method, status=status) == (Kind.LENGTH, 0, False)
+    assert framing(line + b"Transfer-Encoding: chunked\r\n") == (Kind.CHUNKED, 0, False)
+
+
 # What goes out
 
 
