@@ -42,6 +42,11 @@ INNER_STEP = 64 * 1024
 so a bomb whose wire is at hand whole still stops at RATIO_FREE; and zlib copies what it has left with each step."""
 
 
+IDENTITY = ("Accept-Encoding", "identity")
+"""The field that asks for content as it is. A request with Range has it: a range of encoded content (RFC 9110 §14.2)
+can't be decoded."""
+
+
 @functools.cache
 def accept_encoding() -> str:
     """Return the value of Accept-Encoding that names what can be decoded here (RFC 9110 §12.5.3).

@@ -33,7 +33,7 @@ from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolErr
 from ..message.fields import Fields
 from ..message.url import parse_url
 from .cookie_fields import parse_date
-from .decoding import parse_content_encoding
+from .decoding import IDENTITY, parse_content_encoding
 from .part_file import Note, PartFile, name_resource
 from .request import Request
 from .response import Response, build_status_error
@@ -42,8 +42,6 @@ from .settings import Settings, find_deadline
 
 STEP: Final = 256 * 1024
 """Bytes that are written at once: each hop to a worker takes some 0.1 ms."""
-
-IDENTITY: Final = ("Accept-Encoding", "identity")
 
 Progress = Callable[[int, int | None], object]
 """Called with the bytes that the file has, and those that it will have if that is known."""

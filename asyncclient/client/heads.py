@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..message.request import RequestHead
 from ..message.url import URL
 from .cookies import CookieJar
+from .decoding import IDENTITY
 from .request import Request
 from .site import Site
 
@@ -36,6 +37,9 @@ def build_head(
     if not pairs and site.block is not None:
         return RequestHead(request.method, target, site.block)
     names = {name.lower() for name, _ in pairs}
+    if "range" in names and "accept-encoding" not in names and not site.chooses_codings:
+        pairs = [*pairs, IDENTITY]
+        names.add("accept-encoding")
     if "host" in names:
         _check_host([value for name, value in pairs if name.lower() == "host"])
     head = _begin(request.method, target, site, names)

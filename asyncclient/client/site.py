@@ -16,7 +16,7 @@ from ..stream.resolve import Resolver
 from ..stream.socks import Socks
 from ..stream.tls import Trust, context_of
 from ..version import __version__
-from .decoding import accept_encoding
+from .decoding import IDENTITY, accept_encoding
 from .proxies import Proxy, ProxySelector
 from .request import as_text
 
@@ -44,11 +44,14 @@ class Site:
         names: of these, in lower case.
         block: their lines, joined; None where a head has to look at one of them, as at Connection.
         prefix: what stands before the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
+        chooses_codings: the user of the client has set Accept-Encoding for all requests.
     """
 
-    __slots__ = ("block", "fields", "group", "names", "origin", "prefix")
+    __slots__ = ("block", "chooses_codings", "fields", "group", "names", "origin", "prefix")
 
-    def __init__(self, group: Group, origin: Origin, fields: list[Field], prefix: str) -> None:
+    def __init__(
+        self, group: Group, origin: Origin, fields: list[Field], prefix: str, *, chooses_codings: bool = False
+    ) -> None:
         self.group = group
         self.origin = origin
         self.fields = fields
@@ -56,6 +59,7 @@ class Site:
         is_plain = self.names.isdisjoint(OF_CONSEQUENCE)
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
+        self.chooses_codings = chooses_codings
 
 
 class Network(NamedTuple):
@@ -100,6 +104,7 @@ class Sites:
         self._pool = pool
         self._network = network
         self._given = [(as_text(name), value) for name, value in fields]
+        self._chooses_codings = any(name.lower() == "accept-encoding" for name, _ in self._given)
         self._fields: list[Field] | None = None
         self._bound = secret_names | {"host"}
         self._home = home
@@ -143,7 +148,8 @@ class Sites:
             if proxy.authorization is not None:
                 line = build_field("Proxy-Authorization", proxy.authorization)
                 fields.append(Field("proxy-authorization", line))
-        return Site(await self._find_group(origin, proxy), origin, fields, prefix)
+        group = await self._find_group(origin, proxy)
+        return Site(group, origin, fields, prefix, chooses_codings=self._chooses_codings)
 
     async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
         """Return the connections to an origin.
@@ -205,7 +211,7 @@ def _build_fields(given: list[tuple[str, Any]]) -> list[Field]:
     own = (
         ("User-Agent", f"asyncclient/{__version__}"),
         ("Accept", "*/*"),
-        ("Accept-Encoding", accept_encoding()),
+        IDENTITY if "range" in names else ("Accept-Encoding", accept_encoding()),
     )
     pairs = [pair for pair in own if pair[0].lower() not in names]
     pairs += [pair for pair in given if pair[1] is not None]

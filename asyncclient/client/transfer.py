@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..exchange.exchange import Exchange
 from ..exchange.send import may_go_together
+from ..message.ranges import parse_content_range
 from ..message.url import URL, build_url, parse_url
 from ..pool.connection import PooledConnection
 from ..response import HTTPResponse
@@ -280,7 +281,8 @@ class Transfer:
             return Response(request, url, raw, None, self.history)
         self._store_cookies(raw)
         choices = request.choices
-        coding = raw.headers.get("content-encoding") if choices.decode else None
+        may_decode = choices.decode and (raw.status != 206 or _is_whole(raw))
+        coding = raw.headers.get("content-encoding") if may_decode else None
         pace = None if self._timeout.min_rate is None else Pace(self._site.group.label, self._timeout)
         return Response(
             request, url, raw, ContentReader(raw, coding, settings.max_size_for(choices), pace), self.history
@@ -367,3 +369,9 @@ class Transfer:
             choices = choices._replace(trailers=None)
         headers = strip_fields(request.headers, redirect, self._settings.secret_names)
         return request.redirected(redirect.method, redirect.url, headers, payload, choices)
+
+
+def _is_whole(raw: HTTPResponse) -> bool:
+    """Return whether a 206 brings all bytes; the decoder of a content coding can't begin or end in the middle."""
+    found = parse_content_range(raw.headers.get("content-range", ""))
+    return found is not None and found.is_whole
