@@ -102,6 +102,11 @@ class Response:
         """The links of the Link fields (RFC 8288), by relation."""
         return self._response.links
 
+    @property
+    def filename(self) -> str:
+        """A name for the content, safe to use in any directory: Content-Disposition's, else the URL's."""
+        return self._response.filename
+
     # The connection it came on
 
     @property

@@ -37,7 +37,18 @@ class Response:
         status: the code.
     """
 
-    __slots__ = ("__weakref__", "_content", "_encoding", "_raw", "_reader", "history", "request", "status", "url")
+    __slots__ = (
+        "__weakref__",
+        "_content",
+        "_encoding",
+        "_filename",
+        "_raw",
+        "_reader",
+        "history",
+        "request",
+        "status",
+        "url",
+    )
 
     def __init__(
         self,
@@ -55,6 +66,7 @@ class Response:
         self._reader = reader
         self._content: bytes | None = None
         self._encoding: str | None = None
+        self._filename: str | None = None  # where a download has it from an earlier response
 
     # The head
 
@@ -104,6 +116,22 @@ class Response:
         from ..message.links import index_links, parse_links  # only here: few responses have any
 
         return index_links(parse_links(self.headers.get_all("link", [])))
+
+    @property
+    def filename(self) -> str:
+        """A name for the content, safe to use in any directory; download() gives it to a file in one.
+
+        It is that of Content-Disposition (RFC 6266), without its path, else the last part of the URL's path, else
+        "download". What is unsafe in a name (control characters, ``"*:<>?|``, dots at the beginning) is replaced or cut
+        off, so it may differ from what the server sent.
+        """
+        from ..message.disposition import suggest_filename  # only here: few programs ask for it
+        from ..message.url import parse_url
+
+        if self._filename is not None:
+            return self._filename
+        path = parse_url(self.url).target.partition("?")[0]
+        return suggest_filename(self.headers.get_all("content-disposition", []), path)
 
     # The connection it came on
 
