@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from ..errors import clip
+from ..message.target import is_ipv6
 from .suffixes import is_public_suffix
 
 ATTRIBUTE_SIZE = 1024
@@ -34,7 +35,7 @@ _SECONDS = re.compile(r"-?[0-9]++", re.ASCII)
 _NAME = re.compile(r"[^;=]*+")
 _VALUE = re.compile(r"[^;]*+")
 _PATH = re.compile(r"/.*+")
-_DOMAIN = re.compile(r"[0-9a-z!$%&'()*+,;=._~-]*+|[0-9a-f]*+:[0-9a-f]*+:[0-9a-z:._~%-]*+")
+_DOMAIN = re.compile(r"[0-9a-z!$%&'()*+,;=._~-]*+")
 _ADDRESS = re.compile(r"[^:]*+:.*|(?:.*\.)?(?:[0-9]++|0x[0-9a-f]*+)\.?", re.ASCII | re.DOTALL)
 
 _DATE_TOKEN = re.compile(r"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]++")
@@ -223,7 +224,10 @@ def check_cookie(cookie: Cookie) -> Cookie:
     _check_text("name", _NAME, cookie.name, cookie)
     _check_text("value", _VALUE, cookie.value, cookie)
     _check_text("path", _PATH, cookie.path, cookie)
-    _check_text("domain", _DOMAIN, domain, cookie)
+    address, _, zone = domain.partition("%") if ":" in domain else ("", "", domain)
+    if address and not is_ipv6(address):
+        raise ValueError(f"invalid domain of cookie {clip(cookie.name)} for {clip(cookie.domain)}")
+    _check_text("domain", _DOMAIN, zone, cookie)
     if not cookie.name and (not cookie.value or "=" in cookie.value):
         raise ValueError("expected a name for a cookie whose value is empty or has a '='")
     if cookie.expires is not None and not math.isfinite(cookie.expires):

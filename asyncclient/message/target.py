@@ -8,7 +8,9 @@ from functools import lru_cache
 from ..errors import InvalidURL, clip
 
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\<>\"^`{|}\[\]]++")
-_IPV6 = re.compile(r"[0-9A-Fa-f:.]++(?:%[0-9A-Za-z._~-]++)?")
+_ZONE = re.compile(r"[0-9A-Za-z._~-]++")
+_HEXTET = re.compile(r"[0-9A-Fa-f]{1,4}")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _ABSOLUTE = re.compile(r"https?://(?:[^/?#]*@)?+([^/?#@]++)", re.IGNORECASE)
 _PORT = re.compile(r"[0-9]{1,5}")
 
@@ -62,10 +64,29 @@ def check_host(host: str) -> None:
         InvalidURL: it is empty or has a blank, a control character or a delimiter of URLs, a part of 0 or more than 63
             characters, or colons where it is no IPv6 address.
     """
-    parts = host.removesuffix(".").split(".")
-    is_name = ":" in host or all(0 < len(part) < 64 for part in parts)
-    if not is_name or (_IPV6 if ":" in host else _HOST).fullmatch(host) is None:
+    if ":" in host:
+        address, percent, zone = host.partition("%")
+        is_valid = is_ipv6(address) and (not percent or _ZONE.fullmatch(zone) is not None)
+    else:
+        parts = host.removesuffix(".").split(".")
+        is_valid = all(0 < len(part) < 64 for part in parts) and _HOST.fullmatch(host) is not None
+    if not is_valid:
         raise InvalidURL(f"expected a host name or address, got {show(host)}")
+
+
+def is_ipv6(text: str) -> bool:
+    """Return whether a text is an IPv6 address by the grammar of RFC 3986 §3.2.2, without brackets and zone."""
+    if len(text) > 45:  # 0000:0000:0000:0000:0000:ffff:255.255.255.255
+        return False
+    start, gap, end = text.partition("::")
+    groups = (start.split(":") if start or not gap else []) + (end.split(":") if end else [])
+    count = len(groups)
+    if groups and "." in groups[-1] and not text.endswith("::"):  # the last 32 bits may be an IPv4 address
+        if _IPV4.fullmatch(groups.pop()) is None:
+            return False
+        count += 1
+    has_all = count < 8 if gap else count == 8
+    return has_all and all(map(_HEXTET.fullmatch, groups))
 
 
 def show(text: str) -> str:
@@ -75,7 +96,9 @@ def show(text: str) -> str:
 
 
 def encode_host(host: str) -> str:
-    """Return a host as it goes on the wire: IDNA 2008 for non-ASCII names, IPv6 addresses in brackets, no zone.
+    """Return a host as it goes on the wire: labels that are not ASCII encoded, IPv6 addresses in brackets, no zone.
+
+    Names are encoded by UTS 46 as browsers do, see encode_domain(); a name of ASCII stays as it is.
 
     Raises:
         InvalidURL: the name can't be encoded.
@@ -85,12 +108,16 @@ def encode_host(host: str) -> str:
         return f"[{host.partition('%')[0]}]"
     if host.isascii():
         return host
-    import idna  # only here: its tables take 5 ms to import
+    from .domain import encode_domain  # only here: the tables of IDNA take 5 ms to import
 
     try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError as exc:
-        raise InvalidURL(f"host can't be encoded: {clip(host)}: {exc}") from exc
+        encoded = encode_domain(host)
+        if ":" in encoded or "%" in encoded:
+            raise ValueError("a delimiter among its letters")
+        check_host(encoded)  # after encoding, which maps other letters to delimiters
+    except ValueError as exc:  # InvalidURL, UnicodeError and idna's own errors are
+        raise InvalidURL(f"host can't be encoded: {clip(host)}: {clip(str(exc))[1:-1]}") from exc
+    return encoded
 
 
 def build_authority(host: str, port: int, default_port: int | None = None) -> str:

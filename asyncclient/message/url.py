@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
-from .target import check_host, encode_host, parse_port, show
+from .target import check_host, encode_host, is_ipv6, parse_port, show
 
 # All that may stand in a path or query (RFC 3986 §3.3), and the brackets: they may not, yet they are reserved.
 _LEGAL = r"A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-"
@@ -25,7 +25,7 @@ _ANY = re.compile(
     r"(?::([^/?#]*+))?+([/?][^#]*+)?+(?:#(.*+))?+",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-_IP_LITERAL = re.compile(r"\[([0-9A-Fa-f.]*+:[0-9A-Fa-f:.]*+)(?:%(?:25)?+([0-9A-Za-z._~-]++))?+\]")
+_IP_LITERAL = re.compile(r"\[([0-9A-Fa-f:.]++)(?:%(?:25)?+([0-9A-Za-z._~-]++))?+\]")
 _REFERENCE = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*+):)?+(//[^/?#]*+)?+([^?#]*+)(\?[^#]*+)?+(#.*+)?+", re.DOTALL
 )  # RFC 3986 appendix B; it matches every text
@@ -118,7 +118,7 @@ def _parse_port(text: str) -> int:
 def _parse_host(text: str) -> str:
     if text.startswith("["):
         match = _IP_LITERAL.fullmatch(text)
-        if match is None:
+        if match is None or not is_ipv6(match[1]):
             raise InvalidURL(f"expected an IPv6 address in brackets, got {clip(text)}")
         address = match[1].lower()
         return f"{address}%{match[2]}" if match[2] else address  # zones keep their case, as interfaces do

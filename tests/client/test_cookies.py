@@ -668,6 +668,8 @@ def test_set_shares_nothing_with_strangers(jar: CookieJar, domain: str) -> None:
         {"domain": "example.com:80"},
         {"domain": "example.com/"},
         {"domain": "[::1]"},
+        {"domain": "1:2"},
+        {"domain": "0::0::0"},
         {"domain": "b\xfccher.example"},
         {"domain": "example.com\n"},
         {"expires": float("nan")},

@@ -75,7 +75,7 @@ def test_proxy_url(url: str, proxy: tuple[object, ...]) -> None:
         "http://user:secret@p/path",
         "http://user:secret@p?query",
         "http://user:secret@p q",
-        "http://user:secret@ab--\u00fc.test",
+        "http://user:secret@xn--a.\u00fc.test",
         "http://user:secret@a\u2488com",
         "http://user:secret@p\r\nX: y",
         "http://user:secret@[::1",

@@ -1,6 +1,10 @@
 """Hosts, ports and authorities: what a connection is opened to, and what can't be one."""
 
+import socket
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asyncclient.errors import InvalidURL
 from asyncclient.message.target import (
@@ -8,6 +12,7 @@ from asyncclient.message.target import (
     check_host,
     encode_host,
     find_authority,
+    is_ipv6,
     parse_host_port,
     parse_port,
 )
@@ -128,6 +133,16 @@ def test_errors_are_short_and_are_value_errors() -> None:
         ("日本。example", "xn--wgv71a.example"),
         ("ｅxample.com", "example.com"),
         ("a\u560d\u560ab", "xn--ab-9v7cla"),
+        ("foo_bar.müller.example", "foo_bar.xn--mller-kva.example"),
+        ("i❤.example", "xn--i-7iq.example"),
+        ("r3---sn.käse.example", "r3---sn.xn--kse-qla.example"),
+        ("_x.käse.example.", "_x.xn--kse-qla.example."),
+        ("-käse-.example", "xn---kse--hra.example"),
+        ("XN--bcher-KVA.käse", "xn--bcher-kva.xn--kse-qla"),
+        ("k\u00adäse", "xn--kse-qla"),  # a soft hyphen is left out
+        ("１２７.０.0.1", "127.0.0.1"),
+        ("क्\u200dष.in", "xn--11b2ezcw70k.in"),  # a joiner where the script has one
+        ("א.example", "xn--4db.example"),
     ],
 )
 def test_host_goes_on_the_wire_as_ascii(host: str, encoded: str) -> None:
@@ -153,11 +168,59 @@ def test_host_goes_on_the_wire_as_ascii(host: str, encoded: str) -> None:
         "xn--zzzzzzzzz.é",
         "é\uff1a80",
         "\u0665\u0031é",
+        "1.א",  # a label that no name with right-to-left letters may have (RFC 5893 §2)
+        "\u0301é",
+        "é\uff0541",
+        "xn--a.é",
+        "xn--.é",
+        "xn--abc-.é",
+        "\u00ad.é",
+        "é." + "a" * 64,
+        "é" * 2000,
     ],
 )
 def test_host_that_cannot_be_encoded_is_refused(host: str) -> None:
-    with pytest.raises(InvalidURL, match="host can't be encoded"):
+    with pytest.raises(InvalidURL, match="host can't be encoded") as caught:
         encode_host(host)
+    assert len(str(caught.value)) < 200
+
+
+IPV6 = [
+    "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::8", "ABCD:ef01::", "::1.2.3.4",
+    "1:2:3:4:5:6:1.2.3.4", "1::5:255.0.0.10", "fe80::1%eth0", "0000:0000:0000:0000:0000:ffff:255.255.255.255",
+]  # fmt: skip
+
+NO_IPV6 = [
+    ":", ":::", "1:2", "0::0::0", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4::5:6:7:8", ":1:2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7:", "::12345", "::g", "::1.2.3", "::1.2.3.4.5", "::1.2.3.256", "::1.2.3.04", "::1.2.3.4.",
+    "1.2.3.4::",
+    "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4", "::1%", "%::1", "1.2.3.4:80", "a:80", "::\uff11",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", IPV6)
+def test_ipv6_address_is_a_host(host: str) -> None:
+    check_host(host)
+    assert parse_host_port(f"[{host}]:81", None, 80) == (host, 81)
+
+
+@pytest.mark.parametrize("host", NO_IPV6)
+def test_colons_are_for_ipv6_addresses_alone(host: str) -> None:
+    with pytest.raises(InvalidURL, match="expected a host"):
+        check_host(host)
+    with pytest.raises(InvalidURL):
+        parse_host_port(f"[{host}]:80", None, 80)
+
+
+@given(st.lists(st.sampled_from(["0", "12", "abcd", "1.2.3.4", "256.0.0.1", ":", "::", "g", "."]), max_size=17))
+def test_ipv6_addresses_are_those_of_the_system(parts: list[str]) -> None:
+    text = "".join(parts)
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except OSError:
+        assert not is_ipv6(text)
+    else:
+        assert is_ipv6(text)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ from asyncclient.message.url import URL, add_params, build_url, is_same_origin, 
         ("http://BÜCHER.example/", URL("http", "xn--bcher-kva.example", 80, "/")),
         ("http://faß.de/", URL("http", "xn--fa-hia.de", 80, "/")),  # IDNA 2003 made fass.de of it
         ("http://ex。com/", URL("http", "ex.com", 80, "/")),
+        ("http://foo_bar.müller.example/", URL("http", "foo_bar.xn--mller-kva.example", 80, "/")),
+        ("http://i❤.example/", URL("http", "xn--i-7iq.example", 80, "/")),
+        ("http://\u2615.example/", URL("http", "xn--53h.example", 80, "/")),
+        ("http://r3---sn.käse.example/", URL("http", "r3---sn.xn--kse-qla.example", 80, "/")),
         ("http://a+b!(c)/", URL("http", "a+b!(c)", 80, "/")),
     ],
 )
@@ -143,7 +147,18 @@ def test_only_what_is_illegal_is_quoted(given: str, sent: str) -> None:
         "http://a\u2100b/",  # IDNA makes "aa/cb" of it (CVE-2019-9636)
         "http://good.com\uff0fevil/",
         "http://h\uff1a80/",
-        "http://\u2615.example/",  # symbols are not in IDNA 2008
+        "http://\u202e.example/",
+        "http://\uff05\uff14\uff11.example/",  # UTS 46 makes "%41" of it
+        "http://[1:2]/",
+        "http://[0::0::0]/",
+        "http://[1:2:3:4:5:6:7:8:9]/",
+        "http://[1:2:3:4:5:6:7:8%25a]:80:80/",
+        "http://[::12345]/",
+        "http://[::1.2.3]/",
+        "http://[::256.1.1.1]/",
+        "http://[1.2.3.4::]/",
+        "http://[:::]/",
+        "http://[.:]/",
         "http://h/\ud800",
         "http://\udc80/",
     ],
@@ -172,7 +187,7 @@ def test_url_is_a_str(url: Any) -> None:
 @pytest.mark.parametrize(
     "url",
     ["ftp://u:secret@h/", "http://u:secret@h:x/", "http://u:secret@h%41/", "http://u:secret@/", "http://secret@a@h/",
-     "http://u:secret@[h]/", "http://u:secret@\u2615/"],
+     "http://u:secret@[h]/", "http://u:secret@\u202e/"],
 )  # fmt: skip
 def test_no_error_shows_a_password(url: str) -> None:
     with pytest.raises(InvalidURL) as caught:
