@@ -99,7 +99,7 @@ class Response:
 
     @property
     def links(self) -> dict[str, Link]:
-        """The links of the Link fields (RFC 8288), by relation."""
+        """The links of the Link fields (RFC 8288), by relation; their URLs are absolute."""
         return self._response.links
 
     @property

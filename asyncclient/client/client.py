@@ -9,7 +9,7 @@ from typing import Any, Self, Unpack
 
 from ..limits import DEFAULT, Limits
 from ..message.fields import list_pairs
-from ..message.url import add_params, join_base, parse_url
+from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
 from ..pool.pool import Pool
 from ..stream.resolve import Resolver
@@ -85,7 +85,7 @@ class Client:
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
     ) -> None:
-        self.base_url = base_url
+        self.base_url = base_url = strip_url(base_url or "")
         self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
         self._params = params
         self._encode_json = encode_json
@@ -104,7 +104,7 @@ class Client:
                 Network(parse_trust(ssl), selector, resolver, source),
                 list_pairs(headers or ()),
                 secret_names,
-                parse_url(base_url)[:3] if base_url else None,
+                parse_base(base_url)[:3] if base_url else None,
             ),
             jar=self.cookies,
             auth=open_auth(auth),
@@ -229,7 +229,7 @@ class Client:
             ValueError, TypeError, InvalidURL: something that can't be sent.
         """
         if self.base_url:
-            url = join_base(self.base_url, url)
+            url = join_base(self.base_url, strip_url(url))
         if self._params is not None:
             url = add_params(url, self._params)
         if self._encode_json is not None:
@@ -249,7 +249,7 @@ class Client:
         Raises:
             ConnectError, TotalTimeout: one could not be opened; those that could are kept.
         """
-        url = parse_url(join_base(self.base_url, origin) if self.base_url else origin)
+        url = parse_url(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
         timeout = self._settings.timeout
         until = find_deadline(timeout)
         site = await self._settings.sites.find(url, is_foreign=False)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
 from ..message.target import build_authority, encode_host, parse_host_port, show
-from ..message.url import DEFAULT_PORTS, parse_url, unquote_userinfo
+from ..message.url import DEFAULT_PORTS, parse_url, strip_url, unquote_userinfo
 from .no_proxy import NoProxy
 
 _DEFAULT_PORTS = {**DEFAULT_PORTS, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -70,12 +70,13 @@ def parse_proxy(url: str) -> Proxy:
 
     Without a scheme it is http. The default ports are 80, 443 for https and 1080 for SOCKS. `socks://`, as desktops
     write it, is socks5h: what they mean, and no name is looked up here. User and password are percent-encoded UTF-8;
-    what stands before the last "@" is theirs, so a "/" or "@" that somebody forgot to encode does no harm.
+    what stands before the last "@" is theirs, so a "/" or "@" that somebody forgot to encode does no harm. A path says
+    nothing about a proxy and is left out.
 
     Raises:
-        InvalidURL: it is none of that, has a path, or a scheme that is unknown. The text has no credentials.
+        InvalidURL: it is none of that, or has a scheme that is unknown. The text has no credentials.
     """
-    start, separator, rest = url.partition("://")
+    start, separator, rest = strip_url(url).partition("://")
     scheme, rest = (start.lower(), rest) if separator else ("http", url)
     if scheme == "socks":
         scheme = "socks5h"
@@ -84,7 +85,9 @@ def parse_proxy(url: str) -> Proxy:
         raise InvalidURL(f"expected a proxy of scheme {', '.join(_DEFAULT_PORTS)}, got {show(url)}")
     userinfo, _, authority = rest.rpartition("@")
     try:
-        host, port = parse_host_port(authority.removesuffix("/"), None, default_port)
+        if "://" in userinfo:
+            raise InvalidURL("it has two schemes")
+        host, port = parse_host_port(authority.partition("/")[0], None, default_port)
         host = _fold_host(host)
     except InvalidURL as exc:
         raise InvalidURL(f"expected a proxy as {scheme}://host:port, got {show(url)}: {exc}") from None

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 from ..errors import RedirectError
 from ..message.fields import Fields
 from ..message.target import show
-from ..message.url import build_url, is_same_origin, join_url, parse_url
+from ..message.url import build_url, is_same_origin, join_url, parse_url, quote_raw_bytes
 
 _T = TypeVar("_T")
 
@@ -21,8 +21,7 @@ _BOUND_TO_ORIGIN = frozenset(("authorization", "cookie", "proxy-authorization", 
 _ABOUT_CONTENT = frozenset(("digest", "expect", "last-modified", "repr-digest", "trailer", "transfer-encoding"))
 """Beside all fields whose names begin with `content-`."""
 
-_UP_TO_PATH = re.compile(r"(?:https?:)?+//[^/?#]*+", re.IGNORECASE | re.ASCII)
-_RAW_BYTES = re.compile(r"[\x80-\xff]++")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):")
 
 
 class Redirect(NamedTuple):
@@ -33,12 +32,14 @@ class Redirect(NamedTuple):
         url: absolute, without userinfo; the fragment is the redirect's or else the one there was.
         keeps_body: whether the content is sent again, if there was any.
         is_cross_origin: whether scheme, host or port changed.
+        is_downgrade: whether it leads from https to http.
     """
 
     method: str
     url: str
     keeps_body: bool
     is_cross_origin: bool
+    is_downgrade: bool = False
 
 
 def find_location(fields: Fields) -> str | None:
@@ -75,23 +76,20 @@ def decide_redirect(method: str, url: str, status: int, location: str | None) ->
         return None
     old = parse_url(url)
     try:
-        new = parse_url(join_url(url, _quote_raw_bytes(location)))
+        new = parse_url(join_url(url, quote_raw_bytes(location)))
     except ValueError as exc:  # InvalidURL and UnicodeError
         raise RedirectError(f"no http or https URL in the Location of a {status}: {show(location)}") from exc
     if new.fragment is None:
         new = new._replace(fragment=old.fragment)  # RFC 9110 §10.2.2
     becomes_get = (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST")
     keeps_body = status != 303 and not becomes_get
-    return Redirect("GET" if becomes_get else method, build_url(new), keeps_body, not is_same_origin(old, new))
-
-
-def _quote_raw_bytes(location: str) -> str:
-    if location.isascii():
-        return location
-    match = _UP_TO_PATH.match(location)
-    at = match.end() if match else 0
-    rest = _RAW_BYTES.sub(lambda raw: f"%{raw[0].encode('latin-1').hex('%').upper()}", location[at:])
-    return location[:at].encode("latin-1").decode("utf-8") + rest
+    return Redirect(
+        "GET" if becomes_get else method,
+        build_url(new),
+        keeps_body,
+        is_cross_origin=not is_same_origin(old, new),
+        is_downgrade=(old.scheme, new.scheme) == ("https", "http"),
+    )
 
 
 def strip_fields(
@@ -100,8 +98,9 @@ def strip_fields(
     """Return the fields that may go with the next request, in their order.
 
     For another origin Authorization, Cookie, Proxy-Authorization and Host are left out; where the content is not sent
-    again, so is what describes or frames it. The next redirect is to be given what this one left: nothing dropped
-    comes back on the way home (CVE-2018-18074 and many more).
+    again, so is what describes or frames it; and for an http URL the Referer of an https page (RFC 9110 §10.1.3). The
+    next redirect is to be given what this one left: nothing dropped comes back on the way home (CVE-2018-18074 and many
+    more).
 
     Args:
         pairs: fields of the request that was redirected.
@@ -110,7 +109,22 @@ def strip_fields(
     """
     secrets = _BOUND_TO_ORIGIN.union(name.lower() for name in secret_names) if redirect.is_cross_origin else ()
     kept = [(name, value) for name, value in pairs if value is None or name.lower() not in secrets]
+    if redirect.url.startswith("http:"):
+        kept = [pair for pair in kept if not reveals_secure_page(*pair, is_relative_secure=redirect.is_downgrade)]
     return kept if redirect.keeps_body else [pair for pair in kept if not _is_about_content(pair[0].lower())]
+
+
+def reveals_secure_page(name: str, value: object, *, is_relative_secure: bool) -> bool:
+    """Return whether a field is the Referer of an https page, which no http request may carry (RFC 9110 §10.1.3).
+
+    Args:
+        is_relative_secure: a Referer without a scheme, relative to the request's URL, names an https page.
+    """
+    if name.lower() != "referer" or value is None:
+        return False
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    scheme = _SCHEME.match(text.strip())
+    return is_relative_secure if scheme is None else scheme[1].lower() == "https"
 
 
 def _is_about_content(name: str) -> bool:

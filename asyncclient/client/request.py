@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cas
 from ..exchange.send import TrailerFields, Trailers
 from ..message.fields import HasItems, list_pairs
 from ..message.target import show
-from ..message.url import add_params
+from ..message.url import add_params, strip_url
 from ..timeouts import Timeout
 from .body import store_payload
 from .payload import UNSET, Payload, Unset, build_payload
@@ -140,6 +140,7 @@ class Request:
         self.method = spell_method(method)
         if self.method.upper() == "CONNECT":
             raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
+        url = strip_url(url)
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
         self.payload: Payload | None = None

@@ -112,10 +112,10 @@ class Response:
 
     @property
     def links(self) -> dict[str, Link]:
-        """The links of the Link fields (RFC 8288), by relation."""
+        """The links of the Link fields (RFC 8288), by relation; their URLs are absolute."""
         from ..message.links import index_links, parse_links  # only here: few responses have any
 
-        return index_links(parse_links(self.headers.get_all("link", [])))
+        return index_links(parse_links(self.headers.get_all("link", []), self.url))
 
     @property
     def filename(self) -> str:

@@ -18,6 +18,7 @@ from ..stream.tls import Trust, context_of
 from ..version import __version__
 from .decoding import IDENTITY, accept_encoding
 from .proxies import Proxy, ProxySelector
+from .redirects import reveals_secure_page
 from .request import as_text
 
 MOST: Final = 1024
@@ -32,6 +33,11 @@ class Field(NamedTuple):
 
     name: str
     line: bytes
+
+    def reveals_secure_page(self) -> bool:
+        """Return whether the field is the Referer of an https page."""
+        value = self.line.partition(b":")[2]
+        return reveals_secure_page(self.name, value, is_relative_secure=True)
 
 
 class Site:
@@ -140,6 +146,8 @@ class Sites:
         if self._fields is None:
             self._fields = _build_fields(self._given)
         fields = [field for field in self._fields if may_know or field.name not in self._bound]
+        if is_foreign and scheme == "http":  # the client's own Referer is relative to the URLs of its callers
+            fields = [field for field in fields if not field.reveals_secure_page()]
         if not any(field.name == "host" for field in fields):
             fields.insert(0, Field("host", build_field("Host", authority)))
         prefix = ""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .disposition import decode_extended
 from .media import QUOTED_TEXT, parse_parameters
+from .url import join_url, quote_raw_bytes
 
 _LINK = re.compile(rf'<([^<>]*+)>((?:[^,"]++|{QUOTED_TEXT})*+)', re.DOTALL)
 
@@ -19,11 +20,16 @@ _MOST = 1000
 """Links that are made of fields: 1 MiB of `<>,` would be 350,000 of them."""
 
 
+_MOST_TEXT = 1024 * 1024
+"""Characters of their URLs together: a base of 64 KiB would be put before each."""
+
+
 class Link(NamedTuple):
     """A link.
 
     Attributes:
-        url: as the server wrote it, so it may be relative: to the URL of the response.
+        url: absolute: resolved against the URL of the response, which the server's may be relative to. What is not
+            ASCII in it is percent-encoded.
         rel: relation types, in lower case, blanks between them; "" if there is none.
         params: all parameters, rel included, by their names in lower case. `title*`, decoded, takes title's place.
     """
@@ -33,13 +39,31 @@ class Link(NamedTuple):
     params: dict[str, str]
 
 
-def parse_links(values: Iterable[str]) -> list[Link]:
-    """Return the links of Link fields, in order, 1000 at most; what is no link is left out.
+def parse_links(values: Iterable[str], base: str) -> list[Link]:
+    """Return the links of Link fields, in order, 1000 and 1 MiB of URLs at most; what is no link is left out.
 
     Of parameters with one name the first counts, as the RFC has it for rel, media, title and type.
+
+    Args:
+        values: of the fields, decoded as latin-1.
+        base: the absolute URL of the response.
     """
-    found = (match for value in values for match in _LINK.finditer(value))
-    return [_build_link(match[1], match[2]) for match in islice(found, _MOST)]
+    links: list[Link] = []
+    left = _MOST_TEXT
+    for match in islice((match for value in values for match in _LINK.finditer(value)), _MOST):
+        links.append(_build_link(_resolve(match[1].strip(" \t"), base), match[2]))
+        left -= len(links[-1].url)
+        if left < 0:
+            break
+    return links
+
+
+def _resolve(reference: str, base: str) -> str:
+    try:
+        reference = quote_raw_bytes(reference)
+    except UnicodeError:  # a host that is not UTF-8: nothing can be connected to
+        pass
+    return join_url(base, reference)
 
 
 def _build_link(url: str, section: str) -> Link:
@@ -47,7 +71,7 @@ def _build_link(url: str, section: str) -> Link:
     title = decode_extended(params.pop("title*", ""))
     if title is not None:
         params["title"] = title
-    return Link(url.strip(" \t"), " ".join(params.get("rel", "").lower().split()), params)
+    return Link(url, " ".join(params.get("rel", "").lower().split()), params)
 
 
 def index_links(links: Iterable[Link]) -> dict[str, Link]:

@@ -69,7 +69,7 @@ def test_method_and_body(method: str, status: int, next_method: str, keeps_body:
         ("//g/c", "http://g/c"),
         ("https://g/c", "https://g/c"),
         ("HTTP://G:80", "http://g/"),
-        ("https://g/a/../b", "https://g/a/../b"),
+        ("https://g/a/../b", "https://g/b"),
         ("/c%2Fd%2f?e=f+g%20h&Signature=a%2Bb%3D", "http://h/c%2Fd%2f?e=f+g%20h&Signature=a%2Bb%3D"),
         ("/a b|{c}", "http://h/a%20b%7C%7Bc%7D"),
         ("/\xc3\xa9", "http://h/%C3%A9"),  # UTF-8 on the wire
@@ -154,6 +154,28 @@ def test_secrets_do_not_change_origin(start: str, end: str, name: str) -> None:
     stripped = [("Accept", "*/*"), ("X-Other", "o")]
     assert redirect.is_cross_origin is (start != end)
     assert strip_fields(pairs, redirect, frozenset(["X-API-Key"])) == (pairs if start == end else stripped)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "referer", "stays"),
+    [
+        ("https://h/", "http://h/", "https://h/page", False),
+        ("https://h/", "http://g/", "HTTPS://other/page", False),
+        ("https://h/", "http://g/", b"https://h/page", False),
+        ("https://h/", "http://g/", "/page", False),
+        ("https://h/", "http://g/", "http://h/page", True),
+        ("http://h/", "http://g/", "https://h/page", False),
+        ("http://h/", "http://g/", "/page", True),
+        ("https://h/", "https://g/", "https://h/page", True),
+        ("http://h/", "https://g/", "https://h/page", True),
+        ("https://h/", "http://g/", None, True),
+    ],
+)
+def test_the_referer_of_an_https_page_goes_to_no_http_url(
+    start: str, end: str, referer: str | bytes | None, stays: bool
+) -> None:
+    pairs = [("Accept", "a"), ("REFERER", referer)]
+    assert strip_fields(pairs, follow(end, start)) == (pairs if stays else pairs[:1])
 
 
 def test_names_that_nobody_calls_secret_are_kept() -> None:

@@ -8,7 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asyncclient.errors import InvalidURL
-from asyncclient.message.url import URL, add_params, build_url, is_same_origin, join_base, join_url, parse_url
+from asyncclient.message.url import (
+    URL,
+    add_params,
+    build_url,
+    is_same_origin,
+    join_base,
+    join_url,
+    parse_base,
+    parse_url,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,8 @@ def test_legal_targets_are_kept_byte_for_byte(origin: str, target: str) -> None:
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
-        ("/a b ", "/a%20b%20"),
+        ("/a b ", "/a%20b"),
+        ("/a b \r\n", "/a%20b"),
         ("/é", "/%C3%A9"),
         ("/日本?日=本", "/%E6%97%A5%E6%9C%AC?%E6%97%A5=%E6%9C%AC"),
         ("/\U0001f600", "/%F0%9F%98%80"),
@@ -108,7 +118,6 @@ def test_only_what_is_illegal_is_quoted(given: str, sent: str) -> None:
         "http://u@/",
         "http://?q",
         "httpſ://h/",
-        " http://h/",
         "http://h /",
         "http://h\u00a0/",
         "http://a b@h/",
@@ -170,12 +179,24 @@ def test_what_names_no_server_or_may_be_misread_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("control", ["\r", "\n", "\0", "\t", "\x1f", "\x7f", "\r\nX: y"])
 @pytest.mark.parametrize(
-    "url", ["{}http://h/", "ht{}tp://h/", "http://u{}@h/", "http://h{}/", "http://h:8{}/", "http://h/{}", "http://h?{}",
-            "http://h/#{}", "http://h/a{}"]
+    "url", ["X{}http://h/", "ht{}tp://h/", "http://u{}@h/", "http://h{}/", "http://h:8{}/", "http://h/{}b", "http://h?{}b",
+            "http://h/#{}b", "http://h/a{}b"]
 )  # fmt: skip
 def test_control_characters_are_refused(url: str, control: str) -> None:
     with pytest.raises(InvalidURL):
         parse_url(url.format(control))
+
+
+@pytest.mark.parametrize("control", ["\0", "\x0b", "\x1f", "\x7f", "\xa0", "\ufeff"])
+def test_other_characters_than_blanks_and_line_ends_are_not_stripped(control: str) -> None:
+    with pytest.raises(InvalidURL):
+        parse_url(f"{control}http://h/")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\r\n", " \t\r\n "])
+def test_blanks_and_line_ends_around_a_url_are_stripped(blank: str) -> None:
+    for url in ("http://h/a?b", "http://ü@é/#c"):
+        assert parse_url(f"{blank}{url}{blank}") == parse_url(url)
 
 
 @pytest.mark.parametrize("url", [None, 1, b"http://h/", ["http://h/"]])
@@ -192,6 +213,32 @@ def test_url_is_a_str(url: Any) -> None:
 def test_no_error_shows_a_password(url: str) -> None:
     with pytest.raises(InvalidURL) as caught:
         parse_url(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://user:secret x@h/", "%20 for a blank"),
+        ("http://us er@h/", "%20 for a blank"),
+        ("http://user:secret@x@h/", "%40 for '@'"),
+        ("http://user:secret/x@h/", "a port of 1 to 65535; a user or password has %2F"),
+        ("http://user:secret?x@h/", "a port of 1 to 65535; a user or password has %2F"),
+        ("http://user:secret#x@h/", "a port of 1 to 65535; a user or password has %2F"),
+        ("http://h:80\\@evil/", "without a backslash"),
+        ("http://h\\a", "without a backslash"),
+        ("http://user:secret@h:x/", "a port of 1 to 65535"),
+        ("http://h:65536/", "a port of 1 to 65535"),
+        ("http://h:0/", "a port of 1 to 65535"),
+        ("http://u:secret@h/\0", "without control characters"),
+        ("ftp://u:secret@h/", "expected an http or https URL, got"),
+        ("h/a", "expected an http or https URL, got"),
+    ],
+)
+def test_error_names_what_is_wrong_and_no_password(url: str, reason: str) -> None:
+    with pytest.raises(InvalidURL) as caught:
+        parse_url(url)
+    assert reason in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
@@ -281,8 +328,13 @@ def test_references_of_the_rfc(reference: str) -> None:
         ("http://h/a?b/c", "d", "http://h/d"),
         ("http://h/a#b/c", "d", "http://h/d"),
         ("http://u:p@h:81/a", "/b", "http://u:p@h:81/b"),
-        ("https://h/", "//g/a/../b", "https://g/a/../b"),
-        ("http://h/a", "https://g/a/../b?c/../d", "https://g/a/../b?c/../d"),
+        ("https://h/", "//g/a/../b", "https://g/b"),
+        ("https://h/", "//g/..?c", "https://g/?c"),
+        ("https://h/", "//g", "https://g"),
+        ("http://h/a", "https://g/a/../b?c/../d", "https://g/b?c/../d"),
+        ("http://h/a", "https://g/./a/..", "https://g/"),
+        ("http://h/a", "https://g/.", "https://g/"),
+        ("http://h/a", "mailto:a/../b@c", "mailto:a/../b@c"),
         ("http://h/a", "/b%2F..%2fc?d=e+f%20g", "http://h/b%2F..%2fc?d=e+f%20g"),
         ("http://h/a", "/b//c", "http://h/b//c"),
         ("http://h/a", "b//../c", "http://h/b/c"),
@@ -358,6 +410,12 @@ def test_params_of_another_kind_are_refused(params: Any) -> None:
         ("/users?a=b#c", "https://h/v1/users?a=b#c"),
         ("//evil/x", "https://h/v1//evil/x"),
         ("things:do", "https://h/v1/things:do"),
+        ("/v1/users?a", "https://h/v1/users?a"),
+        ("/v1", "https://h/v1"),
+        ("/v1?a", "https://h/v1?a"),
+        ("/v1#a", "https://h/v1#a"),
+        ("/v12/users", "https://h/v1/v12/users"),
+        ("v1/users", "https://h/v1/v1/users"),
         ("https://other/a", "https://other/a"),
         ("HTTP://other", "HTTP://other"),
         ("ftp://other/", "ftp://other/"),
@@ -384,8 +442,9 @@ def test_join_base_without_a_path(base: str, url: str, expected: str) -> None:
 
 @pytest.mark.parametrize("base", ["https://h/?a", "https://h/#f", "https://h?"])
 def test_base_has_no_query_and_no_fragment(base: str) -> None:
-    with pytest.raises(ValueError, match="without query and fragment"):
-        join_base(base, "users")
+    for call in (lambda: join_base(base, "users"), lambda: parse_base(base)):
+        with pytest.raises(ValueError, match="without query and fragment"):
+            call()
 
 
 @pytest.mark.parametrize(
