@@ -17,10 +17,10 @@ from collections import OrderedDict
 from functools import partial
 from typing import Final
 
-from ..errors import PoolTimeout
+from ..errors import ConnectError, PoolTimeout
 from ..limits import DEFAULT, Limits
 from ..stream.aio import AioStream
-from ..stream.dial import Opened, Route, open_stream
+from ..stream.dial import Opened, Route, forget_addresses, open_stream
 from ..timings import Timings
 from ..tracing import Tracer
 from .connection import PooledConnection
@@ -124,6 +124,8 @@ class Places:
             self._free_place(group)
         if waiter.is_late and waiter in group.waiters:
             self._end_waiting(group, waiter)
+        if isinstance(error, ConnectError):
+            forget_addresses(group.route, error)
 
     def _trace(
         self,

@@ -8,18 +8,20 @@ The rules kept:
   cancelled takes it from nobody, and it ends with the last who waits.
 - That there are no addresses is remembered for a shorter time, and not at all where the system says "try again".
 - What has become too old serves only where a new look-up has failed.
+- A host that moves answers on none of the addresses known: after a connect that failed they count as too old.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import copy_error
-from .resolve import Address, Resolver, SystemResolver, as_os_error
+from .resolve import Address, Resolver, SystemResolver, as_os_error, forget
 
 _Key = tuple[str, int]
 
@@ -93,6 +95,17 @@ class CachingResolver:
         if known.error is not None:
             raise copy_error(known.error)
         return known.addresses
+
+    def forget(self, host: str, port: int) -> None:
+        """Have a host looked up anew next time, as after a connect that failed on all of its addresses.
+
+        The addresses serve once more if that look-up fails. That a host has none stays known for `negative_ttl`. The
+        other resolver is told as well if it has such a method.
+        """
+        known = self._known.get((host, port))
+        if known is not None and known.error is None:
+            self._known[host, port] = known._replace(until=-math.inf)
+        forget(self._resolver, host, port)
 
     def clear(self) -> None:
         """Forget all names, as after the network has changed; look-ups under way go on."""

@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import ConnectError, ConnectTimeout, TLSError, TLSTimeout
+from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout
 from ..exchange.tunnel import open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
@@ -35,7 +35,7 @@ from .address import AddrInfo
 from .aio import AioStream
 from .racing import Attempts, may_open, race, set_options
 from .racing import SocketOption as SocketOption
-from .resolve import Resolver, as_os_error, resolve
+from .resolve import Resolver, as_os_error, forget, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
@@ -209,6 +209,17 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
         raise
     except _FAILURES as exc:
         raise _build_error(route, attempts, exc) from exc
+
+
+def forget_addresses(route: Route, error: ConnectError) -> None:
+    """Tell the resolver of a route that the addresses which it found are of no use, after a dial that failed so.
+
+    A proxy that answers is where it was looked up; if it was told an address to lead to, that is the one of no use.
+    """
+    if not isinstance(error, ProxyError):
+        forget(route.resolver, route.host, route.port)
+    elif route.target is not None:
+        forget(route.resolver, *route.target)
 
 
 def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectTimeout:

@@ -23,7 +23,11 @@ _Host = TypeVar("_Host", str, tuple[str, int], str | tuple[str, int])
 
 
 class Resolver(Protocol):
-    """What finds the addresses of a host: one that caches, filters, asks elsewhere, or knows them beforehand."""
+    """What finds the addresses of a host: one that caches, filters, asks elsewhere, or knows them beforehand.
+
+    A resolver that remembers addresses can have a method `forget(host, port)`, too. It is called when no connection
+    could be opened to any of the addresses, so that the next look-up may find others.
+    """
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
         """Return the addresses in the order in which they are to be tried; any exception means that there are none.
@@ -65,6 +69,10 @@ class StaticResolver:
         known = self._known.get(_fold((host, port))) or self._known.get(_fold(host))
         return known or await self._fallback.resolve(host, port)
 
+    def forget(self, host: str, port: int) -> None:
+        """Pass on to the other resolver that the addresses of a host are of no use."""
+        forget(self._fallback, host, port)
+
 
 def _fold(key: str | tuple[str, int]) -> tuple[str, int | None]:
     host, port = (key, None) if isinstance(key, str) else key
@@ -103,6 +111,13 @@ async def resolve(host: str, port: int, resolver: Resolver | None = None) -> lis
     except Exception as exc:  # a resolver raises what it likes
         reason = as_os_error(exc)
         raise ConnectError(f"no connection to {build_authority(host, port)}: {reason}", [reason]) from exc
+
+
+def forget(resolver: Resolver | None, host: str, port: int) -> None:
+    """Tell a resolver that the addresses of a host are of no use, if it has a method for that."""
+    tell = getattr(resolver, "forget", None)
+    if tell is not None and ":" not in host and parse_literal(host, port) is None:
+        tell(encode_host(host), port)
 
 
 def as_os_error(error: Exception) -> OSError:

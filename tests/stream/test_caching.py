@@ -3,15 +3,19 @@
 import asyncio
 import gc
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from asyncclient import CachingResolver, Client, ConnectError
+from asyncclient import CachingResolver, Client, ConnectError, ProxyError, StaticResolver, TLSError
 from asyncclient.stream.resolve import Address
+from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import Answering, comes_true
+from tests.pool.invariant import check_quiet
+from tests.servers import Certificates
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 TRY_AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -46,6 +50,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with socket.socket() as held:  # bound, and not listening: it can't be anyone else's
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture
@@ -241,3 +252,109 @@ async def test_a_client_says_why_there_is_no_address() -> None:
             with pytest.raises(ConnectError, match=r"no connection to a\.test:80: .*not known") as raised:
                 await client.get("http://a.test/")
             assert raised.value.attempts[0].errno == socket.EAI_NONAME
+
+
+# Addresses of no use
+
+
+async def test_a_forgotten_host_is_looked_up_anew(clock: Clock) -> None:
+    book = Book(["192.0.2.1"], ["192.0.2.2"])
+    resolver = CachingResolver(book, clock=clock)
+    await resolver.resolve("a.test", 80)
+    resolver.forget("a.test", 81)
+    resolver.forget("b.test", 80)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+    resolver.forget("a.test", 80)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.2",)
+
+
+async def test_the_addresses_of_a_forgotten_host_serve_where_asking_again_fails(clock: Clock) -> None:
+    book = Book(["192.0.2.1"], TRY_AGAIN, ["192.0.2.2"])
+    resolver = CachingResolver(book, negative_ttl=5, clock=clock)
+    await resolver.resolve("a.test", 80)
+    resolver.forget("a.test", 80)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+    clock.now += 5
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.2",)
+
+
+async def test_forgetting_does_not_change_that_a_host_has_no_address(clock: Clock) -> None:
+    book = Book(NO_NAME)
+    resolver = CachingResolver(book, clock=clock)
+    for _ in range(2):
+        with pytest.raises(socket.gaierror):
+            await resolver.resolve("a.test", 80)
+        resolver.forget("a.test", 80)
+    assert len(book.asked) == 1
+
+
+async def test_a_resolver_behind_another_is_told_to_forget() -> None:
+    book = Book(["192.0.2.1"], ["192.0.2.2"])
+    inner = CachingResolver(book)
+    resolver = CachingResolver(StaticResolver({"b.test": "192.0.2.9"}, inner), ttl=0)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.1",)
+    resolver.forget("a.test", 80)
+    assert await resolver.resolve("a.test", 80) == ("192.0.2.2",)
+
+
+async def test_a_host_that_has_moved_is_found_by_the_next_request(closed_port: int) -> None:
+    with Answering(default=OK) as server:
+        book = Book([("127.0.0.1", closed_port), ("::1", closed_port)], [("127.0.0.1", server.port)])
+        async with Client(resolver=CachingResolver(book), trust_env=False) as client:
+            with pytest.raises(ConnectError):
+                await client.get("http://a.test/")
+            assert (await client.get("http://a.test/")).content == b"ok"
+    assert len(book.asked) == 2
+
+
+async def test_a_host_whose_address_serves_another_name_by_now_is_looked_up_anew(tls: Certificates) -> None:
+    with RawServer.replying(OK, tls=tls.server_context()) as server:
+        book = Book([("127.0.0.1", server.port)])
+        async with Client(resolver=CachingResolver(book), ssl=tls.client_context(), trust_env=False) as client:
+            for _ in range(2):
+                with pytest.raises(TLSError):
+                    await client.get("https://a.test/")
+    assert len(book.asked) == 2
+
+
+async def test_a_proxy_that_refuses_is_not_looked_up_anew() -> None:
+    with RawServer.replying(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as server:
+        book = Book([("127.0.0.1", server.port)])
+        async with Client(resolver=CachingResolver(book), proxy="http://proxy.test", ssl=False) as client:
+            for _ in range(2):
+                with pytest.raises(ProxyError):
+                    await client.get("https://a.test/")
+    assert len(book.asked) == 1
+
+
+async def test_a_host_that_a_socks_proxy_does_not_reach_is_looked_up_anew() -> None:
+    def refuse(connection: RawConnection) -> None:
+        connection.read()
+        connection.send(b"\x00\x5b" + bytes(6))
+
+    with RawServer(refuse) as server:
+        book = Book(["192.0.2.1"])
+        proxy = f"socks4://127.0.0.1:{server.port}"
+        async with Client(resolver=CachingResolver(book), proxy=proxy) as client:
+            for _ in range(2):
+                with pytest.raises(ProxyError):
+                    await client.get("http://a.test/")
+    assert book.asked == [("a.test", 80)] * 2
+
+
+async def test_a_resolver_that_fails_to_forget_does_not_change_the_error(closed_port: int) -> None:
+    class Stubborn(Book):
+        def forget(self, host: str, port: int) -> None:
+            told.append((host, port))
+            raise RuntimeError("I never forget")
+
+    told: list[tuple[str, int]] = []
+    heard: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context["exception"]))
+    resolver = Stubborn([("127.0.0.1", closed_port)])
+    async with Client(resolver=resolver, trust_env=False) as client:
+        with pytest.raises(ConnectError):
+            await client.get("http://a.test/")
+        check_quiet(client)
+    assert told == [("a.test", 80)]
+    assert [str(error) for error in heard] == ["I never forget"]
