@@ -11,7 +11,7 @@ from .connection import HTTPConnection
 from .exchange.content import BLOCK
 from .limits import DEFAULT, Limits
 from .opening import GLOBAL_DEFAULT, GlobalDefault
-from .stream.dial import SocketOption
+from .stream.options import SocketOption
 from .stream.tls import default_context
 from .timeouts import Timeout
 

@@ -23,7 +23,8 @@ from .message.cycle import State
 from .message.fields import Fields, HasItems, list_pairs
 from .message.head import Head
 from .stream.aio import AioStream
-from .stream.dial import Route, SocketOption, Tunnel, open_stream
+from .stream.dial import Route, Tunnel, open_stream
+from .stream.options import SocketOption, parse_options
 from .stream.scope import TimeLimit
 from .stream.tls import default_context
 from .timeouts import Timeout
@@ -81,7 +82,7 @@ class Connection:
         if max_response_headers is not None:
             self.limits = Limits(**{**limits._asdict(), "fields": max_response_headers})
         self.socket_path = None if socket_path is None else os.fspath(socket_path)
-        self.socket_options = tuple(socket_options)
+        self.socket_options = parse_options(socket_options)
         self.auto_open = True
         self.debuglevel = 0
         self._stream: AioStream | None = None

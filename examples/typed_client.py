@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
 from http import cookiejar
@@ -201,6 +202,7 @@ def build_clients(url: str) -> Iterable[Client]:
         max_body_size=1024**2,
         resolver=asyncclient.CachingResolver(Table(), ttl=30, negative_ttl=1, stale=300, most=100),
         local_address="127.0.0.1",
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 120)],
         tracer=asyncclient.Tracer(),
         secret_headers=["X-Key"],
         encode_json=encode,

@@ -34,6 +34,7 @@ from examples import (
     client_form,
     client_pinned,
     client_proxy,
+    client_unix_socket,
     download,
     failures,
     server,
@@ -130,6 +131,7 @@ NEED_MORE = (
     client_form,
     client_pinned,
     client_proxy,
+    client_unix_socket,
     download,
     failures,
     server,
@@ -353,6 +355,20 @@ def tls_file(tls: Certificates, tmp_path: Path) -> Path:
     path = tmp_path / "authority.pem"
     path.write_bytes(tls.ca.cert_pem.bytes())
     return path
+
+
+async def test_client_unix_socket(tmp_path: Path, capsys: Capture) -> None:
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"GET /version HTTP/1.1\r\nHost: docker\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"Version": "1"}')
+        await reader.read()
+        writer.close()
+
+    path = str(tmp_path / "socket")
+    async with await asyncio.start_unix_server(answer, path):
+        await client_unix_socket.main(path)
+    assert capsys.readouterr().out == "200 {'Version': '1'}\n"
 
 
 async def test_unix_socket(tmp_path: Path, capsys: Capture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, Unpack
 
@@ -12,6 +12,7 @@ from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
 from ..pool.pool import Pool
+from ..stream.options import SocketOption, parse_options
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Timeout
@@ -57,6 +58,10 @@ class Client:
         max_body_size: bytes that the content of a response may have, as it comes and decoded.
         resolver: finds the addresses of a host name.
         local_address: to connect from: a host, or (host, port).
+        socket_options: (level, name, value) to set on each socket before it connects. TCP keep-alive is on unless it is
+            turned off here.
+        socket_path: a Unix socket to connect to, whatever the URL; its host and port only name the server in requests.
+            There are no proxies then.
         tracer: is told what happens.
         secret_headers: names of more fields that no redirect may take to another origin.
         encode_json: makes a str or bytes of what is given as json.
@@ -81,6 +86,8 @@ class Client:
         max_body_size: int | None = None,
         resolver: Resolver | None = None,
         local_address: str | tuple[str, int] | None = None,
+        socket_options: Sequence[SocketOption] = (),
+        socket_path: str | os.PathLike[str] | None = None,
         tracer: Tracer | None = None,
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
@@ -92,8 +99,10 @@ class Client:
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
         _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers)
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
+        path = _check_socket_path(socket_path, proxy, local_address)
+        selector = ProxySelector(proxy, trust_env=trust_env and path is None)
         source = (local_address, 0) if isinstance(local_address, str) else local_address
-        selector = ProxySelector(proxy, trust_env=trust_env)
+        options = parse_options(socket_options)
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         self._pool = Pool(limits, tracer)
@@ -101,7 +110,7 @@ class Client:
             pool=self._pool,
             sites=Sites(
                 self._pool,
-                Network(parse_trust(ssl), selector, resolver, source),
+                Network(parse_trust(ssl), selector, resolver, source, options, path),
                 list_pairs(headers or ()),
                 secret_names,
                 parse_base(base_url)[:3] if base_url else None,
@@ -331,3 +340,12 @@ def _check_arguments(
             raise TypeError(f"expected a number as {name}, got {type(value).__name__}")
         if value is not None and value < 0:
             raise ValueError(f"expected {name} of at least 0, got {value}")
+
+
+def _check_socket_path(path: str | os.PathLike[str] | None, proxy: object, local_address: object) -> str | None:
+    """Return the path of a Unix socket; refuse other ways beside it."""
+    if path is None:
+        return None
+    if proxy is not None or local_address is not None:
+        raise ValueError("expected no proxy and no local_address with a socket_path")
+    return os.fspath(path)

@@ -12,6 +12,7 @@ from ..message.url import DEFAULT_PORTS, URL, build_url
 from ..pool.group import Group
 from ..pool.pool import Pool
 from ..stream.dial import Route, Tunnel
+from ..stream.options import SocketOption, list_keep_alive
 from ..stream.resolve import Resolver
 from ..stream.socks import Socks
 from ..stream.tls import Trust, context_of
@@ -76,12 +77,16 @@ class Network(NamedTuple):
         selector: which proxy is asked for what.
         resolver: finds addresses; None is the system's.
         local_address: (host, port) to connect from.
+        socket_options: (level, name, value) to set on each socket before it connects.
+        socket_path: a Unix socket to connect to, whatever the URL.
     """
 
     trust: Trust
     selector: ProxySelector
     resolver: Resolver | None = None
     local_address: tuple[str, int] | None = None
+    socket_options: tuple[SocketOption, ...] = ()
+    socket_path: str | None = None
 
 
 class Sites:
@@ -182,7 +187,10 @@ class Sites:
         return Route(
             host,
             port,
+            socket_path=network.socket_path,
             source_address=network.local_address,
+            socket_options=network.socket_options,
+            late_options=list_keep_alive(network.socket_options) if network.socket_path is None else (),
             resolver=network.resolver,
             tls=await context_of(trust) if scheme == "https" else None,
             fingerprints=trust.fingerprints if scheme == "https" else (),

@@ -20,7 +20,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -33,8 +33,8 @@ from ..timeouts import Timeout
 from ..timings import Timings
 from .address import AddrInfo
 from .aio import AioStream
-from .racing import Attempts, may_open, race, set_options
-from .racing import SocketOption as SocketOption
+from .options import SocketOption, set_options
+from .racing import Attempts, may_open, race
 from .resolve import Resolver, as_os_error, forget, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
@@ -60,6 +60,7 @@ class Route(NamedTuple):
         socket_path: a Unix socket to connect to instead.
         source_address: (host, port) to connect from.
         socket_options: (level, name, value) set on the socket before it is connected.
+        late_options: the same, set once the connection is open, as far as the system lets.
         proxy_tls: a context, where the proxy itself speaks TLS.
         tunnel: what to ask the proxy for.
         tls, server_name: a context, and the name its certificate must have, where the server speaks TLS.
@@ -75,6 +76,7 @@ class Route(NamedTuple):
     socket_path: str | None = None
     source_address: tuple[str, int] | None = None
     socket_options: Sequence[SocketOption] = ()
+    late_options: Sequence[SocketOption] = ()
     proxy_tls: ssl.SSLContext | None = None
     tunnel: Tunnel | None = None
     tls: ssl.SSLContext | None = None
@@ -123,7 +125,9 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         ProxyError: the proxy did not open the tunnel.
     """
     if route.is_plain:
-        return await _open_plain(route, timeout, timings), None
+        stream = await _open_plain(route, timeout, timings)
+        _keep_alive(stream, route.late_options)
+        return stream, None
     connected = await open_socket(route, timeout, timings)
     head = None
     if route.tunnel is not None:
@@ -140,6 +144,7 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         except BaseException:
             stream.abort()
             raise
+    _keep_alive(stream, route.late_options)
     return stream, head
 
 
@@ -209,6 +214,13 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
         raise
     except _FAILURES as exc:
         raise _build_error(route, attempts, exc) from exc
+
+
+def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
+    """Set options on an open connection: that takes less time than a socket of our own for the loop does."""
+    if options:
+        with suppress(OSError, RuntimeError):  # it is lost already; or the system does not know one of them
+            set_options(stream.get_extra_info("socket"), options)
 
 
 def forget_addresses(route: Route, error: ConnectError) -> None:

@@ -18,9 +18,7 @@ from typing import Any
 from ..errors import copy_error
 from ..message.target import build_authority
 from .address import AddrInfo
-
-SocketOption = tuple[int, int, int | bytes]
-"""Level, name and value for setsockopt()."""
+from .options import SocketOption, set_options
 
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
@@ -137,9 +135,3 @@ def _make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.sock
         sock.close()
         raise
     return sock
-
-
-def set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
-    """Set options on a socket that is not connected yet."""
-    for level, name, value in options:
-        sock.setsockopt(level, name, value)

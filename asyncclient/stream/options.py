@@ -1,0 +1,52 @@
+"""Options of sockets: what a caller sets, and TCP keep-alive for connections that wait for long."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ..errors import clip
+
+SocketOption = tuple[int, int, int | bytes]
+"""Level, name and value for setsockopt()."""
+
+_KINDS: Final = (int, int, int | bytes)
+
+
+def _list_keep_alive() -> tuple[SocketOption, ...]:
+    # TCP_KEEPALIVE is the name of TCP_KEEPIDLE on macOS.
+    names = (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 15))
+    known = [(getattr(socket, name, None), seconds) for name, seconds in names]
+    timing = [(socket.IPPROTO_TCP, name, seconds) for name, seconds in known if name is not None]
+    return (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *timing
+
+
+KEEP_ALIVE: Final = _list_keep_alive()
+"""Probes after 60 s of silence, every 15 s: NAT and load balancers drop a silent connection after some minutes, and
+systems begin to probe after two hours."""
+
+
+def parse_options(options: Iterable[Any]) -> tuple[SocketOption, ...]:
+    """Return the socket options that a caller gave.
+
+    Raises:
+        TypeError: one of them is not a level, a name and a value.
+    """
+    parsed = tuple(options)
+    for option in parsed:
+        if not (isinstance(option, tuple | list) and len(option) == 3 and all(map(isinstance, option, _KINDS))):
+            raise TypeError(f"expected (level, name, value) in socket_options, got {clip(option)}")
+    return parsed
+
+
+def list_keep_alive(options: Sequence[SocketOption]) -> tuple[SocketOption, ...]:
+    """Return the options of TCP keep-alive that these options do not set themselves."""
+    given = {(level, name) for level, name, _ in options}
+    return tuple(option for option in KEEP_ALIVE if option[:2] not in given)
+
+
+def set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
+    """Set options on a socket that is not connected yet."""
+    for level, name, value in options:
+        sock.setsockopt(level, name, value)
