@@ -197,7 +197,7 @@ class Connection:
             proxy_tls=proxy_tls,
             tunnel=tunnel,
             tls=await self._tls_context(),
-            server_name=targets.encode_host((self._tunnel or (self.host,))[0]).strip("[]"),
+            server_name=targets.build_server_name((self._tunnel or (self.host,))[0]),
         )
 
     async def _tls_context(self) -> ssl.SSLContext | None:

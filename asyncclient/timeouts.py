@@ -17,6 +17,7 @@ class _Timeout(NamedTuple):
     rate_patience: float
     expect: float
     close: float
+    tls_close: float
 
 
 class Timeout(_Timeout):
@@ -35,6 +36,7 @@ class Timeout(_Timeout):
         rate_patience: see min_rate.
         expect: the wait for `100 Continue` before the body is sent without one.
         close: what closing politely may take before the connection is dropped.
+        tls_close: the wait for the peer's close_notify after our own was sent; 0 does not wait for it.
 
     Raises:
         TypeError: one of them is no number.
@@ -55,9 +57,12 @@ class Timeout(_Timeout):
         rate_patience: float = 10.0,
         expect: float = 1.0,
         close: float = 1.0,
+        tls_close: float = 0.0,
     ) -> Timeout:
         """Check the seconds."""
-        timeout = super().__new__(cls, connect, tls, pool, write, read, total, min_rate, rate_patience, expect, close)
+        timeout = super().__new__(
+            cls, connect, tls, pool, write, read, total, min_rate, rate_patience, expect, close, tls_close
+        )
         for name, seconds in zip(timeout._fields, timeout, strict=True):
             unit = "bytes per second" if name == "min_rate" else "seconds"
             if seconds is not None and not isinstance(seconds, int | float):

@@ -57,7 +57,6 @@ class ScriptedStream:
         file_step: int = 0,
         reads_ahead: bool = True,
     ) -> None:
-        self.at_once = 256 * 1024
         self.written = bytearray()
         self.writes: list[Buffer] = []
         self.waits: list[float] = []

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from ..exchange.tunnel import build_connect
 from ..message.head import build_field
 from ..message.request import OF_CONSEQUENCE
-from ..message.target import build_authority, encode_host
+from ..message.target import build_authority, build_server_name
 from ..message.url import DEFAULT_PORTS, URL, build_url
 from ..pool.group import Group
 from ..pool.pool import Pool
@@ -194,7 +194,7 @@ class Sites:
             resolver=network.resolver,
             tls=await context_of(trust) if scheme == "https" else None,
             fingerprints=trust.fingerprints if scheme == "https" else (),
-            server_name=encode_host(host).strip("[]"),
+            server_name=build_server_name(host),
         )
 
     async def _build_route_via(self, origin: Origin, proxy: Proxy) -> Route:

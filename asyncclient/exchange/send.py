@@ -27,6 +27,9 @@ TrailerFields = HasItems | Iterable[tuple[str, str]]
 Trailers = TrailerFields | Callable[[], TrailerFields]
 """Fields to send after the content: a mapping or pairs, or a function that gives them once the content is sent."""
 
+MAX_WRITE = 256 * 1024
+"""Bytes written before the stream is asked again whether the peer has answered."""
+
 TOGETHER = 64 * 1024
 """Content up to this many bytes goes out with the head, in one write: copying it costs less than a write."""
 
@@ -121,13 +124,12 @@ async def _is_answered(stream: ByteStream, answer: Answer, limits: Limits) -> bo
 async def _write(stream: ByteStream, piece: Buffer, answer: Answer, limits: Limits) -> bool:
     """Write a piece once there is room for it; True if a final response came before all of it was written.
 
-    In parts, with a look between: while a long one is encrypted and sent, the peer may answer and reset.
+    A long piece goes in parts: between them the stream is asked whether the peer has answered.
     """
-    size = stream.at_once
-    for start in range(0, len(piece), size):
+    for start in range(0, len(piece), MAX_WRITE):
         if await _is_answered(stream, answer, limits):
             return True
-        stream.write(piece if len(piece) <= size else memoryview(piece)[start : start + size])
+        stream.write(piece if len(piece) <= MAX_WRITE else memoryview(piece)[start : start + MAX_WRITE])
     return False
 
 

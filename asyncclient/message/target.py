@@ -120,6 +120,15 @@ def encode_host(host: str) -> str:
     return encoded
 
 
+def build_server_name(host: str) -> str:
+    """Return the name that a certificate has to have: a host without brackets and without a final dot (RFC 6066 §3).
+
+    Raises:
+        InvalidURL: the name can't be encoded.
+    """
+    return encode_host(host).strip("[]").removesuffix(".")
+
+
 def build_authority(host: str, port: int, default_port: int | None = None) -> str:
     """Return `host:port` for the wire, without the port where it is the scheme's own (RFC 9110 §7.2)."""
     encoded = encode_host(host)

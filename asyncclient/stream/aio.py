@@ -27,11 +27,6 @@ from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
 LOOK_UP_EVERY = 64 * 1024
 """Bytes written in one go until the loop gets a turn: no early answer is heard without one."""
 
-AT_ONCE = 256 * 1024
-AT_ONCE_TLS = 16 * 1024
-"""Bytes written without looking for an answer. Over TLS one record: what is written while the peer answers and resets
-finds the connection gone and the answer unread. With 16 KiB 93 of 100 answers were delivered, with 256 KiB 70."""
-
 FILE_STEP = 1024 * 1024
 """Bytes of a file given to the kernel in one call: with a peer that keeps up one took 22 MiB, and no answer was heard
 meanwhile. Of 1 GiB it costs nothing measurable; 256 KiB took twice the CPU."""
@@ -50,19 +45,12 @@ _T = TypeVar("_T")
 class AioStream(Waiting):
     """The ByteStream of an asyncio connection."""
 
-    __slots__ = ("_direct", "at_once", "must_settle")
+    __slots__ = ("_direct", "must_settle")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop, peer, timeout)
-        self.at_once = AT_ONCE
         self._direct: DirectFeed | None = None
         self.must_settle = False  # once the exchange is over
-
-    def set_transport(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: the connection is open, its TLS handshake done."""
-        super().set_transport(transport)
-        if self.ssl_object is not None:
-            self.at_once = AT_ONCE_TLS
 
     # Reading
 
@@ -86,6 +74,8 @@ class AioStream(Waiting):
             raise self._take_failure()
         if self._pieces.size:
             raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from self._loss
+        if isinstance(self._loss, ssl.SSLError):
+            raise errors.TLSError(f"TLS with {self.peer} failed before a response: {self._loss}") from self._loss
         if self._loss is not None:
             raise errors.RemoteDisconnected(f"{self.peer} reset the connection before a response") from self._loss
         return b""
@@ -132,7 +122,7 @@ class AioStream(Waiting):
         """See ByteStream."""
         if self._wake_up is not None:
             raise self._second()
-        if not self._pieces.size and len(buffer) >= DIRECT_FROM and not self._has_ended and self.ssl_object is None:
+        if not self._pieces.size and len(buffer) >= DIRECT_FROM and not self._has_ended and self.tls is None:
             return await self._read_directly(buffer)
         while not self._pieces.size:
             if not await self._has_more():
@@ -215,14 +205,18 @@ class AioStream(Waiting):
         return not ask_kernel or not self._is_readable()
 
     async def may_settle(self) -> bool:
-        """Let the loop take in what has come over TLS, and return whether the stream is fresh then.
+        """Let the loop decrypt what the kernel has of TLS, and return whether the stream is fresh then.
 
-        A session ticket leaves nothing behind, an answer to nothing does. Without TLS whatever has come is bytes.
+        A session ticket leaves nothing behind, unsolicited data do. Ciphertext that the kernel still has after that is
+        neither: tickets arrive in pieces. Without TLS all that has arrived is unsolicited data.
         """
-        if self.ssl_object is None:
+        if self.tls is None:
             return False
-        await self._take_in()
-        return self.is_fresh(ask_kernel=True)
+        for _ in range(LOOKS):
+            if self._pieces.size or self._has_ended or not self._is_readable():
+                break
+            await asyncio.sleep(0)
+        return self.is_fresh(ask_kernel=False)
 
     def _is_readable(self) -> bool:
         """Ask the kernel whether the socket has bytes or an end to give; select() knows descriptors to 1023 only."""
@@ -248,8 +242,6 @@ class AioStream(Waiting):
     async def drain(self) -> bool:
         """See ByteStream."""
         self._keep_duplicate()
-        if self.ssl_object is not None:
-            await self._take_in()
         while not self._pieces.size and not self._has_ended:
             if not self.may_write:
                 await self._wait(self.timeout.write, WRITE)
@@ -260,26 +252,16 @@ class AioStream(Waiting):
                 return False
         return True
 
-    async def _take_in(self) -> None:
-        """Let the loop read what the kernel has, before a write may find the connection reset and lose it.
-
-        Over TLS a duplicate of the socket is no help then: it would give ciphertext.
-        """
-        for _ in range(LOOKS):
-            if self._pieces.size or self._has_ended or not self._is_readable():
-                return
-            await asyncio.sleep(0)
-
     def _keep_duplicate(self) -> Descriptor | None:
-        if self._duplicate is None and not self._is_lost and self.ssl_object is None and CAN_DUPLICATE:
+        if self._duplicate is None and not self._is_lost and CAN_DUPLICATE:
             self._duplicate = duplicate(self.transport.get_extra_info("socket").fileno())
             self.must_settle = True
         return self._duplicate
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""
-        socket = self._keep_duplicate()
-        if socket is None or not hasattr(os, "sendfile"):
+        socket = self._keep_duplicate() if self.tls is None and hasattr(os, "sendfile") else None
+        if socket is None:
             return None
         if await self._flush():
             return 0

@@ -60,9 +60,6 @@ class ByteStream(ByteReader, Protocol):
     nothing says how far it came: drop it.
     """
 
-    at_once: int
-    """Bytes to write at a time, with a look between whether the peer has answered."""
-
     async def readhead(self, limit: int, start: bytes = b"") -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
 

@@ -28,7 +28,7 @@ from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTime
 from ..exchange.tunnel import open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
-from ..message.target import build_authority, encode_host
+from ..message.target import build_authority, build_server_name
 from ..timeouts import Timeout
 from ..timings import Timings
 from .address import AddrInfo
@@ -39,9 +39,9 @@ from .resolve import Resolver, as_os_error, forget, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
+from .tls_transport import TLSTransport
 from .waiting import Feed
 
-_FOREVER = 24 * 3600.0
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
 
 
@@ -151,9 +151,8 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
 async def _open_tunnelled(
     connected: socket.socket, route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
 ) -> tuple[AioStream, Head]:
-    name = encode_host(route.host).strip("[]")
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-    await _adopt(connected, stream, route.proxy_tls, name, timings)
+    await _adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
     try:
         stream.timeout = Timeout.each(None)._replace(total=timeout.connect)
         if timeout.connect is not None:
@@ -284,20 +283,10 @@ async def _adopt(
     timings: Timings,
 ) -> AioStream:
     """Give a connected socket to the loop, and go through the TLS handshake; return the stream, which is open then."""
-    loop, timeout = stream.loop, stream.timeout
+    if context is not None:
+        return await _adopt_with_tls(sock, stream, context, server_name, timings)
     try:
-        if context is None:
-            await loop.create_connection(lambda: Feed(stream), sock=sock)
-            return stream
-        async with _handshake(stream.peer, timeout, timings):
-            await loop.create_connection(
-                lambda: Feed(stream),
-                sock=sock,
-                ssl=context,
-                server_hostname=server_name,
-                ssl_handshake_timeout=_handshake_limit(timeout),
-                ssl_shutdown_timeout=_shutdown_limit(timeout),
-            )
+        await stream.loop.create_connection(lambda: Feed(stream), sock=sock)
     except BaseException:
         # Cancelled in the turn in which the transport was made, the transport has the socket already.
         if stream.is_open:
@@ -308,25 +297,42 @@ async def _adopt(
     return stream
 
 
+async def _adopt_with_tls(
+    sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, timings: Timings
+) -> AioStream:
+    timeout, transport = stream.timeout, None
+    try:
+        async with _handshake(stream.peer, timeout, timings):
+            transport = TLSTransport(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
+            await stream.loop.create_connection(lambda: transport, sock=sock)
+            await transport.shake_hands()
+    except BaseException:
+        if transport is not None and transport.is_connected:
+            transport.abort()
+        else:
+            sock.close()
+        raise
+    return stream
+
+
 async def _wrap(
     outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
 ) -> AioStream:
-    """Begin TLS within an open stream, which may have TLS itself."""
+    """Begin TLS within an open stream, which may have TLS itself; a failure leaves that to the caller to drop."""
     stream = AioStream(outer.loop, peer, timeout)
-    feed = Feed(stream)
     async with _handshake(peer, timeout, timings):
-        transport = await outer.loop.start_tls(
-            outer.transport,
-            feed,
-            context,
-            server_hostname=server_name,
-            ssl_handshake_timeout=_handshake_limit(timeout),
-            ssl_shutdown_timeout=_shutdown_limit(timeout),
-        )
-    if transport is None:
-        raise TLSError(f"TLS handshake with {peer} failed: the connection was closed")
-    feed.connection_made(transport)
-    outer.detach()
+        transport = TLSTransport(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
+        below = outer.transport
+        below.set_protocol(transport)
+        _, has_ended, loss = outer.detach()
+        if has_ended:
+            raise loss or ConnectionResetError("the connection was closed")
+        try:
+            transport.connection_made(below)
+            await transport.shake_hands()
+        except BaseException:
+            transport.abort()
+            raise
     return stream
 
 
@@ -345,19 +351,4 @@ async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIter
         raise
     except OSError as exc:  # ssl.SSLError is one
         raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
-    except TypeError as exc:
-        # asyncio before 3.12.3 stumbles when TLS within TLS fails (_abort() takes 1 argument); why it did is beneath.
-        if not isinstance(exc.__context__, OSError):
-            raise
-        raise TLSError(f"TLS handshake with {peer} failed: {exc.__context__}") from exc.__context__
     timings.tls = (timings.tls or 0.0) + time.monotonic() - started
-
-
-def _handshake_limit(timeout: Timeout) -> float:
-    """Return a limit for asyncio's own clock, out of the way of ours: it would stop a handshake after 60 s."""
-    return (timeout.tls or 0.0) + _FOREVER
-
-
-def _shutdown_limit(timeout: Timeout) -> float:
-    """Return how long asyncio may wait for the peer's close_notify; it would wait 30 s."""
-    return timeout.close or 0.001

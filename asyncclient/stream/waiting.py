@@ -27,6 +27,7 @@ from .. import errors
 from ..timeouts import Timeout
 from .descriptor import Descriptor
 from .pieces import Pieces
+from .tls_transport import TLSTransport
 from .watch import watch_of
 
 HIGH_WATER = 256 * 1024
@@ -76,7 +77,7 @@ class Feed(asyncio.Protocol):
         if stream is None:
             return False
         stream.feed_eof()
-        return stream.ssl_object is None
+        return stream.tls is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         stream = self._stream()
@@ -104,7 +105,7 @@ class Waiting(asyncio.StreamReader):
         timeout: seconds for each wait to read and to write; may be exchanged for another at any time.
 
     Attributes:
-        ssl_object: the TLS state, None without TLS.
+        tls: the transport where it is one of TLS, None without TLS.
         peername: the address of the other end as the socket gave it.
         unasked: called when something comes while nobody waits, an end included; set by who keeps the stream for later.
     """
@@ -132,8 +133,8 @@ class Waiting(asyncio.StreamReader):
         "may_write",
         "peer",
         "peername",
-        "ssl_object",
         "timeout",
+        "tls",
         "total_until",
         "transport",
         "unasked",
@@ -164,7 +165,7 @@ class Waiting(asyncio.StreamReader):
         self._loss: Exception | None = None
         self._lost: asyncio.Future[None] | None = None
         self._ended_early = False
-        self.ssl_object: ssl.SSLObject | None = None
+        self.tls: TLSTransport | None = None
         self.peername: Any = None
         self.unasked: Callable[[], None] | None = None
 
@@ -175,7 +176,7 @@ class Waiting(asyncio.StreamReader):
         self.is_open = True
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         # Asked for while it is open: a closed one has forgotten them, or asyncio's stumbles.
-        self.ssl_object = transport.get_extra_info("ssl_object")
+        self.tls = transport if isinstance(transport, TLSTransport) else None
         self.peername = transport.get_extra_info("peername")
         self._watch.add(self)
         if self._ended_early:
@@ -206,17 +207,19 @@ class Waiting(asyncio.StreamReader):
     def feed_loss(self, exc: Exception | None) -> None:
         """Note that the connection is gone; keep what the kernel still has of it.
 
-        A server that refuses an upload answers and closes, and what is written then resets the connection: asyncio
-        drops it at once, with the answer unread.
+        A server that refuses an upload answers and closes, and what is written then resets the connection: both loops
+        drop it at once, with the answer unread.
         """
         self._is_lost = True
         if not self.is_open:  # its TLS handshake failed, or is just being noticed
             self._has_ended, self._loss = True, exc
             return
         if self.failure is None and self._duplicate is not None:
-            self._pieces.append(self._duplicate.read_rest(HIGH_WATER))
-        if self.failure is None and not self._has_ended and self.ssl_object is not None:
-            self._is_clean = self._was_end_announced()
+            rest = self._duplicate.read_rest(HIGH_WATER)
+            self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
+        if self.tls is not None:
+            exc = self.tls.failure or exc
+            self._is_clean |= self.failure is None and self.tls.is_end_announced
         self._release_duplicate()
         self._has_ended = True
         self._loss = exc
@@ -231,20 +234,13 @@ class Waiting(asyncio.StreamReader):
             self._duplicate = None
 
     def _was_end_announced(self) -> bool:
-        """Return whether the peer ended the stream itself: over TLS only close_notify says so (RFC 9112 §9.8).
+        """Return whether the peer ended the stream itself: over TLS only close_notify says so (RFC 9112 §9.8)."""
+        return self.tls is None or self.tls.is_end_announced
 
-        asyncio calls eof_received() for both, uvloop only for close_notify, and not while reading is paused: then it
-        throws away what TLS had still to give, unless that is taken here.
-        """
-        tls = self.ssl_object
-        if tls is None:
-            return True
-        try:
-            while data := tls.read(HIGH_WATER):
-                self._pieces.append(data)
-        except ssl.SSLError:
-            return False
-        return True
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The state of TLS, None without TLS."""
+        return None if self.tls is None else self.tls.ssl_object
 
     # Waiting
 

@@ -1,0 +1,369 @@
+"""TLS over a transport: the protocol of the transport below, and the transport of the protocol above.
+
+The problem: the TLS of both loops hides its buffers. What the kernel still has of a connection that was reset cannot be
+decrypted there, and with it an early answer is lost; closing waits for the peer; asyncio's keeps 256 KiB for each
+connection.
+
+The rules kept:
+- All that was received is decrypted at once and handed up; nothing decrypted is kept here.
+- The end is announced only by close_notify (RFC 8446 §6.1). Any other end, and any alert, reaches the protocol above as
+  an end that was not announced, or as the error of the connection.
+- Closing sends close_notify and closes the transport below; the peer's own is waited for only where that is asked for.
+- All connections of a loop receive into one buffer: its content is decrypted before the loop can receive again.
+
+`SSLObject` and `MemoryBIO` do the cryptography; what is here moves bytes between them and the transports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
+
+from .base import Buffer
+
+RECORD: Final = 16 * 1024
+"""Bytes of content that one TLS record has at most (RFC 8446 §5.1)."""
+
+RECEIVED: Final = 256 * 1024
+"""Bytes of the buffer that all connections of a loop receive into."""
+
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+
+def _find_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
+    """Return the buffer to receive into. Windows fills it while other connections receive, so each has its own."""
+    if sys.platform == "win32":
+        return memoryview(bytearray(RECORD))
+    buffer = _buffers.get(loop)
+    if buffer is None:
+        buffer = _buffers[loop] = memoryview(bytearray(RECEIVED))
+    return buffer
+
+
+class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
+    """One TLS connection over another transport, as its client.
+
+    Args:
+        loop: the loop of both transports.
+        protocol: is given this transport once the handshake is done, as from then on all that is received.
+        context, server_name: decide which certificate is good; the name is sent, too (RFC 6066 §3).
+        close_timeout: seconds that close() leaves the peer to answer with its own close_notify; 0 does not wait.
+
+    Attributes:
+        ssl_object: the state of TLS.
+        failure: the error of TLS that ended the connection, an alert of the peer among them; None if there was none.
+        is_end_announced: whether the peer's close_notify was received.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_buffer",
+        "_close_timeout",
+        "_closing",
+        "_handshake",
+        "_incoming",
+        "_is_closing",
+        "_is_established",
+        "_loop",
+        "_outgoing",
+        "_protocol",
+        "_transport",
+        "failure",
+        "is_end_announced",
+        "ssl_object",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.Protocol,
+        context: ssl.SSLContext,
+        server_name: str | None,
+        close_timeout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self._loop = loop
+        self._protocol: asyncio.Protocol | None = protocol
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._buffer = _find_buffer(loop)
+        self._transport: asyncio.Transport | None = None
+        self._handshake: asyncio.Future[None] = loop.create_future()
+        self._is_established = False
+        self._backlog: list[Buffer] = []  # what could not be encrypted yet: TLS 1.2 is renegotiating
+        self._close_timeout = close_timeout
+        self._closing: asyncio.TimerHandle | None = None
+        self.failure: Exception | None = None
+        self._is_closing = False
+        self.is_end_announced = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this is the protocol of a transport, which abort() and close() end then."""
+        return self._transport is not None
+
+    async def shake_hands(self) -> None:
+        """Wait until the handshake is done and the protocol has this transport.
+
+        Cancelling leaves the connection open: abort() it.
+
+        Raises:
+            ssl.SSLError: the handshake failed; the certificate is not good.
+            ConnectionError: the peer closed.
+        """
+        await self._handshake
+
+    # The protocol of the transport below
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its class
+        self._advance_handshake()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the buffer to receive into."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Decrypt what was received into the buffer."""
+        self.data_received(self._buffer[:nbytes])
+
+    def data_received(self, data: Buffer) -> None:
+        """Decrypt what was received."""
+        self._incoming.write(data)
+        if self._is_established:
+            self._receive()
+        else:
+            self._advance_handshake()
+
+    def eof_received(self) -> bool:
+        """Tell the protocol above of an end that the peer has not announced, and have the transport below close."""
+        if not self._is_established:
+            self._fail(ConnectionResetError("the peer closed the connection"))
+        elif not self.is_end_announced and self._protocol is not None:
+            self._protocol.eof_received()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the protocol above that the connection is gone, and why if it failed."""
+        self._is_closing = True
+        self._stop_waiting()
+        protocol, self._protocol = self._protocol, None
+        failure = self.failure or exc
+        if not self._is_established:
+            self._end_handshake(failure or ConnectionResetError("the connection was closed"))
+        elif protocol is not None:
+            protocol.connection_lost(failure)
+        self.failure = None  # its traceback would keep this transport alive
+
+    def pause_writing(self) -> None:
+        """Hand this on to the protocol above."""
+        if self._protocol is not None and self._is_established:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand this on to the protocol above."""
+        if self._protocol is not None and self._is_established:
+            self._protocol.resume_writing()
+
+    # The handshake
+
+    def _advance_handshake(self) -> None:
+        try:
+            self.ssl_object.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+        except ssl.SSLError as exc:
+            self._flush()  # the alert that says why
+            self._fail(exc)
+        else:
+            self._is_established = True
+            self._flush()
+            if self._protocol is not None and not self._is_closing:
+                self._protocol.connection_made(self)
+            self._end_handshake(None)
+            self._receive()
+
+    def _end_handshake(self, failure: Exception | None) -> None:
+        if self._handshake.done():
+            return
+        if failure is None:
+            self._handshake.set_result(None)
+        else:
+            self._handshake.set_exception(failure)
+            self._handshake.exception()  # taken note of: the waiter may have been cancelled before it waits
+
+    # Receiving
+
+    def _receive(self) -> None:
+        """Hand up all that can be decrypted, then see to what TLS itself has to send."""
+        try:
+            while not self.is_end_announced and (self._incoming.pending or self.ssl_object.pending()):
+                data = self.ssl_object.read(RECORD)
+                if not data:
+                    self.is_end_announced = True
+                elif not self._is_closing and self._protocol is not None:
+                    self._protocol.data_received(data)
+        except ssl.SSLWantReadError:
+            pass  # a part of a record
+        except ssl.SSLError as exc:
+            self._fail(exc)
+            return
+        if self._outgoing.pending:
+            self._flush()
+        if self._backlog:
+            self._write_backlog()
+        if self.is_end_announced:
+            self._end()
+
+    def _end(self) -> None:
+        """Close after the peer's close_notify, the protocol above told: nothing more can be exchanged."""
+        self._close_timeout = 0.0
+        if self._is_closing:
+            cast(asyncio.Transport, self._transport).close()
+            return
+        if self._protocol is not None:
+            self._protocol.eof_received()
+        self.close()
+
+    def decrypt(self, data: bytes) -> bytes:
+        """Return the content of bytes that were received by another way after the connection was lost."""
+        if isinstance(self._transport, TLSTransport):
+            data = self._transport.decrypt(data)
+        self._incoming.write(data)
+        parts: list[bytes] = []
+        try:
+            while part := self.ssl_object.read(RECORD):
+                parts.append(part)
+            self.is_end_announced = True
+        except ssl.SSLWantReadError:
+            pass  # the rest of a record is missing
+        except ssl.SSLError as exc:
+            self.failure = exc
+        return b"".join(parts)
+
+    # The transport of the protocol above
+
+    def write(self, data: Buffer) -> None:
+        """Encrypt and send; see asyncio.WriteTransport."""
+        if self._is_closing or not data:
+            return
+        if self._backlog:
+            self._backlog.append(data)
+            return
+        self._encrypt(data)
+        self._flush()
+
+    def _encrypt(self, data: Buffer) -> None:
+        """Encrypt all of the data, record by record; what can't be encrypted yet is put first in the backlog."""
+        view = memoryview(data)
+        try:
+            sent = self.ssl_object.write(data)
+            while sent < len(view):
+                view = view[sent:]
+                sent = self.ssl_object.write(view)
+        except ssl.SSLWantReadError:
+            self._backlog.insert(0, bytes(view))
+        except ssl.SSLError as exc:
+            self._fail(exc)
+
+    def _write_backlog(self) -> None:
+        waiting, self._backlog = self._backlog, []
+        for number, data in enumerate(waiting, 1):
+            self._encrypt(data)
+            if self._backlog:
+                self._backlog += waiting[number:]
+                break
+        self._flush()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    def can_write_eof(self) -> bool:
+        """Return False: TLS has no half-closed connections that peers agree on."""
+        return False
+
+    def close(self) -> None:
+        """Send close_notify and close; see the argument close_timeout."""
+        if self._is_closing or self._transport is None:
+            return
+        self._is_closing = True
+        try:
+            self.ssl_object.unwrap()
+        except ssl.SSLError:
+            pass  # the peer's close_notify is not there yet, or content is that was not read
+        self._flush()
+        if self._close_timeout:
+            self._closing = self._loop.call_later(self._close_timeout, self._transport.abort)
+            self._transport.resume_reading()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._is_closing = True
+        self._stop_waiting()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _fail(self, failure: Exception) -> None:
+        """Drop the connection; connection_lost() gets this error."""
+        self.failure = self.failure or failure
+        self.abort()
+
+    def _stop_waiting(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+
+    def is_closing(self) -> bool:
+        """Return whether close() or abort() was called, or the connection is lost."""
+        return self._is_closing
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol be told from now on."""
+        self._protocol = cast(asyncio.Protocol, protocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the protocol above."""
+        assert self._protocol is not None
+        return self._protocol
+
+    def is_reading(self) -> bool:
+        """Return whether the transport below receives."""
+        return self._transport is not None and self._transport.is_reading()
+
+    def pause_reading(self) -> None:
+        """Stop receiving."""
+        if self._transport is not None and not self._is_closing:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Receive again."""
+        if self._transport is not None and not self._is_closing:
+            self._transport.resume_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Return bytes that the transport below has not sent yet, and those that are not encrypted yet."""
+        below = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return below + sum(map(len, self._backlog))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set the limits of the transport below."""
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high, low)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what is known of TLS as asyncio's transports say it, or of the transport below."""
+        if name == "ssl_object":
+            return self.ssl_object
+        if name == "sslcontext":
+            return self.ssl_object.context
+        if name == "peercert":
+            return self.ssl_object.getpeercert()
+        return default if self._transport is None else self._transport.get_extra_info(name, default)
