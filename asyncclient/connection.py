@@ -197,6 +197,10 @@ class HTTPConnection(Connection):
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
         if not stream.is_fresh(ask_kernel=exchange.timings.started - self._idle_since > SHORT_IDLE):
             return None
+        return self._limit(stream, exchange)
+
+    def _limit(self, stream: AioStream, exchange: Exchange) -> AioStream:
+        """Have the time limits of this connection hold on the stream for an exchange; return the stream."""
         if self.timeout is not self._timeout:
             stream.timeout = self._limited_timeout()
         total = stream.timeout.total
@@ -205,16 +209,27 @@ class HTTPConnection(Connection):
         return stream
 
     async def _ready_stream(self, exchange: Exchange) -> AioStream:
-        stream = self._stream
-        if stream is not None and await stream.may_settle():
+        stream = await self._find_settled_stream(exchange)
+        if stream is not None:
             return stream
         if not self.auto_open:
             raise NotConnected(f"connection to {self.host}:{self.port} is not open, and auto_open is off")
         await self._open()
-        stream = self._find_fresh_stream(exchange)
+        stream = self._find_fresh_stream(exchange) or await self._find_settled_stream(exchange)
         if stream is None:
-            raise RemoteDisconnected(f"{self.host}:{self.port} spoke or closed before the request")
+            raise self._build_refusal()
         return stream
+
+    def _build_refusal(self) -> Exception:
+        """Return the error of a connection that was opened and can't be used."""
+        if self._stream is None:
+            return NotConnected(f"connection to {self.host}:{self.port} was closed meanwhile")
+        return self._stream.build_loss("sent data or closed before the request")
+
+    async def _find_settled_stream(self, exchange: Exchange) -> AioStream | None:
+        """Return the open stream, if all that was received on it was TLS's own, such as a session ticket."""
+        stream = self._stream
+        return self._limit(stream, exchange) if stream is not None and await stream.may_settle() else None
 
     def _send_now(self, stream: AioStream, exchange: Exchange, content: Buffer | None = None) -> None:
         """Send a head, and the content that may go with it, if any: one write, and nothing to wait for."""

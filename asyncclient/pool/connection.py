@@ -110,6 +110,10 @@ class PooledConnection(HTTPConnection):
         is_over = not self.is_new and time.monotonic() >= self.expires
         return self._stream is not None and not is_over and await self._stream.may_settle()
 
+    def build_refusal(self) -> Exception:
+        """Return the error of a new connection on which something was received before a request was sent."""
+        return self._build_refusal()
+
     def begin(self, exchange: Exchange, timeout: Timeout, until: float, content: Buffer | None = None) -> None:
         """Send a request whose head is made, and that has no body or a short one; getresponse() gives its response.
 

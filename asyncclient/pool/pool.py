@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from ..errors import ClientClosed, ImproperConnectionState, RemoteDisconnected, TotalTimeout
+from ..errors import ClientClosed, ImproperConnectionState, TotalTimeout
 from ..limits import DEFAULT, Limits
 from ..stream.aio import AioStream
 from ..stream.dial import Opened
@@ -79,7 +79,8 @@ class Pool(Places):
             PoolTimeout: no place for one became free in time.
             TotalTimeout: nor until then.
             ConnectError: it could not be opened.
-            RemoteDisconnected: it was opened, and the server spoke or closed before it was asked.
+            RemoteDisconnected: it was opened, and the server sent data or closed before the request.
+            TLSError: the server ended TLS with an alert after the handshake.
             ClientClosed: the pool was closed.
             ImproperConnectionState: the pool belongs to another loop.
         """
@@ -96,8 +97,6 @@ class Pool(Places):
                 return connection
             if self.is_closed:
                 raise ClientClosed("the client was closed meanwhile")
-            if connection.is_new:
-                raise RemoteDisconnected(f"{group.label} spoke or closed before the request")
 
     def take_idle(self, group: Group) -> PooledConnection | None:
         """Return the idle connection used last, if there is one that needs no second look; acquire() does the rest."""
@@ -110,10 +109,15 @@ class Pool(Places):
         return connection
 
     async def _settles(self, connection: PooledConnection) -> bool:
-        """Return whether an idle connection may be used although something came on it; one that may not is dropped."""
+        """Return whether a connection may be used although something was received on it; else it is dropped.
+
+        A new connection that may not be used is an error: the next one would not do better.
+        """
         may_settle = False
         try:
             may_settle = await connection.may_settle()
+            if not may_settle and connection.is_new and not self.is_closed:
+                raise connection.build_refusal()
             return may_settle
         finally:
             if not may_settle:

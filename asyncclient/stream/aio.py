@@ -74,11 +74,19 @@ class AioStream(Waiting):
             raise self._take_failure()
         if self._pieces.size:
             raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from self._loss
-        if isinstance(self._loss, ssl.SSLError):
-            raise errors.TLSError(f"TLS with {self.peer} failed before a response: {self._loss}") from self._loss
         if self._loss is not None:
-            raise errors.RemoteDisconnected(f"{self.peer} reset the connection before a response") from self._loss
+            raise self.build_loss("reset the connection before a response")
         return b""
+
+    def build_loss(self, what: str) -> errors.TLSError | errors.RemoteDisconnected:
+        """Return the error of a connection on which there is no response: an alert of TLS, or what the peer did."""
+        error: errors.TLSError | errors.RemoteDisconnected
+        if isinstance(self._loss, ssl.SSLError):
+            error = errors.TLSError(f"TLS with {self.peer} failed before a response: {self._loss}")
+        else:
+            error = errors.RemoteDisconnected(f"{self.peer} {what}")
+        error.__cause__ = self._loss
+        return error
 
     async def readline(self, limit: int = limits.DEFAULT.line) -> bytes:
         """See ByteStream."""
@@ -245,9 +253,9 @@ class AioStream(Waiting):
         while not self._pieces.size and not self._has_ended:
             if not self.may_write:
                 await self._wait(self.timeout.write, WRITE)
-            elif self._unseen >= LOOK_UP_EVERY:
+            elif self._unseen >= LOOK_UP_EVERY or self.transport.is_closing():
                 self._unseen = 0
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # what arrived is told in the next turn; so is the end of a closing transport
             else:
                 return False
         return True

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from .base import Buffer
@@ -30,17 +30,29 @@ RECORD: Final = 16 * 1024
 RECEIVED: Final = 256 * 1024
 """Bytes of the buffer that all connections of a loop receive into."""
 
-_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+class Buffers(NamedTuple):
+    """What a loop receives ciphertext into, and what it is decrypted into."""
+
+    received: memoryview
+    decrypted: memoryview
 
 
-def _find_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
-    """Return the buffer to receive into. Windows fills it while other connections receive, so each has its own."""
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, Buffers] = WeakKeyDictionary()
+
+
+def _make_buffers() -> Buffers:
+    return Buffers(memoryview(bytearray(RECEIVED)), memoryview(bytearray(RECEIVED)))
+
+
+def _find_buffers(loop: asyncio.AbstractEventLoop) -> Buffers:
+    """Return the buffers of a loop. Windows fills one while other connections receive, so each has its own there."""
     if sys.platform == "win32":
-        return memoryview(bytearray(RECORD))
-    buffer = _buffers.get(loop)
-    if buffer is None:
-        buffer = _buffers[loop] = memoryview(bytearray(RECEIVED))
-    return buffer
+        return _make_buffers()
+    buffers = _buffers.get(loop)
+    if buffers is None:
+        buffers = _buffers[loop] = _make_buffers()
+    return buffers
 
 
 class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
@@ -60,7 +72,7 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     __slots__ = (
         "_backlog",
-        "_buffer",
+        "_buffers",
         "_close_timeout",
         "_closing",
         "_handshake",
@@ -89,7 +101,7 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._protocol: asyncio.Protocol | None = protocol
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self._buffer = _find_buffer(loop)
+        self._buffers = _find_buffers(loop)
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Future[None] = loop.create_future()
         self._is_established = False
@@ -125,11 +137,11 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer to receive into."""
-        return self._buffer
+        return self._buffers.received
 
     def buffer_updated(self, nbytes: int) -> None:
         """Decrypt what was received into the buffer."""
-        self.data_received(self._buffer[:nbytes])
+        self.data_received(self._buffers.received[:nbytes])
 
     def data_received(self, data: Buffer) -> None:
         """Decrypt what was received."""
@@ -200,17 +212,11 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     def _receive(self) -> None:
         """Hand up all that can be decrypted, then see to what TLS itself has to send."""
-        try:
-            while not self.is_end_announced and (self._incoming.pending or self.ssl_object.pending()):
-                data = self.ssl_object.read(RECORD)
-                if not data:
-                    self.is_end_announced = True
-                elif not self._is_closing and self._protocol is not None:
-                    self._protocol.data_received(data)
-        except ssl.SSLWantReadError:
-            pass  # a part of a record
-        except ssl.SSLError as exc:
-            self._fail(exc)
+        while data := self._decrypt():
+            if not self._is_closing and self._protocol is not None:
+                self._protocol.data_received(data)
+        if self.failure is not None:
+            self.abort()
             return
         if self._outgoing.pending:
             self._flush()
@@ -218,6 +224,22 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._write_backlog()
         if self.is_end_announced:
             self._end()
+
+    def _decrypt(self) -> bytes:
+        """Return what can be decrypted now, as much as the buffer holds; b"" for nothing, the end or a failure."""
+        buffer, size = self._buffers.decrypted, 0
+        try:
+            while size <= RECEIVED - RECORD and (self._incoming.pending or self.ssl_object.pending()):
+                count = cast(int, self.ssl_object.read(RECORD, cast(bytearray, buffer[size:])))
+                if not count:
+                    self.is_end_announced = True
+                    break
+                size += count
+        except ssl.SSLWantReadError:
+            pass  # the rest of a record is missing
+        except ssl.SSLError as exc:
+            self.failure = exc
+        return bytes(buffer[:size])
 
     def _end(self) -> None:
         """Close after the peer's close_notify, the protocol above told: nothing more can be exchanged."""
@@ -234,16 +256,7 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if isinstance(self._transport, TLSTransport):
             data = self._transport.decrypt(data)
         self._incoming.write(data)
-        parts: list[bytes] = []
-        try:
-            while part := self.ssl_object.read(RECORD):
-                parts.append(part)
-            self.is_end_announced = True
-        except ssl.SSLWantReadError:
-            pass  # the rest of a record is missing
-        except ssl.SSLError as exc:
-            self.failure = exc
-        return b"".join(parts)
+        return b"".join(iter(self._decrypt, b""))
 
     # The transport of the protocol above
 
@@ -322,8 +335,8 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._closing = None
 
     def is_closing(self) -> bool:
-        """Return whether close() or abort() was called, or the connection is lost."""
-        return self._is_closing
+        """Return whether close() or abort() was called, or the connection is lost, here or below."""
+        return self._is_closing or (self._transport is not None and self._transport.is_closing())
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Have another protocol be told from now on."""

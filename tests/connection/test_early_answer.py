@@ -84,13 +84,17 @@ async def test_early_answer_is_delivered(then: str, kind: str, big_file: Path) -
     assert statistics.median(script.received) < UPLOAD / 2
 
 
-@pytest.mark.parametrize("kind", ["generator", "file"])
-async def test_early_answer_over_tls(kind: str, big_file: Path, tls: Certificates) -> None:
-    script = EarlyAnswer("reads")
+@pytest.mark.parametrize("then", ["reads", "closes", "resets"])
+@pytest.mark.parametrize("kind", ["generator", "file", "bytes"])
+async def test_early_answer_over_tls(then: str, kind: str, big_file: Path, tls: Certificates) -> None:
+    script = EarlyAnswer(then)
     with RawServer(script, tls=tls.server_context()) as server, big_file.open("rb") as file:
-        async with HTTPSConnection("localhost", server.port, 10, context=tls.client_context()) as connection:
-            response = await start(connection, "POST", "/", body=file if kind == "file" else zeros())
-            assert (response.status, await response.read()) == (413, b"too large")
+        for _ in range(10):
+            file.seek(0)
+            body: Any = {"generator": zeros(), "file": file, "bytes": bytes(UPLOAD)}[kind]
+            async with HTTPSConnection("localhost", server.port, 10, context=tls.client_context()) as connection:
+                response = await start(connection, "POST", "/", body=body)
+                assert (response.status, await response.read()) == (413, b"too large")
 
 
 async def test_real_server_refuses_an_upload(app: App) -> None:
