@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from ..errors import clip
+from ..message.charsets import check_codec, decode, open_decoder
 from ..message.media import find_charset, is_json, parse_content_type
 
 # UTF-32's before UTF-16's: the little-endian one begins with it. The codecs named take the mark away.
@@ -37,7 +37,7 @@ def find_encoding(start: bytes, content_type: str | None, encoding: str | None =
     """
     marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if encoding is not None:
-        found = _check_encoding(encoding)
+        found = check_codec(encoding)
     else:
         found = marked or find_charset(content_type) or _guess_encoding(start, content_type)
     return found if found == marked else _UNMARKED.get(found, found)
@@ -45,14 +45,6 @@ def find_encoding(start: bytes, content_type: str | None, encoding: str | None =
 
 def _guess_encoding(start: bytes, content_type: str | None) -> str:
     return _find_json_encoding(start) if _is_json(content_type) else "utf-8"
-
-
-def _check_encoding(encoding: str) -> str:
-    try:
-        b"x".decode(encoding, "ignore")
-    except (LookupError, ValueError):
-        raise ValueError(f"expected a text encoding, got {clip(encoding)}") from None
-    return codecs.lookup(encoding).name
 
 
 def _is_json(content_type: str | None) -> bool:
@@ -71,7 +63,7 @@ def decode_text(data: bytes, content_type: str | None, encoding: str | None = No
     Raises:
         ValueError: the encoding given is no text encoding.
     """
-    return data.decode(find_encoding(data[:_START], content_type, encoding), "replace")
+    return decode(data, find_encoding(data[:_START], content_type, encoding))
 
 
 def decode_json(data: bytes) -> str:
@@ -97,7 +89,7 @@ class TextDecoder:
 
     def __init__(self, content_type: str | None, encoding: str | None = None) -> None:
         self._content_type = content_type
-        self._encoding = None if encoding is None else _check_encoding(encoding)
+        self._encoding = None if encoding is None else check_codec(encoding)
         self._decoder: codecs.IncrementalDecoder | None = None
         self._start = b""
 
@@ -124,7 +116,7 @@ class TextDecoder:
 
     def _begin(self) -> codecs.IncrementalDecoder:
         encoding = find_encoding(self._start[:_START], self._content_type, self._encoding)
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._decoder = open_decoder(encoding)
         return self._decoder
 
 

@@ -5,12 +5,10 @@ What servers write is taken as it comes: nothing here raises, and every pattern 
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
-from encodings import normalize_encoding
-from encodings.aliases import aliases
 
+from .charsets import find_codec
 from .syntax import TOKEN_TEXT
 
 QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
@@ -20,11 +18,6 @@ _PARAMETER = re.compile(
     rf';[ \t]*+([^;="\s]*+)[ \t]*+(?:=[ \t]*+(?:{QUOTED_TEXT}|([^;"]*+)))?+(?:[^;"]++|{QUOTED_TEXT})*+', re.DOTALL
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-
-# Only charsets that Python has an alias for, and these, are looked up: a look-up of any other searches the disk and is
-# remembered for ever, and what has no alias (idna, undefined, unicode_escape, ...) is not meant for content.
-_ENCODINGS = frozenset(aliases.values()) | {"cp720", "cp737", "cp874", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian"}
-
 
 _MEMBER = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
 _MEDIA_TYPE = re.compile(rf"[ \t]*+{TOKEN_TEXT}/{TOKEN_TEXT}[ \t]*+(?:;|\Z)")
@@ -74,23 +67,11 @@ def is_json(media_type: str) -> bool:
 
 
 def find_charset(value: str | None) -> str | None:
-    """Return the charset of a Content-Type by Python's name for it, None where it has none, or one not known.
+    """Return the codec of the charset of a Content-Type; None if the charset is missing or not known.
 
-    Only text encodings: a server that says `hex` or `zlib` is not believed.
+    The name is what find_codec() returns.
     """
     if value is None or ";" not in value:
         return None
     charset = parse_content_type(value)[1].get("charset")
-    return None if charset is None else _find_encoding(charset)
-
-
-def _find_encoding(charset: str) -> str | None:
-    name = normalize_encoding(charset).lower()  # it drops quotes and other strays at the ends.replace(".", "_")
-    name = aliases.get(name, name)
-    if name not in _ENCODINGS:
-        return None
-    try:
-        b"x".decode(name, "ignore")
-    except LookupError:  # from bytes to bytes, as base64, or of another system, as mbcs
-        return None
-    return codecs.lookup(name).name
+    return None if charset is None else find_codec(charset)

@@ -192,8 +192,8 @@ async def test_without_tls_there_is_none() -> None:
     ("content", "content_type", "encoding", "text"),
     [
         (b"\xc3\xa9", None, "utf-8", "é"),
-        (b"\xe9", b"text/plain; charset=ISO-8859-1", "iso8859-1", "é"),
-        (b"\xe9", b'text/html; Charset="latin1"', "iso8859-1", "é"),
+        (b"\xe9", b"text/plain; charset=ISO-8859-1", "cp1252", "é"),
+        (b"\xe9", b'text/html; Charset="latin1"', "cp1252", "é"),
         (b"\xe9", b"text/html", "utf-8", "\ufffd"),
         (b"\xc3\xa9", b"text/plain; charset=no-such", "utf-8", "é"),
         (codecs.BOM_UTF8 + b"x", b"text/plain; charset=latin-1", "utf-8-sig", "x"),
