@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..exchange.content import BLOCK, Source, encode_text, open_pieces
 from ..exchange.send import TOGETHER
@@ -14,6 +14,7 @@ from ..message.fields import HasItems, list_pairs
 from ..message.multipart import (
     OCTETS,
     PART_END,
+    BoundaryCheck,
     build_boundary,
     build_content_type,
     build_end,
@@ -23,8 +24,7 @@ from ..message.multipart import (
 from ..message.url import list_named, list_values
 from ..stream.base import Buffer, ByteStream
 from .body import CHARSET, BytesPayload, Payload, make_payload, open_all
-
-URLENCODED: Final = "application/x-www-form-urlencoded"
+from .content_fields import URLENCODED, ContentFields
 
 Scalar = str | bytes | int | float | bool | None
 FormData = Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
@@ -51,18 +51,27 @@ class Part(NamedTuple):
     length: int | None = None
 
 
-def build_form(data: FormData | str | bytes) -> Payload:
+def build_form(data: FormData | str | bytes, fields: ContentFields | None = None) -> Payload:
     """Return the payload of a form without files; str and bytes are taken as one that is encoded already.
 
     A blank becomes "+", and what is neither a letter, a digit nor one of `*-._` is percent-encoded as UTF-8.
 
+    Args:
+        data: the form.
+        fields: what the request says about its body, if anything.
+
     Raises:
-        TypeError, ValueError: see list_fields.
+        TypeError, ValueError: see list_fields, and ContentFields.check_form().
     """
-    if isinstance(data, str):
-        return BytesPayload(encode_text(data, CHARSET), URLENCODED)
     if isinstance(data, bytes):
         return BytesPayload(data, URLENCODED)
+    if isinstance(data, str):
+        encoded = encode_text(data, CHARSET)
+        if fields is not None:
+            fields.check_text(encoded)
+        return BytesPayload(encoded, URLENCODED)
+    if fields is not None:
+        fields.check_form()
     pairs = (b"%b=%b" % (_quote(encode_text(name, CHARSET)), _quote(value)) for name, value in list_fields(data))
     return BytesPayload(b"&".join(pairs), URLENCODED)
 
@@ -86,22 +95,37 @@ def list_fields(data: FormData) -> Iterator[tuple[str, bytes]]:
         yield name, encode_text(value, CHARSET) if isinstance(value, str) else value
 
 
-def build_multipart(data: FormData | None, files: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Payload:
+def build_multipart(
+    data: FormData | None,
+    files: Mapping[str, Any] | Iterable[tuple[str, Any]],
+    own_boundary: str | None = None,
+) -> Payload:
     """Return the payload of a form with files: first its fields, then the files, each in the order given.
 
     Args:
         data: the fields; None for none.
         files: a mapping or pairs, name to Part or to content. Content alone has its file's name, or else the field's.
+        own_boundary: the boundary that the caller wants; content that has it is refused.
 
     Raises:
         TypeError, ValueError: see list_fields, make_payload and build_part_head.
     """
-    boundary = build_boundary()
+    boundary = own_boundary or build_boundary()
     parts = [_Part(build_part_head(boundary, name), BytesPayload(value)) for name, value in list_fields(data or ())]
     parts += [_build_part(boundary, name, _to_part(name, file)) for name, file in list_named(files, "files")]
     content_type, end = build_content_type(boundary), build_end(boundary)
+    if own_boundary is not None:
+        _check_at_hand(parts, own_boundary)
     joined = _join_small(parts, end)
-    return MultipartPayload(content_type, parts, end) if joined is None else BytesPayload(joined, content_type)
+    if joined is not None:
+        return BytesPayload(joined, content_type)
+    return MultipartPayload(content_type, parts, end, own_boundary)
+
+
+def _check_at_hand(parts: Sequence[_Part], boundary: str) -> None:
+    for part in parts:
+        if part.payload.data is not None:
+            BoundaryCheck(boundary).feed(part.payload.data)
 
 
 class _Part(NamedTuple):
@@ -152,12 +176,20 @@ def _join_small(parts: Sequence[_Part], end: bytes) -> bytes | None:
 
 
 class MultipartPayload(Payload):
-    """A form with files, whose parts are read as they are sent."""
+    """A form with files, whose parts are read as they are sent.
 
-    def __init__(self, content_type: str, parts: Sequence[_Part], end: bytes) -> None:
+    Args:
+        content_type: of the whole body.
+        parts: what is sent, in order.
+        end: what comes after the last part.
+        own_boundary: a boundary that the caller chose, which no content may have.
+    """
+
+    def __init__(self, content_type: str, parts: Sequence[_Part], end: bytes, own_boundary: str | None = None) -> None:
         self.content_type = content_type
         self._parts = parts
         self._end = end
+        self._own_boundary = own_boundary
         self._opened = AsyncExitStack()
 
     @property
@@ -188,8 +220,11 @@ class MultipartPayload(Payload):
         waiting: Buffer = b""
         for part, source in zip(self._parts, sources, strict=True):
             waiting = b"".join((waiting, part.head))
+            check = None if self._own_boundary is None else BoundaryCheck(self._own_boundary)
             async with aclosing(open_pieces(source, stream)) as pieces:
                 async for piece in pieces:
+                    if check is not None:
+                        check.feed(piece)
                     waiting = b"".join((waiting, piece)) if waiting else piece
                     if source.data is None or len(waiting) >= TOGETHER:
                         yield waiting

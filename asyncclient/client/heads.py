@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from ..message.request import RequestHead
 from ..message.url import URL
+from .connection_fields import CONTROLLED, check_fields, check_tunnelled
 from .cookies import CookieJar
 from .decoding import IDENTITY
 from .request import Request
@@ -40,8 +42,12 @@ def build_head(
     if "range" in names and "accept-encoding" not in names and not site.chooses_codings:
         pairs = [*pairs, IDENTITY]
         names.add("accept-encoding")
-    if "host" in names:
-        _check_host([value for name, value in pairs if name.lower() == "host"])
+    if not CONTROLLED.isdisjoint(names):
+        connection = partial(site.find_value, "connection")
+        pairs = check_fields(pairs, trailers=request.choices.trailers, connection=connection)
+        names.update(name.lower() for name, _ in pairs)
+    if site.is_tunnelled:
+        check_tunnelled(names)
     head = _begin(request.method, target, site, names)
     for name, value in pairs:
         if value is not None:  # None takes away a field of the client's
@@ -49,12 +55,6 @@ def build_head(
     if request.payload is None and (head.length or head.is_chunked):
         raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
     return head
-
-
-def _check_host(given: list[object]) -> None:
-    """Refuse what servers must (RFC 9112 §3.2): no Host, or several, of which each on the way may heed another."""
-    if given[0] is None or len(given) > 1:
-        raise ValueError(f"expected one Host field, got {'none' if given[0] is None else len(given)}")
 
 
 def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead:

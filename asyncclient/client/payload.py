@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from .body import BytesPayload, Payload, make_payload
+from .content_fields import ContentFields
 from .form import FormData, Part, build_form, build_multipart
 
 JSON: Final = "application/json"
@@ -32,6 +33,7 @@ def build_payload(
     data: FormData | str | bytes | None = None,
     files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
     encode_json: Callable[[Any], str | bytes] | None = None,
+    fields: ContentFields | None = None,
 ) -> Payload | None:
     """Return the payload of a request, None if it has none. JSON and forms without files are encoded at once.
 
@@ -42,23 +44,37 @@ def build_payload(
             them.
         files: files of a multipart form, a mapping or pairs: name to Part or content; see build_multipart().
         encode_json: makes JSON of a value, in place of json.dumps().
+        fields: what the request says about its body, if anything.
 
     Raises:
-        ValueError: more than one of body, json, and data or files; or a value that can't be encoded, such as NaN in
-            JSON.
+        ValueError: more than one of body, json, and data or files; a value that can't be encoded, such as NaN in JSON;
+            or fields that say something else than what is encoded here.
         TypeError: what can't be a body, a form or JSON; and whatever encode_json raises.
     """
     if (body is not None) + (json is not UNSET) + (data is not None or files is not None) > 1:
         raise ValueError("expected one of body, json, and data or files, got several")
     if json is not UNSET:
-        return BytesPayload(_to_bytes((encode_json or _encode_json)(json)), JSON)
+        return _build_json(json, encode_json or _encode_json, fields)
     if files is not None:  # none at all make a form in parts, too: who wants that for data alone has no other way
         if isinstance(data, str | bytes):
             raise TypeError("expected a mapping or pairs (name, value) as data with files, got an encoded form")
-        return build_multipart(data, files)
+        return build_multipart(data, files, None if fields is None else fields.find_boundary())
     if data is not None:
-        return build_form(data)
-    return None if body is None else make_payload(body)
+        return build_form(data, fields)
+    if body is None:
+        return None
+    payload = make_payload(body)
+    if fields is not None and isinstance(body, str) and payload.data is not None:
+        fields.check_text(bytes(payload.data))
+    return payload
+
+
+def _build_json(value: Any, encode: Callable[[Any], str | bytes], fields: ContentFields | None) -> Payload:
+    encoded = encode(value)
+    data = _to_bytes(encoded)
+    if fields is not None:
+        fields.check_json(data, is_text=isinstance(encoded, str))
+    return BytesPayload(data, JSON)
 
 
 def _to_bytes(encoded: object) -> bytes:

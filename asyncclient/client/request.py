@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cast
 
+from ..errors import clip
 from ..exchange.send import TrailerFields, Trailers
 from ..message.fields import HasItems, list_pairs
 from ..message.target import show
 from ..message.url import add_params, strip_url
 from ..timeouts import Timeout
 from .body import store_payload
+from .content_fields import CONTENT_FIELDS, ContentFields
 from .payload import UNSET, Payload, Unset, build_payload
 
 if TYPE_CHECKING:
     from .auth import AuthLike
 
 
-Headers = Mapping[str, str | bytes | int] | HasItems | Iterable[tuple[str | bytes, str | bytes | int]]
+HeaderValue = str | bytes | int | None
+Headers = Mapping[str, HeaderValue] | HasItems | Iterable[tuple[str | bytes, HeaderValue]]
 Params = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 Pairs = list[tuple[str, Any]]
 TrailerFunction = Callable[[], TrailerFields]
@@ -143,12 +146,31 @@ class Request:
         url = strip_url(url)
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
+        fields = None
+        if self.headers:
+            names = {name.lower() for name, _ in self.headers}
+            if "expect" in names and self._take_expectation():
+                choices["expect_continue"] = True
+            fields = None if CONTENT_FIELDS.isdisjoint(names) else ContentFields(self.headers)
         self.payload: Payload | None = None
         if body is not None or json is not UNSET or data is not None or files is not None:
-            self.payload = build_payload(body=body, json=json, data=data, files=files, encode_json=encode_json)
+            self.payload = payload = build_payload(
+                body=body, json=json, data=data, files=files, encode_json=encode_json, fields=fields
+            )
+            if files is not None and fields is not None and payload is not None and payload.content_type is not None:
+                self.headers = fields.add_boundary(self.headers, payload.content_type)
         self.choices = _choose(choices) if choices else USUAL
         if self.choices.trailers is not None and self.payload is None:
             raise ValueError("trailers can only follow content, and there is none")
+
+    def _take_expectation(self) -> bool:
+        """Take Expect out of the fields; return whether it asks for 100 Continue, as expect_continue=True does."""
+        expected = [value for name, value in self.headers if name.lower() == "expect" and value is not None]
+        self.headers = [pair for pair in self.headers if pair[0].lower() != "expect"]
+        for value in expected:
+            if value not in ("100-continue", b"100-continue"):
+                raise ValueError(f"expected 100-continue as Expect, got {clip(value)}")
+        return bool(expected)
 
     def __copy__(self) -> Request:
         return self.redirected(self.method, self.url, self.headers, self.payload, self.choices)

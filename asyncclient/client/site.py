@@ -17,6 +17,7 @@ from ..stream.resolve import Resolver
 from ..stream.socks import Socks
 from ..stream.tls import Trust, context_of
 from ..version import __version__
+from .connection_fields import check_client_fields, check_tunnelled
 from .decoding import IDENTITY, accept_encoding
 from .proxies import Proxy, ProxySelector
 from .redirects import reveals_secure_page
@@ -52,12 +53,20 @@ class Site:
         block: their lines, joined; None where a head has to look at one of them, as at Connection.
         prefix: what stands before the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
         chooses_codings: the user of the client has set Accept-Encoding for all requests.
+        is_tunnelled: whether a proxy opens a tunnel to the origin, and does not see the requests.
     """
 
-    __slots__ = ("block", "chooses_codings", "fields", "group", "names", "origin", "prefix")
+    __slots__ = ("block", "chooses_codings", "fields", "group", "is_tunnelled", "names", "origin", "prefix")
 
     def __init__(
-        self, group: Group, origin: Origin, fields: list[Field], prefix: str, *, chooses_codings: bool = False
+        self,
+        group: Group,
+        origin: Origin,
+        fields: list[Field],
+        prefix: str,
+        *,
+        chooses_codings: bool = False,
+        is_tunnelled: bool = False,
     ) -> None:
         self.group = group
         self.origin = origin
@@ -67,6 +76,13 @@ class Site:
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
         self.chooses_codings = chooses_codings
+        self.is_tunnelled = is_tunnelled
+
+    def find_value(self, name: str) -> str | None:
+        """Return the value of a field that goes with each request, by its name in lower case; None without one."""
+        lines = (field.line for field in self.fields if field.name == name)
+        line = next(lines, None)
+        return None if line is None else line.partition(b": ")[2].decode("latin-1")
 
 
 class Network(NamedTuple):
@@ -114,7 +130,7 @@ class Sites:
     ) -> None:
         self._pool = pool
         self._network = network
-        self._given = [(as_text(name), value) for name, value in fields]
+        self._given = check_client_fields([(as_text(name), value) for name, value in fields])
         self._chooses_codings = any(name.lower() == "accept-encoding" for name, _ in self._given)
         self._fields: list[Field] | None = None
         self._bound = secret_names | {"host"}
@@ -161,8 +177,12 @@ class Sites:
             if proxy.authorization is not None:
                 line = build_field("Proxy-Authorization", proxy.authorization)
                 fields.append(Field("proxy-authorization", line))
+        is_tunnelled = proxy is not None and not prefix
+        if is_tunnelled:
+            check_tunnelled([field.name for field in fields])
         group = await self._find_group(origin, proxy)
-        return Site(group, origin, fields, prefix, chooses_codings=self._chooses_codings)
+        choice = self._chooses_codings
+        return Site(group, origin, fields, prefix, chooses_codings=choice, is_tunnelled=is_tunnelled)
 
     async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
         """Return the connections to an origin.

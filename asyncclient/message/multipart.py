@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from ..errors import clip
 from .head import build_field
 
+MULTIPART = "multipart/form-data"
+
 PART_END = b"\r\n"
 """What follows the content of a part; it belongs to the delimiter (RFC 2046 §5.1.1)."""
 
@@ -28,9 +30,28 @@ def build_boundary() -> str:
     return os.urandom(16).hex()
 
 
+class BoundaryCheck:
+    """Finds a boundary in the content of a part, which would end there: for a boundary that a caller chose."""
+
+    def __init__(self, boundary: str) -> None:
+        self._delimiter = b"--" + boundary.encode()
+        self._end = b""
+
+    def feed(self, piece: bytes | bytearray | memoryview) -> None:
+        """Let more of the content pass.
+
+        Raises:
+            ValueError: it has the boundary.
+        """
+        data = b"".join((self._end, piece))
+        if self._delimiter in data:
+            raise ValueError("content of a part has the boundary of Content-Type: leave that out, the client makes one")
+        self._end = data[1 - len(self._delimiter) :]
+
+
 def build_content_type(boundary: str) -> str:
     """Return the Content-Type of the whole body."""
-    return f"multipart/form-data; boundary={boundary}"
+    return f"{MULTIPART}; boundary={boundary}"
 
 
 def build_part_head(
