@@ -255,7 +255,7 @@ class TooManyRedirects(RedirectError):
 
 
 class DecodingError(HTTPException):
-    """Content is not what its Content-Encoding says: broken, cut short, an unknown coding, or too many of them.
+    """Content is not what its Content-Encoding says: broken, cut short, or in codings that can't be decoded here.
 
     Also a download that has another digest than it came with (RFC 9530).
     """

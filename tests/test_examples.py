@@ -57,7 +57,7 @@ TIMEOUT = 30.0
 
 GRANTED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n"
 CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
-UNKNOWN_CODING = b"HTTP/1.1 200 OK\r\nContent-Encoding: aws-chunked\r\nContent-Length: 2\r\n\r\nok"
+UNKNOWN_CODING = b"HTTP/1.1 200 OK\r\nContent-Encoding: compress\r\nContent-Length: 2\r\n\r\nok"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 # What each example prints when it talks to the demo server, as patterns.
@@ -304,7 +304,7 @@ async def test_pinned_certificate(tls: Certificates, capsys: Capture) -> None:
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "status 404\n"),
         (CUT_SHORT, r"IncompleteRead: IncompleteRead\(4 bytes read, 5 more expected\)\n"),
         (b"SSH-2.0-X\r\n", "BadStatusLine: invalid status line: .*\n"),
-        (UNKNOWN_CODING, "DecodingError: expected content codings among gzip, .*, got 'aws-chunked'\n"),
+        (UNKNOWN_CODING, "DecodingError: expected content codings among gzip, .*, got 'compress'\n"),
     ],
 )
 async def test_failures_of_the_client(response: bytes, printed: str, capsys: Capture) -> None:

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..errors import DecodingError, clip
 from ..stream.pieces import Pieces
@@ -21,6 +21,26 @@ real ones come alone: the end of a bgzip file, the frame that pzstd puts before 
 
 WINDOW_LOG = 23
 """Window of zstd, as a power of two: 8 MiB, which a receiver has to support and a sender may not exceed (RFC 9659)."""
+
+
+CODINGS: Final = frozenset(
+    [
+        "aes128gcm",
+        "br",
+        "compress",
+        "dcb",
+        "dcz",
+        "deflate",
+        "exi",
+        "gzip",
+        "pack200-gzip",
+        "x-compress",
+        "x-gzip",
+        "zstd",
+    ]
+)
+"""All content codings, by IANA's registry, but identity. Servers write other words into Content-Encoding, too: a
+charset, `none`, or `aws-chunked`, which storage keeps from an upload. Those say nothing of how content is encoded."""
 
 
 class Stage(Protocol):
@@ -159,7 +179,7 @@ def open_stage(name: str) -> Stage:
     """Return a decoder of the coding with this name, in lower case.
 
     Raises:
-        DecodingError: there is none.
+        DecodingError: the coding can't be decoded here; the text names the extra to install, if there is one.
     """
     if name in ("gzip", "x-gzip"):
         return _Members(_gzip())
@@ -169,8 +189,10 @@ def open_stage(name: str) -> Stage:
         return _Brotli(brotli)
     if name == "zstd" and find_zstd():
         return _Members(_zstd())
+    if name in ("br", "zstd"):
+        raise DecodingError(f"content is in {name}, which needs an extra: pip install asyncclient-http[compress]")
     expected = ", ".join(supported_codings())
-    raise DecodingError(f"expected content codings among {expected}, got {clip(name)}")
+    raise DecodingError(f"expected content codings among {expected}, got {name!r}")
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import math
 
 from ..errors import ContentTooLarge, DecodingError, clip
 from ..stream.pieces import Pieces
-from .codings import Stage, open_stage, supported_codings
+from .codings import CODINGS, Stage, open_stage, supported_codings
 
 MAX_SIZE = 1024**3
 """Bytes that content may have once decoded, unless the caller says otherwise."""
@@ -67,7 +67,7 @@ def open_decoder(
         max_ratio: times that they may be more than came, once they are more than RATIO_FREE; None is without end.
 
     Raises:
-        DecodingError: an unknown coding, or more than MAX_CODINGS.
+        DecodingError: a coding that can't be decoded here, or more than MAX_CODINGS.
     """
     names = parse_content_encoding(content_encoding)
     if not names:
@@ -77,13 +77,13 @@ def open_decoder(
 
 @functools.lru_cache(maxsize=16)  # most programs meet one or two
 def parse_content_encoding(value: str) -> tuple[str, ...]:
-    """Return the codings in lower case, the one to be undone first first; without identity, which is none.
+    """Return the codings in lower case, the one to be undone first first; without words that are not codings.
 
     Raises:
         DecodingError: more than MAX_CODINGS.
     """
     members = (member.strip(" \t").lower() for member in value.split(","))
-    names = [name for name in members if name and name != "identity"]
+    names = [name for name in members if name in CODINGS]
     if len(names) > MAX_CODINGS:
         raise DecodingError(f"expected at most {MAX_CODINGS} content codings, got {len(names)}: {clip(value)}")
     return tuple(reversed(names))

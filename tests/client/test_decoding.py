@@ -169,30 +169,33 @@ def test_taking_less_than_a_byte_is_a_mistake(n: int) -> None:
 # What Content-Encoding may say
 
 
-@pytest.mark.parametrize("value", ["", "identity", "Identity, identity", " , ", "\t"])
+NO_CODINGS = ["none", "utf-8", "aws-chunked", "UTF-8, aws-chunked", "gzip;q=1", "x-deflate", "g zip", "chunked", "*"]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "identity", "Identity, identity", " , ", "\t", "x" * 10_000, "x," * 10_000, *NO_CODINGS]
+)
 def test_without_a_coding_there_is_nothing_to_decode(value: str) -> None:
     assert open_decoder(value) is None
 
 
 @pytest.mark.parametrize(
-    "value", ["GZip", "x-gzip", "X-GZIP", " gzip\t", ",gzip,,", "identity, gzip", "gzip , Identity"]
+    "value",
+    [
+        *("GZip", "x-gzip", "X-GZIP", " gzip\t", ",gzip,,", "identity, gzip", "gzip , Identity"),
+        *("aws-chunked, gzip", "gzip,aws-chunked", "utf-8, none, gzip"),
+    ],
 )
 def test_names_of_codings_are_read_generously(value: str) -> None:
     assert decode(value, gzip.compress(b"content")) == b"content"
 
 
-@pytest.mark.parametrize(
-    "value", ["compress", "x-compress", "gzip, aes128gcm", "dcb", "gzip;q=1", "x-deflate", "g zip"]
-)
-def test_an_unknown_coding_is_refused_before_anything_is_decoded(value: str) -> None:
-    with pytest.raises(DecodingError, match=r"expected content codings among gzip, deflate, br, zstd, got '"):
+@pytest.mark.parametrize("value", ["compress", "X-Compress", "gzip, aes128gcm", "dcb", "none, dcz", "exi"])
+def test_coding_that_is_known_but_not_supported_is_refused_before_anything_is_decoded(value: str) -> None:
+    with pytest.raises(
+        DecodingError, match=r"^expected content codings among gzip, deflate, br, zstd, got '[a-z0-9-]+'$"
+    ):
         open_decoder(value)
-
-
-def test_an_error_shows_no_more_of_a_name_than_fits_a_line() -> None:
-    with pytest.raises(DecodingError) as caught:
-        open_decoder("x" * 10_000)
-    assert len(str(caught.value)) < 160
 
 
 def test_five_codings_are_enough() -> None:
@@ -538,8 +541,11 @@ def test_what_is_not_installed_is_neither_accepted_nor_decoded(
 ) -> None:
     libraries.setitem(sys.modules, missing, None)
     assert accept_encoding() == accepted
-    with pytest.raises(DecodingError, match=f"expected content codings among {accepted}, got '{refused}'"):
+    text = rf"^content is in {refused}, which needs an extra: pip install asyncclient-http\[compress\]$"
+    with pytest.raises(DecodingError, match=text):
         open_decoder(f"gzip, {refused}")
+    with pytest.raises(DecodingError, match=f"expected content codings among {accepted}, got 'compress'"):
+        open_decoder("compress")
 
 
 def test_a_brotli_without_bounds_is_not_used(libraries: pytest.MonkeyPatch) -> None:
@@ -547,7 +553,7 @@ def test_a_brotli_without_bounds_is_not_used(libraries: pytest.MonkeyPatch) -> N
     old.__dict__["Decompressor"] = type("Decompressor", (), {"process": None, "is_finished": None})
     libraries.setitem(sys.modules, "brotli", old)
     assert accept_encoding() == "gzip, deflate, zstd"
-    with pytest.raises(DecodingError, match="got 'br'"):
+    with pytest.raises(DecodingError, match="content is in br, which needs an extra"):
         open_decoder("br")
 
 
