@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from .status import responses
     from .stream.caching import CachingResolver
     from .stream.resolve import Resolver, StaticResolver
-    from .stream.tls import TLSInfo
+    from .stream.tls import TLSInfo, create_tls_context
     from .tracing import Tracer
 
 error = HTTPException
@@ -156,6 +156,7 @@ __all__ = [
     "UnknownTransferEncoding",
     "WriteTimeout",
     "__version__",
+    "create_tls_context",
     "error",
     "responses",
     "run",
@@ -191,6 +192,7 @@ _HOMES: Final = {
     "HTTP_PORT": "opening",
     "Interim": "message.head",
     "TLSInfo": "stream.tls",
+    "create_tls_context": "stream.tls",
     "run": "runner",
 }
 """Where a name comes from that takes long to import, or that compat does without: it comes when it is asked for."""

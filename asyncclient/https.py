@@ -54,6 +54,11 @@ class HTTPSConnection(HTTPConnection):
             socket_path=socket_path,
             socket_options=socket_options,
         )
+        if context is not None and not isinstance(context, ssl.SSLContext):
+            raise TypeError(
+                f"expected an SSLContext as context, got {type(context).__name__}; for a file of authorities: "
+                "asyncclient.create_tls_context(cafile=...)"
+            )
         self._context = context
 
     async def _tls_context(self) -> ssl.SSLContext | None:

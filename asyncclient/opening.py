@@ -114,6 +114,8 @@ class Connection:
         """
         if self._stream is not None or self._busy is not None:
             raise ImproperConnectionState("a tunnel can't be set up on an open connection")
+        if not isinstance(proxy_ssl, ssl.SSLContext | bool):
+            raise TypeError(f"expected an SSLContext or a bool as proxy_ssl, got {type(proxy_ssl).__name__}")
         tunnel = targets.parse_host_port(host, port, self.default_port)
         pairs = list_pairs(headers or ())
         build_connect(targets.build_authority(*tunnel), pairs)

@@ -24,6 +24,9 @@ from ..errors import TLSError, clip
 _FINGERPRINT: Final = re.compile(r"(?:sha256:)?((?:[0-9a-f]{2}:){31}[0-9a-f]{2}|[0-9a-f]{64})", re.IGNORECASE)
 _HAVE_OWN_STORE: Final = ("darwin", "win32")
 
+_HINT: Final = "for a file of authorities give asyncclient.create_tls_context(cafile=...)"
+_PATH: Final = re.compile(r"[./\\]")
+
 _default: ssl.SSLContext | None = None
 _unverified: ssl.SSLContext | None = None
 _lock = threading.Lock()
@@ -67,7 +70,7 @@ def parse_trust(value: TrustLike) -> Trust:
     if isinstance(value, ssl.SSLContext):
         return Trust(value)
     if not isinstance(value, Iterable):
-        raise TypeError(f"expected an SSLContext, a bool or fingerprints as ssl, got {type(value).__name__}")
+        raise TypeError(f"expected an SSLContext, a bool or fingerprints as ssl, got {type(value).__name__}; {_HINT}")
     given = [value] if isinstance(value, str | bytes) else value
     fingerprints = tuple(map(_parse_fingerprint, given))
     if not fingerprints:
@@ -79,6 +82,8 @@ def _parse_fingerprint(value: str | bytes) -> bytes:
     if isinstance(value, bytes) and len(value) == 32:
         return value
     match = _FINGERPRINT.fullmatch(value) if isinstance(value, str) else None
+    if match is None and isinstance(value, str) and _PATH.search(value):
+        raise ValueError(f"expected an SSLContext or a fingerprint as ssl, got {clip(value)}; {_HINT}")
     if match is None:
         raise ValueError(f"expected SHA-256 as fingerprint, 64 hex digits or 32 bytes, got {clip(value)}")
     return bytes.fromhex(match[1].replace(":", ""))
@@ -106,6 +111,36 @@ def check_fingerprint(ssl_object: ssl.SSLObject | None, fingerprints: tuple[byte
         raise TLSError(f"certificate of {peer} is not the pinned one: got {got}")
 
 
+def create_tls_context(
+    cafile: str | os.PathLike[str] | None = None,
+    capath: str | os.PathLike[str] | None = None,
+    cadata: str | bytes | None = None,
+    *,
+    strict: bool = False,
+) -> ssl.SSLContext:
+    """Return a new context with the rules of this package's own one: chain, host name and dates are verified.
+
+    It is the same on every Python, where `ssl.create_default_context()` became stricter with 3.13: an intermediate
+    authority may be trusted by itself, and certificates need not keep to all of RFC 5280 unless `strict` is set.
+
+    Args:
+        cafile, capath, cadata: the authorities to trust, as `ssl.SSLContext.load_verify_locations()` takes them; those
+            of the system if none of the three is given.
+        strict: refuse certificates that break RFC 5280, such as authorities without a subject key identifier
+            (`ssl.VERIFY_X509_STRICT`).
+
+    Raises:
+        OSError: a file can't be read, or has no certificate (`ssl.SSLError`).
+    """
+    context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if strict:
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    else:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return _equip(context)
+
+
 def build_default_context() -> ssl.SSLContext:
     """Return the context of this process, which verifies chain, host name and dates; made at the first call.
 
@@ -114,7 +149,8 @@ def build_default_context() -> ssl.SSLContext:
     global _default
     with _lock:
         if _default is None:
-            _default = _equip(_build_native_context() or ssl.create_default_context())
+            native = _build_native_context()
+            _default = create_tls_context() if native is None else _equip(native)
     return _default
 
 
@@ -157,17 +193,31 @@ def _equip(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 class TLSInfo(NamedTuple):
-    """What was negotiated: protocol ("TLSv1.3"), cipher, ALPN protocol, and the peer's certificate as ssl gives it."""
+    """What TLS negotiated on a connection.
+
+    Attributes:
+        version: the protocol, such as "TLSv1.3".
+        cipher: the cipher suite, such as "TLS_AES_256_GCM_SHA384".
+        alpn: the protocol chosen by ALPN (RFC 7301), None if none was.
+        certificate: the server's certificate as `ssl.SSLSocket.getpeercert()` parses it; None where certificates are
+            not verified (`ssl=False`, a fingerprint), since ssl parses only those that it has verified.
+        certificate_der: the same certificate in DER, verified or not.
+    """
 
     version: str | None
     cipher: str | None
     alpn: str | None
     certificate: dict[str, Any] | None
+    certificate_der: bytes | None = None
 
 
 def describe(ssl_object: ssl.SSLObject) -> TLSInfo:
     """Return what was negotiated on a connection."""
     cipher = ssl_object.cipher()
     return TLSInfo(
-        ssl_object.version(), cipher and cipher[0], ssl_object.selected_alpn_protocol(), ssl_object.getpeercert()
+        ssl_object.version(),
+        cipher and cipher[0],
+        ssl_object.selected_alpn_protocol(),
+        ssl_object.getpeercert() or None,
+        ssl_object.getpeercert(binary_form=True),
     )
