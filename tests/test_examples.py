@@ -64,7 +64,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PRINTED = {
     "around": (
         r"103 Early Hints </style.css>; rel=preload; as=style\n"
-        r"100000 <Fields \[\('Content-Digest', 'sha-256=:.*:'\)\]>\nTrue <Timings sent=.* first_byte=.* done=.*>\n"
+        r"100000 Content-Digest: sha-256=:.*:\nTrue <Timings sent=.* first_byte=.* done=.*>\n"
     ),
     "at_once": r"4950 bytes\n",
     "bodies": r"200 15\n200 262144\n413 .* b'413 .*'\nTrue\n",
@@ -102,7 +102,7 @@ PRINTED_CLIENT = {
     "client_redirects": r"\[301, 302\] 200 /json\nGET 0\nPOST 3\n302 /json\nmore than 5 redirects 5\n",
     "client_resolver": r"demo\.test\n",
     "client_retry": r"200 open\n",
-    "client_stream": r"1000000 <Fields \[\('Content-Digest', 'sha-256=:.*:'\)\]>\nline 0\nline 1\n",
+    "client_stream": r"1000000 Content-Digest: sha-256=:.*:\nline 0\nline 1\n",
     "client_timeouts": (
         r"no response from 127\.0\.0\.1:\d+ in 0\.3 s\nexchange not done with 127\.0\.0\.1:\d+ in 0\.2 s\n"
     ),
