@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from ..bounded import BoundedDict
 from ..errors import BodyNotReplayable
 from ..message.challenges import Challenge, parse_auth_params, parse_challenges
 from ..message.target import build_authority
@@ -30,8 +31,6 @@ _MOST_PREFIXES = 32
 """URLs of a domain that are looked at: a hostile one of 64 KiB would take 0.1 s."""
 
 _Origin = tuple[str, str, int]
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 class Session(NamedTuple):
@@ -215,10 +214,10 @@ class Digest(Auth):
     def __init__(self, username: str, password: str) -> None:
         self._username = encode_credential(username)
         self._password = encode_credential(password)
-        self._sessions: dict[_Origin, Session] = {}
+        self._sessions: BoundedDict[_Origin, Session] = BoundedDict(_MOST)
         # By nonce, not in the session alone: two requests may be refused with the same one, or with two in turn, and
         # a server takes a count that it has seen for a replay.
-        self._counts: dict[str, Iterator[int]] = {}
+        self._counts: BoundedDict[str, Iterator[int]] = BoundedDict(_MOST)
 
     def authorize(self, request: AuthRequest) -> Pairs:
         """Return Authorization with the last nonce of this origin; [] without one, or outside of its domain."""
@@ -242,7 +241,7 @@ class Digest(Auth):
         params = challenge.params
         counts = self._count(params["nonce"])
         session = begin_session(self._username, self._password, params, request.url, secrets.token_hex(16), counts)
-        _keep(self._sessions, _origin(request), session)
+        self._sessions[_origin(request)] = session
         value = session.build(request)
         return None if value is None else [("Authorization", value)]
 
@@ -254,20 +253,12 @@ class Digest(Auth):
             return
         nonce = parse_auth_params(info).get("nextnonce")
         if nonce is not None:
-            _keep(self._sessions, _origin(request), session.next_nonce(nonce, self._count(nonce)))
+            self._sessions[_origin(request)] = session.next_nonce(nonce, self._count(nonce))
 
     def _count(self, nonce: str) -> Iterator[int]:
-        return _keep(self._counts, nonce, self._counts.get(nonce) or count(1))
+        counts = self._counts[nonce] = self._counts.get(nonce) or count(1)
+        return counts
 
 
 def _origin(request: AuthRequest) -> _Origin:
     return request.url.partition(":")[0], request.host, request.port
-
-
-def _keep(table: dict[_K, _V], key: _K, value: _V) -> _V:
-    """Put a value last in a table that forgets what was put there longest ago, and return it."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > _MOST:
-        del table[next(iter(table))]
-    return value

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
+from ..bounded import BoundedDict
 from ..errors import ConnectError, IncompleteRead, PoolTimeout, ProxyError, TLSError, TotalTimeout, clip
 from .request import spell_method
 
@@ -266,7 +267,7 @@ class RetryBudget:
 
     def __init__(self, share: float) -> None:
         self._share = share
-        self._buckets: dict[Hashable, tuple[float, float]] = {}
+        self._buckets: BoundedDict[Hashable, tuple[float, float]] = BoundedDict(self.ORIGINS)
 
     def note_request(self, origin: Hashable, now: float) -> None:
         """Count a request, not a retry, to the origin; `now` is seconds on a clock that never goes back."""
@@ -284,6 +285,4 @@ class RetryBudget:
         return min(self.MOST, tokens + (now - since) * self.SPARE / 10)
 
     def _store(self, origin: Hashable, tokens: float, now: float) -> None:
-        self._buckets[origin] = tokens, now  # the last in order, so the first was longest unused
-        if len(self._buckets) > self.ORIGINS:
-            del self._buckets[next(iter(self._buckets))]
+        self._buckets[origin] = tokens, now

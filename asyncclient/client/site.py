@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from ..bounded import BoundedDict
 from ..exchange.tunnel import build_connect
 from ..message.head import build_field
 from ..message.request import OF_CONSEQUENCE
@@ -24,7 +25,7 @@ from .redirects import reveals_secure_page
 from .request import as_text
 
 MOST: Final = 1024
-"""Origins remembered; who visits more has them made anew, 20 µs each."""
+"""Origins remembered; beyond them the one made longest ago is forgotten, and made anew when it is needed, in 20 µs."""
 
 Origin = tuple[str, str, int]
 """Scheme, host and port (RFC 9110 §4.3.1)."""
@@ -135,8 +136,8 @@ class Sites:
         self._fields: list[Field] | None = None
         self._bound = secret_names | {"host"}
         self._home = home
-        self.known: dict[object, Site] = {}
-        self._foreign: dict[object, Site] = {}
+        self.known: BoundedDict[object, Site] = BoundedDict(MOST)
+        self._foreign: BoundedDict[object, Site] = BoundedDict(MOST)
 
     def is_home(self, origin: Origin) -> bool:
         """Return whether what the client was given in secret may go to that origin if its caller named that."""
@@ -155,8 +156,6 @@ class Sites:
         if site is None:
             if not (selector.needs_url or selector.is_empty):
                 proxy = selector.select(*url[:3])
-            if len(known) >= MOST:
-                known.clear()
             site = known[key] = await self._build(url, proxy, is_foreign)
         return site
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..bounded import BoundedDict
 from ..errors import copy_error
 from .resolve import Address, Resolver, SystemResolver, as_os_error, forget
 
@@ -77,9 +78,9 @@ class CachingResolver:
         if most < 1:
             raise ValueError(f"expected at least one name as most, got {most!r}")
         self._resolver = resolver or SystemResolver()
-        self._ttl, self._negative_ttl, self._stale, self._most = ttl, negative_ttl, stale, most
+        self._ttl, self._negative_ttl, self._stale = ttl, negative_ttl, stale
         self._clock = clock
-        self._known: dict[_Key, _Known] = {}
+        self._known: BoundedDict[_Key, _Known] = BoundedDict(most)
         self._under_way: dict[tuple[asyncio.AbstractEventLoop, _Key], _LookUp] = {}
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
@@ -136,7 +137,7 @@ class CachingResolver:
         else:
             until = self._clock() + self._ttl
             known = _Known(addresses, None, until, until + self._stale)
-        self._remember(key, known)
+        self._known[key] = known
         return known
 
     def _find_after(self, error: OSError, key: _Key) -> _Known:
@@ -146,9 +147,3 @@ class CachingResolver:
             return before._replace(until=now + self._negative_ttl)
         is_passing = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
         return _Known((), error, now if is_passing else now + self._negative_ttl, now)
-
-    def _remember(self, key: _Key, known: _Known) -> None:
-        self._known.pop(key, None)
-        self._known[key] = known  # the last in order, so the first is known for longest
-        if len(self._known) > self._most:
-            del self._known[next(iter(self._known))]
