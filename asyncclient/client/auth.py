@@ -11,7 +11,7 @@ import binascii
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..message.fields import list_pairs
 from ..message.target import show
@@ -34,6 +34,8 @@ class AuthRequest(NamedTuple):
         host: in lower case and ASCII, without brackets.
         port: that of the URL or its scheme.
         body: the content; b"" if there is none, None if it is not in memory.
+        is_foreign: no caller named the host together with this Auth: a redirect led to another origin, or it is not
+            the origin of the client's base_url. Only an Auth that names hosts is asked then.
     """
 
     method: str
@@ -42,6 +44,7 @@ class AuthRequest(NamedTuple):
     host: str
     port: int
     body: bytes | None = b""
+    is_foreign: bool = False
 
     def __repr__(self) -> str:
         """Show the request, but not its content."""
@@ -52,7 +55,13 @@ class Auth:
     """A way to log in. Derive from it for one of your own; authorize() and answer() may be coroutine functions.
 
     One Auth serves any number of requests at once, so what it keeps must bear that.
+
+    Attributes:
+        names_hosts: the Auth knows by itself which host each of its credentials is for, as a netrc file does. It is
+            asked for the hosts of redirects to other origins too, unless one led from https to http.
     """
+
+    names_hosts: ClassVar[bool] = False
 
     def authorize(self, request: AuthRequest) -> Pairs | Awaitable[Pairs]:
         """Return the fields to add to a request, [] for none. Asked each time before it goes out, until answer() is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, Unpack
 
@@ -18,7 +18,7 @@ from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Timeout
 from ..tracing import Tracer
 from .auth import AuthLike, open_auth
-from .cookies import CookieJar
+from .cookies import CookieJar, NamedCookies
 from .proxies import ProxySelector, ProxySetting
 from .request import Headers, Options, Params, Request
 from .response import Response
@@ -73,7 +73,7 @@ class Client:
         base_url: str = "",
         headers: Headers | None = None,
         params: Params | None = None,
-        cookies: CookieJar | Mapping[str, str] | None = None,
+        cookies: CookieJar | NamedCookies | None = None,
         auth: AuthLike | None = None,
         timeout: float | Timeout | None = _DEFAULT_TIMEOUT,
         limits: Limits = DEFAULT,

@@ -38,6 +38,8 @@ _PATH = re.compile(r"/.*+")
 _DOMAIN = re.compile(r"[0-9a-z!$%&'()*+,;=._~-]*+")
 _ADDRESS = re.compile(r"[^:]*+:.*|(?:.*\.)?(?:[0-9]++|0x[0-9a-f]*+)\.?", re.ASCII | re.DOTALL)
 
+_LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|0*+:[0:]*+1", re.ASCII)
+
 _DATE_TOKEN = re.compile(r"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]++")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DATE_PARTS = (
@@ -244,6 +246,15 @@ def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) 
 def is_address(host: str) -> bool:
     """Return whether a host is an IP address, or would be taken for one: its last label is a number."""
     return _ADDRESS.fullmatch(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine: `localhost`, or a loopback address.
+
+    A request to it is as safe as one over TLS, so Secure cookies go there without, as with browsers and curl (Secure
+    Contexts §3.1). A name below `localhost` may be looked up in the DNS, and is not.
+    """
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def domain_matches(host: str, domain: str) -> bool:

@@ -19,23 +19,41 @@ _FLAGS = {"TRUE": True, "FALSE": False}
 _SECONDS = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]*+)?|", re.ASCII)
 
 
-def read_netscape(source: str | PathLike[str]) -> Iterator[Cookie]:
+def read_netscape(source: str | PathLike[str], *, strict: bool = False) -> Iterator[Cookie]:
     """Iterate over the cookies in the text of a Netscape cookie file, or in the file at a path.
+
+    A line that is not a cookie for a domain is left out, as with curl; a file that has no other lines is an error.
 
     A `str` is text; a path, which has to be a `pathlib.Path` or the like, is read whole as latin-1 with the first step,
     and blocks meanwhile: on an event loop, read the text on another thread. Cookies without an expiry, or with one of 0
     or less, are a session's.
 
+    Args:
+        source: see above.
+        strict: raise for the first line that would be left out.
+
     Raises:
         OSError: the file can't be read.
-        ValueError: a line is no cookie for a domain; it names the line's number only, since values are secrets.
+        ValueError: a line is not a cookie; it names the line's number only, since values are secrets.
     """
     text = source if isinstance(source, str) else Path(source).read_text(encoding="latin-1")
+    first_error, count = None, 0
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         is_comment = line.startswith("#") and not line.startswith(_HTTP_ONLY)
-        if line.strip() and not is_comment:
-            yield _read_line(line, number)
+        if not line.strip() or is_comment:
+            continue
+        try:
+            cookie = _read_line(line, number)
+        except ValueError as error:
+            if strict:
+                raise
+            first_error = first_error or error
+            continue
+        count += 1
+        yield cookie
+    if first_error is not None and not count:
+        raise first_error
 
 
 def _read_line(line: str, number: int) -> Cookie:

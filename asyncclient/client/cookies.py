@@ -12,14 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from ..message.url import list_values
 from .cookie_fields import Cookie, accept_cookie, check_cookie, path_matches, shadows
 
 if TYPE_CHECKING:
     from http import cookiejar
 
 __all__ = ["EVERY_HOST", "Cookie", "CookieJar"]
+
+NamedCookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
+"""Cookies by name, with values as `params` takes them; see list_cookies()."""
 
 EVERY_HOST = ""
 """The domain of cookies that go to every host."""
@@ -77,7 +81,7 @@ class CookieJar:
 
     def __init__(
         self,
-        cookies: Mapping[str, str] | Iterable[Cookie] | cookiejar.CookieJar | None = None,
+        cookies: NamedCookies | Iterable[Cookie] | cookiejar.CookieJar | None = None,
         *,
         max_cookies: int = 3000,
         max_per_domain: int = 180,
@@ -180,8 +184,10 @@ class CookieJar:
             raise ValueError(f"expected a cookie of {self.max_size} bytes at most, got {len(name) + len(value)}")
         self._put(cookie, self._clock())
 
-    def update(self, cookies: Mapping[str, str] | Iterable[Cookie] | cookiejar.CookieJar) -> None:
-        """Take cookies: those of a jar, this one's kind or http.cookiejar's, or a mapping name -> value for every host.
+    def update(self, cookies: NamedCookies | Iterable[Cookie] | cookiejar.CookieJar) -> None:
+        """Take cookies: those of a jar, this one's kind or http.cookiejar's, or names with values, for every host.
+
+        Names with values are a mapping or pairs, see list_cookies().
 
         Cookies of a jar that are too large for this one are left out, and so are those of http.cookiejar that can't
         be sent. One that this jar has is replaced.
@@ -194,12 +200,17 @@ class CookieJar:
             from .cookie_files import from_cookiejar
 
             self.update(from_cookiejar(cast("cookiejar.CookieJar", cookies)))
-        elif isinstance(cookies, Mapping):
-            for name, value in cast("Mapping[str, str]", cookies).items():
-                self.set(name, value, domain=EVERY_HOST)
-        else:
-            for cookie in [check_cookie(cookie) for cookie in cast("Iterable[Cookie]", cookies)]:  # all or none
-                self._put(cookie, self._clock())
+            return
+        if not isinstance(cookies, Iterable):
+            raise TypeError(
+                f"expected a mapping, pairs (name, value) or Cookies as cookies, got {type(cookies).__name__}"
+            )
+        given: list[Any] = [*cookies.items()] if isinstance(cookies, Mapping) else [*cast("Iterable[Any]", cookies)]
+        named = list_cookies(item for item in given if _is_pair(item))
+        for cookie in [check_cookie(item) for item in given if not _is_pair(item)]:  # all or none
+            self._put(cookie, self._clock())
+        for name, value in named.items():
+            self.set(name, value, domain=EVERY_HOST)
 
     def remove(self, name: str, domain: str | None = None, path: str | None = None) -> int:
         """Remove the cookies of that name, of one domain or path only where given; return how many there were."""
@@ -302,6 +313,23 @@ class CookieJar:
             # a tenth at once, for this walks over all; a server may set hundreds with each response
             for entry in sorted(entries, key=_by_access)[: 1 + self.max_cookies // 10]:
                 self._take(entry.cookie)
+
+
+def _is_pair(item: object) -> bool:
+    return isinstance(item, tuple | list) and not isinstance(item, Cookie)
+
+
+def list_cookies(given: NamedCookies) -> dict[str, str]:
+    """Return the value of each cookie in a mapping or pairs (name, value), as text.
+
+    Numbers and bytes become text, True and False `true` and `false`; None leaves the cookie out. Of several values for
+    a name, a list or tuple among them, the last one counts: there is one cookie of a name.
+
+    Raises:
+        TypeError: a name is not a str, or a value none of those.
+    """
+    pairs = list_values(given, "cookies", "a mapping, pairs (name, value) or Cookies")
+    return {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in pairs}
 
 
 def _expiry(cookie: Cookie) -> float:

@@ -34,7 +34,7 @@ def build_head(
     target = site.prefix + url.target if site.prefix else url.target
     if request.payload is not None or login or request.choices.cookies or jar:
         given = {name.lower() for name, _ in pairs}
-        implied = _list_implied(request, url, jar, login, expects_continue)
+        implied = _list_implied(request, site, url, jar, login, expects_continue)
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]
     if not pairs and site.block is not None:
         return RequestHead(request.method, target, site.block)
@@ -69,7 +69,7 @@ def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead
 
 
 def _list_implied(
-    request: Request, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], expects_continue: bool
+    request: Request, site: Site, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], expects_continue: bool
 ) -> Iterator[tuple[str, str]]:
     payload, choices = request.payload, request.choices
     if payload is not None:
@@ -79,19 +79,19 @@ def _list_implied(
             yield "Expect", "100-continue"
         if choices.trailers is not None and not callable(choices.trailers):
             yield "Trailer", ", ".join(name for name, _ in choices.trailers)
-    if (choices.cookies or jar) and (cookies := build_cookies(url, choices.cookies or {}, jar)):
+    if (choices.cookies or jar) and (cookies := build_cookies(url, site, choices.cookies or {}, jar)):
         yield "Cookie", cookies
     yield from login
 
 
-def build_cookies(url: URL, own: Mapping[str, str], jar: CookieJar) -> str:
+def build_cookies(url: URL, site: Site, own: Mapping[str, str], jar: CookieJar) -> str:
     """Return the value of Cookie; cookies of the request count more than those of the jar."""
-    where = locate(url)
+    where = locate(url, site)
     kept = (jar.build_header(*where) or "").split("; ")
     given = (CookieJar(own).build_header(*where) or "") if own else ""
     return "; ".join(filter(None, (*(pair for pair in kept if pair.partition("=")[0] not in own), given)))
 
 
-def locate(url: URL) -> tuple[str, str, bool]:
-    """Return what cookies go by: host, path, and whether it is secure."""
-    return url.host, url.target.partition("?")[0], url.scheme == "https"
+def locate(url: URL, site: Site) -> tuple[str, str, bool]:
+    """Return what cookies go by: host, path, and whether the way there is secure."""
+    return url.host, url.target.partition("?")[0], site.is_secure

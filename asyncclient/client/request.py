@@ -13,6 +13,7 @@ from ..message.url import add_params, strip_url
 from ..timeouts import Timeout
 from .body import store_payload
 from .content_fields import CONTENT_FIELDS, ContentFields
+from .cookies import NamedCookies, list_cookies
 from .payload import UNSET, Payload, Unset, build_payload
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class ChoiceOptions(TypedDict, total=False):
     """The fields of Choices, as keyword arguments."""
 
     auth: AuthLike | Unset | None
-    cookies: Mapping[str, str] | None
+    cookies: NamedCookies | None
     timeout: float | Timeout | Unset | None
     follow_redirects: bool | None
     decode: bool
@@ -98,7 +99,7 @@ class Request:
         url: absolute, or relative to the client's base_url.
         params: added to the query: a mapping or pairs, values may be lists; or a str that is encoded already.
         headers: a mapping or pairs; they replace the client's fields of the same name, None as a value takes one away.
-        cookies: sent besides the client's, to this origin only.
+        cookies: sent besides the client's, to this origin only: a mapping or pairs, values as in `params`.
         body: bytes, str (sent as UTF-8), a file, a path, an iterable or async iterable of bytes, or a function that
             returns one of these for each sending.
         json: a value to send as JSON.
@@ -198,7 +199,9 @@ class Request:
 
 
 def _choose(options: ChoiceOptions) -> Choices:
-    trailers = options.get("trailers")
+    trailers, cookies = options.get("trailers"), options.get("cookies")
+    if cookies is not None:
+        options["cookies"] = list_cookies(cookies)
     if trailers is not None and not callable(trailers):
         options["trailers"] = list_pairs(trailers) or None  # an iterator would be at its end the next time
     return Choices(**cast(Any, options))

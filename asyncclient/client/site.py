@@ -19,6 +19,7 @@ from ..stream.socks import Socks
 from ..stream.tls import Trust, context_of
 from ..version import __version__
 from .connection_fields import check_client_fields, check_tunnelled
+from .cookie_fields import is_loopback
 from .decoding import IDENTITY, accept_encoding
 from .proxies import Proxy, ProxySelector
 from .redirects import reveals_secure_page
@@ -53,11 +54,22 @@ class Site:
         names: of these, in lower case.
         block: their lines, joined; None where a head has to look at one of them, as at Connection.
         prefix: what stands before the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
+        is_secure: Secure cookies may go there: over TLS, or on this machine without a proxy between.
         chooses_codings: the user of the client has set Accept-Encoding for all requests.
         is_tunnelled: whether a proxy opens a tunnel to the origin, and does not see the requests.
     """
 
-    __slots__ = ("block", "chooses_codings", "fields", "group", "is_tunnelled", "names", "origin", "prefix")
+    __slots__ = (
+        "block",
+        "chooses_codings",
+        "fields",
+        "group",
+        "is_secure",
+        "is_tunnelled",
+        "names",
+        "origin",
+        "prefix",
+    )
 
     def __init__(
         self,
@@ -66,6 +78,7 @@ class Site:
         fields: list[Field],
         prefix: str,
         *,
+        is_secure: bool,
         chooses_codings: bool = False,
         is_tunnelled: bool = False,
     ) -> None:
@@ -76,6 +89,7 @@ class Site:
         is_plain = self.names.isdisjoint(OF_CONSEQUENCE)
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
+        self.is_secure = is_secure
         self.chooses_codings = chooses_codings
         self.is_tunnelled = is_tunnelled
 
@@ -180,8 +194,15 @@ class Sites:
         if is_tunnelled:
             check_tunnelled([field.name for field in fields])
         group = await self._find_group(origin, proxy)
-        choice = self._chooses_codings
-        return Site(group, origin, fields, prefix, chooses_codings=choice, is_tunnelled=is_tunnelled)
+        return Site(
+            group,
+            origin,
+            fields,
+            prefix,
+            is_secure=scheme == "https" or (proxy is None and is_loopback(host)),
+            chooses_codings=self._chooses_codings,
+            is_tunnelled=is_tunnelled,
+        )
 
     async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
         """Return the connections to an origin.

@@ -72,7 +72,9 @@ class Transfer:
         "_expects_continue",
         "_has_answer",
         "_has_repeated",
+        "_is_downgraded",
         "_is_foreign",
+        "_is_stranger",
         "_settings",
         "_site",
         "_timeout",
@@ -92,6 +94,7 @@ class Transfer:
         self._timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
         self._until = find_deadline(self._timeout)
         self._expects_continue = choices.expect_continue
+        self._is_stranger = self._is_downgraded = False
         self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
         self._auth_rounds = self._attempts = 0
         self._auth_fields: Sequence[tuple[str, str]] = ()
@@ -160,17 +163,24 @@ class Transfer:
         return await self._settings.sites.find(self._url, self._is_foreign)
 
     def _find_auth(self, url: URL) -> Auth | None:
-        """Return who logs in: the request's own auth, a user in its URL, the client's; a field given counts more."""
+        """Return the Auth of the request, of a user in its URL, or of the client; None where a field logs in.
+
+        For an origin that no caller named with it, it is only one that names hosts.
+        """
         request, settings = self.request, self._settings
+        self._is_stranger = self._is_foreign
         if any(name.lower() == "authorization" for name, _ in request.headers):
             return None
         if not isinstance(request.choices.auth, Unset):
-            return open_auth(request.choices.auth)
-        if self._is_foreign:
-            return None
-        if url.userinfo is not None:
+            auth = open_auth(request.choices.auth)
+        elif url.userinfo is not None and not self._is_foreign:
             return from_userinfo(url.userinfo)
-        return settings.auth if settings.sites.is_home(url[:3]) else None
+        else:
+            auth = settings.auth
+            self._is_stranger |= not settings.sites.is_home(url[:3])
+        if auth is None or not self._is_stranger:
+            return auth
+        return auth if auth.names_hosts and not self._is_downgraded else None
 
     async def _settle(self, found: _T | Awaitable[_T]) -> _T:
         """Return what a function of the caller gave, which may have to be awaited."""
@@ -196,7 +206,15 @@ class Transfer:
         request, url = self.request, self._url
         data = b"" if request.payload is None else request.payload.data
         body = None if data is None else bytes(data)
-        return AuthRequest(request.method, build_url(url._replace(fragment=None)), url.target, url.host, url.port, body)
+        return AuthRequest(
+            request.method,
+            build_url(url._replace(fragment=None)),
+            url.target,
+            url.host,
+            url.port,
+            body,
+            self._is_stranger,
+        )
 
     # Sending
 
@@ -291,7 +309,7 @@ class Transfer:
     def _store_cookies(self, raw: HTTPResponse) -> None:
         fields = raw.headers.get_all("set-cookie")
         if fields:
-            self._settings.jar.store(*locate(self._url), fields)
+            self._settings.jar.store(*locate(self._url, self._site), fields)
 
     async def _go_on(self, response: Response) -> bool:
         """Return whether the request is to go out again, changed to what the response asks for; it is drained then."""
@@ -352,6 +370,7 @@ class Transfer:
         self.history += (response,)
         self.request = self._redirect(redirect)
         self._is_foreign |= redirect.is_cross_origin
+        self._is_downgraded |= redirect.is_downgrade
         self._expects_continue &= redirect.keeps_body
         await self._again(response, "redirect")
         self._auth_rounds, self._auth_fields = 0, ()
@@ -362,7 +381,8 @@ class Transfer:
         request = self.request
         choices, payload = request.choices, request.payload if redirect.keeps_body else None
         if redirect.is_cross_origin:
-            choices = choices._replace(cookies=None, auth=None)
+            may_stay = isinstance(choices.auth, Unset) or (isinstance(choices.auth, Auth) and choices.auth.names_hosts)
+            choices = choices._replace(cookies=None, auth=choices.auth if may_stay else None)
         elif self._userinfo is not None and isinstance(choices.auth, Unset):
             choices = choices._replace(auth=self._auth)  # its URL does not have the user any more
         if payload is None:

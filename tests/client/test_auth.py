@@ -305,6 +305,30 @@ async def test_netrc_has_credentials_by_host(netrc: Path, host: str, credentials
     assert auth.authorize(to(host)) == fields  # at once, now that the file was read
 
 
+@pytest.mark.parametrize(
+    ("content", "credentials"),
+    [
+        ("machine a login first password 1\nmachine a login second password 2", {"a": ("first", "1")}),
+        ("machine A login first password 1\nmachine a login second password 2", {"a": ("first", "1")}),
+        ("default login first password 1\ndefault login second", {"": ("first", "1")}),
+        ("machine a\nmachine a login second", {"a": ("", "")}),
+        ("machine default login u password p", {"default": ("u", "p")}),
+        ("machine müller.example login u password p", {"xn--mller-kva.example": ("u", "p")}),
+        ("machine [::1] user u password p", {"::1": ("u", "p")}),
+        ("machine a. login u password p", {"a": ("u", "p")}),
+        ("\ufeffmachine a login u password #p", {"a": ("u", "#p")}),
+        ('machine a login "" password "a \\" b\\\\"', {"a": ("", 'a " b\\')}),
+        ("machine a login u\\ v password p # machine b login x\n#machine c\n# d", {"a": ("u v", "p")}),
+        ("macdef x\nput machine\n\nmachine a login u password p", {"a": ("u", "p")}),
+        ("machine a login u password p macdef x\nput machine\n", {"a": ("u", "p")}),
+        (" \n", {}),
+    ],
+)
+def test_netrc_as_text(netrc: Path, content: str, credentials: dict[str, tuple[str, str]]) -> None:
+    netrc.write_text(content, encoding="utf-8")
+    assert read_netrc(netrc) == credentials
+
+
 async def test_netrc_without_default_gives_others_nothing(netrc: Path) -> None:
     netrc.write_text("machine a login u password p\n")
     assert await ask(Netrc(netrc), to("b")) == []

@@ -120,11 +120,14 @@ def test_file_is_read_as_others_write_it(text: str, expected: list[Cookie]) -> N
     ],
 )
 def test_bad_line_is_named_by_number_alone(bad: str) -> None:
-    cookies = read_netscape(f"# first\n{line()}\n{bad}\n")
+    cookies = read_netscape(f"# first\n{line()}\n{bad}\n", strict=True)
     assert next(cookies).name == "n"
     with pytest.raises(ValueError, match=r"^expected a cookie of a Netscape file in line 3$") as caught:
         next(cookies)
     assert caught.value.__suppress_context__
+    assert [cookie.name for cookie in read_netscape(f"{bad}\n{line()}\n{bad}\n{line(name='m')}")] == ["n", "m"]
+    with pytest.raises(ValueError, match=r"^expected a cookie of a Netscape file in line 2$"):
+        list(read_netscape(f"\n{bad}\n{bad}\n"))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from asyncclient.client.cookie_fields import (
     accept_cookie,
     default_path,
     is_address,
+    is_loopback,
     parse_date,
     parse_set_cookie,
     path_matches,
@@ -832,3 +833,29 @@ def test_bounds_and_count_hold_after_every_step(steps: list[tuple[str, str, str,
         assert len(jar) == len(domains) <= 4
         assert all(domains.count(domain) <= 2 for domain in domains)
         assert all(cookie.expires is None or cookie.expires > clock.now for cookie in jar)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("localhost.", True),
+        ("127.0.0.1", True),
+        ("127.255.0.9", True),
+        ("::1", True),
+        ("0:0:0:0:0:0:0:1", True),
+        ("::0001", True),
+        ("a.localhost", False),
+        ("localhost.example", False),
+        ("128.0.0.1", False),
+        ("127.0.0.1.example", False),
+        ("::", False),
+        ("1::", False),
+        ("::11", False),
+        ("::2:1", False),
+        ("01", False),
+        ("::ffff:127.0.0.1", False),
+    ],
+)
+def test_which_hosts_are_this_machine(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

@@ -1,6 +1,7 @@
 """Cookies over the wire: set by responses and redirects, sent back where they belong, shared, and never an error."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -69,6 +70,53 @@ async def test_a_secure_cookie_goes_over_tls_only(tls: Certificates) -> None:
             for server in (secure, plain, secure):
                 await client.get(server.url_as("one.example"))
     assert [asked["cookie"] for asked in (*secure.asked, *plain.asked)] == [None, "a=1", None]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+async def test_secure_cookies_are_kept_on_this_machine(host: str) -> None:
+    with Answering(
+        default=setting(b"__Host-a=1; Secure; Path=/"), host="::1" if "[" in host else "127.0.0.1"
+    ) as server:
+        async with Client() as client:
+            for _ in range(2):
+                await client.get(server.url_as(host))
+    assert [asked["cookie"] for asked in server.asked] == [None, "__Host-a=1"]
+
+
+async def test_secure_cookies_of_this_machine_go_through_no_proxy() -> None:
+    with Answering(default=setting(b"a=1; Secure")) as proxy:
+        async with Client(proxy=proxy.url) as client:
+            client.cookies.set("b", "2", domain="localhost", secure=True)
+            for _ in range(2):
+                await client.get("http://localhost/")
+    assert [asked["cookie"] for asked in proxy.asked] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("make", "sent"),
+    [
+        (lambda: {"a": 1, "b": True, "c": 1.5, "d": b"\xe9", "e": None, "f": "x"}, "a=1; b=true; c=1.5; d=\xe9; f=x"),
+        (lambda: [("a", 1), ("b", "2")], "a=1; b=2"),
+        (lambda: iter([("a", 1)]), "a=1"),
+        (lambda: {"a": [1, 2]}, "a=2"),
+    ],
+)
+@pytest.mark.parametrize("is_clients", [True, False])
+async def test_cookies_are_given_as_params_are(make: Callable[[], Any], sent: str, is_clients: bool) -> None:
+    given: dict[str, Any] = {"cookies": make()}
+    with Answering({"/": redirect("/to"), "/to": OK}) as server:
+        async with Client(**(given if is_clients else {})) as client:
+            await client.get(f"{server.url}/", **({} if is_clients else given))
+    assert [asked["cookie"] for asked in server.asked] == [sent] * 2
+
+
+@pytest.mark.parametrize("cookies", [{"a": {}}, {1: "a"}, ["a"], 1, {"a": object()}])
+async def test_cookies_of_another_type_are_a_type_error(cookies: Any) -> None:
+    with pytest.raises(TypeError, match=r"[Cc]ookie"):
+        Client(cookies=cookies)
+    async with Client() as client:
+        with pytest.raises(TypeError, match="cookies"):
+            client.build_request("GET", "http://h/", cookies=cookies)
 
 
 async def test_a_cookie_does_not_mind_the_port() -> None:

@@ -15,6 +15,7 @@ import pytest
 from asyncclient import Auth, AuthRequest, Basic, Bearer, BodyNotReplayable, Client, Digest, Netrc, Retry
 from tests.client.asking import Answering, Asked, Recording, by_name, is_clean, redirect
 from tests.connection.scripts import OK, reply
+from tests.servers import Certificates
 
 USER, PASSWORD = "Mufasa", "Circle of Life"
 
@@ -472,6 +473,46 @@ async def test_netrc_by_host(netrc: Path) -> None:
                 await client.get(server.url_as(host))
     values = [asked["authorization"] for asked in server.asked]
     assert values == [*[basic("user", "secret")] * 2, None, basic("local", "x")]
+
+
+@pytest.mark.parametrize("is_clients", [True, False])
+async def test_netrc_serves_the_hosts_of_redirects_that_it_names(netrc: Path, is_clients: bool) -> None:
+    netrc.write_text(f"{netrc.read_text()}default login anybody password d")
+    auth: dict[str, Any] = {"auth": Netrc(netrc)}
+    with Answering() as server:
+        server.answers = {
+            "/": [redirect(server.url_as("one.example") + "/1")],
+            "/1": [redirect(server.url_as("two.example") + "/2")],
+            "/2": [redirect(f"{server.url}/3")],
+            "/3": [OK],
+        }
+        async with Client(
+            resolver=by_name("one.example", "two.example", "start.example"), **(auth if is_clients else {})
+        ) as client:
+            await client.get(server.url_as("start.example"), **({} if is_clients else auth))
+    values = [asked["authorization"] for asked in server.asked]
+    assert values == [basic("anybody", "d"), basic("user", "secret"), None, basic("local", "x")]
+
+
+async def test_netrc_serves_the_hosts_beside_base_url_that_it_names(netrc: Path) -> None:
+    netrc.write_text(f"{netrc.read_text()}default login anybody password d")
+    with Answering(default=OK) as server:
+        resolver = by_name("one.example", "two.example", "home.example")
+        async with Client(base_url=server.url_as("home.example"), auth=Netrc(netrc), resolver=resolver) as client:
+            for url in ("/", server.url_as("one.example"), server.url_as("two.example")):
+                await client.get(url)
+    values = [asked["authorization"] for asked in server.asked]
+    assert values == [basic("anybody", "d"), basic("user", "secret"), None]
+
+
+async def test_netrc_serves_no_redirect_from_https_to_http(netrc: Path, tls: Certificates) -> None:
+    with Answering() as plain, Answering(tls=tls.server_context("one.example")) as secure:
+        secure.answers = {"/": [redirect(f"{plain.url}/1")], "/2": [OK]}
+        plain.answers = {"/1": [redirect(f"{secure.url_as('one.example')}/2")]}
+        async with Client(ssl=tls.client_context(), auth=Netrc(netrc), resolver=by_name("one.example")) as client:
+            await client.get(f"{secure.url_as('one.example')}/")
+    assert [asked["authorization"] for asked in secure.asked] == [basic("user", "secret"), None]
+    assert [asked["authorization"] for asked in plain.asked] == [None]
 
 
 async def test_without_netrc_nothing_is_read(monkeypatch: pytest.MonkeyPatch, netrc: Path) -> None:
