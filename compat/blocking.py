@@ -133,22 +133,27 @@ class Client:
         path: str | os.PathLike[str],
         *,
         resume: bool = False,
+        overwrite: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
         **options: Unpack[Options],
     ) -> Response:
         """GET a URL into a file, and return the response; its content is in the file, not in memory.
 
+        Where path is a directory the file in it gets the name `response.filename`.
         progress is called in the thread that waits; what it raises cancels the download, if that is not over yet. See
         asyncclient.Client.download() for all the rest.
 
         Raises:
-            StatusError: the status is no 2xx; nothing of the content was read.
+            StatusError: the status is not 2xx; nothing of the content was read.
             DecodingError: the content is not what its digest says.
-            OSError: the file can't be written, is none, or is being downloaded already.
+            ProtocolError: the response is a part only, though all was asked for.
+            OSError: the file can't be written, is in the directory already, or is being downloaded already.
             Others as request(), and what progress raises.
         """
         tell = None if progress is None else hand_over_calls(progress)
-        download = self._client.download(url, path, resume=resume, progress=tell, **hand_over(options))
+        download = self._client.download(
+            url, path, resume=resume, overwrite=overwrite, progress=tell, **hand_over(options)
+        )
         return self._finish(download)
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:

@@ -205,31 +205,44 @@ class Client:
         path: str | os.PathLike[str],
         *,
         resume: bool = False,
+        overwrite: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
         **options: Unpack[Options],
     ) -> Response:
         """GET a URL into a file, and return the response; its content is in the file, not in memory.
 
-        It is written to `path` + ".part", in steps, which takes the path's place once it is whole and all digests fit
-        that came with it (RFC 9530). Until then, and after any failure, the path is as it was. Content is asked for
-        uncoded, unless Accept-Encoding is given here. Where it is cut off it goes on, as often as `retries` lets it.
+        The content is written to `path` + ".part", in steps, which takes the path's place once it is whole and all
+        digests fit that came with it (RFC 9530). Until then, and after any failure, the path is as it was. Content is
+        asked for unencoded, unless Accept-Encoding is given here, and stored as it comes. Where it is cut off it goes
+        on, or begins anew, as often as `retries` lets it.
 
         Args:
+            path: of the file, which is replaced if there is one; or of a directory, where the file gets the name
+                `response.filename` and replaces none.
             resume: keep the part after a failure or a cancellation if it can be gone on with, with a note of what it is
                 (".part.note"), and begin with what an earlier call has left of the same URL.
+            overwrite: where path is a directory, replace a file in it that has the name.
             progress: called after each step with the bytes that the file has, and will have (None: unknown).
+            options: as for request(), but `decode` is False unless given: with True, content that comes encoded all the
+                same is decoded.
 
         Raises:
-            StatusError: the status is no 2xx; nothing of the content was read. 304 is returned if the request was
+            StatusError: the status is not 2xx; nothing of the content was read. 304 is returned if the request was
                 conditional; the path is as it was then, too.
             DecodingError: the content is not what its digest says; or as request().
-            OSError: the file can't be written, is none (a directory, a device), or is being downloaded already.
+            ProtocolError: the response is a part only, though all was asked for; or as request().
+            FileExistsError: the file is in the directory already; or a path is not a regular file (a FIFO, a device).
+            OSError: the file can't be written, is a directory, or is being downloaded already.
             Others as request(), and what progress raises.
         """
         from .download import Download  # only here: few programs need it
 
+        options.setdefault("decode", False)
         request = self.build_request("GET", url, **options)
-        return await Download(self._settings, self._open, request, path, resume=resume, progress=progress).run()
+        download = Download(
+            self._settings, self._open, request, path, resume=resume, overwrite=overwrite, progress=progress
+        )
+        return await download.run()
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
         """Return a request as request() would send it: base_url and params of the client are in it.

@@ -1,15 +1,15 @@
 """Downloads: content that goes to a file, whole or not at all, and goes on where it was cut off.
 
 What is at stake is a file that looks right and is not. So content is written beside the path (part_file.py), checked
-against all that the server says of it, and put in its place at the very end. A part goes on only where the server
-vouches that it is the same representation, byte for byte (RFC 9110 §13.1.5): a strong validator, sent as If-Range, and
-found again in the answer. In all other cases the part is thrown away and everything asked for anew, by a request
-without Range; a server that gets ranges wrong costs time, and nothing else.
+against all that the server says of it, and put in its place at the very end. A part goes on only where all evidence
+agrees (resuming.py): it is asked for with If-Range, by a strong validator (RFC 9110 §13.1.5). In all other cases the
+part is thrown away and everything is asked for anew, by a request without Range.
 
-- Content is asked for uncoded. What comes coded all the same is decoded; it can't go on, for nobody says which byte of
-  the coded form made which of the decoded one, and no digest is of the decoded form (RFC 9530 §2, §3).
+- Content is asked for unencoded, and content that comes encoded all the same is stored as it came: a server that labels
+  its `x.tar.gz` with `Content-Encoding: gzip` means that file. With decode=True it is decoded; then it can't go on, for
+  no range of the encoded form is one of the decoded form, and no digest is of that (RFC 9530 §2, §3).
 - Digests are computed from the file at its end, and only where the server gave some. So parts of an earlier call are
-  in them, and what came in trailers is known.
+  in them, and those that come in trailers are known.
 - Files are touched in worker threads only. A worker can't be cancelled: its end is waited for, so that none writes to
   a file that its owner has closed and removed. aiofiles does not wait.
 """
@@ -30,13 +30,12 @@ from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError
-from ..message.fields import Fields
 from ..message.url import parse_url
-from .cookie_fields import parse_date
-from .decoding import IDENTITY, parse_content_encoding
-from .part_file import Note, PartFile, name_resource
+from .decoding import IDENTITY
+from .part_file import PartFile
 from .request import Request
 from .response import Response, build_status_error
+from .resuming import Note, Span, find_span, make_note, read_coding
 from .retries import Action, Outcome, decide_retry
 from .settings import Settings, find_deadline
 
@@ -49,18 +48,8 @@ Progress = Callable[[int, int | None], object]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_STRONG_ETAG = re.compile(r'"[^"\x00-\x20]*+"')
-_CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,18}+)-([0-9]{1,18}+)/(?:([0-9]{1,18}+)|\*)")
 _DIGEST = re.compile(r"(?:^|,)[ \t]*+(sha-256|sha-512)=:([A-Za-z0-9+/=]*+):")
 _HASHES = {"sha-256": "sha256", "sha-512": "sha512"}
-
-
-class Span(NamedTuple):
-    """The bytes that a response brings: from start up to stop, of total; None is unknown."""
-
-    start: int
-    stop: int | None
-    total: int | None
 
 
 class Check(NamedTuple):
@@ -80,8 +69,9 @@ class Download:
         settings: the client's.
         send: sends a request, and returns the response with its content not read.
         request: what is asked for.
-        path: where it goes.
+        path: where it goes, a file or a directory.
         resume: keep the part after a failure, and go on with one that was kept.
+        overwrite: replace a file that is in the directory already.
         progress: told of each step.
 
     Raises:
@@ -96,6 +86,7 @@ class Download:
         path: str | os.PathLike[str],
         *,
         resume: bool,
+        overwrite: bool,
         progress: Progress | None,
     ) -> None:
         given = {name.lower() for name, _ in request.headers}
@@ -107,17 +98,18 @@ class Download:
         self._timeout = settings.timeout_for(request.choices)
         self._until = find_deadline(self._timeout)
         self._resume, self._progress = resume, progress
-        self._part = PartFile(path)
-        self._note: Note | None = None  # without it the part is of no use to anybody
+        self._part = PartFile(path, overwrite=overwrite)
+        self._resource = hashlib.sha256(request.url.encode()).hexdigest()
+        self._note: Note | None = None  # without it nothing can go on with the part
         self._checks: set[Check] = set()
         self._attempts = 0
 
     async def run(self) -> Response:
-        """Download, and return the response that brought the last of it. Raises what Client.download() does."""
+        """Download, and return the last response. Raises what Client.download() does."""
         part = self._part
         try:
-            found = await in_worker(part.open)
-            if self._resume and found is not None and found.resource == name_resource(self._request.url):
+            found = await in_worker(part.open, self._resource)
+            if self._resume and found is not None and self._is_for(found):
                 self._note = found
             response = await self._fetch()
             if response.status != 304:
@@ -127,10 +119,13 @@ class Download:
         finally:
             await in_worker(part.close, keep=self._resume and self._note is not None)
 
+    def _is_for(self, note: Note) -> bool:
+        return note.resource == self._resource and not (self._request.choices.decode and note.coding)
+
     async def _fetch(self) -> Response:
         """Ask until the part is whole."""
         while True:
-            # Its last byte is asked for once more: nobody can answer 416 then if there was nothing else to come.
+            # The last byte is asked for once more: so the answer is not 416 where the part was whole already.
             start = 0 if self._note is None else max(self._part.size - 1, 0)
             async with await self._send(self._build(start)) as response:
                 if response.status == 304 and self._is_conditional:
@@ -164,27 +159,13 @@ class Download:
         raise build_status_error(response)
 
     def _find_span(self, response: Response, start: int) -> Span | None:
-        """Return which bytes the response brings; None if they do not go on at start, where that was asked for."""
-        if start and response.status in (206, 416):
-            return self._find_rest(response, start) if response.status == 206 else None
-        if response.status == 206:
-            raise ProtocolError("got 206 for a request without Range")
-        length = None if self._is_decoded(response) else _find_length(response)
-        return Span(0, length, length)
-
-    def _find_rest(self, response: Response, start: int) -> Span | None:
-        fields, note, length = response.headers, self._note, _find_length(response)
-        match = _CONTENT_RANGE.fullmatch(fields.get_single("content-range") or "")
-        if note is None or match is None or _is_coded(response) or not _has_validator(fields, note.validator):
+        """Return which bytes of the file the response brings; None if all are to be asked for, without a Range."""
+        span = find_span(self._note, start, response.status, response.headers, _find_length(response))
+        if span is None:
             return None
-        first, stop = int(match[1]), int(match[2]) + 1
-        total = note.total if match[3] is None else int(match[3])
-        if total is None or note.total not in (None, total) or length not in (None, stop - first):
-            return None
-        if first != start or not start < stop <= total:
-            return None
-        self._check_size(total)
-        return Span(start, stop, total)
+        if span.start and span.total is not None:
+            self._check_size(span.total)
+        return Span(0, None, None) if self._is_decoded(response) else span
 
     def _check_size(self, total: int) -> None:
         """Refuse a file that is too large as a whole; that a response is, is seen where it is read."""
@@ -193,15 +174,15 @@ class Download:
             raise ContentTooLarge(f"content is larger than {limit} bytes", limit)
 
     async def _wait(self, cut: Exception) -> None:
-        """Wait until the download may go on after it was cut off, or raise what did that.
+        """Wait until the download may go on, or begin anew, after it was cut off; or raise the error that cut it off.
 
-        It is a retry as any other: the client's policy grants it or not.
+        It is a retry like any other: the client's policy grants it or not.
         """
         settings, payload = self._settings, self._request.payload
         is_replayable = payload is None or payload.is_replayable
         outcome = Outcome("GET", self._attempts, cut, bytes_received=1, is_replayable=is_replayable)
         decision = decide_retry(outcome, settings.retries, random.random, time.time())
-        if self._note is None or decision.action is not Action.WAIT:
+        if decision.action is not Action.WAIT:
             raise cut
         if not settings.may_retry(parse_url(self._request.url)[:3], decision.seconds, self._until):
             raise cut
@@ -225,13 +206,18 @@ class Download:
         return end
 
     async def _prepare(self, response: Response, span: Span) -> None:
+        # A server should leave Content-Disposition out of a 206 to If-Range (RFC 9110 §15.3.7).
+        name = self._note.name if span.start and self._note is not None else response.filename
+        if self._part.is_in_directory:
+            await in_worker(self._part.set_name, name)
+        response._filename = name
         if span.start:
             await in_worker(self._part.truncate, span.start)
             return
         self._checks.clear()
-        validator = None if _is_coded(response) else find_validator(response.headers)
-        resource = name_resource(self._request.url)
-        self._note = None if validator is None else Note(resource, validator, span.total)
+        self._note = None
+        if not self._is_decoded(response):
+            self._note = make_note(self._resource, response.headers, span.total, name)
         await in_worker(self._part.begin, self._note if self._resume else None)
 
     async def _write(self, pieces: list[bytes], span: Span) -> None:
@@ -257,7 +243,7 @@ class Download:
                 )
 
     def _is_decoded(self, response: Response) -> bool:
-        return self._request.choices.decode and _is_coded(response)
+        return self._request.choices.decode and read_coding(response.headers) != ""
 
 
 async def in_worker(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -294,34 +280,6 @@ async def _take_step(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], Excepti
 def _find_length(response: Response) -> int | None:
     """Return how many bytes the content has on the wire, before any was read; None if only its end will tell."""
     return response._raw.length
-
-
-def _is_coded(response: Response) -> bool:
-    return bool(parse_content_encoding(response.headers.get("content-encoding", "")))
-
-
-def find_validator(fields: Fields) -> str | None:
-    """Return what tells a representation from any other, byte for byte; None if nothing does (RFC 9110 §8.8.1).
-
-    A date does only where there is no entity tag, and the response was sent a second later at the least (§8.8.2.2):
-    within one second the representation may have changed once more.
-    """
-    if "etag" in fields:
-        tag = fields.get_single("etag")
-        return tag if tag is not None and _STRONG_ETAG.fullmatch(tag) else None
-    modified = fields.get_single("last-modified") or ""
-    changed, sent = parse_date(modified), parse_date(fields.get_single("date") or "")
-    return modified if changed is not None and sent is not None and sent - changed >= 1 else None
-
-
-def _has_validator(fields: Fields, validator: str) -> bool:
-    """Return whether a 206 is of the representation asked for. An ETag has to be there again, a date need not be.
-
-    RFC 9110 §15.3.7.
-    """
-    if validator.startswith('"'):
-        return fields.get_single("etag") == validator
-    return "last-modified" not in fields or fields.get_single("last-modified") == validator
 
 
 def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:

@@ -1,73 +1,113 @@
-"""The file that a download is written to, beside the one that it becomes. Every call here blocks."""
+"""The file that a download is written to, beside the one that it becomes. Every call here blocks.
+
+Directories can be shared, so whatever stands where a part or its note goes may have been prepared by another user: a
+FIFO that would block, a link to a file that would be emptied, a part with other bytes and a note that vouches for them.
+Only regular files of this user, or of the owner of the directory, are taken; everything else is an OSError, and is left
+alone.
+"""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import re
 import stat
 import sys
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from ..stream.files import AT_ONCE, check_regular, open_regular
+from .resuming import Note
 
 PART: Final = ".part"
 NOTE: Final = ".part.note"
 
-_NOTE = re.compile(r"([0-9a-f]{64})\n([^\n]+)\n([0-9]{1,18})?\n")
+NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
-
-class Note(NamedTuple):
-    """What a part was taken from; it stands in a file of its own beside the part.
-
-    Attributes:
-        resource: the URL that was asked for, as a hash: URLs may hold secrets.
-        validator: the strong ETag, else Last-Modified.
-        total: bytes that the part will have when it is whole; None if nobody said.
-    """
-
-    resource: str
-    validator: str
-    total: int | None
-
-
-def name_resource(url: str) -> str:
-    """Return the name of a URL in a Note."""
-    return hashlib.sha256(url.encode()).hexdigest()
+_NOTE = re.compile(r"([0-9a-f]{64})\n([^\n]*+)\n([^\n]*+)\n([^\n]*+)\n([0-9]{1,18})?\n([^\n/\\]*+)\n")
 
 
 class PartFile:
     """The part of a download to a path, which is left alone until the part is whole and takes its place.
 
-    A link is followed, as open() does. Who has the part open has it for himself, but for file systems without locks,
-    and for Windows.
+    A link is followed, as open() does. Where the path is a directory, the part has a name made of what is downloaded,
+    and set_name() says which file it becomes. While a part is open no other download can open it, except on Windows
+    and on file systems without locks.
+
+    Args:
+        path: of a file, or of a directory for it.
+        overwrite: a file that is in the directory already is replaced.
 
     Attributes:
         size: bytes that the part has.
+        is_in_directory: the path is a directory.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         self._given = path
+        self._may_replace = overwrite
         self._path = self._part = self._note = ""
         self._mode: int | None = None
         self._file: io.FileIO | None = None
         self.size = 0
+        self.is_in_directory = False
 
-    def open(self) -> Note | None:
+    def open(self, resource: str) -> Note | None:
         """Open the part, which is made if there is none, and return what it was taken from, if that is known.
 
+        Args:
+            resource: what is downloaded, as Note has it.
+
         Raises:
-            IsADirectoryError, FileExistsError: the path is no regular file.
+            FileExistsError: the path, the part or its note is not a regular file, or the part has a second name.
+            FileNotFoundError: the path ends with a separator, and is not a directory.
+            PermissionError: the part or its note is of another user.
             BlockingIOError: another download has the part open.
-            OSError: the part can't be written.
+            OSError: the part can't be written, or the note can't be read.
         """
-        self._path = os.path.realpath(self._given)
-        self._part, self._note = self._path + PART, self._path + NOTE
-        self._mode = _find_mode(self._path)
+        self._find_path(resource)
         self._file = self._open_locked()
         self.size = self._file.seek(0, os.SEEK_END)
-        return _read_note(self._note)
+        try:
+            return _read_note(self._note)
+        except BaseException:
+            self._file.close()
+            self._file = None
+            if not self.size:
+                os.remove(self._part)
+            raise
+
+    def _find_path(self, resource: str) -> None:
+        path, given = os.path.realpath(self._given), os.fspath(self._given)
+        self.is_in_directory = os.path.isdir(path)
+        if self.is_in_directory:
+            self._path, part = "", os.path.join(path, resource[:32])
+        elif given.endswith((os.sep, os.altsep or os.sep)):
+            raise FileNotFoundError(errno.ENOENT, "expected a directory", given)
+        else:
+            self._path = part = path
+            self._mode = _find_mode(path)
+        self._part, self._note = part + PART, part + NOTE
+
+    def set_name(self, name: str) -> None:
+        """Say which file of the directory the part becomes.
+
+        Raises:
+            FileExistsError: there is one already, and it may not be overwritten, or is not a regular file.
+            IsADirectoryError: it is a directory.
+        """
+        path = os.path.join(os.path.dirname(self._part), name)
+        self._mode = _find_mode(path, is_followed=False)
+        if self._mode is not None:
+            if not self._may_replace:
+                raise FileExistsError(errno.EEXIST, "expected a new file, or overwrite=True", path)
+            self._change_mode(self._mode | stat.S_IRUSR | stat.S_IWUSR)
+        self._path = path
+
+    def _change_mode(self, mode: int) -> None:
+        # By the descriptor where the system can: a path may lead elsewhere by now.
+        os.chmod(self._part if sys.platform == "win32" else self.file.fileno(), mode)
 
     def _open_locked(self) -> io.FileIO:
         while True:
@@ -79,12 +119,19 @@ class PartFile:
             except BaseException:
                 file.close()
                 raise
-            file.close()  # the one who had it locked before has finished it meanwhile
+            file.close()  # the download that had it locked before has finished it meanwhile
 
     def _open_descriptor(self, name: str, flags: int) -> int:
-        """Make a file with the mode that open() gives, or that the file to be replaced has; follow no link."""
+        """Open the part, or make it with the mode that open() gives, or that the file to be replaced has."""
+        with suppress(FileExistsError):
+            return self._make(name, flags)
+        with suppress(FileNotFoundError):
+            return _open_own(name, flags)
+        return self._make(name, flags)  # the download that had it has finished it meanwhile
+
+    def _make(self, name: str, flags: int) -> int:
         mode = 0o666 if self._mode is None else self._mode | stat.S_IRUSR | stat.S_IWUSR
-        return os.open(name, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), mode)
+        return os.open(name, flags | os.O_CREAT | os.O_EXCL | NO_LINK | AT_ONCE, mode)
 
     @property
     def file(self) -> io.FileIO:
@@ -93,15 +140,16 @@ class PartFile:
         return self._file
 
     def begin(self, note: Note | None) -> None:
-        """Empty the part, and note what it is taken from; None if nobody is to go on with it later."""
+        """Empty the part, and note what it is taken from; None if nothing is to go on with it later."""
         # In this order: whenever the process dies, a note that is there is true.
         with suppress(FileNotFoundError):
             os.remove(self._note)
         self.truncate(0)
         if note is not None:
-            text = f"{note.resource}\n{note.validator}\n{'' if note.total is None else note.total}\n"
-            with open(self._note, "w", encoding="latin-1", newline="\n", opener=self._open_descriptor) as file:
-                file.write(text)
+            total = "" if note.total is None else note.total
+            lines = (note.resource, note.etag, note.modified, note.coding, total, note.name)
+            with open(self._note, "w", encoding="utf-8", newline="\n", opener=self._make) as file:
+                file.write("".join(f"{line}\n" for line in lines))
 
     def truncate(self, size: int) -> None:
         """Cut the part to that size, and go on there."""
@@ -124,12 +172,19 @@ class PartFile:
         return len(data)
 
     def finish(self) -> None:
-        """Put the part in its place, and close it."""
+        """Put the part in its place, and close it.
+
+        Raises:
+            FileExistsError: another file has come to be in its place in the directory meanwhile.
+        """
         if self._mode is not None:
-            os.chmod(self._part, self._mode)
+            self._change_mode(self._mode)
         if sys.platform == "win32":  # which renames no open file; elsewhere the lock is held until the end
             self.file.close()
-        os.replace(self._part, self._path)
+        if self.is_in_directory and not self._may_replace:
+            _move_to_new(self._part, self._path)
+        else:
+            os.replace(self._part, self._path)
         with suppress(OSError):
             os.remove(self._note)
         self.file.close()
@@ -149,20 +204,30 @@ class PartFile:
         self._file = None
 
 
-def _find_mode(path: str) -> int | None:
+def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
     """Return the permissions of the file that is to be replaced, None if there is none.
 
-    A device or a directory is none: renaming a part to /dev/null would take that away from everybody.
+    A device or a directory is refused: renaming a part to /dev/null would take that away from everybody.
     """
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path, follow_symlinks=is_followed)
     except FileNotFoundError:
         return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):
-        raise FileExistsError(errno.EEXIST, "expected a regular file", path)
-    return mode & 0o777
+    check_regular(found, path)
+    return found.st_mode & 0o777
+
+
+def _move_to_new(source: str, path: str) -> None:
+    """Rename a file unless the new name is taken, which os.rename() does not care for outside Windows."""
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.replace(source, path)
+    else:
+        os.remove(source)
 
 
 def _lock(file: io.FileIO, path: str) -> None:
@@ -179,20 +244,45 @@ def _lock(file: io.FileIO, path: str) -> None:
 
 
 def _is_at(file: io.FileIO, path: str) -> bool:
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode):
-        raise FileExistsError(errno.EEXIST, "expected a regular file", path)
     try:
-        return os.path.samestat(found, os.stat(path))
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
         return False
+
+
+def _open_own(path: str, flags: int) -> int:
+    """Open a regular file that belongs to this user, or to the owner of the directory, and has no second name.
+
+    The owner of the directory could replace the file in any case; and file systems without owners (FAT, CIFS) show one
+    owner for both. A file with a second name would be changed under that name, too.
+    """
+    descriptor = open_regular(path, flags | NO_LINK)
+    try:
+        check_own(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def check_own(found: os.stat_result, path: str) -> None:
+    """Raise PermissionError or FileExistsError unless what was found at a path is this user's alone."""
+    if sys.platform == "win32":
+        return
+    if found.st_uid not in (os.geteuid(), os.stat(os.path.dirname(path)).st_uid):
+        raise PermissionError(errno.EPERM, "expected a file of this user", path)
+    if found.st_nlink > 1:
+        raise FileExistsError(errno.EEXIST, "expected a file without a second hard link", path)
 
 
 def _read_note(path: str) -> Note | None:
     """Return what a note says; None if there is none, or it was not written whole."""
     try:
-        with open(path, encoding="latin-1", newline="\n") as file:
+        with open(path, encoding="utf-8", newline="\n", opener=_open_own) as file:
             match = _NOTE.fullmatch(file.read(128 * 1024))
-    except OSError:
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
-    return None if match is None else Note(match[1], match[2], int(match[3]) if match[3] else None)
+    if match is None:
+        return None
+    resource, etag, modified, coding, total, name = match.groups()
+    return Note(resource, etag, modified, coding, int(total) if total else None, name)

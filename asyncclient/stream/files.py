@@ -1,10 +1,48 @@
-"""Opening a file where it blocks nobody."""
+"""Opening files so that nothing blocks: in a worker thread, and regular ones without waiting for a peer."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import stat
 from io import BufferedReader
+from typing import Final
+
+AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+"""Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
+
+
+def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+    """Open a regular file without blocking, and return its descriptor; to be given to open() as its opener, too.
+
+    What a path is can have been prepared by others, or change between a look at it and the opening: a FIFO would block
+    until somebody opens its other end, and some devices do something when they are opened.
+
+    Raises:
+        IsADirectoryError, FileExistsError: the path is not a regular file.
+        OSError: as os.open().
+    """
+    try:
+        descriptor = os.open(path, flags | AT_ONCE, mode)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a FIFO that is not read, or a socket
+            raise FileExistsError(errno.EEXIST, "expected a regular file", path) from None
+        raise
+    try:
+        check_regular(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
+    """Raise IsADirectoryError or FileExistsError unless what was found at a path is a regular file."""
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(found.st_mode):
+        raise FileExistsError(errno.EEXIST, "expected a regular file", path)
 
 
 async def open_file(path: str | os.PathLike[str]) -> BufferedReader:

@@ -3,6 +3,7 @@
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,15 @@ from asyncclient import (
     DecodingError,
     IncompleteRead,
 )
-from asyncclient.client.download import STEP, Span, find_validator, list_checks
+from asyncclient.client.download import STEP, list_checks
+from asyncclient.client.resuming import Span
 from asyncclient.message.fields import Fields
 from tests.client.asking import Answering
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
     CUT,
+    DATES,
     REST,
     RIGHT,
     SIZE,
@@ -33,18 +36,77 @@ from tests.connection.scripts import chunked, reply
 # Codings and digests
 
 
-@pytest.mark.parametrize(("decode", "found"), [(True, CONTENT), (False, gzip.compress(CONTENT, mtime=0))])
-async def test_content_that_comes_coded(tmp_path: Path, decode: bool, found: bytes) -> None:
-    path, coded = tmp_path / "file", gzip.compress(CONTENT, mtime=0)
-    fields = (b"Content-Encoding: gzip", b'ETag: "v1"', digest("Content-Digest", coded), digest("Repr-Digest", coded))
-    with Store(coded, *fields, cuts=(CUT,)) as server:
-        async with Client(retries=AT_ONCE) as client:
+PACKED = gzip.compress(CONTENT, mtime=0)
+CODED = (b"Content-Encoding: gzip", b'ETag: "v1"', digest("Content-Digest", PACKED), digest("Repr-Digest", PACKED))
+
+
+@pytest.mark.parametrize("options", [{}, {"headers": {"accept-encoding": "gzip"}}, {"decode": False}])
+async def test_encoded_content_is_stored_as_it_came(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tmp_path / "file.gz"
+    with Store(PACKED, *CODED) as server:
+        async with Client() as client:
+            await client.download(server.url, path, **options)
+    assert is_whole(path, PACKED)
+    assert [asked["accept-encoding"] for asked in server.asked] == ["gzip" if "headers" in options else "identity"]
+
+
+async def test_encoded_content_is_decoded_by_choice(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store(PACKED, *CODED, cuts=(CUT,)) as server:
+        async with Client() as client:
             with pytest.raises(IncompleteRead):
-                await client.download(server.url, path, resume=True, decode=decode)
+                await client.download(server.url, path, resume=True, decode=True)
             assert names(tmp_path) == []
-            await client.download(server.url, path, decode=decode, headers={"accept-encoding": "gzip"})
-    assert is_whole(path, found)
-    assert [asked["accept-encoding"] for asked in server.asked] == ["identity", "gzip"]
+            await client.download(server.url, path, resume=True, decode=True)
+    assert is_whole(path)
+    assert server.ranges == [None, None]
+
+
+async def test_decoded_content_begins_anew_after_a_cut(tmp_path: Path) -> None:
+    with Store(PACKED, *CODED, cuts=(CUT,)) as server:
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, tmp_path / "file", decode=True)
+    assert is_whole(tmp_path / "file")
+    assert server.ranges == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("coding", "goes_on"),
+    [
+        (b"Content-Encoding: gzip", True),
+        (b"Content-Encoding: GZIP,identity", True),
+        (b"X-None: 1", True),
+        (b"Content-Encoding: br", False),
+        (b"Content-Encoding: gzip, gzip", False),
+    ],
+)
+async def test_stored_encoded_content_goes_on(tmp_path: Path, coding: bytes, goes_on: bool) -> None:
+    path = tmp_path / "file.gz"
+    with Store(PACKED, *CODED) as server:
+        await leave_part(server, path)
+        server.fields = (coding, *CODED[1:2])
+        async with Client() as client:
+            await client.download(f"{server.url}/file", path, resume=True)
+    assert is_whole(path, PACKED)
+    assert server.ranges == [f"bytes={CUT - 1}-", *([] if goes_on else [None])]
+
+
+async def test_decoded_content_does_not_go_on_with_an_encoded_part(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store(PACKED, *CODED) as server:
+        await leave_part(server, path)
+        async with Client() as client:
+            await client.download(f"{server.url}/file", path, resume=True, decode=True)
+    assert is_whole(path)
+    assert server.ranges == [None]
+
+
+async def test_encoded_content_goes_on_by_a_strong_etag_only(tmp_path: Path) -> None:
+    with Store(PACKED, b"Content-Encoding: gzip", *DATES, cuts=(CUT,)) as server:
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, tmp_path / "file.gz")
+    assert is_whole(tmp_path / "file.gz", PACKED)
+    assert server.ranges == [None, None]
 
 
 @pytest.mark.parametrize("field", ["Content-Digest", "Repr-Digest"])
@@ -147,33 +209,3 @@ def test_fields_of_digests(value: str, algorithms: list[str]) -> None:
     assert [(check.start, check.stop) for check in list_checks({"Repr-Digest": "sha-256=::"}, Span(3, 5, 9))] == [
         (0, 9)
     ]
-
-
-NOW, BEFORE = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT"
-
-
-@pytest.mark.parametrize(
-    ("fields", "validator"),
-    [
-        ({"etag": '"x"'}, '"x"'),
-        ({"etag": 'W/"x"', "last-modified": BEFORE, "date": NOW}, None),
-        ({"etag": "x", "last-modified": BEFORE, "date": NOW}, None),
-        ({"etag": '"x", "y"'}, None),
-        ({"last-modified": BEFORE, "date": NOW}, BEFORE),
-        ({"last-modified": NOW, "date": NOW}, None),
-        ({"last-modified": NOW, "date": BEFORE}, None),
-        ({"last-modified": BEFORE}, None),
-        ({"last-modified": "parrot", "date": NOW}, None),
-        ({"date": NOW}, None),
-    ],
-)
-def test_validators(fields: dict[str, str], validator: str | None) -> None:
-    assert find_validator(Fields(fields.items())) == validator
-    assert find_validator(Fields([*fields.items(), *fields.items()])) == validator
-
-
-def test_validators_that_differ_are_none() -> None:
-    assert find_validator(Fields([("ETag", '"x"'), ("ETag", '"y"')])) is None
-    dates = [("Date", NOW), ("Last-Modified", BEFORE)]
-    assert find_validator(Fields([*dates, ("Last-Modified", NOW)])) is None
-    assert find_validator(Fields([*dates, ("Date", BEFORE)])) is None

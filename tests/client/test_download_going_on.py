@@ -17,7 +17,8 @@ from asyncclient import (
     TotalTimeout,
 )
 from asyncclient.client.download import STEP
-from asyncclient.client.part_file import Note, PartFile
+from asyncclient.client.part_file import PartFile
+from asyncclient.client.resuming import Note
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import is_clean, lasts
 from tests.client.downloads import (
@@ -42,7 +43,10 @@ from tests.connection.scripts import chunked, reply
 # Going on
 
 
-@pytest.mark.parametrize("fields", [(b'ETag: "v1"',), (b'ETag: ""',), DATES])
+WEAK, UNQUOTED = (b'ETag: W/"v1"', *DATES), (b"ETag: v1-of-webrick", *DATES)
+
+
+@pytest.mark.parametrize("fields", [(b'ETag: "v1"',), (b'ETag: ""',), DATES, WEAK, UNQUOTED])
 async def test_going_on_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...]) -> None:
     path, steps = tmp_path / "file", list[tuple[int, int | None]]()
     with Store(CONTENT, *fields) as server, whole(path):
@@ -121,7 +125,7 @@ async def test_no_secret_is_noted(tmp_path: Path) -> None:
     with Store() as server:
         await leave_part(server, path, "/file?signature=s3cret")
     note = Path(f"{path}.part.note").read_text()
-    assert note.splitlines()[1:] == ['"v1"', str(SIZE)]
+    assert note.splitlines()[1:] == ['"v1"', "", "", str(SIZE), "file"]
     assert "s3cret" not in note
 
 
@@ -202,6 +206,39 @@ async def test_what_does_not_go_on_is_asked_for_anew(tmp_path: Path, answer: byt
             response = await client.download(f"{server.url}/file", path, resume=True)
             assert await is_clean(client)
     assert (response.status, server.ranges) == (200, [f"bytes={CUT - 1}-", None])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(REST, b'ETag: "v1"', b"Content-Range: " + RIGHT.encode()),
+        reply(REST, b'ETag: "v2"', b"Content-Range: " + RIGHT.encode()),
+        reply(REST, b"Content-Range: " + RIGHT.encode(), status=b"203 Transformed"),
+        reply(REST, b'ETag: "v1"'),
+        reply(REST),
+        reply(b"", b'ETag: "v1"', status=b"204 No Content"),
+        chunked(REST).replace(b"OK", b'OK\r\nETag: "v1"', 1),
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+async def test_a_slice_without_206_is_never_the_whole(tmp_path: Path, answer: bytes, resume: bool) -> None:
+    path = tmp_path / "file"
+    with Store(cuts=(CUT,), answers=(None, answer)) as server, whole(path):
+        async with Client(retries=AT_ONCE) as client:
+            response = await client.download(server.url, path, resume=resume)
+            assert await is_clean(client)
+    assert (response.status, server.ranges) == (200, [None, f"bytes={CUT - 1}-", None])
+
+
+async def test_a_slice_for_a_request_without_a_range_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    answer = reply(REST, b'ETag: "v1"', b"Content-Range: " + RIGHT.encode())
+    with Store(cuts=(CUT,), answers=(None, answer, answer)) as server, whole(path, b"old"):
+        async with Client(retries=AT_ONCE) as client:
+            with pytest.raises(ProtocolError, match=r"got 'bytes \d+-\d+/\d+' as Content-Range"):
+                await client.download(server.url, path, resume=True)
+    assert server.ranges == [None, f"bytes={CUT - 1}-", None]
 
 
 @pytest.mark.parametrize("content_range", [RIGHT, RIGHT.replace("bytes", "Bytes"), f"{RIGHT.partition('/')[0]}/*"])
@@ -321,12 +358,23 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
     assert is_whole(path)
 
 
-async def test_what_has_no_validator_is_not_gone_on_with(tmp_path: Path) -> None:
-    with Store(CONTENT, b"X-None: 1", cuts=(CUT,)) as server:
+async def test_what_has_no_validator_begins_anew(tmp_path: Path) -> None:
+    steps: list[tuple[int, int | None]] = []
+    with Store(CONTENT, b"X-None: 1", cuts=(CUT, CUT)) as server, whole(tmp_path / "file"):
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, tmp_path / "file", progress=lambda *step: steps.append(step))
+            assert await is_clean(client)
+    assert server.ranges == [None] * 3
+    assert steps[-1] == (SIZE, SIZE)
+
+
+async def test_beginning_anew_ends_with_the_retries(tmp_path: Path) -> None:
+    with Store(CONTENT, b"X-None: 1", cuts=(CUT,) * 9) as server:
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(IncompleteRead):
-                await client.download(server.url, tmp_path / "file")
-    assert server.ranges == [None]
+                await client.download(server.url, tmp_path / "file", resume=True)
+    assert server.ranges == [None] * 3
+    assert names(tmp_path) == []
 
 
 async def test_a_failing_callback_is_no_cut(tmp_path: Path) -> None:
@@ -343,14 +391,16 @@ async def test_a_failing_callback_is_no_cut(tmp_path: Path) -> None:
 
 # The part itself
 
+DATE = "Sun, 06 Nov 1994 08:49:36 GMT"
+
 
 def test_a_note_does_not_outlive_its_content(tmp_path: Path) -> None:
-    part, note = PartFile(tmp_path / "file"), Note("0" * 64, '"\xe4"', None)
-    part.open()
+    part, note = PartFile(tmp_path / "file"), Note("0" * 64, '"\xe4"', DATE, "gzip", None, "€.txt")
+    part.open("")
     part.begin(note)
     part.write([b"data"])
     part.close(keep=True)
-    assert part.open() == note
+    assert part.open("") == note
     part.begin(None)
     assert names(tmp_path) == ["file.part"]
     part.close(keep=False)
@@ -359,13 +409,13 @@ def test_a_note_does_not_outlive_its_content(tmp_path: Path) -> None:
 def test_a_part_that_was_finished_while_it_was_opened(tmp_path: Path) -> None:
     path = tmp_path / "file"
     first, second = PartFile(path), PartFile(path)
-    first.open()
+    first.open("")
     first.begin(None)
     first.write([b"first"])
     with pytest.raises(BlockingIOError):
-        second.open()
+        second.open("")
     first.finish()
-    second.open()
+    second.open("")
     second.begin(None)
     assert path.read_bytes() == b"first"
     second.close(keep=False)
