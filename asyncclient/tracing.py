@@ -21,7 +21,7 @@ class Tracer:
         """It goes out again, after that many seconds; why: "redirect", "challenge", "stale", "expectation", "retry"."""
 
     def response_received(self, request: Any, response: Any) -> None:
-        """The head of the response that the caller gets has come."""
+        """The head of the response that the caller gets has come; of another, too, after content that broke off."""
 
     def request_failed(self, request: Any, error: BaseException) -> None:
         """It ended without a response; cancellation is an error, too."""

@@ -173,8 +173,11 @@ class Client:
             ValueError, TypeError, InvalidURL: something that can't be sent.
         """
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
-        response = await self._open(request)
+        transfer = Transfer(self._settings, request)
+        response = await self._run(transfer)
         if not response.take():
+            if self._settings.retries is not None:
+                return await self._read(transfer, response)
             await response.read()
         return response
 
@@ -185,9 +188,8 @@ class Client:
         """
         if not isinstance(request, Request):
             raise TypeError(f"expected a Request, got {type(request).__name__}: send a URL by request()")
-        response = await self._open(request)
-        await response.read()
-        return response
+        transfer = Transfer(self._settings, request)
+        return await self._read(transfer, await self._run(transfer))
 
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
         """Send a request at the beginning of `async with`, and give the response with its content not read yet.
@@ -260,8 +262,19 @@ class Client:
 
     def _open(self, request: Request) -> Responding:
         """Send a request; its response's content is still to be read."""
-        transfer = Transfer(self._settings, request)
+        return self._run(Transfer(self._settings, request))
+
+    def _run(self, transfer: Transfer) -> Responding:
         return transfer.run() if self._settings.tracer is None else _traced(self._settings.tracer, transfer)
+
+    async def _read(self, transfer: Transfer, response: Response) -> Response:
+        """Read the content of a response, or of the one to a retry where the content breaks off; return that response.
+
+        A retry is harmless for the caller, which was given nothing of the content yet.
+        """
+        while not await transfer.read(response):
+            response = await self._run(transfer)
+        return response
 
     # Connections
 
@@ -324,7 +337,8 @@ class Streaming(AbstractAsyncContextManager[Response]):
 
 async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
     request = transfer.request
-    tracer.request_started(request)
+    if not transfer.has_begun:
+        tracer.request_started(request)
     try:
         response = await transfer.run()
     except BaseException as error:

@@ -47,7 +47,8 @@ class Retry(_Retry):
         total: retries of one request; the free repeat after a stale connection is not among them.
         statuses: of responses that are retried.
         methods: that are retried once a request may have arrived. Where no connection could be opened none has, and
-            any method is retried.
+            any method is retried. Content that breaks off while the client itself reads it (not in stream()) is asked
+            for again, too.
         backoff: seconds before the first retry, doubled for each after it.
         max_backoff: seconds that such a pause has at most.
         jitter: what share of the pause is left to chance, from 0 to 1: with 1 it is anything down to nothing, so that

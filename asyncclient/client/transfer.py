@@ -40,7 +40,7 @@ from .payload import Payload, Unset
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
 from .request import USUAL, Request
 from .response import Response
-from .retries import Action, Outcome, decide_retry
+from .retries import Action, Decision, Outcome, decide_retry
 from .settings import Settings, find_deadline
 from .site import Site
 
@@ -102,12 +102,15 @@ class Transfer:
     async def run(self) -> Response:
         """Send the request until there is a response for its caller, whose content is still to be read.
 
+        Called a second time it goes on: the request is sent again as it was sent last.
+
         Raises: what Client.request() does.
         """
         settings, pool = self._settings, self._settings.pool
-        self._site = self._look_up() or await self._find_site()
-        if settings.budget is not None:
-            settings.budget.note_request(self._site.origin, time.monotonic())
+        if not self._attempts:
+            self._site = self._look_up() or await self._find_site()
+            if settings.budget is not None:
+                settings.budget.note_request(self._site.origin, time.monotonic())
         while True:
             if self._auth is not None and not self._has_answer:
                 await self._authorize(self._auth)
@@ -147,6 +150,29 @@ class Transfer:
             except BaseException:
                 response.close()
                 raise
+
+    async def read(self, response: Response) -> bool:
+        """Read the content of a response; False if it broke off, and run() is to send the request again.
+
+        Raises: what Response.read() does.
+        """
+        try:
+            await response.read()
+        except Exception as error:
+            if not await self._may_retry(error):
+                raise
+            return False
+        return True
+
+    async def _may_retry(self, error: Exception) -> bool:
+        """Wait until the request may go out again after content that broke off; False if it may not."""
+        outcome = self._describe_attempt()._replace(error=error, bytes_received=1)
+        return await self._waits(decide_retry(outcome, self._settings.retries, random.random, time.time()))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the request was sent before."""
+        return self._attempts > 0
 
     # The way
 
@@ -264,10 +290,7 @@ class Transfer:
         if decision.action is Action.STALE:
             text = f"{self._site.group.label} had closed the connection before {self.request.method} came"
             raise StaleConnectionError(text) from error
-        if decision.action is Action.WAIT and self._may_wait(decision.seconds):
-            await self._wait(decision.seconds)
-            return True
-        return False
+        return await self._waits(decision)
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload
@@ -275,6 +298,13 @@ class Transfer:
         return Outcome(
             self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_repeated
         )
+
+    async def _waits(self, decision: Decision) -> bool:
+        """Wait as a decision says; False if it says that the request does not go out again, or time or budget do."""
+        if decision.action is not Action.WAIT or not self._may_wait(decision.seconds):
+            return False
+        await self._wait(decision.seconds)
+        return True
 
     def _may_wait(self, seconds: float) -> bool:
         return self._settings.may_retry(self._site.origin, seconds, self._until)
