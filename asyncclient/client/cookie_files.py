@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..stream.files import open_regular_or_null
 from .cookie_fields import Cookie, check_cookie
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def read_netscape(source: str | PathLike[str], *, strict: bool = False) -> Itera
         strict: raise for the first line that would be left out.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: the file can't be read, or is not a regular one, such as a FIFO.
         ValueError: a line is not a cookie; it names the line's number only, since values are secrets.
     """
-    text = source if isinstance(source, str) else Path(source).read_text(encoding="latin-1")
+    text = source if isinstance(source, str) else _read_file(source)
     first_error, count = None, 0
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
@@ -54,6 +54,11 @@ def read_netscape(source: str | PathLike[str], *, strict: bool = False) -> Itera
         yield cookie
     if first_error is not None and not count:
         raise first_error
+
+
+def _read_file(path: PathLike[str]) -> str:
+    with open(path, encoding="latin-1", opener=open_regular_or_null) as file:
+        return file.read()
 
 
 def _read_line(line: str, number: int) -> Cookie:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidURL
 from ..message.target import encode_host
+from ..stream.files import open_regular_or_null
 from .auth import Auth, AuthRequest, Pairs, basic_value
 
 Credentials = tuple[str, str]
@@ -87,13 +88,14 @@ def read_netrc(path: str | os.PathLike[str] | None = None) -> dict[str, Credenti
         path: see Netrc.
 
     Raises:
-        OSError: it is there, but can't be read.
+        OSError: it is there, but can't be read, or is not a regular file.
         ValueError: it is no netrc file, or others may read the default one. No text has anything out of the file.
     """
     chosen = os.fspath(path) if path is not None else os.environ.get("NETRC") or None
     name = "~/.netrc" if chosen is None else repr(chosen)
+    expanded = os.path.expanduser("~/.netrc" if chosen is None else chosen)
     try:
-        with open(os.path.expanduser("~/.netrc" if chosen is None else chosen), encoding="utf-8-sig") as file:
+        with open(expanded, encoding="utf-8-sig", opener=open_regular_or_null) as file:
             credentials = parse_netrc(file.read(), name)
             if chosen is None and any(user != "anonymous" for user, _ in credentials.values()):
                 _check_owner(file)

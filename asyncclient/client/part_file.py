@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from typing import Any, Final
 
-from ..stream.files import AT_ONCE, check_regular, open_regular
+from ..stream.files import AT_ONCE, check_owner, check_regular, open_regular
 from .resuming import Note
 
 PART: Final = ".part"
@@ -251,11 +251,7 @@ def _is_at(file: io.FileIO, path: str) -> bool:
 
 
 def _open_own(path: str, flags: int) -> int:
-    """Open a regular file that belongs to this user, or to the owner of the directory, and has no second name.
-
-    The owner of the directory could replace the file in any case; and file systems without owners (FAT, CIFS) show one
-    owner for both. A file with a second name would be changed under that name, too.
-    """
+    """Open a regular file that is this user's, as check_own() has it, and not a link."""
     descriptor = open_regular(path, flags | NO_LINK)
     try:
         check_own(os.fstat(descriptor), path)
@@ -266,11 +262,11 @@ def _open_own(path: str, flags: int) -> int:
 
 
 def check_own(found: os.stat_result, path: str) -> None:
-    """Raise PermissionError or FileExistsError unless what was found at a path is this user's alone."""
-    if sys.platform == "win32":
-        return
-    if found.st_uid not in (os.geteuid(), os.stat(os.path.dirname(path)).st_uid):
-        raise PermissionError(errno.EPERM, "expected a file of this user", path)
+    """Raise PermissionError or FileExistsError unless what was found at a path is this user's, by one name.
+
+    A file with a second name would be changed under that name, too.
+    """
+    check_owner(found, path)
     if found.st_nlink > 1:
         raise FileExistsError(errno.EEXIST, "expected a file without a second hard link", path)
 

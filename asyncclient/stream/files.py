@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import stat
+import sys
+from functools import partial
 from io import BufferedReader
 from typing import Final
 
@@ -13,11 +15,19 @@ AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | get
 """Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
 
 
-def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+def open_regular(
+    path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o666, *, may_be_null: bool = False
+) -> int:
     """Open a regular file without blocking, and return its descriptor; to be given to open() as its opener, too.
 
     What a path is can have been prepared by others, or change between a look at it and the opening: a FIFO would block
     until somebody opens its other end, and some devices do something when they are opened.
+
+    Args:
+        path: of the file.
+        flags: of os.open().
+        mode: of a file that is made.
+        may_be_null: the null device will do as well, as a file that is always empty.
 
     Raises:
         IsADirectoryError, FileExistsError: the path is not a regular file.
@@ -27,22 +37,40 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
         descriptor = os.open(path, flags | AT_ONCE, mode)
     except OSError as error:
         if error.errno == errno.ENXIO:  # a FIFO that is not read, or a socket
-            raise FileExistsError(errno.EEXIST, "expected a regular file", path) from None
+            raise FileExistsError(errno.EEXIST, "expected a regular file", os.fspath(path)) from None
         raise
     try:
-        check_regular(os.fstat(descriptor), path)
+        found = os.fstat(descriptor)
+        if not (may_be_null and os.path.samestat(found, os.stat(os.devnull))):
+            check_regular(found, path)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
+open_regular_or_null: Final = partial(open_regular, may_be_null=True)
+"""An opener for files that configure a program: the null device is how users say that there is none."""
+
+
 def check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
     """Raise IsADirectoryError or FileExistsError unless what was found at a path is a regular file."""
     if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(found.st_mode):
-        raise FileExistsError(errno.EEXIST, "expected a regular file", path)
+        raise FileExistsError(errno.EEXIST, "expected a regular file", os.fspath(path))
+
+
+def check_owner(found: os.stat_result, path: str) -> None:
+    """Raise PermissionError unless what was found at a path is of this user, or of the owner of its directory.
+
+    The owner of the directory could replace the file in any case; and file systems without owners (FAT, CIFS) show one
+    owner for both.
+    """
+    if sys.platform == "win32":
+        return
+    if found.st_uid not in (os.geteuid(), os.stat(os.path.dirname(path) or ".").st_uid):
+        raise PermissionError(errno.EPERM, "expected a file of this user", path)
 
 
 async def open_file(path: str | os.PathLike[str]) -> BufferedReader:

@@ -14,12 +14,14 @@ import importlib.util
 import os
 import re
 import ssl
+import stat
 import sys
 import threading
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from ..errors import TLSError, clip
+from .files import check_owner, open_regular_or_null
 
 _FINGERPRINT: Final = re.compile(r"(?:sha256:)?((?:[0-9a-f]{2}:){31}[0-9a-f]{2}|[0-9a-f]{64})", re.IGNORECASE)
 _HAVE_OWN_STORE: Final = ("darwin", "win32")
@@ -188,8 +190,26 @@ def _equip(context: ssl.SSLContext) -> ssl.SSLContext:
         context.post_handshake_auth = True
     key_log = os.environ.get("SSLKEYLOGFILE")
     if key_log and not sys.flags.ignore_environment:
+        _prepare_key_log(key_log)
         context.keylog_filename = key_log  # as create_default_context() does
     return context
+
+
+def _prepare_key_log(path: str) -> None:
+    """Make the file for the keys, which only its owner can read, unless there is one that is fit for it.
+
+    OpenSSL would wait for somebody to read a FIFO, and write the keys to another user's file.
+    """
+    try:
+        descriptor = open_regular_or_null(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            check_owner(found, path)
+    except OSError as error:
+        raise OSError(error.errno, f"SSLKEYLOGFILE: {error.strerror}", path) from None
 
 
 class TLSInfo(NamedTuple):

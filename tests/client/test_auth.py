@@ -429,3 +429,24 @@ async def test_repr_of_netrc_shows_nothing_out_of_it(netrc: Path) -> None:
     auth = Netrc(netrc)
     await ask(auth, to("h"))
     assert repr(auth) == "<Netrc>"
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (os.mkfifo, FileExistsError),
+        (lambda path: path.symlink_to("/dev/zero"), FileExistsError),
+        (Path.mkdir, IsADirectoryError),
+    ],
+)
+async def test_netrc_that_is_no_regular_file_is_an_error_and_blocks_nothing(
+    tmp_path: Path, make: Callable[[Path], object], error: type[OSError]
+) -> None:
+    make(tmp_path / "netrc")
+    with pytest.raises(error):
+        await ask(Netrc(tmp_path / "netrc"), to("h"))
+
+
+def test_netrc_may_be_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRC", os.devnull)
+    assert read_netrc() == {}

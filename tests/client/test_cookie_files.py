@@ -1,7 +1,9 @@
 """Cookies from and to Netscape files and http.cookiejar, whose own classes are the oracle."""
 
+import os
 import time
 import urllib.request
+from collections.abc import Callable
 from http import cookiejar
 from pathlib import Path
 
@@ -242,3 +244,19 @@ def test_cookies_of_cookiejar_join_those_there_are() -> None:
     jar = CookieJar([Cookie("n", "old", "a.com", is_host_only=True), Cookie("m", "1", "a.com")])
     jar.update(standard_jar(standard_cookie(value="new")))
     assert jar.build_header("a.com", "/", False) == "n=new; m=1"
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (os.mkfifo, FileExistsError),
+        (lambda path: path.symlink_to("/dev/zero"), FileExistsError),
+        (Path.mkdir, IsADirectoryError),
+    ],
+)
+def test_a_path_that_is_no_regular_file_is_an_error_and_blocks_nothing(
+    tmp_path: Path, make: Callable[[Path], object], error: type[OSError]
+) -> None:
+    make(tmp_path / "cookies.txt")
+    with pytest.raises(error):
+        list(read_netscape(tmp_path / "cookies.txt"))

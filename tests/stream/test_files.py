@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asyncclient.stream.files import open_file
+from asyncclient.stream.files import open_file, open_regular, open_regular_or_null
 from asyncclient.testing import RawServer
 from tests.connection.scripts import echo_target, fetch, to
 
@@ -60,6 +62,40 @@ async def test_file_that_cannot_be_opened(tmp_path: Path) -> None:
         await open_file(tmp_path / "nothing")
     with pytest.raises(IsADirectoryError):
         await open_file(tmp_path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_WRONLY, os.O_WRONLY | os.O_CREAT])
+@pytest.mark.parametrize("opener", [open_regular, open_regular_or_null])
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (os.mkfifo, FileExistsError),
+        (make_socket, FileExistsError),
+        (lambda path: path.symlink_to("/dev/zero"), FileExistsError),
+        (Path.mkdir, IsADirectoryError),
+    ],
+)
+def test_only_a_regular_file_is_opened_and_nothing_blocks(
+    tmp_path: Path, opener: Callable[[Path, int], int], make: Callable[[Path], object], error: type[OSError], flags: int
+) -> None:
+    path = tmp_path / "path"
+    make(path)
+    with pytest.raises(error) as caught:
+        opener(path, flags)
+    assert caught.value.filename == str(path)
+    assert descriptors_of(path) == []
+
+
+def test_the_null_device_is_an_empty_file_where_it_may_be() -> None:
+    with open(os.devnull, encoding="ascii", opener=open_regular_or_null) as file:
+        assert file.read() == ""
+    with pytest.raises(FileExistsError):
+        open_regular(os.devnull)
 
 
 async def test_loop_goes_on_while_a_file_is_being_opened(fifo: Path) -> None:

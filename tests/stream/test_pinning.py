@@ -311,3 +311,35 @@ def test_keys_are_logged_where_the_environment_says_so(tmp_path: Path, platform:
     log = str(tmp_path / "keys")
     assert probe(tmp_path, platform, {"SSLKEYLOGFILE": log})[1] == f"{log} {log}"
     assert probe(tmp_path, platform, {})[1] == "None None"
+
+
+def probe_key_log(directory: Path, log: Path) -> tuple[int, str]:
+    code = "from asyncclient.stream import tls; print(tls._unverified_context().keylog_filename)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SSLKEYLOGFILE": str(log)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=directory, env=environment, capture_output=True, text=True, timeout=20
+    )
+    return result.returncode, result.stdout or result.stderr.splitlines()[-1]
+
+
+def test_the_file_for_keys_is_its_owners_alone(tmp_path: Path) -> None:
+    log = tmp_path / "keys"
+    assert probe_key_log(tmp_path, log) == (0, f"{log}\n")
+    assert log.stat().st_mode & 0o777 == 0o600
+    log.write_text("kept")
+    assert probe_key_log(tmp_path, log)[0] == 0
+    assert log.read_text().startswith("kept")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_file_for_keys_that_would_block_or_is_a_device_is_an_error(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    log = tmp_path / "keys"
+    make(log)
+    code, text = probe_key_log(tmp_path, log)
+    assert (code, "SSLKEYLOGFILE: " in text, repr(str(log)) in text) == (1, True, True)
+
+
+def test_keys_may_go_to_the_null_device(tmp_path: Path) -> None:
+    assert probe_key_log(tmp_path, Path(os.devnull))[0] == 0
