@@ -101,6 +101,7 @@ class Download:
         self._part = PartFile(path, overwrite=overwrite)
         self._resource = hashlib.sha256(request.url.encode()).hexdigest()
         self._note: Note | None = None  # without it nothing can go on with the part
+        self._known: Note | None = None  # the last note, also of a part that was thrown away
         self._checks: set[Check] = set()
         self._attempts = 0
 
@@ -110,7 +111,7 @@ class Download:
         try:
             found = await in_worker(part.open, self._resource)
             if self._resume and found is not None and self._is_for(found):
-                self._note = found
+                self._note = self._known = found
             response = await self._fetch()
             if response.status != 304:
                 await self._verify()
@@ -160,7 +161,7 @@ class Download:
 
     def _find_span(self, response: Response, start: int) -> Span | None:
         """Return which bytes of the file the response brings; None if all are to be asked for, without a Range."""
-        span = find_span(self._note, start, response.status, response.headers, _find_length(response))
+        span = find_span(self._known, start, response.status, response.headers, _find_length(response))
         if span is None:
             return None
         if span.start and span.total is not None:
@@ -218,6 +219,7 @@ class Download:
         self._note = None
         if not self._is_decoded(response):
             self._note = make_note(self._resource, response.headers, span.total, name)
+            self._known = self._note or self._known
         await in_worker(self._part.begin, self._note if self._resume else None)
 
     async def _write(self, pieces: list[bytes], span: Span) -> None:

@@ -75,7 +75,8 @@ class PartFile:
             self._file.close()
             self._file = None
             if not self.size:
-                os.remove(self._part)
+                with suppress(OSError):
+                    os.remove(self._part)
             raise
 
     def _find_path(self, resource: str) -> None:

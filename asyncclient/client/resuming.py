@@ -2,8 +2,8 @@
 
 A part goes on only where all evidence agrees that the response brings the bytes after it, of the same representation:
 the status, Content-Range, the length, ETag, Last-Modified and Content-Encoding. Where anything disagrees the content is
-asked for anew, without a Range; there, a response that says itself that it is not whole is an error. So a server that
-gets ranges wrong costs time, and never makes a file of two different ones, or of a slice.
+asked for anew, without a Range. There, a response that is not whole by what it says itself is an error. So a server
+that gets ranges wrong costs time, and never makes a file of two different ones, or of a slice.
 """
 
 from __future__ import annotations
@@ -90,40 +90,48 @@ def _find_strong_date(fields: Fields) -> str:
     return modified if changed is not None and sent is not None and sent - changed >= 1 else ""
 
 
-def find_span(note: Note | None, start: int, status: int, fields: Fields, length: int | None) -> Span | None:
+def find_span(known: Note | None, start: int, status: int, fields: Fields, length: int | None) -> Span | None:
     """Return which bytes a response brings; None if they have to be asked for anew, without a Range.
 
     Args:
-        note: what the part was taken from; None if there is no part.
+        known: what the last part was taken from, thrown away by now or not; None if there was no part.
         start: the first byte that was asked for; 0 if all were, without a Range.
         status: of the response, 2xx or 416.
         fields: of the response.
         length: bytes of its content on the wire; None if only the end will tell.
 
     Raises:
-        ProtocolError: the response to a request without a Range brings a range.
+        ProtocolError: the response to a request without a Range says that it is not whole.
     """
-    if note is None or not start:
-        return _find_whole(status, fields, length)
+    if known is None or not start:
+        return _find_whole(known, status, fields, length)
     if status == 206:
-        return _find_rest(note, start, fields, length)
-    return _find_whole(status, fields, length) if _may_be_whole(note, status, fields, length) else None
+        return _find_rest(known, start, fields, length)
+    return _find_whole(known, status, fields, length) if _may_be_whole(known, status, fields, length) else None
 
 
-def _find_whole(status: int, fields: Fields, length: int | None) -> Span:
-    """Return the span of all bytes. Some servers send a slice with 200; what they say of it is Content-Range."""
+def _find_whole(known: Note | None, status: int, fields: Fields, length: int | None) -> Span:
+    """Return the span of all bytes.
+
+    Some servers send a slice with 200, and there Content-Range says so; and some caches store content that was cut
+    off as if it were whole, and there the length is not that of the same strong ETag before.
+    """
     if status == 206:
         raise ProtocolError("got 206 for a request without Range")
     value = fields.get_single("content-range") or ""
     found = parse_content_range(value)
-    if found is None:
-        return Span(0, length, length)
-    if found.start or found.total not in (None, found.stop) or length not in (None, found.stop):
-        raise ProtocolError(f"got {clip(value)} as Content-Range for a request without Range")
-    return Span(0, found.stop, found.stop)
+    if found is not None:
+        if found.start or found.total not in (None, found.stop) or length not in (None, found.stop):
+            raise ProtocolError(f"got {clip(value)} as Content-Range for a request without Range")
+        length = found.stop
+    if known is not None and known.has_strong_etag and known.total is not None and _is_same(known, fields):
+        if length not in (None, known.total):
+            raise ProtocolError(f"got {length} bytes of content, which had {known.total} with the same ETag before")
+        length = known.total
+    return Span(0, length, length)
 
 
-def _may_be_whole(note: Note, status: int, fields: Fields, length: int | None) -> bool:
+def _may_be_whole(known: Note, status: int, fields: Fields, length: int | None) -> bool:
     """Return whether a response without 206 to a request with a Range can be believed to bring all bytes.
 
     It can if the representation has changed (RFC 9110 §13.1.5), or has the length that it had before.
@@ -131,7 +139,7 @@ def _may_be_whole(note: Note, status: int, fields: Fields, length: int | None) -
     found = parse_content_range(fields.get_single("content-range") or "")
     if status == 416 or ("content-range" in fields and not (found and found.is_whole)):
         return False
-    return _has_changed(note, fields) or (note.total is not None and length == note.total)
+    return _has_changed(known, fields) or (known.total is not None and length == known.total)
 
 
 def _has_changed(note: Note, fields: Fields) -> bool:

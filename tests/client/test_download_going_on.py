@@ -230,6 +230,18 @@ async def test_a_slice_without_206_is_never_the_whole(tmp_path: Path, answer: by
     assert (response.status, server.ranges) == (200, [None, f"bytes={CUT - 1}-", None])
 
 
+@pytest.mark.parametrize("resume", [False, True])
+async def test_a_cache_that_takes_what_was_cut_off_for_the_whole(tmp_path: Path, resume: bool) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with Store(cuts=(CUT,)) as server, whole(path, b"old"):
+        async with Client(retries=AT_ONCE) as client:
+            server.answers = [None, *[reply(CONTENT[:CUT], b'ETag: "v1"')] * 2]
+            with pytest.raises(ProtocolError, match=f"got {CUT} bytes of content, which had {SIZE} with the same ETag"):
+                await client.download(server.url, path, resume=resume)
+    assert server.ranges == [None, f"bytes={CUT - 1}-", None]
+
+
 async def test_a_slice_for_a_request_without_a_range_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")

@@ -162,3 +162,30 @@ def test_a_response_without_a_range_is_the_whole(
 def test_a_range_that_was_not_asked_for_is_an_error(status: int, value: str, length: int | None) -> None:
     with pytest.raises(ProtocolError, match="for a request without Range"):
         find_span(None, 0, status, Fields([("content-range", value)]), length)
+
+
+@pytest.mark.parametrize(
+    ("known", "pairs", "length", "span"),
+    [
+        (STRONG, [X], 10, Span(0, 10, 10)),
+        (STRONG, [X], None, Span(0, 10, 10)),
+        (STRONG, [X, ("last-modified", NOW)], 6, Span(0, 6, 6)),
+        (STRONG, [("etag", '"y"')], 6, Span(0, 6, 6)),
+        (STRONG, [], 6, Span(0, 6, 6)),
+        (WEAK, [("etag", 'W/"x"')], 6, Span(0, 6, 6)),
+        (UNSIZED, [X], 6, Span(0, 6, 6)),
+        (PACKED, [X, ("content-encoding", "br")], 6, Span(0, 6, 6)),
+        (STRONG, [X], 6, None),
+        (STRONG, [X], 11, None),
+        (STRONG, [X, ("content-range", "bytes 0-5/6")], 6, None),
+        (PACKED, [X, ("content-encoding", "gzip")], 6, None),
+    ],
+)
+def test_the_same_strong_etag_has_the_same_length(
+    known: Note, pairs: list[tuple[str, str]], length: int | None, span: Span | None
+) -> None:
+    if span is not None:
+        assert find_span(known, 0, 200, Fields(pairs), length) == span
+    else:
+        with pytest.raises(ProtocolError, match=r"^got \d+ bytes of content, which had 10 with the same ETag before$"):
+            find_span(known, 0, 200, Fields(pairs), length)
