@@ -257,7 +257,14 @@ class TooManyRedirects(RedirectError):
 class DecodingError(HTTPException):
     """Content is not what its Content-Encoding says: broken, cut short, or in codings that can't be decoded here.
 
-    Also a download that has another digest than it came with (RFC 9530).
+    Also a download that has another digest than it came with (RFC 9530), and InvalidJSON.
+    """
+
+
+class InvalidJSON(DecodingError, ValueError):
+    """Content is not the JSON that Response.json() is asked for, or it is nested too deeply.
+
+    Where JSON is malformed the error is a `json.JSONDecodeError` as well, with the attributes of that.
     """
 
 

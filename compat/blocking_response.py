@@ -162,7 +162,7 @@ class Response:
 
     @property
     def encoding(self) -> str:
-        """The encoding of text: what was set here, else what the content or Content-Type says, else UTF-8."""
+        """The encoding of text: what was set here, else what the content says, else the client's default."""
         return self._response.encoding
 
     @encoding.setter
@@ -180,11 +180,12 @@ class Response:
         return self._response.lines
 
     def json(self, **options: Any) -> Any:
-        """Return the content as JSON, with options of json.loads().
+        """Return the value of the content as JSON, with options of json.loads().
 
         Raises:
             ResponseNotRead: it has not been read.
-            ValueError: it is no JSON.
+            InvalidJSON: it is no JSON, or nested too deeply; the text names URL and media type. It is a ValueError, and
+                for malformed JSON a json.JSONDecodeError.
         """
         return self._response.json(**options)
 

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, Unpack
 
 from ..limits import DEFAULT, Limits
+from ..message.charsets import DefaultEncoding, check_default_encoding
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
@@ -65,6 +66,8 @@ class Client:
         tracer: is told what happens.
         secret_headers: names of more fields that no redirect may take to another origin.
         encode_json: makes a str or bytes of what is given as json.
+        default_encoding: of text for which neither Content-Type nor the content says an encoding: the label of a
+            charset, or a function that returns one, or None, for the first 64 KiB of the content. None is UTF-8.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Client:
         tracer: Tracer | None = None,
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
+        default_encoding: DefaultEncoding | None = None,
     ) -> None:
         self.base_url = base_url = strip_url(base_url or "")
         self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
@@ -98,23 +102,19 @@ class Client:
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
         _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers)
+        check_default_encoding(default_encoding)
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
         path = _check_socket_path(socket_path, proxy, local_address)
-        selector = ProxySelector(proxy, trust_env=trust_env and path is None)
         source = (local_address, 0) if isinstance(local_address, str) else local_address
-        options = parse_options(socket_options)
+        selector = ProxySelector(proxy, trust_env=trust_env and path is None)
+        network = Network(parse_trust(ssl), selector, resolver, source, parse_options(socket_options), path)
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
+        origin = parse_base(base_url)[:3] if base_url else None
         self._pool = Pool(limits, tracer)
         self._settings = Settings(
             pool=self._pool,
-            sites=Sites(
-                self._pool,
-                Network(parse_trust(ssl), selector, resolver, source, options, path),
-                list_pairs(headers or ()),
-                secret_names,
-                parse_base(base_url)[:3] if base_url else None,
-            ),
+            sites=Sites(self._pool, network, list_pairs(headers or ()), secret_names, origin),
             jar=self.cookies,
             auth=open_auth(auth),
             timeout=limit,
@@ -125,6 +125,7 @@ class Client:
             max_body_size=max_body_size,
             secret_names=secret_names,
             tracer=tracer,
+            default_encoding=default_encoding,
             is_plain=max_body_size is None and limit.min_rate is None,
         )
 

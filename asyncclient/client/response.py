@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ResponseNotRead, StatusError
+from ..message.charsets import DefaultEncoding, check_codec, decode
 from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.media import choose_content_type
@@ -39,7 +40,9 @@ class Response:
 
     __slots__ = (
         "__weakref__",
+        "_codec",
         "_content",
+        "_default",
         "_encoding",
         "_filename",
         "_raw",
@@ -57,6 +60,7 @@ class Response:
         raw: HTTPResponse,
         reader: ContentReader | None,
         history: tuple[Response, ...] = (),
+        default_encoding: DefaultEncoding | None = None,
     ) -> None:
         self.request = request
         self.url = url
@@ -66,6 +70,8 @@ class Response:
         self._reader = reader
         self._content: bytes | None = None
         self._encoding: str | None = None
+        self._default = default_encoding
+        self._codec: str | None = None  # of the content, once it was read and looked at
         self._filename: str | None = None  # where a download has it from an earlier response
 
     # The head
@@ -193,23 +199,29 @@ class Response:
 
     @property
     def encoding(self) -> str:
-        """The encoding of text: what was set here, else what the content or Content-Type says, else UTF-8."""
+        """The encoding of text: what was set here, else what content or Content-Type says, else the client's default.
+
+        It is the name of a codec of Python, but for "x-user-defined" and "replacement", which Python lacks. See the
+        chapter on responses for what counts when.
+        """
+        if self._codec is not None:
+            return self._codec
         from .text import find_encoding  # only here: not every response is text
 
-        return find_encoding((self._content or b"")[:4], self._content_type, self._encoding)
+        codec = find_encoding(self._content or b"", self._content_type, self._encoding, self._default)
+        if self._content is not None:
+            self._codec = codec
+        return codec
 
     @encoding.setter
     def encoding(self, name: str) -> None:
-        from .text import find_encoding
-
-        self._encoding = find_encoding(b"", None, name)
+        self._encoding = check_codec(name)
+        self._codec = None
 
     @property
     def text(self) -> str:
         """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
-        from .text import decode_text
-
-        return decode_text(self.content, self._content_type, self._encoding)
+        return decode(self.content, self.encoding)
 
     @property
     def lines(self) -> list[str]:
@@ -220,15 +232,18 @@ class Response:
         return [*splitter.feed(self.text), *splitter.finish()]
 
     def json(self, **options: Any) -> Any:
-        """Return the content as JSON, with options of json.loads().
+        """Return the value of the content as JSON, with options of json.loads().
+
+        Its encoding is the one that was set, else that of a byte order mark, else the charset, else UTF-8, -16 or -32.
 
         Raises:
             ResponseNotRead: it has not been read.
-            ValueError: it is no JSON.
+            InvalidJSON: it is no JSON, or nested too deeply; the text names URL and media type. It is a ValueError, and
+                for malformed JSON a json.JSONDecodeError.
         """
-        import json
+        from .json_content import parse_json
 
-        return json.loads(self.content, **options)
+        return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
 
     def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
         """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.
@@ -292,7 +307,14 @@ class Response:
             raise TypeError(f"can't pickle or copy {self!r}: it holds an upgraded connection")
         state: Any = super().__getstate__()
         attributes, slots = state
-        return attributes, {**slots, "_raw": StoredResponse(self._raw), "_reader": None}
+        codec = None if self._content is None else self.encoding  # in place of a default that can't be pickled
+        return attributes, {
+            **slots,
+            "_raw": StoredResponse(self._raw),
+            "_reader": None,
+            "_codec": codec,
+            "_default": None,
+        }
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"
@@ -302,7 +324,7 @@ def open_text_decoder(response: Response) -> TextDecoder:
     """Return a decoder that makes text of the bytes of a response as they come."""
     from .text import TextDecoder
 
-    return TextDecoder(response._content_type, response._encoding)
+    return TextDecoder(response._content_type, response._encoding, response._default)
 
 
 def build_status_error(response: Response) -> StatusError:

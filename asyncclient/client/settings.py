@@ -8,6 +8,7 @@ from asyncio import get_running_loop
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..message.charsets import DefaultEncoding
 from ..pool.pool import Pool
 from ..timeouts import Timeout
 from ..tracing import Tracer
@@ -38,6 +39,7 @@ class Settings:
     max_body_size: int | None
     secret_names: frozenset[str]
     tracer: Tracer | None
+    default_encoding: DefaultEncoding | None
     is_plain: bool
 
     def timeout_for(self, choices: Choices) -> Timeout:

@@ -326,14 +326,19 @@ class Transfer:
         url = request.url if self._userinfo is None else build_url(self._url)
         head = raw.head
         if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # as most
-            return Response(request, url, raw, None, self.history)
+            return Response(request, url, raw, None, self.history, settings.default_encoding)
         self._store_cookies(raw)
         choices = request.choices
         may_decode = choices.decode and (raw.status != 206 or _is_whole(raw))
         coding = raw.headers.get("content-encoding") if may_decode else None
         pace = None if self._timeout.min_rate is None else Pace(self._site.group.label, self._timeout)
         return Response(
-            request, url, raw, ContentReader(raw, coding, settings.max_size_for(choices), pace), self.history
+            request,
+            url,
+            raw,
+            ContentReader(raw, coding, settings.max_size_for(choices), pace),
+            self.history,
+            settings.default_encoding,
         )
 
     def _store_cookies(self, raw: HTTPResponse) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import gc
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -188,6 +189,11 @@ async def test_without_tls_there_is_none() -> None:
 # Text
 
 
+HTML_UTF8 = b"Content-Type: text/html; charset=utf-8"
+OK_LINE = b"200 OK\r\n"
+HTML_LINES = b"200 OK\r\nContent-Type: text/html\r\n"
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "encoding", "text"),
     [
@@ -208,6 +214,59 @@ async def test_text_and_encoding(content: bytes, content_type: bytes | None, enc
     assert (codecs.lookup(response.encoding).name, response.text) == (encoding, text)
     async with streaming(reply(content, *fields)) as response:
         assert "".join([piece async for piece in response.iter_text()]) == text
+
+
+async def test_html_may_declare_its_encoding() -> None:
+    page = b'<!DOCTYPE html><meta charset="gbk"><p>' + "家居".encode("gbk")
+    response = await get(reply(page, b"Content-Type: text/html"))
+    assert (response.encoding, "家居" in response.text) == ("gb18030", True)
+    async with streaming(chunked(*(bytes([byte]) for byte in page)).replace(OK_LINE, HTML_LINES)) as response:
+        assert "".join([piece async for piece in response.iter_text()]).endswith("家居")
+
+
+async def test_default_encoding_is_for_text_that_says_nothing() -> None:
+    asked: list[bytes] = []
+
+    def detect(start: bytes) -> str:
+        asked.append(start)
+        return "GB2312"
+
+    content = "镕".encode("gbk")
+    with Answering(
+        {"/": reply(content, b"Content-Type: text/plain")}, default=reply("é".encode(), HTML_UTF8)
+    ) as server:
+        for default in ("gbk", detect):
+            async with Client(default_encoding=default) as client:
+                response = await client.get(f"{server.url}/")
+                assert (response.text, response.encoding, response.lines) == ("镕", "gb18030", ["镕"])
+                async with client.stream("GET", f"{server.url}/") as response:
+                    assert [text async for text in response.iter_text()] == ["镕"]
+                assert (await client.get(f"{server.url}/declared")).text == "é"
+    assert asked == [content, content]
+
+
+@pytest.mark.parametrize(("default", "error"), [("no-such", ValueError), (b"utf-8", TypeError), (5, TypeError)])
+async def test_default_encoding_that_is_none_is_refused_at_once(default: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="as default_encoding, got"):
+        Client(default_encoding=default)
+
+
+async def test_response_with_a_default_can_be_pickled_and_keeps_its_text() -> None:
+    with Answering(default=reply("镕".encode("gbk"), b"Content-Type: text/plain")) as server:
+        async with Client(default_encoding=lambda _: "gbk") as client:
+            response = pickle.loads(pickle.dumps(await client.get(server.url)))
+    assert (response.text, response.encoding) == ("镕", "gb18030")
+
+
+async def test_encoding_that_is_set_may_be_a_label_and_goes_by_a_mark() -> None:
+    response = await get(reply("é".encode("utf-16"), b"Content-Type: text/plain; charset=koi8-r"))
+    assert (response.text, response.encoding) == ("é", "utf-16")
+    response.encoding = "utf-16-le"
+    assert response.text == "\ufeffé"
+    response.encoding = "UTF-16"
+    assert (response.text, response.encoding) == ("é", "utf-16")
+    response.encoding = "x-user-defined"
+    assert response.text[:2] == "\uf7ff\uf7fe"
 
 
 async def test_the_encoding_can_be_set() -> None:

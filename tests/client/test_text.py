@@ -3,14 +3,17 @@
 import codecs
 import json
 import re
+import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asyncclient.client.text import LineSplitter, TextDecoder, decode_json, decode_text, find_encoding
+from asyncclient.client.text import SAMPLE, LineSplitter, TextDecoder, decode_text, find_encoding, find_json_encoding
+from asyncclient.message.charsets import DefaultEncoding
 
 HTML = "text/html"
+PLAIN = "text/plain"
 JSON = "application/json"
 
 
@@ -50,6 +53,60 @@ def test_text(data: bytes, content_type: str | None, encoding: str | None, text:
     assert decode_text(data, content_type, encoding) == text
 
 
+CYRILLIC = "да".encode("koi8-r")
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "default", "text"),
+    [
+        (CYRILLIC, PLAIN, "koi8-r", "да"),
+        (CYRILLIC, None, "KOI8_R", "да"),
+        (CYRILLIC, HTML, lambda _: "koi8-r", "да"),
+        (CYRILLIC, PLAIN, lambda _: None, "\ufffd\ufffd"),
+        (CYRILLIC, PLAIN, lambda _: "no-such", "\ufffd\ufffd"),
+        (CYRILLIC, PLAIN, lambda start: "koi8-r" if start == CYRILLIC else None, "да"),
+        (CYRILLIC, "text/plain; charset=no-such", "koi8-r", "да"),
+        (CYRILLIC, "text/plain; charset=windows-1251", "koi8-r", "ДБ"),
+        (b"<meta charset=koi8-r>" + CYRILLIC, HTML, "gbk", "<meta charset=koi8-r>да"),
+        (codecs.BOM_UTF8 + b"a", PLAIN, "utf-16", "a"),
+        ("да".encode(), "application/json", "koi8-r", "да"),
+        ("да".encode(), "application/feed+xml", "koi8-r", "да"),
+        ("да".encode(), "text/event-stream", lambda _: "koi8-r", "да"),
+    ],
+)
+def test_default_is_for_content_that_says_nothing(
+    data: bytes, content_type: str | None, default: DefaultEncoding, text: str
+) -> None:
+    assert decode_text(data, content_type, None, default) == text
+
+
+def test_function_gets_no_more_than_the_beginning_of_content() -> None:
+    seen: list[int] = []
+
+    def note(start: bytes) -> str:
+        seen.append(len(start))
+        return "koi8-r"
+
+    decode_text(b"x" * (SAMPLE + 5), PLAIN, None, note)
+    decoder = TextDecoder(PLAIN, None, note)
+    texts = [decoder.feed(b"x" * (SAMPLE - 1)), decoder.feed(b"xx"), decoder.feed(b"x"), decoder.finish()]
+    assert [len(text) for text in texts] == [0, SAMPLE + 1, 1, 0]
+    assert seen == [SAMPLE, SAMPLE]
+
+
+def test_function_that_gives_no_label_is_an_error() -> None:
+    with pytest.raises(TypeError, match="expected a str or None from default_encoding, got dict"):
+        decode_text(b"x", PLAIN, None, lambda _: {"encoding": "ascii"})  # type: ignore[arg-type]
+
+
+def test_first_bytes_in_many_pieces_take_linear_time() -> None:
+    decoder = TextDecoder(HTML, None, lambda _: "koi8-r")
+    began = time.process_time()
+    assert not any(decoder.feed(b"<") for _ in range(SAMPLE - 1))
+    assert decoder.feed(b"<") == "<" * SAMPLE
+    assert time.process_time() - began < 2
+
+
 @pytest.mark.parametrize("encoding", ["nonsense", "hex", "undefined", "utf-8\0", ""])
 def test_encoding_that_is_none_is_refused(encoding: str) -> None:
     with pytest.raises(ValueError, match="expected a text encoding, got "):
@@ -59,43 +116,84 @@ def test_encoding_that_is_none_is_refused(encoding: str) -> None:
 
 
 CHARSETS = ["utf-8", "utf-16", "utf-16le", "utf-32", "cp1252", "shift_jis", "gb18030"]
-CONTENT_TYPES = st.sampled_from([None, HTML, JSON, *(f"{HTML}; charset={charset}" for charset in CHARSETS)])
-DATA = st.binary() | st.tuples(
-    st.sampled_from([b"", codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE]),
-    st.binary() | st.text().map(str.encode),
+CONTENT_TYPES = st.sampled_from(
+    [None, HTML, PLAIN, JSON, "text/xml", "text/css", *(f"{HTML}; charset={charset}" for charset in CHARSETS)]
+)
+PIECES = (
+    rb"""<meta charset=gbk>|<meta |charset|=|"|'|koi8-r|>|<!--|-->|<a |</b|/|<!|-| |http-equiv=content-type content="""
+)
+MARKUP = st.lists(
+    st.sampled_from(
+        [*PIECES.split(b"|"), b"<?xml ", b"encoding='gbk'", b"?>", b'@charset "gbk";', b"x" * 1000, b"\xd6"]
+    )
 ).map(b"".join)
+DATA = (
+    MARKUP
+    | st.binary()
+    | st.tuples(
+        st.sampled_from([b"", codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE]),
+        st.binary() | st.text().map(str.encode),
+    ).map(b"".join)
+)
 
 
-@given(DATA, CONTENT_TYPES, st.none() | st.sampled_from(["utf-8", "UTF-16", "utf32"]), st.lists(st.integers(0, 12)))
-@example(codecs.BOM_UTF8, HTML, None, [1, 2])
-@example(codecs.BOM_UTF16_LE, JSON, None, [1])
+def guess(start: bytes) -> str | None:
+    return {0: None, 1: "koi8-r", 2: "no-such"}[len(start) % 3]
+
+
+DEFAULTS = st.sampled_from([None, "gbk", guess])
+
+
+@given(
+    DATA,
+    CONTENT_TYPES,
+    st.none() | st.sampled_from(["utf-8", "UTF-16", "utf32"]),
+    st.lists(st.integers(0, 40)),
+    DEFAULTS,
+)
+@example(codecs.BOM_UTF8, HTML, None, [1, 2], None)
+@example(codecs.BOM_UTF16_LE, JSON, None, [1], None)
+@example(codecs.BOM_UTF32_LE + b"a\0\0\0", HTML, "utf32", [2, 2, 1], None)
 def test_pieces_give_the_same_text(
-    data: bytes, content_type: str | None, encoding: str | None, cuts: list[int]
+    data: bytes, content_type: str | None, encoding: str | None, cuts: list[int], default: DefaultEncoding | None
 ) -> None:
-    decoder = TextDecoder(content_type, encoding)
+    decoder = TextDecoder(content_type, encoding, default)
     start, texts = 0, []
     for size in cuts:
         texts.append(decoder.feed(data[start : start + size]))
         start += size
     texts += [decoder.feed(data[start:]), decoder.finish()]
-    assert "".join(texts) == decode_text(data, content_type, encoding)
+    assert "".join(texts) == decode_text(data, content_type, encoding, default)
 
 
 @pytest.mark.parametrize(
     ("content_type", "encoding", "pieces", "texts"),
     [
-        (HTML, None, [b"a", b"b"], ["a", "b", ""]),
-        (HTML, None, [b"\xef", b"\xbb\xbf", b"a"], ["", "", "a", ""]),
-        (HTML, None, [b"\xef", b"a"], ["", "\ufffda", ""]),
-        (HTML, None, [b"\xef"], ["", "\ufffd"]),
-        (HTML, None, [b"\xff\xfe", b"a\0"], ["", "a", ""]),
-        (HTML, None, [b"ab\xc3", b"\xbc", b"\xc3"], ["ab", "ü", "", "\ufffd"]),
-        (HTML, "utf-8", [b"\xef\xbb\xbf", b"a"], ["\ufeff", "a", ""]),
-        (HTML, "utf-8", [b"", b"a"], ["", "a", ""]),
-        (HTML, "utf-16", [b"\xfe\xff", b"\0a"], ["", "a", ""]),
-        (HTML, "utf-16", [b"a\0", b"b\0"], ["", "ab", ""]),
+        (PLAIN, None, [b"a", b"b"], ["a", "b", ""]),
+        (PLAIN, None, [b"\xef", b"\xbb\xbf", b"a"], ["", "", "a", ""]),
+        (PLAIN, None, [b"\xef", b"a"], ["", "\ufffda", ""]),
+        (PLAIN, None, [b"\xef"], ["", "\ufffd"]),
+        (PLAIN, None, [b"\xff\xfe", b"a\0"], ["", "a", ""]),
+        (PLAIN, None, [b"ab\xc3", b"\xbc", b"\xc3"], ["ab", "ü", "", "\ufffd"]),
+        (PLAIN, "utf-8", [b"\xef\xbb\xbf", b"a"], ["\ufeff", "a", ""]),
+        (PLAIN, "utf-8", [b"", b"a"], ["", "a", ""]),
+        (PLAIN, "utf-16", [b"\xfe\xff", b"\0a"], ["", "a", ""]),
+        (PLAIN, "utf-16", [b"a\0", b"b\0"], ["", "ab", ""]),
         (JSON, None, [b"1", b"\0", b"2\0"], ["", "", "12", ""]),
         (JSON, None, [b"12", b""], ["", "", "12"]),
+        ("text/html; charset=utf-8", None, [b"a", b"b"], ["a", "b", ""]),
+        (HTML, "utf-8", [b"a", b"b"], ["a", "b", ""]),
+        (HTML, None, [b"a", b"b"], ["", "", "ab"]),
+        (HTML, None, [b"\xef", b"\xbb\xbf", b"a"], ["", "", "a", ""]),
+        (HTML, None, [b"<p>" + b"x" * 1020, b"y"], ["", "<p>" + "x" * 1020 + "y", ""]),
+        (HTML, None, [b"<meta char", b"set=gbk", b"><p>\xd6", b"\xd0"], ["", "", "<meta charset=gbk><p>", "中", ""]),
+        (None, None, [b"plain", b"b"], ["plain", "b", ""]),
+        (None, None, [b" \n ", b"<p>", b"x" * 1020], ["", "", " \n <p>" + "x" * 1020, ""]),
+        ("text/xml", None, [b"<?xm", b"<a/>", b"b"], ["", "<?xm<a/>", "b", ""]),
+        ("text/xml", None, [b'<?xml version="1.0"', b"?><a/>"], ["", '<?xml version="1.0"?><a/>', ""]),
+        ("text/xml", None, [b'<?xml encoding="koi8-r"', b"?>\xc1"], ['<?xml encoding="koi8-r"', "?>а", ""]),
+        ("text/css", None, [b"a {", b"}"], ["a {", "}", ""]),
+        ("text/css", None, [b"@cha", b'rset "gbk"', b";\xd6\xd0"], ["", "", '@charset "gbk";中', ""]),
     ],
 )
 def test_text_comes_as_soon_as_its_encoding_is_known(
@@ -111,16 +209,11 @@ def test_broken_escape_sequence_in_pieces_is_no_error() -> None:
     assert (text + decoder.finish()).startswith("ab\ufffd")
 
 
+@pytest.mark.parametrize("content_type", [JSON, None, HTML, "text/plain; charset=no-such"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_json_is_read_in_each_encoding_of_unicode(encoding: str) -> None:
+def test_json_is_told_in_each_encoding_of_unicode(encoding: str, content_type: str | None) -> None:
     data = '{"grün": "€"}'.encode(encoding)
-    assert json.loads(decode_json(data)) == {"grün": "€"}
-    assert decode_json(data) == decode_text(data, JSON)
-
-
-def test_json_that_is_no_unicode_is_an_error() -> None:
-    with pytest.raises(ValueError, match="can't decode"):
-        decode_json(b'"\xff"')
+    assert json.loads(data.decode(find_json_encoding(data, content_type))) == {"grün": "€"}
 
 
 def test_charset_of_json_counts() -> None:
