@@ -1,7 +1,8 @@
 """WWW-Authenticate: what a server asks credentials for, and of which kind (RFC 9110 §11).
 
-A comma parts challenges, and the parameters of one challenge too. What servers write is taken as it comes: nothing here
-raises, and every pattern walks over its text once.
+A comma parts challenges, and the parameters of one challenge too; some servers write blanks alone between parameters,
+which is read, too. What servers write is taken as it comes: nothing here raises, and every pattern walks over its text
+once.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import NamedTuple
 from .media import QUOTED_TEXT
 from .syntax import TOKEN_TEXT
 
-# What stands between two commas: a scheme, a token68 or a parameter after it, or a parameter alone; then anything. A
-# token before a "=" is no scheme but a parameter's name; one that goes on after its "=" is no token68.
+# What stands between two commas, or from a blank before a parameter on: a scheme, a token68 or a parameter after it, or
+# a parameter alone; then anything. A token before a "=" is no scheme but a parameter's name; one that goes on after its
+# "=" is no token68.
 _ELEMENT = re.compile(
     rf"[ \t]*+(?:({TOKEN_TEXT})(?=[ \t,]|\Z)(?![ \t]*+=)[ \t]*+(?:([A-Za-z0-9._~+/-]++=*+)(?=[ \t]*+(?:,|\Z)))?+)?+"
     rf'(?:({TOKEN_TEXT})[ \t]*+=[ \t]*+(?:{QUOTED_TEXT}|([^\s,"]*+)))?+'
-    rf'(?:[^,"]++|{QUOTED_TEXT})*+,?+',
+    rf'(?:[^,"\t ]++|{QUOTED_TEXT}|[ \t]++(?!{TOKEN_TEXT}[ \t]*+=))*+,?+',
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -33,6 +33,17 @@ BASIC = Challenge("basic", "", {"realm": "a"})
         ([r'Basic realm="a \"b\", c\\d"'], [Challenge("basic", "", {"realm": r'a "b", c\d'})]),
         (['Basic realm="Digest nonce=x, Bearer"'], [Challenge("basic", "", {"realm": "Digest nonce=x, Bearer"})]),
         (['Basic realm="a", realm="b"'], [BASIC]),
+        (['Basic realm="a" realm="b"'], [BASIC]),
+        (
+            ['Digest realm="a" nonce="b" qop="auth"'],
+            [Challenge("digest", "", {"realm": "a", "nonce": "b", "qop": "auth"})],
+        ),
+        (["Digest nonce = b \t realm=a"], [Challenge("digest", "", {"realm": "a", "nonce": "b"})]),
+        (['Digest nonce="b" realm=a, Basic realm="a"'], [Challenge("digest", "", {"realm": "a", "nonce": "b"}), BASIC]),
+        (
+            ['Digest nonce="b",realm="a b=c" x="d=e"'],
+            [Challenge("digest", "", {"realm": "a b=c", "nonce": "b", "x": "d=e"})],
+        ),
         (['Basic realm="a", Bearer realm="b"'], [BASIC, Challenge("bearer", "", {"realm": "b"})]),
         (['Basic realm="a"', 'Bearer realm="b"'], [BASIC, Challenge("bearer", "", {"realm": "b"})]),
         (["Digest", 'nonce="x"'], [Challenge("digest", "", {"nonce": "x"})]),
@@ -81,7 +92,9 @@ def test_challenges(values: list[str], challenges: list[Challenge]) -> None:
         ("=", []),
         ("@ä, \x00", []),
         ('"Basic realm=a"', []),
-        ('Basic realm="a" b="c"', [BASIC]),
+        ('Basic realm="a" "b=c"', [BASIC]),
+        ('Basic realm="a" Digest nonce', [BASIC]),
+        ("Basic realm=a b c", [BASIC]),
         ('Basic realm="a";x="b, c=d"', [BASIC]),
         ('Basic realm="a"junk, x=y', [Challenge("basic", "", {"realm": "a", "x": "y"})]),
         ('Basic @, realm="a"', [BASIC]),
@@ -107,6 +120,7 @@ def test_quote_that_nobody_closed_ends_with_its_field() -> None:
         ('nextnonce="x, y"', {"nextnonce": "x, y"}),
         ('qop=auth, NextNonce = "x", nextnonce="y"', {"qop": "auth", "nextnonce": "x"}),
         ("junk, nc=00000001", {"nc": "00000001"}),
+        ('qop=auth nextnonce="x" nc=1', {"qop": "auth", "nextnonce": "x", "nc": "1"}),
     ],
 )
 def test_parameters_alone(value: str, params: dict[str, str]) -> None:
