@@ -343,6 +343,12 @@ class HTTPResponse:
         return self._stream.peername
 
     @property
+    def proxy_headers(self) -> Fields | None:
+        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
+        head = self._stream.proxy_head
+        return None if head is None else head.fields
+
+    @property
     def tls(self) -> TLSInfo | None:
         """What TLS negotiated; None without TLS."""
         found = self._stream.ssl_object

@@ -120,6 +120,11 @@ class Response:
         return self._response.peer
 
     @property
+    def proxy_headers(self) -> Fields | None:
+        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
+        return self._response.proxy_headers
+
+    @property
     def tls(self) -> TLSInfo | None:
         """What TLS negotiated; None without TLS."""
         return self._thread.ask(lambda: self._response.tls)  # where nobody reads meanwhile: that may replace a session

@@ -7,12 +7,12 @@ is often the key itself, a password or a token.
 
 from __future__ import annotations
 
-import binascii
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from ..message.credentials import basic_value
 from ..message.fields import list_pairs
 from ..message.target import show
 from ..message.url import unquote_userinfo
@@ -20,7 +20,6 @@ from ..message.url import unquote_userinfo
 Pairs = list[tuple[str, str]]
 """Fields to add to a request."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[\x21-\x7e]++")
 
 
@@ -36,6 +35,8 @@ class AuthRequest(NamedTuple):
         body: the content; b"" if there is none, None if it is not in memory.
         is_foreign: no caller named the host together with this Auth: a redirect led to another origin, or it is not
             the origin of the client's base_url. Only an Auth that names hosts is asked then.
+        is_proxy: it logs in to a proxy: host and port are the proxy's, `url` is its root, `target` is what the proxy is
+            asked for. Authorization is sent as Proxy-Authorization.
     """
 
     method: str
@@ -45,6 +46,7 @@ class AuthRequest(NamedTuple):
     port: int
     body: bytes | None = b""
     is_foreign: bool = False
+    is_proxy: bool = False
 
     def __repr__(self) -> str:
         """Show the request, but not its content."""
@@ -74,8 +76,8 @@ class Auth:
 
         Args:
             request: that was refused.
-            status: of the response, 401.
-            challenges: values of all its WWW-Authenticate fields; parse_challenges() takes them apart.
+            status: of the response: 401, from a proxy 407.
+            challenges: values of all its WWW-Authenticate or Proxy-Authenticate fields, which parse_challenges() reads.
             attempt: 1 for the first answer for this request, 2 for the second.
         """
         return None
@@ -201,37 +203,3 @@ def from_userinfo(userinfo: str) -> Basic:
     """
     username, _, password = userinfo.partition(":")
     return Basic(unquote_userinfo(username, "a URL"), unquote_userinfo(password, "a URL"))
-
-
-def basic_value(username: str, password: str) -> str:
-    """Return the value of Authorization or Proxy-Authorization for Basic: UTF-8 in base64 (RFC 7617).
-
-    Raises:
-        TypeError: one of them is no str.
-        ValueError: the user has a colon, or one of them a control character, or what UTF-8 can't encode.
-    """
-    user, secret = encode_credential(username), encode_credential(password)
-    if b":" in user:
-        raise ValueError("expected a user without colon for Basic")  # RFC 7617 §2: nobody could tell where it ends
-    return "Basic " + binascii.b2a_base64(user + b":" + secret, newline=False).decode("ascii")
-
-
-def encode_credential(text: str) -> bytes:
-    """Return a user or password as it is sent or hashed: UTF-8, composed (NFC; RFC 7617 §2.1, RFC 7616 §3.3).
-
-    Raises:
-        TypeError: it is no str.
-        ValueError: it has a control character, or a lone surrogate.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"expected str as user and password, got {type(text).__name__}")
-    if _CONTROL.search(text) is not None:
-        raise ValueError("expected user and password without control characters")
-    if text.isascii():
-        return text.encode("ascii")
-    from unicodedata import normalize  # only here: it is a library of its own to load, 1 MB
-
-    try:
-        return normalize("NFC", text).encode("utf-8")
-    except UnicodeEncodeError:  # its text has the character, and it holds the whole
-        raise ValueError("expected user and password that UTF-8 can encode") from None

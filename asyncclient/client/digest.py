@@ -17,9 +17,10 @@ from typing import NamedTuple
 from ..bounded import BoundedDict
 from ..errors import BodyNotReplayable
 from ..message.challenges import Challenge, parse_auth_params, parse_challenges
+from ..message.credentials import encode_credential
 from ..message.target import build_authority
 from ..message.url import build_url, join_url, parse_url
-from .auth import Auth, AuthRequest, Pairs, encode_credential
+from .auth import Auth, AuthRequest, Pairs
 
 _HASHES = {"md5": "md5", "sha-256": "sha256", "sha-512-256": "sha512_256"}
 """hashlib's names, the weakest first."""
@@ -30,7 +31,7 @@ _MOST = 256
 _MOST_PREFIXES = 32
 """URLs of a domain that are looked at: a hostile one of 64 KiB would take 0.1 s."""
 
-_Origin = tuple[str, str, int]
+_Origin = tuple[str, str, int, bool]
 
 
 class Session(NamedTuple):
@@ -239,6 +240,8 @@ class Digest(Auth):
         import secrets  # it imports hashlib, and is for those who use Digest
 
         params = challenge.params
+        if request.is_proxy:  # where a domain has no meaning, and has to be ignored (RFC 7616 §3.3)
+            params = {name: value for name, value in params.items() if name != "domain"}
         counts = self._count(params["nonce"])
         session = begin_session(self._username, self._password, params, request.url, secrets.token_hex(16), counts)
         self._sessions[_origin(request)] = session
@@ -261,4 +264,4 @@ class Digest(Auth):
 
 
 def _origin(request: AuthRequest) -> _Origin:
-    return request.url.partition(":")[0], request.host, request.port
+    return request.url.partition(":")[0], request.host, request.port, request.is_proxy

@@ -12,9 +12,10 @@ from threading import Lock
 from typing import NamedTuple
 
 from ..errors import InvalidURL
+from ..message.credentials import basic_value
 from ..message.target import encode_host
 from ..stream.files import open_regular_or_null
-from .auth import Auth, AuthRequest, Pairs, basic_value
+from .auth import Auth, AuthRequest, Pairs
 
 Credentials = tuple[str, str]
 

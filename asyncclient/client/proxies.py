@@ -7,22 +7,43 @@ trust_env=False: that is how to have no proxy at all. Proxy settings of Windows 
 
 from __future__ import annotations
 
-import binascii
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
+from ..message.credentials import basic_value
+from ..message.fields import list_pairs
+from ..message.head import build_field
 from ..message.target import build_authority, encode_host, parse_host_port, show
 from ..message.url import DEFAULT_PORTS, parse_url, strip_url, unquote_userinfo
+from .auth import Auth, AuthLike, open_auth
+from .connection_fields import CONTROLLED
 from .no_proxy import NoProxy
 
 _DEFAULT_PORTS = {**DEFAULT_PORTS, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
-class Proxy(NamedTuple):
-    """A proxy, as parse_proxy() gives it; hashable, and its repr and str never show who logs in.
+_FOR_ONE_HOP = frozenset(("content-length", "expect", *CONTROLLED))
+"""Fields that say where a request goes and how it is framed: the client's affair, with a proxy too."""
+
+
+class _Parts(NamedTuple):
+    scheme: str
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    headers: tuple[tuple[str, str], ...]
+    auth: Auth | None
+
+
+class Proxy(_Parts):
+    """A proxy; hashable, and its repr and str never show credentials, nor the values of its fields.
+
+    It is made of a URL, `Proxy("http://user:password@host:port", headers=…)`, or of its parts. Two that differ in
+    anything share no connection.
 
     Attributes:
         scheme: how the proxy is spoken to: "http", "https" (TLS to the proxy itself), "socks4", "socks4a", "socks5" or
@@ -30,13 +51,66 @@ class Proxy(NamedTuple):
         host: a name in lower case and ASCII, or an address without brackets.
         port: from 0 to 65535.
         username, password: percent-decoded, None where there is none.
+        headers: pairs, for the proxy alone: they go with CONNECT, and with each request that the proxy is asked for by
+            its whole URL, where a field of the request with the same name counts more.
+        auth: logs in to the proxy, as Digest does; None where username does, or nothing.
+
+    Args:
+        scheme: that, or the URL with everything up to the port, see parse_proxy(); the next four are not given then.
+        headers: a mapping or pairs.
+        auth: (user, password) for Basic, an Auth, or a function as Custom takes it. An Auth is asked with an
+            AuthRequest whose `is_proxy` is True, and its Authorization becomes Proxy-Authorization.
+
+    Raises:
+        InvalidURL: the URL is not one of a proxy.
+        TypeError, ValueError: something that can't be sent to that proxy.
     """
 
-    scheme: str
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        scheme: str,
+        host: str | None = None,
+        port: int | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        auth: AuthLike | None = None,
+    ) -> Proxy:
+        """Make a proxy of its URL or its parts."""
+        if host is None:
+            if (port, username, password) != (None, None, None):
+                raise TypeError("expected a URL, or scheme, host and port of a proxy")
+            scheme, host, port, username, password = _split_proxy(scheme)
+        elif scheme not in _DEFAULT_PORTS:
+            raise InvalidURL(f"expected a proxy of scheme {', '.join(_DEFAULT_PORTS)}, got {clip(scheme)}")
+        else:
+            host, port = parse_host_port(host, port, _DEFAULT_PORTS[scheme])
+        if isinstance(auth, tuple):
+            if username is not None or len(auth) != 2:
+                raise ValueError("expected one user and password for a proxy")
+            (username, password), auth = auth, None
+        made = super().__new__(
+            cls,
+            scheme,
+            _fold_host(host),
+            port,
+            username,
+            password,
+            _check_fields(headers),
+            open_auth(auth),
+        )
+        made._check()
+        return made
+
+    def _check(self) -> None:
+        if self.is_socks and (self.headers or self.auth is not None):
+            raise ValueError("expected headers and auth for an HTTP proxy alone: SOCKS has a user and password")
+        if self.auth is not None and self.username is not None:
+            raise ValueError("expected a user or an auth for a proxy, got both")
+        if not self.is_socks and self.username is not None:
+            basic_value(self.username, self.password or "")
 
     @property
     def is_socks(self) -> bool:
@@ -46,18 +120,35 @@ class Proxy(NamedTuple):
     @property
     def authorization(self) -> str | None:
         """The value of Proxy-Authorization: Basic, in UTF-8 (RFC 7617); None without a user."""
-        if self.username is None:
-            return None
-        credentials = f"{self.username}:{self.password or ''}".encode()
-        return "Basic " + binascii.b2a_base64(credentials, newline=False).decode("ascii")
+        return None if self.username is None else basic_value(self.username, self.password or "")
+
+    def list_fields(self) -> list[tuple[str, str]]:
+        """Return the fields that go with each request to the proxy; a Proxy-Authorization given counts more."""
+        fields = [*self.headers]
+        authorization = self.authorization
+        if authorization is not None and not any(name.lower() == "proxy-authorization" for name, _ in fields):
+            fields.append(("Proxy-Authorization", authorization))
+        return fields
 
     def __str__(self) -> str:
         """Return its URL without credentials."""
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def __repr__(self) -> str:
-        """Show its URL, of credentials only that there are some."""
-        return f"<Proxy {self}{'' if self.username is None else ' with credentials'}>"
+        """Show its URL, of credentials and fields only that there are some."""
+        has_credentials = self.username is not None or self.auth is not None
+        return f"<Proxy {self}{' with credentials' if has_credentials else ''}{' and fields' if self.headers else ''}>"
+
+
+def _check_fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    fields: list[tuple[str, str]] = []
+    for name, value in list_pairs(headers):
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        build_field(name, text)
+        if name.lower() in _FOR_ONE_HOP:
+            raise ValueError(f"expected no {name} among the fields for a proxy: the client sets it")
+        fields.append((name, text))
+    return tuple(fields)
 
 
 ProxyValue = str | Proxy | None
@@ -74,10 +165,16 @@ def parse_proxy(url: str) -> Proxy:
     nothing about a proxy and is left out.
 
     Raises:
-        InvalidURL: it is none of that, or has a scheme that is unknown. The text has no credentials.
+        InvalidURL: it is none of that, has a scheme that is unknown, or a user that can't be sent. The text has no
+            credentials.
     """
+    return Proxy(url)
+
+
+def _split_proxy(url: str) -> tuple[str, str, int, str | None, str | None]:
+    """Return scheme, host, port, user and password of a proxy's URL; see parse_proxy()."""
     start, separator, rest = strip_url(url).partition("://")
-    scheme, rest = (start.lower(), rest) if separator else ("http", url)
+    scheme, rest = (start.lower(), rest) if separator else ("http", strip_url(url))
     if scheme == "socks":
         scheme = "socks5h"
     default_port = _DEFAULT_PORTS.get(scheme)
@@ -88,10 +185,13 @@ def parse_proxy(url: str) -> Proxy:
         if "://" in userinfo:
             raise InvalidURL("it has two schemes")
         host, port = parse_host_port(authority.partition("/")[0], None, default_port)
-        host = _fold_host(host)
-    except InvalidURL as exc:
+        _fold_host(host)
+        username, password = _parse_userinfo(userinfo)
+        if username is not None and not scheme.startswith("socks"):
+            basic_value(username, password or "")
+    except ValueError as exc:  # InvalidURL, too
         raise InvalidURL(f"expected a proxy as {scheme}://host:port, got {show(url)}: {exc}") from None
-    return Proxy(scheme, host, port, *_parse_userinfo(userinfo))
+    return scheme, host, port, username, password
 
 
 def _fold_host(host: str) -> str:

@@ -152,6 +152,11 @@ class Response:
         return self._raw.peer
 
     @property
+    def proxy_headers(self) -> Fields | None:
+        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
+        return self._raw.proxy_headers
+
+    @property
     def tls(self) -> TLSInfo | None:
         """What TLS negotiated; None without TLS."""
         return self._raw.tls

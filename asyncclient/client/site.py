@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ..bounded import BoundedDict
@@ -22,6 +23,7 @@ from .connection_fields import check_client_fields, check_tunnelled
 from .cookie_fields import is_loopback
 from .decoding import IDENTITY, accept_encoding
 from .proxies import Proxy, ProxySelector
+from .proxy_login import ProxyLogin
 from .redirects import reveals_secure_page
 from .request import as_text
 
@@ -57,6 +59,7 @@ class Site:
         is_secure: Secure cookies may go there: over TLS, or on this machine without a proxy between.
         chooses_codings: the user of the client has set Accept-Encoding for all requests.
         is_tunnelled: whether a proxy opens a tunnel to the origin, and does not see the requests.
+        proxy: the one that is asked for each request, where it has an Auth to log in with; else None.
     """
 
     __slots__ = (
@@ -69,6 +72,7 @@ class Site:
         "names",
         "origin",
         "prefix",
+        "proxy",
     )
 
     def __init__(
@@ -81,6 +85,7 @@ class Site:
         is_secure: bool,
         chooses_codings: bool = False,
         is_tunnelled: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
         self.group = group
         self.origin = origin
@@ -92,6 +97,7 @@ class Site:
         self.is_secure = is_secure
         self.chooses_codings = chooses_codings
         self.is_tunnelled = is_tunnelled
+        self.proxy = proxy
 
     def find_value(self, name: str) -> str | None:
         """Return the value of a field that goes with each request, by its name in lower case; None without one."""
@@ -187,9 +193,9 @@ class Sites:
         prefix = ""
         if proxy is not None and _is_asked(proxy, scheme):
             prefix = f"http://{authority}"
-            if proxy.authorization is not None:
-                line = build_field("Proxy-Authorization", proxy.authorization)
-                fields.append(Field("proxy-authorization", line))
+            added = [Field(name.lower(), build_field(name, value)) for name, value in proxy.list_fields()]
+            names = {field.name for field in added}
+            fields = [*(field for field in fields if field.name not in names), *added]
         is_tunnelled = proxy is not None and not prefix
         if is_tunnelled:
             check_tunnelled([field.name for field in fields])
@@ -202,6 +208,7 @@ class Sites:
             is_secure=scheme == "https" or (proxy is None and is_loopback(host)),
             chooses_codings=self._chooses_codings,
             is_tunnelled=is_tunnelled,
+            proxy=proxy if proxy is not None and prefix and proxy.auth is not None else None,
         )
 
     async def _find_group(self, origin: Origin, proxy: Proxy | None) -> Group:
@@ -248,13 +255,13 @@ class Sites:
                 target=origin[1:],
             )
         authority = build_authority(*origin[1:])
-        fields = [] if proxy.authorization is None else [("Proxy-Authorization", proxy.authorization)]
+        login = None if proxy.auth is None else partial(ProxyLogin, proxy, proxy.auth, "CONNECT", authority)
         is_secure = proxy.scheme == "https"
         return direct._replace(
             host=proxy.host,
             port=proxy.port,
             proxy_tls=await context_of(_trust_of_proxy(self._network.trust)) if is_secure else None,
-            tunnel=Tunnel(authority, build_connect(authority, fields)),
+            tunnel=Tunnel(authority, build_connect(authority, proxy.list_fields()), login),
         )
 
 

@@ -30,6 +30,7 @@ class StoredResponse:
         self.trailers: Fields | None = response.trailers
         self.timings: Timings = response.timings
         self.peer: Any = response.peer
+        self.proxy_headers: Fields | None = response.proxy_headers
         self.tls: TLSInfo | None = response.tls
 
     @property

@@ -33,10 +33,12 @@ from ..pool.connection import PooledConnection
 from ..response import HTTPResponse
 from ..stream.scope import TimeLimit
 from ..timings import Timings
-from .auth import Auth, AuthRequest, from_userinfo, open_auth
+from .auth import Auth, AuthRequest, Pairs, from_userinfo, open_auth
 from .content import ContentReader, Pace
 from .heads import build_head, locate
 from .payload import Payload, Unset
+from .proxies import Proxy
+from .proxy_login import ProxyLogin
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
 from .request import USUAL, Request
 from .response import Response
@@ -75,6 +77,7 @@ class Transfer:
         "_is_downgraded",
         "_is_foreign",
         "_is_stranger",
+        "_proxy_login",
         "_settings",
         "_site",
         "_timeout",
@@ -98,6 +101,7 @@ class Transfer:
         self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
         self._auth_rounds = self._attempts = 0
         self._auth_fields: Sequence[tuple[str, str]] = ()
+        self._proxy_login: ProxyLogin | None = None
 
     async def run(self) -> Response:
         """Send the request until there is a response for its caller, whose content is still to be read.
@@ -115,12 +119,15 @@ class Transfer:
             if self._auth is not None and not self._has_answer:
                 await self._authorize(self._auth)
             self._has_answer = False
+            login = self._auth_fields
+            if self._site.proxy is not None:
+                login = [*login, *await self._log_in_to_proxy(self._site.proxy)]
             head = build_head(
                 self.request,
                 self._site,
                 self._url,
                 settings.jar,
-                self._auth_fields,
+                login,
                 expects_continue=self._expects_continue,
             )
             exchange = Exchange(head, Timings(time.monotonic()))
@@ -228,10 +235,21 @@ class Transfer:
     async def _authorize(self, auth: Auth) -> None:
         self._auth_fields = await self._settle(auth.authorize(self._describe()))
 
+    async def _log_in_to_proxy(self, proxy: Proxy) -> Pairs:
+        """Return the fields that log in to a proxy which is asked for this request, and not for a tunnel."""
+        login = self._proxy_login
+        if login is None:
+            assert proxy.auth is not None
+            target = self._site.prefix + self._url.target
+            login = self._proxy_login = ProxyLogin(proxy, proxy.auth, self.request.method, target, self._find_body())
+        return await self._in_time(login.list_fields())
+
+    def _find_body(self) -> bytes | None:
+        data = b"" if self.request.payload is None else self.request.payload.data
+        return None if data is None else bytes(data)
+
     def _describe(self) -> AuthRequest:
-        request, url = self.request, self._url
-        data = b"" if request.payload is None else request.payload.data
-        body = None if data is None else bytes(data)
+        request, url, body = self.request, self._url, self._find_body()
         return AuthRequest(
             request.method,
             build_url(url._replace(fragment=None)),
@@ -323,6 +341,8 @@ class Transfer:
         request, settings = self.request, self._settings
         if self._auth is not None:
             self._auth.note(self._describe(), raw.headers)
+        if self._proxy_login is not None:
+            self._proxy_login.note(raw.headers)
         url = request.url if self._userinfo is None else build_url(self._url)
         head = raw.head
         if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # as most
@@ -350,6 +370,10 @@ class Transfer:
         """Return whether the request is to go out again, changed to what the response asks for; it is drained then."""
         if response.status == 401 and self._auth is not None and self._auth_rounds < AUTH_ROUNDS:
             return await self._answer(self._auth, response)
+        if response.status == 407 and self._proxy_login is not None:
+            return await self._in_time(self._proxy_login.answer(response.headers)) and await self._again(
+                response, "challenge"
+            )
         if response.status == 417 and self._expects_continue:
             self._expects_continue = False
             return await self._again(response, "expectation")
@@ -408,7 +432,7 @@ class Transfer:
         self._is_downgraded |= redirect.is_downgrade
         self._expects_continue &= redirect.keeps_body
         await self._again(response, "redirect")
-        self._auth_rounds, self._auth_fields = 0, ()
+        self._auth_rounds, self._auth_fields, self._proxy_login = 0, (), None
         self._site = self._look_up() or await self._find_site()
         return True
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from .. import errors, limits
+from ..message.head import Head
 from ..timeouts import Timeout
 from .base import Buffer
 from .descriptor import Descriptor, duplicate
@@ -43,9 +44,15 @@ _T = TypeVar("_T")
 
 
 class AioStream(Waiting):
-    """The ByteStream of an asyncio connection."""
+    """The ByteStream of an asyncio connection.
+
+    Attributes:
+        proxy_head: the proxy's answer to CONNECT; None without a tunnel.
+    """
 
     __slots__ = ("_direct", "must_settle")
+
+    proxy_head: Head | None = None  # of the class until it is set, as few connections have one
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         super().__init__(loop, peer, timeout)

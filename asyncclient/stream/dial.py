@@ -19,13 +19,13 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
 from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout
-from ..exchange.tunnel import open_tunnel
+from ..exchange.tunnel import LoginContinues, TunnelLogin, open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
 from ..message.target import build_authority, build_server_name
@@ -46,10 +46,17 @@ _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops
 
 
 class Tunnel(NamedTuple):
-    """A CONNECT request: the target's authority, for messages, and the head that asks for it."""
+    """A CONNECT request.
+
+    Attributes:
+        authority: the target's, for messages.
+        head: what asks for it.
+        login: makes what logs in for one connection, where the fields of the head do not.
+    """
 
     authority: str
     head: bytes
+    login: Callable[[], TunnelLogin] | None = None
 
 
 class Route(NamedTuple):
@@ -128,11 +135,11 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         stream = await _open_plain(route, timeout, timings)
         _keep_alive(stream, route.late_options)
         return stream, None
-    connected = await open_socket(route, timeout, timings)
     head = None
     if route.tunnel is not None:
-        stream, head = await _open_tunnelled(connected, route, route.tunnel, timeout, timings, limits)
+        stream, head = await _open_tunnel(route, route.tunnel, timeout, timings, limits)
     else:
+        connected = await open_socket(route, timeout, timings)
         if route.socks is not None:
             assert route.target is not None
             connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
@@ -148,8 +155,29 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
     return stream, head
 
 
+async def _open_tunnel(
+    route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
+) -> tuple[AioStream, Head]:
+    """Open a tunnel, on as many connections as the login takes: a proxy may close after each challenge."""
+    login = None if tunnel.login is None else tunnel.login()
+    while True:
+        connected = await open_socket(route, timeout, timings)
+        try:
+            stream, head = await _open_tunnelled(connected, route, tunnel, login, timeout, timings, limits)
+        except LoginContinues:
+            continue
+        stream.proxy_head = head
+        return stream, head
+
+
 async def _open_tunnelled(
-    connected: socket.socket, route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
+    connected: socket.socket,
+    route: Route,
+    tunnel: Tunnel,
+    login: TunnelLogin | None,
+    timeout: Timeout,
+    timings: Timings,
+    limits: Limits,
 ) -> tuple[AioStream, Head]:
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
     await _adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
@@ -157,7 +185,7 @@ async def _open_tunnelled(
         stream.timeout = Timeout.each(None)._replace(total=timeout.connect)
         if timeout.connect is not None:
             stream.hurry(timeout.connect)
-        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits)
+        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, login)
         stream.timeout, stream.total_until = timeout, math.inf
         if route.tls is not None:
             stream = await _wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)

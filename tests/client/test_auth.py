@@ -17,12 +17,12 @@ from asyncclient.client.auth import (
     Basic,
     Bearer,
     Custom,
-    basic_value,
     from_userinfo,
     open_auth,
 )
 from asyncclient.client.digest import Digest
 from asyncclient.client.netrc_files import Netrc, read_netrc
+from asyncclient.message.credentials import basic_value
 
 REQUEST = AuthRequest("GET", "http://h/a?b", "/a?b", "h", 80)
 CONTROLS = ["\r", "\n", "\0", "\r\nX: y", "\t", "\x7f"]

@@ -49,7 +49,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         ("http://user:@p", ("http", "p", 80, "user", "")),
         ("http://:pw@p", ("http", "p", 80, "", "pw")),
         ("http://@p", ("http", "p", 80, None, None)),
-        ("http://us%3Aer:p%40w%2F%C3%BC@p", ("http", "p", 80, "us:er", "p@w/ü")),
+        ("socks5://us%3Aer:p%40w%2F%C3%BC@p", ("socks5", "p", 1080, "us:er", "p@w/ü")),
         ("http://user:a:b@p", ("http", "p", 80, "user", "a:b")),
         ("http://user:p/w@2#?@p:3128", ("http", "p", 3128, "user", "p/w@2#?")),
         ("http://user:grün@p", ("http", "p", 80, "user", "grün")),
@@ -61,7 +61,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     ],
 )
 def test_proxy_url(url: str, proxy: tuple[object, ...]) -> None:
-    assert parse_proxy(url) == proxy
+    assert parse_proxy(url)[:5] == proxy
+    assert parse_proxy(url)[5:] == ((), None)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_any_text_is_a_proxy_or_an_invalid_url(text: str) -> None:
         proxy = parse_proxy(text)
     except InvalidURL:
         return
-    assert parse_proxy(str(proxy)) == (*proxy[:3], None, None)
+    assert parse_proxy(str(proxy))[:5] == (*proxy[:3], None, None)
 
 
 def test_proxy_shows_no_credentials() -> None:
