@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from ..errors import BodyNotReplayable
 from ..exchange.content import BLOCK, Source, encode_text, find_buffer, from_bytes, open_source
 from ..stream.base import Buffer, ByteStream
-from ..stream.files import open_file
+from ..stream.files import FileState, measure_file, open_file
 
 CHARSET: Final = "UTF-8"
 """Of text that is sent: of a str, and of what a text file gives."""
@@ -56,6 +56,13 @@ class Payload(Protocol):
         """
         ...
 
+    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
+        """Return the content as open() does, for one of many parts: a path is measured now, and opened when it is read.
+
+        Raises: as open().
+        """
+        return await self.open(blocksize)
+
     async def close(self) -> None:
         """Close what open() has opened, not what is the caller's; any number of times."""
         ...
@@ -78,7 +85,7 @@ def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
     if isinstance(body, bytes):
         return BytesPayload(body)
     if isinstance(body, os.PathLike):
-        return FactoryPayload(partial(open_file, body))
+        return PathPayload(body)
     if hasattr(body, "read"):
         return FilePayload(body, is_owned=is_owned)
     data = find_buffer(body)
@@ -261,8 +268,15 @@ class FactoryPayload(_Watched):
 
     async def open(self, blocksize: int = BLOCK) -> Source:
         """See Payload."""
+        return await self._open(blocksize, in_turn=False)
+
+    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
+        """See Payload; a path that the function returns is opened when it is read."""
+        return await self._open(blocksize, in_turn=True)
+
+    async def _open(self, blocksize: int, *, in_turn: bool) -> Source:
         payload = make_payload(await _settle(self._make()), is_owned=True)
-        (source,), self._opened = await open_all([payload], blocksize)
+        (source,), self._opened = await open_all([payload], blocksize, in_turn=in_turn)
         return self._watch(source)
 
     async def close(self) -> None:
@@ -270,12 +284,37 @@ class FactoryPayload(_Watched):
         await self._opened.aclose()
 
 
-async def open_all(payloads: Iterable[Payload], blocksize: int) -> tuple[list[Source], AsyncExitStack]:
+class PathPayload(FactoryPayload):
+    """The file that a path names, opened anew for each sending."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(partial(open_file, path))
+        self._path = path
+
+    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
+        """See Payload. A regular file must be the same, and unchanged, when it is opened."""
+        state = await measure_file(self._path)
+        length = None if state is None else state.size
+        return self._watch(Source(length, partial(self._read_in_turn, state, blocksize), may_grow=True))
+
+    async def _read_in_turn(
+        self, state: FileState | None, blocksize: int, stream: ByteStream
+    ) -> AsyncGenerator[Buffer, None]:
+        with await open_file(self._path, state) as file:
+            source = await open_source(file, blocksize, CHARSET)
+            async with aclosing(source.pieces(stream)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+
+async def open_all(
+    payloads: Iterable[Payload], blocksize: int, *, in_turn: bool
+) -> tuple[list[Source], AsyncExitStack]:
     """Open all payloads, or none if one fails; return their sources, and what closes the payloads."""
     sources = []
     async with AsyncExitStack() as opened:
         for payload in payloads:
             opened.push_async_callback(payload.close)
-            sources.append(await payload.open(blocksize))
+            sources.append(await (payload.open_in_turn(blocksize) if in_turn else payload.open(blocksize)))
         kept = opened.pop_all()
     return sources, kept

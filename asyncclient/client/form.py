@@ -198,8 +198,9 @@ class MultipartPayload(Payload):
         return all(part.payload.is_replayable for part in self._parts)
 
     async def open(self, blocksize: int = BLOCK) -> Source:
-        """See Payload. The length is known if that of each part is."""
-        sources, self._opened = await open_all([part.payload for part in self._parts], blocksize)
+        """See Payload. The length is known if that of each part is; paths are opened one after the other."""
+        payloads = [part.payload for part in self._parts]
+        sources, self._opened = await open_all(payloads, blocksize, in_turn=True)
         sources = [part.fit(source) for part, source in zip(self._parts, sources, strict=True)]
         return Source(self._measure(sources), lambda stream: self._read(sources, stream))
 

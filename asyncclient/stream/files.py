@@ -1,4 +1,4 @@
-"""Opening files so that nothing blocks: in a worker thread, and regular ones without waiting for a peer."""
+"""Opening and measuring files so that nothing blocks: in worker threads, regular ones without waiting for a peer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import stat
 import sys
 from functools import partial
 from io import BufferedReader
-from typing import Final
+from typing import Final, NamedTuple
+
+from ..errors import clip
 
 AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 """Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
@@ -73,13 +75,39 @@ def check_owner(found: os.stat_result, path: str) -> None:
         raise PermissionError(errno.EPERM, "expected a file of this user", path)
 
 
-async def open_file(path: str | os.PathLike[str]) -> BufferedReader:
+class FileState(NamedTuple):
+    """What tells a regular file from another one, and from itself after a change."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+async def measure_file(path: str | os.PathLike[str]) -> FileState | None:
+    """Return the state of a regular file that can be read, by opening and closing it; None for a FIFO or a device.
+
+    Raises:
+        OSError: it can't be read, or is a directory.
+    """
+    return await asyncio.get_running_loop().run_in_executor(None, _measure, path)
+
+
+async def open_file(path: str | os.PathLike[str], expected: FileState | None = None) -> BufferedReader:
     """Open a file for reading in a worker thread; the caller closes it, which blocks nobody.
 
     A worker can't be cancelled: one that still opens the file when its task is cancelled has it closed after that,
     where aiofiles would leave it open.
+
+    Args:
+        path: of the file.
+        expected: the state that the file had when it was measured; None takes any file.
+
+    Raises:
+        OSError: it can't be opened, or is not a regular file any more.
+        ValueError: it is in another state than expected.
     """
-    opening = asyncio.get_running_loop().run_in_executor(None, _open, path)
+    opening = asyncio.get_running_loop().run_in_executor(None, _open, path, expected)
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -87,8 +115,31 @@ async def open_file(path: str | os.PathLike[str]) -> BufferedReader:
         raise
 
 
-def _open(path: str | os.PathLike[str]) -> BufferedReader:
-    return open(path, "rb")
+def _measure(path: str | os.PathLike[str]) -> FileState | None:
+    mode = os.stat(path).st_mode  # opening a FIFO and closing it would end the program that writes to it
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return None
+    with open(path, "rb", opener=open_regular) as file:
+        return _describe(file.fileno())
+
+
+def _open(path: str | os.PathLike[str], expected: FileState | None) -> BufferedReader:
+    if expected is None:
+        return open(path, "rb")
+    return open(path, "rb", opener=partial(_open_expected, expected))
+
+
+def _open_expected(expected: FileState, path: str, flags: int) -> int:
+    descriptor = open_regular(path, flags)
+    if _describe(descriptor) != expected:
+        os.close(descriptor)
+        raise ValueError(f"file was changed between its measuring and its sending: {clip(path)}")
+    return descriptor
+
+
+def _describe(descriptor: int) -> FileState:
+    found = os.fstat(descriptor)
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _close(opening: asyncio.Future[BufferedReader]) -> None:

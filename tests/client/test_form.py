@@ -3,8 +3,10 @@
 import asyncio
 import io
 import os
+import resource
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,98 @@ async def test_a_part_is_held_to_the_length_given(
     payload = build(files={"f": Part("a", make(*pieces), length=2)})
     with pytest.raises(ValueError, match=text):
         await send(payload)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number}.bin" for number in range(300)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"%d" % number * number)
+    return paths
+
+
+@pytest.mark.parametrize("as_function", [False, True])
+async def test_many_paths_need_one_descriptor_at_a_time(paths: list[Path], as_function: bool) -> None:
+    payload = build(files=[("f", partial(Path, path) if as_function else path) for path in paths])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    least = os.open(os.devnull, os.O_RDONLY)
+    os.close(least)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (least + 16, hard))
+    try:
+        length, body = await send_all(payload)
+        again = await send_all(payload)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert length == len(body)
+    assert again == (length, body)
+    assert [content for _, content in take_apart(payload.content_type, body)] == [p.read_bytes() for p in paths]
+
+
+def replace(path: Path) -> None:
+    path.rename(path.with_name("other"))
+    path.write_bytes(b"0123456789")
+
+
+def write_other_bytes(path: Path) -> None:
+    path.write_bytes(b"9876543210")
+    os.utime(path, (1, 1))  # a clock that is too coarse would leave the time as it was
+
+
+def replace_with_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+CHANGES: list[Callable[[Path], object]] = [
+    replace,
+    write_other_bytes,
+    lambda path: path.write_bytes(b"012"),
+    lambda path: path.write_bytes(b"0123456789ab"),
+    replace_with_a_fifo,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_path_that_changes_before_its_turn_ends_the_form(path: Path, change: Callable[[Path], object]) -> None:
+    async def first() -> AsyncIterator[bytes]:
+        yield b"begun"
+        await asyncio.to_thread(change, path)
+
+    stream = ScriptedStream()
+    expected = (
+        r"file was changed between its measuring and its sending: '.*file.bin'|expected a regular file: '.*file.bin'"
+    )
+    with pytest.raises((ValueError, FileExistsError), match=expected):
+        await send(build(files={"a": Part("a", first, length=5), "f": path}), stream)
+    assert b"0123" not in stream.written
+    assert not is_open(path)
+
+
+@pytest.mark.parametrize("path", ["missing", "."])
+async def test_a_path_that_cannot_be_read_is_an_error_before_a_byte_leaves(tmp_path: Path, path: str) -> None:
+    payload = build(files={"a": [b"x"], "f": tmp_path / path})
+    with pytest.raises(OSError, match=r"No such file|Is a directory"):
+        await payload.open()
+
+
+async def test_a_fifo_is_read_in_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    payload = build(files={"f": path, "g": b"x"})
+    writing = asyncio.create_task(asyncio.to_thread(path.write_bytes, b"content"))
+    assert [content for _, content in await parts_of(payload)] == [b"content", b"x"]
+    await writing
+
+
+async def test_a_cancelled_form_leaves_no_file_open(path: Path) -> None:
+    payload = build(files={"f": path, "g": b"x"})
+    source = await payload.open(4)
+    pieces = source.pieces(ScriptedStream())
+    await anext(pieces)
+    assert is_open(path)
+    await pieces.aclose()
+    await payload.close()
+    assert not is_open(path)
 
 
 async def test_the_error_of_a_part_comes_through_and_the_chunks_never_end() -> None:

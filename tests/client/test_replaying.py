@@ -327,7 +327,7 @@ async def test_what_was_opened_is_closed_when_a_later_part_cannot_be(path: Path,
         assert is_open(path)
         raise error
 
-    payload = build(files=[("a", path), ("b", fail), ("c", path)])
+    payload = build(files=[("a", lambda: path.open("rb")), ("b", fail), ("c", path)])
     with pytest.raises(error):
         await payload.open()
     assert not is_open(path)
