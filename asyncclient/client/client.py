@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, Unpack
 
 from ..limits import DEFAULT, Limits
-from ..message.charsets import DefaultEncoding, check_default_encoding
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
@@ -24,7 +23,7 @@ from .proxies import ProxySelector, ProxySetting
 from .request import Headers, Options, Params, Request
 from .response import Response
 from .retries import Retry, RetryBudget
-from .settings import Settings, find_deadline, find_timeout
+from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
 from .site import Network, Sites
 from .transfer import Transfer
 
@@ -101,8 +100,7 @@ class Client:
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
-        _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers)
-        check_default_encoding(default_encoding)
+        _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers, default_encoding)
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
         path = _check_socket_path(socket_path, proxy, local_address)
         source = (local_address, 0) if isinstance(local_address, str) else local_address
@@ -354,7 +352,12 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
 
 
 def _check_arguments(
-    limits: object, retries: object, max_redirects: object, max_body_size: object, secret_headers: object
+    limits: object,
+    retries: object,
+    max_redirects: object,
+    max_body_size: object,
+    secret_headers: object,
+    default_encoding: DefaultEncoding | None,
 ) -> None:
     """Refuse what would come out, or be taken for something else, only once a request is under way."""
     if not isinstance(limits, Limits):
@@ -368,6 +371,10 @@ def _check_arguments(
             raise TypeError(f"expected a number as {name}, got {type(value).__name__}")
         if value is not None and value < 0:
             raise ValueError(f"expected {name} of at least 0, got {value}")
+    if default_encoding is not None:
+        from .text import check_default_encoding  # only here: few clients have one
+
+        check_default_encoding(default_encoding)
 
 
 def _check_socket_path(path: str | os.PathLike[str] | None, proxy: object, local_address: object) -> str | None:

@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ResponseNotRead, StatusError
-from ..message.charsets import DefaultEncoding, check_codec, decode
 from ..message.fields import Fields
 from ..message.head import Interim
-from ..message.media import choose_content_type
 from ..message.target import show
 from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
@@ -22,6 +20,7 @@ from .stored import StoredResponse
 
 if TYPE_CHECKING:
     from ..message.links import Link
+    from .settings import DefaultEncoding
     from .text import TextDecoder
 
 
@@ -200,6 +199,8 @@ class Response:
 
     @property
     def _content_type(self) -> str | None:
+        from ..message.media import choose_content_type  # only here: not every response is text
+
         return choose_content_type(self.headers.get_all("content-type", ()))
 
     @property
@@ -220,12 +221,16 @@ class Response:
 
     @encoding.setter
     def encoding(self, name: str) -> None:
+        from ..message.charsets import check_codec
+
         self._encoding = check_codec(name)
         self._codec = None
 
     @property
     def text(self) -> str:
         """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
+        from ..message.charsets import decode
+
         return decode(self.content, self.encoding)
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from asyncio import get_running_loop
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..message.charsets import DefaultEncoding
 from ..pool.pool import Pool
 from ..timeouts import Timeout
 from ..tracing import Tracer
@@ -18,6 +18,9 @@ from .payload import Unset
 from .request import Choices
 from .retries import Retry, RetryBudget
 from .site import Origin, Sites
+
+DefaultEncoding = str | Callable[[bytes], str | None]
+"""The label of a charset, or a function that returns one, or None, for the beginning of content."""
 
 
 @dataclass(frozen=True, slots=True)  # no NamedTuple: its attributes take three times as long to read

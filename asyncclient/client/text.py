@@ -6,9 +6,11 @@ import codecs
 from collections.abc import Callable
 from typing import Final
 
-from ..message.charsets import DefaultEncoding, check_codec, decode, find_codec, open_decoder
+from ..errors import clip
+from ..message.charsets import check_codec, decode, find_codec, open_decoder
 from ..message.declarations import PRESCAN, find_declared_codec, is_xml, may_declare
 from ..message.media import find_charset, is_json, parse_content_type
+from .settings import DefaultEncoding
 
 SAMPLE: Final = 64 * 1024
 """Bytes that a function of the user's gets to tell the encoding from."""
@@ -97,6 +99,20 @@ def _find_default(default: DefaultEncoding, start: bytes) -> str:
     if not isinstance(label, str | None):
         raise TypeError(f"expected a str or None from default_encoding, got {type(label).__name__}")
     return (label and find_codec(label)) or "utf-8"
+
+
+def check_default_encoding(default: DefaultEncoding) -> None:
+    """Check what a user gives as default.
+
+    Raises:
+        ValueError: a label that is not known.
+        TypeError: neither a label nor a function.
+    """
+    if isinstance(default, str):
+        if find_codec(default) is None:
+            raise ValueError(f"expected the label of a charset as default_encoding, got {clip(default)}")
+    elif not callable(default):
+        raise TypeError(f"expected a str or a function as default_encoding, got {type(default).__name__}")
 
 
 def decode_text(

@@ -452,5 +452,5 @@ class Transfer:
 
 def _is_whole(raw: HTTPResponse) -> bool:
     """Return whether a 206 brings all bytes; the decoder of a content coding can't begin or end in the middle."""
-    found = parse_content_range(raw.headers.get("content-range", ""))
+    found = parse_content_range(raw.headers.get_single("content-range") or "")
     return found is not None and found.is_whole

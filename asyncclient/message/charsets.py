@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
 from encodings.aliases import aliases
 from functools import cache
 from importlib import import_module
@@ -27,9 +26,6 @@ USER_DEFINED: Final = "x-user-defined"
 REPLACEMENT: Final = "replacement"
 """Any content is one U+FFFD (WHATWG Encoding §14.1): browsers refuse charsets in which a byte of ASCII may be a part of
 another character at any place, for filters that look for `<` see other characters in them. Python has no such codec."""
-
-DefaultEncoding = str | Callable[[bytes], str | None]
-"""The label of a charset, or a function that returns one, or None, for the beginning of content."""
 
 LONGEST_LABEL = 64
 """Characters of a label. The longest name that IANA has registered has 45."""
@@ -146,20 +142,6 @@ def check_codec(name: str) -> str:
             raise ValueError(f"expected a text encoding, got {clip(name)}") from None
         return found
     return codecs.lookup(name).name
-
-
-def check_default_encoding(default: DefaultEncoding | None) -> None:
-    """Check what a user gives as default.
-
-    Raises:
-        ValueError: a label that is not known.
-        TypeError: neither a label nor a function.
-    """
-    if isinstance(default, str):
-        if find_codec(default) is None:
-            raise ValueError(f"expected the label of a charset as default_encoding, got {clip(default)}")
-    elif default is not None and not callable(default):
-        raise TypeError(f"expected a str or a function as default_encoding, got {type(default).__name__}")
 
 
 def decode(data: bytes, codec: str, errors: str = "replace") -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .charsets import find_codec
 from .syntax import TOKEN_TEXT
 
 QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
@@ -73,5 +72,7 @@ def find_charset(value: str | None) -> str | None:
     """
     if value is None or ";" not in value:
         return None
+    from .charsets import find_codec  # only here: not every content type is asked for its charset
+
     charset = parse_content_type(value)[1].get("charset")
     return None if charset is None else find_codec(charset)

@@ -203,6 +203,31 @@ def test_text_and_lines_of_pieces(client: Client, cut: int) -> None:
             assert "".join(response.iter_text()) == TEXT.decode("latin-1")
 
 
+def test_text_by_default_encoding_and_by_what_is_set() -> None:
+    content = "家".encode("gbk")
+    threads: list[int] = []
+
+    def detect(start: bytes) -> str | None:
+        threads.append(threading.get_ident())
+        return "gb2312" if start == content else None
+
+    with RawServer.replying(reply(content), reply(content)) as server, Client(default_encoding=detect) as client:
+        response = client.get(server.url)
+        assert (response.text, response.encoding) == ("家", "gb18030")
+        response.encoding = "latin-1"
+        assert (response.text, response.encoding) == (content.decode("latin-1"), "iso8859-1")
+        with client.stream("GET", server.url) as response:
+            assert "".join(response.iter_text()) == "家"
+    assert set(threads) == {threading.get_ident()}
+
+
+def test_json_that_is_none_is_an_error_that_names_its_url(client: Client) -> None:
+    with RawServer.replying(reply(b"[" * 100_000)) as server:
+        response = client.get(server.url)
+    with pytest.raises(asyncclient.InvalidJSON, match=f"from '{server.url}.*nested too deeply"):
+        response.json()
+
+
 def test_pieces_of_a_size(client: Client) -> None:
     with RawServer.replying(chunked(b"abc", b"defg"), chunked(b"abc", b"defg")) as server:
         with client.stream("GET", server.url) as response:
