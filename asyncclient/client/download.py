@@ -51,6 +51,9 @@ _T = TypeVar("_T")
 _DIGEST = re.compile(r"(?:^|,)[ \t]*+(sha-256|sha-512)=:([A-Za-z0-9+/=]*+):")
 _HASHES = {"sha-256": "sha256", "sha-512": "sha512"}
 
+_REFUSED: Final = (304, 412, 416)
+"""Statuses of answers to a request with Range and If-Range that bring nothing of the file."""
+
 
 class Check(NamedTuple):
     """A digest that the bytes from start up to stop (None: the end) must have; field is where it was given."""
@@ -102,8 +105,10 @@ class Download:
         self._resource = hashlib.sha256(request.url.encode()).hexdigest()
         self._note: Note | None = None  # without it nothing can go on with the part
         self._known: Note | None = None  # the last note, also of a part that was thrown away
+        self._has_condition = True
         self._checks: set[Check] = set()
-        self._attempts = 0
+        self._has_asked = False
+        self._cuts = 0
 
     async def run(self) -> Response:
         """Download, and return the last response. Raises what Client.download() does."""
@@ -131,7 +136,10 @@ class Download:
             async with await self._send(self._build(start)) as response:
                 if response.status == 304 and self._is_conditional:
                     return response
-                await self._check_status(response, start)
+                if start and response.status in _REFUSED:
+                    self._step_back(response.status)
+                    continue
+                await self._check_status(response)
                 span = self._find_span(response, start)
                 if span is None:
                     self._note = None
@@ -146,15 +154,28 @@ class Download:
     def _build(self, start: int) -> Request:
         request, headers, choices = self._request, self._headers, self._request.choices
         if start and self._note is not None:
-            headers = [*headers, ("Range", f"bytes={start}-"), ("If-Range", self._note.validator)]
-        self._attempts += 1
-        if self._attempts > 1 and self._timeout.total is not None:
+            is_conditional = self._has_condition or not self._note.etag
+            condition = [("If-Range", self._note.validator)] if is_conditional else []
+            headers = [*headers, ("Range", f"bytes={start}-"), *condition]
+        if self._has_asked and self._timeout.total is not None:
             left = max(self._until - get_running_loop().time(), 0.0)
             choices = choices._replace(timeout=self._timeout._replace(total=left))
+        self._has_asked = True
         return request.redirected(request.method, request.url, headers, request.payload, choices)
 
-    async def _check_status(self, response: Response, start: int) -> None:
-        if 200 <= response.status < 300 or (start and response.status == 416):
+    def _step_back(self, status: int) -> None:
+        """Ask for less after a server has refused to go on: without If-Range, else for the whole.
+
+        WEBrick up to 1.8 answers 304 if the condition holds. What its 206 is of, its ETag tells as well.
+        """
+        has_etag = self._note is not None and self._note.etag != ""
+        may_go_on = status == 304 and self._has_condition and has_etag
+        self._has_condition = not may_go_on
+        if not may_go_on:
+            self._note = None
+
+    async def _check_status(self, response: Response) -> None:
+        if 200 <= response.status < 300:
             return
         await response.aclose()
         raise build_status_error(response)
@@ -181,7 +202,8 @@ class Download:
         """
         settings, payload = self._settings, self._request.payload
         is_replayable = payload is None or payload.is_replayable
-        outcome = Outcome("GET", self._attempts, cut, bytes_received=1, is_replayable=is_replayable)
+        self._cuts += 1
+        outcome = Outcome("GET", self._cuts, cut, bytes_received=1, is_replayable=is_replayable)
         decision = decide_retry(outcome, settings.retries, random.random, time.time())
         if decision.action is not Action.WAIT:
             raise cut

@@ -96,7 +96,7 @@ def find_span(known: Note | None, start: int, status: int, fields: Fields, lengt
     Args:
         known: what the last part was taken from, thrown away by now or not; None if there was no part.
         start: the first byte that was asked for; 0 if all were, without a Range.
-        status: of the response, 2xx or 416.
+        status: of the response, 2xx.
         fields: of the response.
         length: bytes of its content on the wire; None if only the end will tell.
 
@@ -107,7 +107,7 @@ def find_span(known: Note | None, start: int, status: int, fields: Fields, lengt
         return _find_whole(known, status, fields, length)
     if status == 206:
         return _find_rest(known, start, fields, length)
-    return _find_whole(known, status, fields, length) if _may_be_whole(known, status, fields, length) else None
+    return _find_whole(known, status, fields, length) if _may_be_whole(known, fields, length) else None
 
 
 def _find_whole(known: Note | None, status: int, fields: Fields, length: int | None) -> Span:
@@ -131,13 +131,13 @@ def _find_whole(known: Note | None, status: int, fields: Fields, length: int | N
     return Span(0, length, length)
 
 
-def _may_be_whole(known: Note, status: int, fields: Fields, length: int | None) -> bool:
+def _may_be_whole(known: Note, fields: Fields, length: int | None) -> bool:
     """Return whether a response without 206 to a request with a Range can be believed to bring all bytes.
 
     It can if the representation has changed (RFC 9110 §13.1.5), or has the length that it had before.
     """
     found = parse_content_range(fields.get_single("content-range") or "")
-    if status == 416 or ("content-range" in fields and not (found and found.is_whole)):
+    if "content-range" in fields and not (found and found.is_whole):
         return False
     return _has_changed(known, fields) or (known.total is not None and length == known.total)
 
@@ -160,10 +160,9 @@ def _find_rest(note: Note, start: int, fields: Fields, length: int | None) -> Sp
 def _is_same(note: Note, fields: Fields) -> bool:
     """Return whether a 206 is of the representation that the part was taken from (RFC 9110 §15.3.7).
 
-    A strong ETag has to be there again. The other fields need not be, but where they are they agree with the note.
+    An ETag has to be there again. The other fields need not be, but where they are they agree with the note.
     """
-    if note.has_strong_etag and "etag" not in fields:
+    if fields.get_single("etag") != (note.etag or None):
         return False
-    has_etag = "etag" not in fields or fields.get_single("etag") == note.etag
     has_date = "last-modified" not in fields or note.modified in ("", fields.get_single("last-modified"))
-    return has_etag and has_date and ("content-encoding" not in fields or read_coding(fields) == note.coding)
+    return has_date and ("content-encoding" not in fields or read_coding(fields) == note.coding)

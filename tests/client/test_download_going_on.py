@@ -230,6 +230,50 @@ async def test_a_slice_without_206_is_never_the_whole(tmp_path: Path, answer: by
     assert (response.status, server.ranges) == (200, [None, f"bytes={CUT - 1}-", None])
 
 
+NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers", "conditions"),
+    [
+        ((b"ETag: v1", *DATES), [NOT_MODIFIED], [True, False]),  # as WEBrick up to 1.8
+        ((b'ETag: "v1"',), [NOT_MODIFIED], [True, False]),
+        ((b"ETag: v1", *DATES), [NOT_MODIFIED] * 2, [True, False, None]),
+        (DATES, [NOT_MODIFIED], [True, None]),
+        ((b'ETag: "v1"',), [reply(b"", status=b"412 Failed")], [True, None]),
+    ],
+)
+async def test_a_range_that_a_server_refuses(
+    tmp_path: Path, fields: tuple[bytes, ...], answers: list[bytes], conditions: list[bool | None]
+) -> None:
+    path = tmp_path / "file"
+    with Store(CONTENT, *fields, heeds=("range",)) as server, whole(path):
+        await leave_part(server, path)
+        server.answers = [*answers]
+        async with Client() as client:
+            await client.download(f"{server.url}/file", path, resume=True)
+    asked = [None if request["range"] is None else request["if-range"] is not None for request in server.asked]
+    assert asked == conditions
+
+
+async def test_a_date_alone_is_never_asked_for_without_its_condition(tmp_path: Path) -> None:
+    answers = (reply(CONTENT, b'ETag: "v1"'), NOT_MODIFIED, reply(CONTENT, *DATES))
+    with Store(CONTENT, *DATES, answers=answers, cuts=(CUT, None, CUT)) as server, whole(tmp_path / "file"):
+        async with Client(retries=AT_ONCE) as client:
+            await client.download(server.url, tmp_path / "file")
+    modified = DATES[1].decode().partition(": ")[2]
+    assert [asked["if-range"] for asked in server.asked] == [None, '"v1"', None, modified]
+
+
+async def test_only_cuts_count_as_retries(tmp_path: Path) -> None:
+    answers = [None, NOT_MODIFIED, None, NOT_MODIFIED, None]
+    with Store(answers=tuple(answers), cuts=(CUT, None, 10, None, 10), heeds=("range",)) as server:
+        async with Client(retries=AT_ONCE) as client:
+            with pytest.raises(IncompleteRead):
+                await client.download(server.url, tmp_path / "file")
+    assert [asked is None for asked in server.ranges] == [True, False, False, False, True]  # two of them are retries
+
+
 @pytest.mark.parametrize("resume", [False, True])
 async def test_a_cache_that_takes_what_was_cut_off_for_the_whole(tmp_path: Path, resume: bool) -> None:
     path = tmp_path / "file"
