@@ -212,6 +212,13 @@ class PoolTimeout(PhaseTimeout):
     """No connection became free in time (Timeout.pool)."""
 
 
+class PoolWarning(RuntimeWarning):
+    """Requests wait for a connection, and none became free for a while: its text says what holds the connections.
+
+    Where the program's filters make an error of warnings, the request that has waited longest ends with it.
+    """
+
+
 class ClientClosed(ImproperConnectionState):
     """A request on a client or pool that is closed, or was closed meanwhile."""
 

@@ -15,6 +15,7 @@ from asyncclient.client.cookies import CookieJar
 from asyncclient.client.request import Options, Request
 from asyncclient.errors import ClientClosed, ResponseError
 from asyncclient.pool.group import PoolStats
+from asyncclient.pool.guard import Caller, find_caller
 from asyncclient.runner import find_loop_factory
 
 from .blocking_body import hand_over, hand_over_calls
@@ -125,7 +126,7 @@ class Client:
 
         Raises: as request().
         """
-        return Streaming(self, self.build_request(method, url, **options))
+        return Streaming(self, self.build_request(method, url, **options), find_caller())
 
     def download(
         self,
@@ -214,9 +215,10 @@ class Client:
 class Streaming(AbstractContextManager[Response]):
     """A request that goes out when `with` is entered; see Client.stream()."""
 
-    def __init__(self, client: Client, request: Request) -> None:
+    def __init__(self, client: Client, request: Request, caller: Caller) -> None:
         self._client = client
         self._request = request
+        self._caller = caller
         self._response: awaitable_response.Response | None = None
 
     def __enter__(self) -> Response:
@@ -228,7 +230,7 @@ class Streaming(AbstractContextManager[Response]):
             raise
 
     async def _open(self) -> awaitable_response.Response:
-        self._response = await awaitable.Streaming(self._client._client, self._request).__aenter__()
+        self._response = await awaitable.Streaming(self._client._client, self._request, self._caller).__aenter__()
         return self._response
 
     def _close(self) -> None:

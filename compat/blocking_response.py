@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -319,3 +320,8 @@ class Upgraded:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if self._thread.is_running and self._writer in self._thread.upgraded and not self._writer.is_closing():
+            self.close()
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)

@@ -137,7 +137,9 @@ class Call(Generic[_T]):
     def take(self) -> _T:
         """Return the result, or raise what the coroutine did."""
         if self._error is None:
-            return self._result
+            result = self._result
+            del self._result  # the contexts of timers and transports know this call for longer
+            return result
         try:
             if isinstance(self._error, asyncio.CancelledError):
                 raise ClientClosed("the client was closed meanwhile") from self._error

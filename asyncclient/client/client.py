@@ -11,6 +11,7 @@ from ..limits import DEFAULT, Limits
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
+from ..pool.guard import Caller, find_caller
 from ..pool.pool import Pool
 from ..stream.options import SocketOption, parse_options
 from ..stream.resolve import Resolver
@@ -62,6 +63,8 @@ class Client:
             turned off here.
         socket_path: a Unix socket to connect to, whatever the URL; its host and port only name the server in requests.
             There are no proxies then.
+        stall_warning: seconds after which a PoolWarning says what holds the connections if requests wait and none
+            becomes free; None is never.
         tracer: is told what happens.
         secret_headers: names of more fields that no redirect may take to another origin.
         encode_json: makes a str or bytes of what is given as json.
@@ -90,6 +93,7 @@ class Client:
         local_address: str | tuple[str, int] | None = None,
         socket_options: Sequence[SocketOption] = (),
         socket_path: str | os.PathLike[str] | None = None,
+        stall_warning: float | None = 30.0,
         tracer: Tracer | None = None,
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
@@ -109,7 +113,7 @@ class Client:
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         origin = parse_base(base_url)[:3] if base_url else None
-        self._pool = Pool(limits, tracer)
+        self._pool = Pool(limits, tracer, stall_warning)
         self._settings = Settings(
             pool=self._pool,
             sites=Sites(self._pool, network, list_pairs(headers or ()), secret_names, origin),
@@ -194,11 +198,12 @@ class Client:
         """Send a request at the beginning of `async with`, and give the response with its content not read yet.
 
         At the end of the block the connection is kept if the content was read, or little of it is left, else dropped.
-        After an exception it is dropped at once.
+        After an exception it is dropped at once. It is dropped with a ResourceWarning if the block is never left, and
+        the response is collected.
 
         Raises: as request().
         """
-        return Streaming(self, self.build_request(method, url, **options))
+        return Streaming(self, self.build_request(method, url, **options), find_caller())
 
     async def download(
         self,
@@ -320,13 +325,15 @@ class Client:
 class Streaming(AbstractAsyncContextManager[Response]):
     """A request that goes out when `async with` is entered; see Client.stream()."""
 
-    def __init__(self, client: Client, request: Request) -> None:
+    def __init__(self, client: Client, request: Request, caller: Caller) -> None:
         self._client = client
         self._request = request
+        self._caller = caller
         self._response: Response | None = None
 
     async def __aenter__(self) -> Response:
-        self._response = await self._client._open(self._request)
+        client = self._client
+        self._response = await client._run(Transfer(client._settings, self._request, self._caller))
         return self._response
 
     async def __aexit__(self, *exc_info: Any) -> None:

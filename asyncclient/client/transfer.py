@@ -30,6 +30,7 @@ from ..exchange.send import may_go_together
 from ..message.ranges import parse_content_range
 from ..message.url import URL, build_url, parse_url
 from ..pool.connection import PooledConnection
+from ..pool.guard import Caller
 from ..response import HTTPResponse
 from ..stream.scope import TimeLimit
 from ..timings import Timings
@@ -61,6 +62,9 @@ _parse_url = lru_cache(maxsize=1024)(parse_url)
 class Transfer:
     """One request on its way.
 
+    Args:
+        caller: where the response is opened, if nothing else than its caller ends it.
+
     Attributes:
         request: as it goes out next; a redirect puts another in its place.
         history: the redirects so far.
@@ -71,6 +75,7 @@ class Transfer:
         "_auth",
         "_auth_fields",
         "_auth_rounds",
+        "_caller",
         "_expects_continue",
         "_has_answer",
         "_has_repeated",
@@ -89,8 +94,9 @@ class Transfer:
         "request",
     )
 
-    def __init__(self, settings: Settings, request: Request) -> None:
+    def __init__(self, settings: Settings, request: Request, caller: Caller | None = None) -> None:
         self._settings = settings
+        self._caller = caller
         self.request = request
         self.history: tuple[Response, ...] = ()
         choices = request.choices
@@ -146,6 +152,8 @@ class Transfer:
                 continue
             try:
                 response = self._receive(raw)
+                if self._caller is not None:
+                    connection.guard(raw, self._caller)
             except BaseException:
                 raw.close()
                 raise

@@ -45,6 +45,11 @@ class RequestHead:
         self.asks_upgrade = False
         self.asks_close = False
 
+    @property
+    def target(self) -> str:
+        """The request target, as it goes out."""
+        return self._lines[0].split(b" ")[1].decode("latin-1")
+
     def add(self, name: str | bytes, *values: str | bytes | int) -> None:
         """Add a field; several values make lines that go on after a tab.
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
+from weakref import ref
 
 from ..connection import SHORT_IDLE, HTTPConnection
-from ..errors import NotConnected
+from ..errors import NotConnected, clip
 from ..exchange.content import Source
 from ..exchange.exchange import Exchange
 from ..exchange.send import Trailers
 from ..limits import Limits
 from ..message.cycle import State
 from ..message.head import Head
+from ..response import HTTPResponse
 from ..stream.aio import AioStream
 from ..stream.base import Buffer
 from ..stream.dial import Route
 from ..timeouts import Timeout
 from ..timings import Timings
+from .guard import Caller, Guard
 
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
 _FOREVER: Final = Timeout.each(None)
@@ -40,6 +44,8 @@ class PooledConnection(HTTPConnection):
         is_new: whether it was never kept, nor lent a second time.
         turns: how often in a row it served its own line while other destinations had no place.
     """
+
+    _guard: ref[Guard] | None = None
 
     def __init__(
         self,
@@ -166,6 +172,33 @@ class PooledConnection(HTTPConnection):
             self._opening = None
         self._exchange = exchange
         return stream
+
+    def guard(self, response: HTTPResponse, caller: Caller) -> None:
+        """Have the connection given back if a response is collected before it has ended; `caller` opened it."""
+        exchange, stream = self._exchange, self._stream
+        if exchange is not None and stream is not None and exchange is response._exchange:
+            response._ended = guard = Guard(response._ended, self.describe, stream, exchange, caller)
+            self._guard = ref(guard)
+
+    def describe(self, exchange: Exchange) -> str | None:
+        """Return which request an exchange is for, without its query; None if the connection does not serve it now."""
+        if exchange is not self._exchange or not self.is_leased:
+            return None
+        return f"{exchange.head.method} {clip(exchange.head.target.partition('?')[0])[1:-1]} at {self.label}"
+
+    def describe_use(self, now: float) -> str:
+        """Return what the connection is in use for, since when, and where that was opened if it is known."""
+        exchange, guard = self._exchange, None if self._guard is None else self._guard()
+        text = None if exchange is None else self.describe(exchange)
+        if exchange is None or text is None:
+            return f"a request to {self.label}"
+        place = "" if guard is None or guard.exchange is not exchange else f", opened at {guard.caller}"
+        return f"{text} for {now - exchange.timings.started:.0f} s{place}"
+
+    @property
+    def leased_since(self) -> float:
+        """The monotonic time at which its exchange began; infinite without any."""
+        return math.inf if self._exchange is None else self._exchange.timings.started
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
         if not self._has_heeded and exchange.final is not None:

@@ -96,6 +96,12 @@ class Group:
         self.waiters.pop(waiter, None)
         self.queued.pop(waiter, None)
 
+    def fail(self, waiter: Waiter, error: BaseException) -> None:
+        """End the wait of a waiter with an error, unless it has ended already."""
+        if not waiter.future.done():
+            self.remove(waiter)
+            waiter.future.set_exception(error)
+
     def take_waiter(self) -> Waiter | None:
         """Take out who has waited longest; one that was cancelled and does not know it yet is passed over."""
         while self.waiters:

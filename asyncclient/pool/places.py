@@ -25,6 +25,7 @@ from ..timings import Timings
 from ..tracing import Tracer
 from .connection import PooledConnection
 from .group import Group, Waiter
+from .stalls import StallWatch, describe_users
 
 TURNS: Final = 8
 """Exchanges of a connection for its own group's line, where the group has part of a place too much."""
@@ -33,7 +34,9 @@ TURNS: Final = 8
 class Places:
     """Base of Pool, which documents the arguments: what is counted."""
 
-    def __init__(self, limits: Limits = DEFAULT, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, limits: Limits = DEFAULT, tracer: Tracer | None = None, stall_warning: float | None = None
+    ) -> None:
         self.limits = limits
         self.counted = 0
         self._tracer = tracer
@@ -43,6 +46,9 @@ class Places:
         self._lacking: OrderedDict[Group, None] = OrderedDict()  # groups for whose lines there is no place
         self._dials: set[asyncio.Task[Opened]] = set()
         self._closing: set[AioStream] = set()  # over TLS, which says goodbye
+        self._stalls: StallWatch | None = None
+        if stall_warning is not None:
+            self._stalls = StallWatch(stall_warning, self._groups, limits.connections_per_host)
 
     def group(self, key: object, label: str, route: Route) -> Group:
         """Return the group of a destination, which `key` says; there is one at a time. The caller keeps it."""
@@ -120,7 +126,7 @@ class Places:
             self._welcome(group, timings, task.result())
         else:
             if not isinstance(error, asyncio.CancelledError):
-                self._fail(group, waiter, error)
+                group.fail(waiter, error)
             self._free_place(group)
         if waiter.is_late and waiter in group.waiters:
             self._end_waiting(group, waiter)
@@ -158,12 +164,8 @@ class Places:
             seconds = waiter.timeout.pool or 0.0
             crowd = f"{group.size} are open, {self.counted} in all, {len(group.waiters)} requests wait"
             text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
-            self._fail(group, waiter, PoolTimeout(text, "pool", seconds))
-
-    def _fail(self, group: Group, waiter: Waiter, error: BaseException) -> None:
-        if not waiter.future.done():
-            group.remove(waiter)
-            waiter.future.set_exception(error)
+            groups = (group,) if group.size >= self.limits.connections_per_host else self._groups.values()
+            group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
 
     def _take_out(self, group: Group, connection: PooledConnection) -> None:
         del self._idle[connection], group.idle[connection]

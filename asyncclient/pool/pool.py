@@ -47,10 +47,13 @@ class Pool(Places):
     Args:
         limits: how many of them there may be.
         tracer: is told of connections.
+        stall_warning: seconds after which a PoolWarning says what holds the connections; None is never.
     """
 
-    def __init__(self, limits: Limits = DEFAULT, tracer: Tracer | None = None) -> None:
-        super().__init__(limits, tracer)
+    def __init__(
+        self, limits: Limits = DEFAULT, tracer: Tracer | None = None, stall_warning: float | None = None
+    ) -> None:
+        super().__init__(limits, tracer, stall_warning)
         self.is_closed = False
         most, most_per_host = limits.connections, min(limits.connections, limits.connections_per_host)
         self._may_keep_less = limits.idle < most or limits.idle_per_host < most_per_host
@@ -152,6 +155,8 @@ class Pool(Places):
             self._dial(group, waiter)
         else:
             self._want_place(group)
+            if self._stalls is not None and waiter in group.queued:
+                self._stalls.watch(group, loop)
         has_end = timeout.pool is not None or until != math.inf
         timers = list(self._set_timers(loop, group, waiter, until)) if has_end else ()
         try:
@@ -171,7 +176,7 @@ class Pool(Places):
         if timeout.pool is not None:
             yield loop.call_later(timeout.pool, self._end_waiting, group, waiter)
         if until != math.inf:
-            yield loop.call_at(until, self._fail, group, waiter, _build_timeout(group, timeout))
+            yield loop.call_at(until, group.fail, waiter, _build_timeout(group, timeout))
 
     def _leave_line(self, group: Group, waiter: Waiter) -> None:
         """Pass on what a waiter got and can't use any more; what is being opened for nobody is given up."""
@@ -366,9 +371,11 @@ class Pool(Places):
         self.is_closed = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._stalls is not None:
+            self._stalls.close()
         for group in list(self._groups.values()):
             for waiter in list(group.waiters):
-                self._fail(group, waiter, ClientClosed("the client was closed meanwhile"))
+                group.fail(waiter, ClientClosed("the client was closed meanwhile"))
         for pause in self._pauses:
             if not pause.done():
                 pause.set_exception(ClientClosed("the client was closed meanwhile"))

@@ -462,6 +462,21 @@ def test_upgrade(client: Client) -> None:
             left_open.read()
 
 
+def test_an_upgraded_connection_that_is_dropped_is_closed(client: Client) -> None:
+    ends: list[str] = []
+
+    def switch(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(SWITCHED)
+        ends.append(connection.wait_closed())
+
+    with RawServer(switch) as server:
+        kept = [client.get(server.url, headers={"Connection": "Upgrade", "Upgrade": "shout"}).upgraded]
+        with pytest.warns(ResourceWarning, match=r"unclosed <compat\.blocking_response\.Upgraded"):
+            kept.clear()
+    assert ends == ["eof"]
+
+
 def test_gzip_is_undone_unless_not_wanted(client: Client) -> None:
     packed = gzip.compress(b"plain")
     with RawServer.replying(*[reply(packed, b"Content-Encoding: gzip")] * 2) as server:

@@ -45,7 +45,9 @@ async def test_a_pool_timeout_says_where_and_how_many() -> None:
         assert isinstance(error, PoolTimeout)
         assert isinstance(error, TimeoutError)
         assert str(error) == (
-            f"no connection to {HOST}:{a.port} became free in 0.05 s: 2 are open, 3 in all, 2 requests wait"
+            f"no connection to {HOST}:{a.port} became free in 0.05 s: 2 are open, 3 in all, 2 requests wait; "
+            f"connections in use: GET {held(2)[0]} at {HOST}:{a.port} for 0 s; GET {held(2)[1]} at {HOST}:{a.port} "
+            f"for 0 s; GET {held(1)[0]} at {HOST}:{b.port} for 0 s"
         )
         assert (error.phase, error.seconds) == ("pool", 0.05)
         check(client)

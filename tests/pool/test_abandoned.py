@@ -1,0 +1,239 @@
+"""A response of stream() that is dropped gives its connection's place back when it is collected."""
+
+import asyncio
+import gc
+import sys
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import compat
+from asyncclient import Client, Limits, Response
+from asyncclient.testing import RawServer
+from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
+from tests.pool.invariant import check, check_quiet
+from tests.servers import Certificates
+
+
+@contextmanager
+def warned(count: int = 1) -> Iterator[list[str]]:
+    """Collect ResourceWarnings, and see that there are so many."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield texts
+        gc.collect()
+    texts.extend(f"{one.filename}:{one.lineno}: {one.message}" for one in told if one.category is ResourceWarning)
+    assert len(texts) == count, texts
+
+
+async def open_response(client: Client, url: str) -> Response:
+    return await client.stream("GET", url).__aenter__()
+
+
+async def test_a_response_that_is_dropped_gives_its_place_back() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned() as texts:
+            await open_response(client, host.url("/long/1?secret=1"))
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+        await host.peers[0].ended.wait()
+        await get(client, host, "/ok/2")
+    place = f"{__file__}:{open_response.__code__.co_firstlineno + 1}"
+    assert texts == [
+        f"{place}: unclosed response to GET /long/1 at 127.0.0.1:{host.port}, opened at {place}: "
+        "leave its `async with` block, read it, or close it"
+    ]
+
+
+async def test_the_place_goes_to_a_request_that_waits() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned():
+            response = await open_response(client, host.url("/long/1"))
+            tasks = ask(client, host, "/ok/2", "/ok/3")
+            await until(lambda: client.stats().waiting == 2)
+            del response
+            await served(*tasks)
+        check_quiet(client)
+
+
+ITERATORS: list[Callable[[Response], AsyncIterator[Any]]] = [
+    Response.iter_chunks,
+    Response.iter_text,
+    Response.iter_lines,
+    lambda response: response.iter_chunks(10),
+]
+
+
+@pytest.mark.parametrize("iterate", ITERATORS)
+async def test_an_iterator_keeps_the_response_open_until_it_is_dropped(iterate: Any) -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned():
+            response = await open_response(client, host.url("/long/1"))
+            iterator = iterate(response)
+            del response
+            gc.collect()
+            await turn(3)
+            assert client.stats().active == 1
+            del iterator
+            gc.collect()
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+
+
+async def test_a_response_in_a_cycle_is_found_by_the_collector() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned():
+            cycle: list[Any] = [await open_response(client, host.url("/long/1"))]
+            cycle.append(cycle)
+            del cycle
+            gc.collect()
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+
+
+async def test_the_collector_may_run_in_another_thread() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned():
+            kept = [await open_response(client, host.url("/long/1"))]
+            thread = threading.Thread(target=kept.clear)
+            thread.start()
+            thread.join()
+            check(client)
+            assert client.stats().active == 1
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+
+
+async def test_a_response_over_tls_gives_its_place_back(tls: Certificates) -> None:
+    with RawServer.replying(reply(b"x" * 300_000), tls=tls.server_context()) as server:
+        url = f"https://localhost:{server.port}"
+        async with Client(ssl=tls.client_context(), trust_env=False, limits=Limits(connections=1)) as client:
+            with warned():
+                await open_response(client, url)
+                await until(lambda: client.stats().active == 0)
+            check_quiet(client)
+
+
+async def read_whole(response: Response) -> None:
+    await response.read()
+
+
+async def close(response: Response) -> None:
+    response.close()
+
+
+async def aclose(response: Response) -> None:
+    await response.aclose()
+
+
+@pytest.mark.parametrize("end", [read_whole, close, aclose])
+@pytest.mark.parametrize("target", ["/ok/1", "/chunked/1", "/long/1", "/last/1"])
+async def test_a_response_that_was_ended_is_no_matter(end: Any, target: str) -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned(0):
+            await end(await open_response(client, host.url(target)))
+        check_quiet(client)
+
+
+async def test_a_response_without_content_is_no_matter() -> None:
+    with RawServer.replying(reply(b""), reply(b"")) as server:
+        async with Client(trust_env=False, limits=Limits(connections=1)) as client:
+            with warned(0):
+                await open_response(client, server.url)
+            check_quiet(client)
+            assert (await client.get(server.url)).status == 200
+
+
+async def test_a_response_of_a_client_that_was_closed_is_no_matter() -> None:
+    async with Host() as host:
+        client = client_of(connections=1)
+        with warned(0):
+            response = await open_response(client, host.url("/long/1"))
+            await client.aclose()
+            del response
+
+
+async def test_a_response_that_failed_is_no_matter() -> None:
+    async with Host() as host, client_of(connections=1) as client:
+        with warned(0):
+            response = await open_response(client, host.url("/cut/1"))
+            with pytest.raises(Exception, match="bytes read"):
+                await response.read()
+            del response
+        check_quiet(client)
+
+
+def test_a_loop_that_is_closed_is_no_matter() -> None:
+    kept: list[Any] = []
+
+    async def main() -> None:
+        async with Host() as host:
+            client = client_of(connections=1)
+            kept.append(await open_response(client, host.url("/long/1")))
+            await client.aclose()
+
+    asyncio.run(main())
+    with warned(0):
+        kept.clear()
+
+
+async def test_a_generator_that_is_left_closes_its_response() -> None:
+    async def lines(client: Client, url: str) -> AsyncIterator[bytes]:
+        async with client.stream("GET", url) as response:
+            async for chunk in response.iter_chunks():
+                yield chunk
+
+    async with Host() as host, client_of(connections=1) as client:
+        with warned(0):
+            async for _ in lines(client, host.url("/long/1")):
+                break
+            gc.collect()
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+
+
+async def test_many_responses_are_dropped_while_others_are_served() -> None:
+    async with Host() as host, client_of(connections=4) as client:
+        with warned(20):
+            tasks = []
+            for number in range(20):
+                await open_response(client, host.url(f"/long/{number}"))
+                tasks += ask(client, host, f"/ok/{number}")
+                check(client)
+            await served(*tasks)
+            await until(lambda: client.stats().active == 0)
+        check_quiet(client)
+
+
+def test_a_blocking_response_that_is_dropped_gives_its_place_back() -> None:
+    client = compat.Client(trust_env=False, limits=Limits(connections=1))
+    with RawServer.replying(reply(b"x" * 300_000)) as server, client:
+        for _ in range(3):
+            with warned() as texts:
+                client.stream("GET", server.url).__enter__()
+            assert texts[0].startswith(f"{__file__}:{sys._getframe().f_lineno - 1}: unclosed response to GET / at ")
+
+
+def test_a_blocking_iterator_that_is_dropped_gives_its_place_back() -> None:
+    client = compat.Client(trust_env=False, limits=Limits(connections=1))
+    with RawServer.replying(reply(b"x" * 300_000)) as server, client:
+        for _ in range(3):
+            with warned():
+                chunks = client.stream("GET", server.url).__enter__().iter_chunks()
+                assert next(chunks)
+                del chunks
+
+
+def test_the_place_of_a_caller_is_its_line() -> None:
+    from asyncclient.pool.guard import Caller, find_caller
+
+    def here() -> Caller:
+        return find_caller()
+
+    place, line = here(), sys._getframe().f_lineno
+    assert str(place) == f"{__file__}:{line}"

@@ -1,0 +1,197 @@
+"""Requests that wait while no connection becomes free: the client says what holds the connections."""
+
+import asyncio
+import gc
+import sys
+import warnings
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import compat
+from asyncclient import Client, Limits, PoolTimeout, PoolWarning, Timeout
+from asyncclient.testing import RawServer
+from tests.pool.hosts import Host, ask, client_of, failures, get, held, occupy, reply, served, until
+from tests.pool.invariant import check, check_quiet
+
+SOON = 0.05
+
+
+@contextmanager
+def recorded() -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield told
+
+
+async def wait_watched(client: Client) -> None:
+    """Wait until the client watches a queue."""
+    stalls = client._pool._stalls
+    assert stalls is not None
+    await until(lambda: stalls._timer)
+
+
+def find_line() -> int:
+    """The line that calls this."""
+    return sys._getframe(1).f_lineno
+
+
+async def test_a_request_inside_a_stream_that_has_the_only_connection_is_warned_of() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
+        with recorded() as told:
+            async with client.stream("GET", host.url("/long/first?secret=1")):
+                line = find_line() - 1
+                inner = ask(client, host, "/ok/inner")
+                await until(lambda: told)
+                check(client)
+            await served(*inner)
+    (warning,) = told
+    assert warning.category is PoolWarning
+    at = f"127.0.0.1:{host.port}"
+    assert str(warning.message) == (
+        f"no connection to {at} became free in 0.05 s, requests waiting: 1, connections in use: "
+        f"GET /long/first at {at} for 0 s, opened at {__file__}:{line}"
+    )
+
+
+async def test_a_warning_that_is_an_error_ends_the_request_that_has_waited_longest() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
+        async with client.stream("GET", host.url("/long/1")):
+            oldest, other = ask(client, host, "/ok/1", "/ok/2")
+            (error,) = await failures(oldest)
+            assert isinstance(error, PoolWarning)
+            check(client)
+            assert client.stats().waiting == 1
+            other.cancel()
+            await failures(other)
+        check_quiet(client)
+
+
+async def test_each_stall_is_warned_of_once() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
+        with recorded() as told:
+            tasks = ask(client, host, *held(3))
+            for number in range(2):
+                await host.has_come(held(3)[number])
+                await until(lambda number=number: len(told) > number)  # type: ignore[misc]
+                await asyncio.sleep(3 * SOON)
+                assert len(told) == number + 1
+                host.release()
+            await host.has_come(held(3)[2])
+            host.release()
+            await served(*tasks)
+
+
+async def test_a_long_queue_that_moves_is_no_stall() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=0.2) as client:
+        tasks = ask(client, host, *held(30))
+        for target in held(30):
+            await host.has_come(target)
+            await asyncio.sleep(0.02)
+            host.release()
+        await served(*tasks)
+
+
+async def test_what_holds_the_connections_of_one_host_is_told_where_that_is_at_its_limit() -> None:
+    limits = {"connections": 4, "connections_per_host": 1}
+    async with Host() as a, Host() as b, client_of(stall_warning=SOON, **limits) as client:
+        with recorded() as told:
+            busy = [*await occupy(client, a), *await occupy(client, b)]
+            late = ask(client, b, "/ok/late")
+            await until(lambda: told)
+            a.release()
+            b.release()
+            await served(*busy, *late)
+    assert str(told[0].message).endswith(f"connections in use: GET {held(1)[0]} at 127.0.0.1:{b.port} for 0 s")
+
+
+async def test_of_many_connections_the_three_in_use_for_longest_are_told() -> None:
+    async with Host() as host, client_of(connections=5, stall_warning=SOON) as client:
+        with recorded() as told:
+            busy = []
+            for target in held(5):
+                busy += ask(client, host, target)
+                await host.has_come(target)
+            late = ask(client, host, "/ok/late")
+            await until(lambda: told)
+            host.release()
+            await served(*busy, *late)
+    users = str(told[0].message).partition("in use: ")[2].split("; ")
+    assert [user.split(" ")[1] if " " in user else user for user in users] == [*held(5)[:3], "others"]
+
+
+@pytest.mark.parametrize("warning", [None, 60])
+async def test_there_is_no_warning_where_it_is_off_or_not_due(warning: float | None) -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=warning) as client:
+        busy = await occupy(client, host)
+        late = ask(client, host, "/ok/late")
+        await asyncio.sleep(2 * SOON)
+        host.release()
+        await served(*busy, *late)
+
+
+async def test_a_warning_is_on_by_default() -> None:
+    async with Client() as client:
+        assert client._pool._stalls is not None
+        assert client._pool._stalls._seconds == 30
+
+
+async def test_a_pool_timeout_says_where_the_stream_was_opened() -> None:
+    async with Host() as host, client_of(connections=1) as client, client.stream("GET", host.url("/long/1")):
+        with pytest.raises(PoolTimeout, match=rf"; connections in use: GET /long/1 .*{__file__}:\d+$"):
+            await get(client, host, "/ok/2", timeout=Timeout(pool=0.01))
+        check(client)
+
+
+async def test_the_watch_ends_with_the_queue_and_with_the_client() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
+        busy = await occupy(client, host)
+        late = ask(client, host, "/ok/late")
+        stalls = client._pool._stalls
+        assert stalls is not None
+        await until(lambda: stalls._timer)
+        host.release()
+        await served(*busy, *late)
+        await until(lambda: not stalls._timer)
+        assert not stalls._heads
+        busy = await occupy(client, host)
+        late = ask(client, host, "/ok/late")
+        await until(lambda: stalls._timer)
+        timer = stalls._timer
+        await client.aclose()
+        assert timer is not None
+        assert timer.cancelled()
+        await failures(*busy, *late)
+
+
+async def test_the_watch_keeps_no_client() -> None:
+    async with Host() as host:
+        client = client_of(connections=1, stall_warning=60)
+        busy = await occupy(client, host)
+        (late,) = ask(client, host, "/ok/late")
+        await wait_watched(client)
+        for task in (*busy, late):
+            task.cancel()
+        await failures(*busy, late)
+        pool = weakref.ref(client._pool)
+        busy.clear()
+        del client, late, task
+        gc.collect()
+        assert pool() is None
+
+
+def test_a_blocking_client_is_warned_as_well() -> None:
+    with RawServer.replying(reply(b"x" * 200_000)) as server:
+        client = compat.Client(limits=Limits(connections=1), stall_warning=SOON, trust_env=False)
+        with recorded() as told, client, client.stream("GET", server.url), pytest.raises(PoolTimeout):
+            client.get(server.url, timeout=Timeout(pool=3 * SOON))
+    assert f", opened at {__file__}:" in str(told[0].message)
+
+
+@pytest.mark.parametrize(("value", "error"), [("30", TypeError), (0, ValueError), (-1, ValueError)])
+def test_a_time_that_is_none_is_refused(value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="stall_warning"):
+        Client(stall_warning=value)
