@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import stat
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
+from io import BufferedReader
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, Protocol
 
@@ -285,21 +287,39 @@ class FactoryPayload(_Watched):
 
 
 class PathPayload(FactoryPayload):
-    """The file that a path names, opened anew for each sending."""
+    """The file that a path names, opened anew for each sending. A FIFO or a device gives its content only once."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(partial(open_file, path))
+        super().__init__(self._open_path)
         self._path = path
+        self._was_regular: bool | None = None  # not known before it was opened
+
+    @property
+    def is_replayable(self) -> bool:
+        """See Payload."""
+        return self._was_regular is not False
+
+    async def _open_path(self) -> BufferedReader:
+        if not self.is_replayable:
+            raise _used_up(self._path)
+        file = await open_file(self._path, must_be_regular=self._was_regular is True)
+        self._was_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        return file
 
     async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
         """See Payload. A regular file must be the same, and unchanged, when it is opened."""
         state = await measure_file(self._path)
+        if not self.is_replayable or (state is None and self._was_regular):
+            raise _used_up(self._path)
+        self._was_regular = None if state is None else True
         length = None if state is None else state.size
         return self._watch(Source(length, partial(self._read_in_turn, state, blocksize), may_grow=True))
 
     async def _read_in_turn(
         self, state: FileState | None, blocksize: int, stream: ByteStream
     ) -> AsyncGenerator[Buffer, None]:
+        if state is None:
+            self._was_regular = False
         with await open_file(self._path, state) as file:
             source = await open_source(file, blocksize, CHARSET)
             async with aclosing(source.pieces(stream)) as pieces:

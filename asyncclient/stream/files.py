@@ -93,7 +93,9 @@ async def measure_file(path: str | os.PathLike[str]) -> FileState | None:
     return await asyncio.get_running_loop().run_in_executor(None, _measure, path)
 
 
-async def open_file(path: str | os.PathLike[str], expected: FileState | None = None) -> BufferedReader:
+async def open_file(
+    path: str | os.PathLike[str], expected: FileState | None = None, *, must_be_regular: bool = False
+) -> BufferedReader:
     """Open a file for reading in a worker thread; the caller closes it, which blocks nobody.
 
     A worker can't be cancelled: one that still opens the file when its task is cancelled has it closed after that,
@@ -102,12 +104,13 @@ async def open_file(path: str | os.PathLike[str], expected: FileState | None = N
     Args:
         path: of the file.
         expected: the state that the file had when it was measured; None takes any file.
+        must_be_regular: a FIFO or a device is an error; otherwise opening a FIFO waits for its other end.
 
     Raises:
-        OSError: it can't be opened, or is not a regular file any more.
+        OSError: it can't be opened, or is not a regular file though it must be, or was measured as one.
         ValueError: it is in another state than expected.
     """
-    opening = asyncio.get_running_loop().run_in_executor(None, _open, path, expected)
+    opening = asyncio.get_running_loop().run_in_executor(None, _open, path, expected, must_be_regular)
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -123,10 +126,10 @@ def _measure(path: str | os.PathLike[str]) -> FileState | None:
         return _describe(file.fileno())
 
 
-def _open(path: str | os.PathLike[str], expected: FileState | None) -> BufferedReader:
-    if expected is None:
-        return open(path, "rb")
-    return open(path, "rb", opener=partial(_open_expected, expected))
+def _open(path: str | os.PathLike[str], expected: FileState | None, must_be_regular: bool) -> BufferedReader:
+    if expected is not None:
+        return open(path, "rb", opener=partial(_open_expected, expected))
+    return open(path, "rb", opener=open_regular) if must_be_regular else open(path, "rb")
 
 
 def _open_expected(expected: FileState, path: str, flags: int) -> int:

@@ -358,3 +358,37 @@ async def test_the_asynchronous_file_that_a_function_makes_is_closed(path: Path)
     payload = build(body=make)
     assert [await send(payload), await send(payload)] == [b"0123456789"] * 2
     assert [file.closed for file in made] == [True, True]
+
+
+def as_body(path: Path) -> dict[str, Any]:
+    return {"body": path}
+
+
+def in_form(path: Path) -> dict[str, Any]:
+    return {"files": {"f": path}}
+
+
+@pytest.mark.parametrize("arguments", [as_body, in_form])
+async def test_a_path_that_has_become_a_fifo_is_not_sent_again(
+    path: Path, arguments: Callable[[Path], dict[str, Any]]
+) -> None:
+    payload = build(**arguments(path))
+    await send_all(payload)
+    assert payload.is_replayable
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises((BodyNotReplayable, FileExistsError)):
+        await send_all(payload)
+
+
+@pytest.mark.parametrize("arguments", [as_body, in_form])
+async def test_a_fifo_is_sent_once(tmp_path: Path, arguments: Callable[[Path], dict[str, Any]]) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    payload = build(**arguments(path))
+    writing = asyncio.create_task(asyncio.to_thread(path.write_bytes, b"content"))
+    assert b"content" in (await send_all(payload))[1]
+    await writing
+    assert not payload.is_replayable
+    with pytest.raises(BodyNotReplayable, match="only once"):
+        await send_all(payload)
