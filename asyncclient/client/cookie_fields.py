@@ -169,7 +169,7 @@ def parse_date(text: str) -> float | None:
 def accept_cookie(field: str, host: str, path: str, is_secure: bool, now: float) -> Cookie | None:
     """Return the cookie that a Set-Cookie field of this host's response makes, None if it is refused.
 
-    RFC 6265bis §5.7 as far as it does not ask what the jar holds.
+    RFC 6265bis §5.7 as far as it does not ask what the jar holds. A path by default is bounded as the attribute is.
     """
     said = parse_set_cookie(field, now)
     scope = None if said is None or not host else _decide_scope(said.domain, host)
@@ -177,6 +177,8 @@ def accept_cookie(field: str, host: str, path: str, is_secure: bool, now: float)
         return None
     domain, is_host_only = scope
     path = said.path or default_path(path)
+    if len(path) > ATTRIBUTE_SIZE:
+        return None
     return Cookie(said.name, said.value, domain, path, said.expires, said.is_secure, said.is_http_only, is_host_only)
 
 
@@ -194,18 +196,6 @@ def _breaks_prefix(said: SetCookie) -> bool:
     if name.startswith("__host-"):
         return not said.is_secure or said.domain != "" or said.path != "/"
     return name.startswith("__secure-") and not said.is_secure
-
-
-def shadows(cookie: Cookie, other: Cookie) -> bool:
-    """Return whether a cookie would replace another, or be sent beside it to the same place under the same name.
-
-    Without TLS that may not happen to a secure one (RFC 6265bis §5.7).
-    """
-    return (
-        cookie.name == other.name
-        and path_matches(cookie.path, other.path)
-        and (domain_matches(cookie.domain, other.domain) or domain_matches(other.domain, cookie.domain))
-    )
 
 
 def check_cookie(cookie: Cookie) -> Cookie:

@@ -1,8 +1,8 @@
 """The cookie jar of RFC 6265bis: what servers set, within bounds, and what a request takes along.
 
 Cookies lie on shelves, one for each domain, so a look-up asks for the host and for each of its parents, however many
-hosts the jar knows. Nothing that has expired is ever seen: the jar knows when the next cookie expires, and sweeps then.
-An empty jar costs a request one look at a dict.
+hosts the jar knows. Nothing that has expired is ever seen: a heap has the times when cookies expire, the next one
+first. An empty jar costs a request one look at a dict. What a server sets costs the same however full the jar is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from ..message.url import list_values
-from .cookie_fields import Cookie, accept_cookie, check_cookie, path_matches, shadows
+from .cookie_fields import Cookie, accept_cookie, check_cookie, path_matches
+from .secure_cookies import SecureCookies
 
 if TYPE_CHECKING:
     from http import cookiejar
@@ -96,7 +98,9 @@ class CookieJar:
         self._clock = clock
         self._shelves: dict[str, dict[_Key, _Entry]] = {}
         self._count = 0
-        self._next_expiry = math.inf
+        self._secure = SecureCookies()
+        # When, where and which; what was replaced or removed stays in it until its time, or until it is cleared out.
+        self._expiries: list[tuple[float, str, _Key]] = []
         self._last_created = 0.0
         if cookies is not None:
             self.update(cookies)
@@ -234,20 +238,20 @@ class CookieJar:
         self._sweep(self._clock())
 
     def _sweep(self, now: float) -> None:
-        if now >= self._next_expiry:
-            self._keep(lambda cookie: cookie.expires is None or cookie.expires > now)
+        expiries = self._expiries
+        while expiries and expiries[0][0] <= now:
+            _, domain, key = heappop(expiries)
+            entry = self._shelves.get(domain, {}).get(key)
+            if entry is not None and _expiry(entry.cookie) <= now:
+                self._take(entry.cookie)
 
     def _keep(self, stays: Callable[[Cookie], bool]) -> int:
         """Remove all but those that stay; return how many went."""
-        before, self._count, self._next_expiry = self._count, 0, math.inf
-        shelves, self._shelves = self._shelves, {}
-        for domain, shelf in shelves.items():
-            kept = {key: entry for key, entry in shelf.items() if stays(entry.cookie)}
-            if kept:
-                self._shelves[domain] = kept
-                self._count += len(kept)
-                self._next_expiry = min(self._next_expiry, *(_expiry(entry.cookie) for entry in kept.values()))
-        return before - self._count
+        entries = (entry for shelf in self._shelves.values() for entry in shelf.values())
+        gone = [entry.cookie for entry in entries if not stays(entry.cookie)]
+        for cookie in gone:
+            self._take(cookie)
+        return len(gone)
 
     def _find(self, host: str, path: str, is_secure: bool) -> list[_Entry]:
         """Return the entries that go with a request, in no order."""
@@ -266,10 +270,7 @@ class CookieJar:
 
     def _spare_secure(self, cookies: list[Cookie]) -> list[Cookie]:
         """Return the cookies set without TLS but for those that would take the place of a secure one."""
-        names = {cookie.name for cookie in cookies}
-        held = [entry.cookie for shelf in self._shelves.values() for entry in shelf.values()] if names else []
-        secure = [cookie for cookie in held if cookie.is_secure and cookie.name in names]
-        return [cookie for cookie in cookies if not any(shadows(cookie, other) for other in secure)]
+        return [cookie for cookie in cookies if not self._secure.has_rival_of(cookie)]
 
     def _put(self, cookie: Cookie, now: float) -> None:
         """Put a cookie in place of its namesake, whose time of creation it keeps; one that has expired removes it."""
@@ -283,9 +284,21 @@ class CookieJar:
         cookie = cookie._replace(created=created)
         self._shelves.setdefault(cookie.domain, {})[_key(cookie)] = _Entry(cookie, now)
         self._count += 1
-        self._next_expiry = min(self._next_expiry, _expiry(cookie))
+        if cookie.is_secure:
+            self._secure.add(cookie)
+        if cookie.expires is not None:
+            self._note_expiry(cookie)
         if cookie.domain != EVERY_HOST:
             self._evict(cookie.domain)
+
+    def _note_expiry(self, cookie: Cookie) -> None:
+        expiries = self._expiries
+        if len(expiries) > 2 * self._count + 100:  # most are of cookies that were replaced since
+            entries = (entry.cookie for shelf in self._shelves.values() for entry in shelf.values())
+            expiries[:] = [(kept.expires, kept.domain, _key(kept)) for kept in entries if kept.expires is not None]
+            heapify(expiries)
+        else:
+            heappush(expiries, (_expiry(cookie), cookie.domain, _key(cookie)))
 
     def _take(self, cookie: Cookie) -> Cookie | None:
         """Remove the namesake of a cookie and return it."""
@@ -294,6 +307,8 @@ class CookieJar:
         if entry is None:
             return None
         self._count -= 1
+        if entry.cookie.is_secure:
+            self._secure.remove(entry.cookie)
         if not shelf:
             del self._shelves[cookie.domain]
         return entry.cookie

@@ -13,6 +13,7 @@ The rules kept:
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
@@ -38,7 +39,7 @@ class Answer:
     __slots__ = ("_interim_bytes", "final", "first_at", "informational", "is_early")
 
     def __init__(self) -> None:
-        self.informational: tuple[Head, ...] = ()
+        self.informational: Sequence[Head] = ()  # a list once there is one
         self.final: Head | None = None
         self.first_at: float | None = None  # when the first head had come, by time.monotonic()
         self.is_early = False
@@ -79,7 +80,10 @@ class Answer:
         self._interim_bytes += len(head.block)
         if len(self.informational) == limits.interim or self._interim_bytes > limits.head:
             raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
-        self.informational += (head,)
+        if isinstance(self.informational, list):
+            self.informational.append(head)
+        else:
+            self.informational = [head]
 
 
 class Content(Protocol):

@@ -859,3 +859,10 @@ def test_bounds_and_count_hold_after_every_step(steps: list[tuple[str, str, str,
 )
 def test_which_hosts_are_this_machine(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(1024, True), (1025, False)])
+def test_a_path_by_default_is_bounded_as_the_attribute_is(size: int, is_taken: bool) -> None:
+    path = "/" + "a" * (size - 1)
+    cookie = accept_cookie("n=v", "example.com", f"{path}/x", False, 0.0)
+    assert (cookie is not None and cookie.path == path) is is_taken

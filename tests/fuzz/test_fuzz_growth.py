@@ -4,23 +4,19 @@ Measured is the growth from a size to 32 times it. Linear work takes about 32 ti
 lies between, and the best of some runs counts, since other work on the machine only ever adds.
 """
 
-import gc
-import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 
-from asyncclient.errors import HTTPException
 from asyncclient.limits import Limits
 from asyncclient.message.framing import decide_framing, parse_chunk_size
 from asyncclient.message.head import build_field, build_request_line, parse_head
 from asyncclient.message.request import ChunkCheck, RequestHead
 from asyncclient.message.target import find_authority, parse_host_port
 from asyncclient.message.url import parse_url
+from tests.fuzz.growth import assert_grows_less
 
 SMALL, TIMES, BOUND = 2 * 1024, 32, 160
-NOISE = 0.0005  # seconds: what is faster than this has grown enough already to be harmless
 
 LIMITS = Limits(line=1 << 20, head=1 << 20, fields=1 << 20)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -67,25 +63,8 @@ TEXTS: dict[str, Callable[[str], object]] = {
 }
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """CPU of the shortest of three runs, without the collector, whose work grows with what other tests have left."""
-    best = float("inf")
-    gc.disable()
-    try:
-        for _ in range(3):
-            begin = time.thread_time()
-            with suppress(HTTPException, ValueError):
-                call()
-            best = min(best, time.thread_time() - begin)
-    finally:
-        gc.enable()
-    return best
-
-
 def assert_linear(make: Callable[[int], Callable[[], object]]) -> None:
-    small, large = make(SMALL), make(SMALL * TIMES)
-    growths = (seconds(large) / max(seconds(small), NOISE / TIMES) for _ in range(3))
-    assert any(growth < BOUND for growth in growths)
+    assert_grows_less(make, SMALL, TIMES, BOUND)
 
 
 def read_head(block: bytes) -> None:
