@@ -112,7 +112,7 @@ class Download:
 
     async def run(self) -> Response:
         """Download, and return the last response. Raises what Client.download() does."""
-        part = self._part
+        part, is_dropped = self._part, False
         try:
             found = await in_worker(part.open, self._resource)
             if self._resume and found is not None and self._is_for(found):
@@ -122,8 +122,15 @@ class Download:
                 await self._verify()
                 await in_worker(part.finish)
             return response
+        except GeneratorExit:  # the coroutine is collected, and can await nothing any more
+            is_dropped = True
+            raise
         finally:
-            await in_worker(part.close, keep=self._resume and self._note is not None)
+            close = partial(part.close, keep=self._resume and self._note is not None)
+            if is_dropped:
+                close()
+            else:
+                await in_worker(close)
 
     def _is_for(self, note: Note) -> bool:
         return note.resource == self._resource and not (self._request.choices.decode and note.coding)

@@ -82,7 +82,8 @@ class StallWatch:
             self._timer.cancel()
 
     def _schedule(self, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(seconds, _check, weakref.ref(self), loop)
+        watch: weakref.ref[StallWatch] = weakref.ref(self)
+        self._timer = loop.call_later(seconds, _check, watch, loop)
 
     def check(self, loop: asyncio.AbstractEventLoop) -> None:
         """Warn of the queues whose head has been there for too long, once for each head."""

@@ -113,7 +113,7 @@ async def open_file(
     opening = asyncio.get_running_loop().run_in_executor(None, _open, path, expected, must_be_regular)
     try:
         return await asyncio.shield(opening)
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit):  # the latter where the coroutine is collected
         opening.add_done_callback(_close)
         raise
 

@@ -5,14 +5,15 @@ import gc
 import sys
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import compat
-from asyncclient import Client, Limits, Response
+from asyncclient import Client, Limits, Response, Retry
 from asyncclient.testing import RawServer
 from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
 from tests.pool.invariant import check, check_quiet
@@ -237,3 +238,49 @@ def test_the_place_of_a_caller_is_its_line() -> None:
 
     place, line = here(), sys._getframe().f_lineno
     assert str(place) == f"{__file__}:{line}"
+
+
+# Coroutines that are dropped
+
+
+Start = Callable[[Client, Host, Path], Coroutine[Any, Any, Any]]
+
+STARTS: dict[str, Start] = {
+    "get": lambda client, host, _: client.get(host.url("/ok/held/1")),
+    "content": lambda client, host, _: client.get(host.url("/half/1")),
+    "upload": lambda client, host, _: client.post(host.url("/ok/held/1"), body=b"x" * 10_000_000),
+    "file": lambda client, host, path: client.post(host.url("/ok/held/1"), body=path / "file"),
+    "pause": lambda client, host, _: client.get(host.url("/cut/1")),
+    "download": lambda client, host, path: client.download(host.url("/half/1"), path / "downloaded"),
+    "preconnect": lambda client, host, _: client.preconnect(host.url(), 3),
+}
+
+
+async def advance(coroutine: Coroutine[Any, Any, Any], steps: int) -> bool:
+    """Take steps of a coroutine outside a task, as long as something comes of them; False if it has ended."""
+    for _ in range(steps):
+        try:
+            waits_for = coroutine.send(None)
+        except StopIteration:
+            return False
+        end = asyncio.get_running_loop().time() + 0.05
+        while waits_for is not None and not waits_for.done():
+            if asyncio.get_running_loop().time() > end:
+                return True
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    return True
+
+
+@pytest.mark.parametrize("steps", range(1, 7))
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+async def test_a_coroutine_that_is_dropped_gives_its_place_back(start: Start, steps: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 1_000_000)
+    async with Host() as host, client_of(connections=3, retries=Retry(backoff=60, jitter=0)) as client:
+        coroutine = start(client, host, tmp_path)
+        await advance(coroutine, steps)
+        coroutine.close()
+        del coroutine
+        await until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)
+        check_quiet(client)
+        assert not client._pool._pauses
