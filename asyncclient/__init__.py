@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from .https import HTTPS_PORT, HTTPSConnection
     from .message.head import Interim
     from .message.mail import HTTPMessage
+    from .message.repairs import Repair
     from .opening import HTTP_PORT
     from .pool.group import HostStats, PoolStats
     from .response import HTTPResponse
@@ -137,6 +138,7 @@ __all__ = [
     "ReadTimeout",
     "RedirectError",
     "RemoteDisconnected",
+    "Repair",
     "Request",
     "Resolver",
     "Response",
@@ -195,6 +197,7 @@ _HOMES: Final = {
     "HTTPS_PORT": "https",
     "HTTP_PORT": "opening",
     "Interim": "message.head",
+    "Repair": "message.repairs",
     "TLSInfo": "stream.tls",
     "create_tls_context": "stream.tls",
     "run": "runner",

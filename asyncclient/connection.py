@@ -12,12 +12,10 @@ from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
 from .exchange.content import Body, Source, open_source
 from .exchange.exchange import Exchange
-from .exchange.receive import open_content
 from .exchange.send import Trailers, is_long, may_go_together, send_more, send_request
 from .message import target as targets
 from .message.cycle import Event, State, advance
 from .message.fields import HasItems, list_pairs
-from .message.framing import decide_framing
 from .message.head import Head, build_field
 from .message.request import DeclaredBody, RequestHead
 from .opening import Connection
@@ -347,7 +345,7 @@ class HTTPConnection(Connection):
         self._state = following
         try:
             while exchange.final is None:
-                data = await stream.readhead(self.limits.head, b"HTTP/")
+                data = await stream.readhead(self.limits.head, exchange.starts)
                 if not data:
                     raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
                 self._keep_head(exchange, data)
@@ -369,21 +367,21 @@ class HTTPConnection(Connection):
 
     def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
         head, timings = exchange.head, exchange.timings
-        framing = decide_framing(final, head.method)
+        framing = exchange.frame(final)
         timings.first_byte = (exchange.first_at or 0.0) - timings.started
         is_sent = not exchange.is_early and (exchange.declared is None or exchange.declared.is_complete)
         goes_on = framing[2] and is_sent and not (exchange.is_long and final.status >= 300)
-        exchange.must_close = head.asks_close or not goes_on
+        exchange.must_close = head.asks_close or not goes_on or bool(exchange.repairs)
         if self.debuglevel > 0:
             print_received(exchange)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
         if is_upgrade:
-            self._check_upgrade(final, head)
+            self._check_upgrade(final, exchange)
             self._state, self._stream = advance(self._state, Event.UPGRADE), None
             self._forget(exchange)
         else:
             self._state = advance(self._state, Event.RECEIVED)
-        content = open_content(stream, framing, self.limits)
+        content = exchange.open_content(stream, framing, self.limits)
         response = HTTPResponse(self._response_ended, stream, exchange, final, content)
         if is_upgrade:
             response.upgraded = hand_over(stream)
@@ -391,9 +389,12 @@ class HTTPConnection(Connection):
             response.debuglevel = self.debuglevel
         return response
 
-    def _check_upgrade(self, final: Head, head: RequestHead) -> None:
-        if final.status == 101 and not head.asks_upgrade:
+    def _check_upgrade(self, final: Head, exchange: Exchange) -> None:
+        if final.status == 101 and not exchange.head.asks_upgrade:
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
+        if exchange.repairs:
+            fault = next(iter(exchange.repairs))
+            raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {fault}")
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
         if at is None:

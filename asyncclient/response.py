@@ -14,6 +14,7 @@ from .exchange.receive import BLOCK, Content
 from .limits import DRAIN
 from .message.fields import Fields
 from .message.head import Head, Interim
+from .message.repairs import Repair
 from .stream.aio import AioStream
 from .stream.pieces import Pieces
 from .stream.tls import TLSInfo, describe
@@ -284,6 +285,16 @@ class HTTPResponse:
         return self.head.fields
 
     @property
+    def is_lenient(self) -> bool:
+        """Whether faults of the response are repaired: Client(lenient=True)."""
+        return self._exchange.is_lenient
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was repaired in the response so far; always empty unless `is_lenient`."""
+        return tuple(self._exchange.repairs)
+
+    @property
     def informational(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
         return tuple(map(Interim, self._exchange.informational))
@@ -322,6 +333,17 @@ class HTTPResponse:
         return self._content.trailers
 
     # The connection
+
+    def hold(self) -> None:
+        """Keep the connection of a lenient exchange after the last byte of the content, until release()."""
+        self._exchange.hold()
+
+    def release(self, *repairs: Repair) -> None:
+        """Let go of the connection once all content has been read, and note repairs that were found in the content."""
+        self._exchange.note(*repairs)
+        self._exchange.release()
+        if self._is_open and self._content.is_done:
+            self._finish()
 
     @property
     def closed(self) -> bool:
@@ -365,6 +387,7 @@ class HTTPResponse:
         self._pending = None
         if not self._is_open:
             return
+        self._exchange.release()
         stream, until = self._stream, self._stream.total_until
         stream.hurry(stream.timeout.close)
         try:

@@ -14,6 +14,7 @@ from asyncclient.client.text import LineSplitter
 from asyncclient.errors import ResponseNotRead, StatusError
 from asyncclient.message.fields import Fields
 from asyncclient.message.head import Interim
+from asyncclient.message.repairs import Repair
 from asyncclient.stream.tls import TLSInfo
 from asyncclient.timings import Timings
 
@@ -79,6 +80,11 @@ class Response:
     def informational(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
         return self._response.informational
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was repaired in the last exchange so far, each kind once; always empty unless Client(lenient=True)."""
+        return self._response.repairs
 
     @property
     def ok(self) -> bool:

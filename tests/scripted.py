@@ -77,11 +77,12 @@ class ScriptedStream:
 
     # Reading
 
-    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         while (end := self._end_of_head()) < 0:
             if len(self._buffer) > limit:
                 raise LineTooLong("a head", limit)
-            if self._buffer and self._buffer[: len(start)] != start[: len(self._buffer)]:
+            starts = start if isinstance(start, tuple) else (start,)
+            if self._buffer and not any(self._buffer[: len(it)] == it[: len(self._buffer)] for it in starts):
                 return self._take(len(self._buffer))
             if not self._receive():
                 if self._buffer:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, Unpack
 
+from ..exchange.exchange import Exchange
 from ..limits import DEFAULT, Limits
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
@@ -70,6 +71,8 @@ class Client:
         encode_json: makes a str or bytes of what is given as json.
         default_encoding: of text for which neither Content-Type nor the content says an encoding: the label of a
             charset, or a function that returns one, or None, for the first 64 KiB of the content. None is UTF-8.
+        lenient: repair faults in responses that browsers repair and that cannot be confused with another response, and
+            tell them in Response.repairs; a connection is not used again after a repair.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Client:
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
         default_encoding: DefaultEncoding | None = None,
+        lenient: bool = False,
     ) -> None:
         self.base_url = base_url = strip_url(base_url or "")
         self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
@@ -106,10 +110,7 @@ class Client:
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
         _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers, default_encoding)
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
-        path = _check_socket_path(socket_path, proxy, local_address)
-        source = (local_address, 0) if isinstance(local_address, str) else local_address
-        selector = ProxySelector(proxy, trust_env=trust_env and path is None)
-        network = Network(parse_trust(ssl), selector, resolver, source, parse_options(socket_options), path)
+        network = _build_network(ssl, proxy, trust_env, resolver, local_address, socket_options, socket_path)
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         origin = parse_base(base_url)[:3] if base_url else None
@@ -129,6 +130,7 @@ class Client:
             tracer=tracer,
             default_encoding=default_encoding,
             is_plain=max_body_size is None and limit.min_rate is None,
+            exchange_class=_choose_exchange(lenient),
         )
 
     # Requests
@@ -356,6 +358,29 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
         response.close()
         raise
     return response
+
+
+def _build_network(
+    ssl: TrustLike,
+    proxy: ProxySetting,
+    trust_env: bool,
+    resolver: Resolver | None,
+    local_address: str | tuple[str, int] | None,
+    socket_options: Sequence[SocketOption],
+    socket_path: str | os.PathLike[str] | None,
+) -> Network:
+    path = _check_socket_path(socket_path, proxy, local_address)
+    selector = ProxySelector(proxy, trust_env=trust_env and path is None)
+    source = (local_address, 0) if isinstance(local_address, str) else local_address
+    return Network(parse_trust(ssl), selector, resolver, source, parse_options(socket_options), path)
+
+
+def _choose_exchange(lenient: bool) -> type[Exchange]:
+    if not lenient:
+        return Exchange
+    from ..exchange.lenient import LenientExchange  # only here: few programs need it
+
+    return LenientExchange
 
 
 def _check_arguments(

@@ -47,6 +47,8 @@ class Stage(Protocol):
     """The decoder of one coding. It takes input after take() gave b"", and holds no more than that piece of it."""
 
     name: str
+    has_excess: bool
+    """Whether bytes after the end of the content were dropped; only a lenient decoder drops any."""
 
     def feed(self, data: bytes) -> None:
         """Take more input; all before it must have been used up."""
@@ -79,15 +81,21 @@ class _Format(NamedTuple):
     error: type[Exception]
     may_repeat: bool
     padding: bytes  # what may stand between and after members
+    first: bytes  # each byte with which a member may begin
 
 
 class _Members:
-    """gzip, deflate and zstd: members one after another, each decoded by an object of its own."""
+    """gzip, deflate and zstd: members one after another, each decoded by an object of its own.
 
-    __slots__ = ("_empty", "_format", "_has_ended", "_input", "_member", "name")
+    A lenient one drops what follows the last member and does not begin a further one.
+    """
 
-    def __init__(self, form: _Format) -> None:
+    __slots__ = ("_empty", "_format", "_has_ended", "_input", "_is_lenient", "_member", "has_excess", "name")
+
+    def __init__(self, form: _Format, is_lenient: bool) -> None:
         self.name = form.name
+        self.has_excess = False
+        self._is_lenient = is_lenient
         self._format = form
         self._member: _Member | None = None
         self._input = b""
@@ -105,6 +113,8 @@ class _Members:
             try:
                 out = member.decompress(self._input, n)
             except self._format.error as exc:
+                if self._is_lenient and self._has_ended and self._empty:
+                    return self._drop_excess()
                 raise DecodingError(f"invalid {self.name} content: {exc}") from exc
             if member.eof:
                 self._input, self._member, self._has_ended = member.unused_data, None, True
@@ -119,9 +129,24 @@ class _Members:
     def is_whole(self) -> bool:
         return self._member is None and not self._input
 
+    def _drop_excess(self) -> bytes:
+        self._input, self._member, self.has_excess = b"", None, True
+        return b""
+
+    def _is_excess(self) -> bool:
+        """Return whether the input after a whole member is not the beginning of a further one, for a lenient decoder.
+
+        The library would wait for more where the first byte alone tells.
+        """
+        if not (self._is_lenient and self._has_ended):
+            return False
+        return self.has_excess or not self._format.may_repeat or self._input[0] not in self._format.first
+
     def _open_next(self) -> _Member | None:
         if self._has_ended:
             self._input = self._input.lstrip(self._format.padding)
+        if self._input and self._is_excess():
+            self._drop_excess()
         if not self._input:
             return None
         if self._has_ended and not self._format.may_repeat:
@@ -140,6 +165,8 @@ class _Brotli:
     """
 
     __slots__ = ("_error", "_has_begun", "_input", "_made", "_stream", "name")
+
+    has_excess = False  # the library fails on bytes after the end, and does not tell where that is
 
     def __init__(self, module: Any) -> None:
         self.name = "br"
@@ -175,20 +202,20 @@ def supported_codings() -> list[str]:
     return ["gzip", "deflate", *(name for name, find in optional.items() if find() is not None)]
 
 
-def open_stage(name: str) -> Stage:
-    """Return a decoder of the coding with this name, in lower case.
+def open_stage(name: str, *, is_lenient: bool = False) -> Stage:
+    """Return a decoder of the coding with this name, in lower case; a lenient one drops bytes after the end.
 
     Raises:
         DecodingError: the coding can't be decoded here; the text names the extra to install, if there is one.
     """
     if name in ("gzip", "x-gzip"):
-        return _Members(_gzip())
+        return _Members(_gzip(), is_lenient)
     if name == "deflate":
-        return _Members(_deflate())
+        return _Members(_deflate(), is_lenient)
     if name == "br" and (brotli := bounded_brotli()):
         return _Brotli(brotli)
     if name == "zstd" and find_zstd():
-        return _Members(_zstd())
+        return _Members(_zstd(), is_lenient)
     if name in ("br", "zstd"):
         raise DecodingError(f"content is in {name}, which needs an extra: pip install asyncclient-http[compress]")
     expected = ", ".join(supported_codings())
@@ -236,7 +263,7 @@ def _gzip() -> _Format:
     other bytes there have to be a member: browsers drop them unseen, but then content could be lost unseen too.
     """
     zlib = load_zlib()
-    return _Format("gzip", lambda _data: zlib.decompressobj(31), zlib.error, may_repeat=True, padding=b"\0")
+    return _Format("gzip", lambda _data: zlib.decompressobj(31), zlib.error, True, b"\0", b"\x1f")
 
 
 @functools.cache
@@ -252,7 +279,11 @@ def _deflate() -> _Format:
         member: _Member = zlib.decompressobj(15 if data[0] & 15 == 8 else -15)
         return member
 
-    return _Format("deflate", open_member, zlib.error, may_repeat=False, padding=b"")
+    return _Format("deflate", open_member, zlib.error, False, b"", b"")
+
+
+_ZSTD_FIRST = bytes((0x28, *range(0x50, 0x60)))
+"""RFC 8878 §3.1: of a frame, and of the skippable ones."""
 
 
 @functools.cache
@@ -264,4 +295,4 @@ def _zstd() -> _Format:
         frame: _Member = module.ZstdDecompressor(options=options)
         return frame
 
-    return _Format("zstd", open_frame, module.ZstdError, may_repeat=True, padding=b"")
+    return _Format("zstd", open_frame, module.ZstdError, True, b"", _ZSTD_FIRST)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
 from ..errors import ContentTooLarge, HTTPException, RateTimeout
+from ..message.repairs import Repair
 from ..response import HTTPResponse
 from ..stream.scope import TimeLimit
 from ..timeouts import Timeout
@@ -104,7 +105,7 @@ class ContentReader:
         while not (data := self._guarded(decoder.take, n)):
             wire = await self._pull(AT_ONCE)
             if not wire:
-                self._guarded(decoder.finish)
+                self._finish(decoder)
                 break
             decoder.feed(wire)
         return data
@@ -123,7 +124,16 @@ class ContentReader:
             raise self._too_large()
         if self._coding is not None and self._decoder is None and self._raw.length != 0:
             max_size = MAX_SIZE if self._max_size is None else self._max_size
-            self._decoder = self._guarded(open_decoder, self._coding, max_size=max_size)
+            lenient = self._raw.is_lenient
+            self._decoder = self._guarded(open_decoder, self._coding, max_size=max_size, is_lenient=lenient)
+            if lenient and self._decoder is not None:
+                self._raw.hold()  # a fault in the last bytes must be found before another request has the connection
+
+    def _finish(self, decoder: Decoder) -> None:
+        """Check that the content may end here. Content that is known to be cut short ends where the cut is."""
+        if Repair.INCOMPLETE not in self._raw.repairs:
+            self._guarded(decoder.finish)
+        self._raw.release(*((Repair.EXCESS,) if decoder.has_excess else ()))
 
     def _too_large(self) -> ContentTooLarge:
         assert self._max_size is not None
@@ -142,5 +152,5 @@ class ContentReader:
         """Return whether all may be read in one: its size is known to be allowed, and no more than memory bears."""
         length = self._raw.length
         if self._decoder is not None:
-            return length is not None and length <= AT_ONCE
+            return length is not None and length <= AT_ONCE and not self._raw.is_lenient
         return length is not None or self._max_size is None

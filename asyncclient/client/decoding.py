@@ -57,7 +57,11 @@ def accept_encoding() -> str:
 
 
 def open_decoder(
-    content_encoding: str, *, max_size: int | None = MAX_SIZE, max_ratio: float | None = MAX_RATIO
+    content_encoding: str,
+    *,
+    max_size: int | None = MAX_SIZE,
+    max_ratio: float | None = MAX_RATIO,
+    is_lenient: bool = False,
 ) -> Decoder | None:
     """Return a decoder for content with this Content-Encoding, or None if there is nothing to decode.
 
@@ -65,6 +69,7 @@ def open_decoder(
         content_encoding: the field's value, several joined by commas; the coding that was applied first comes first.
         max_size: bytes that may be decoded; None is without end.
         max_ratio: times that they may be more than came, once they are more than RATIO_FREE; None is without end.
+        is_lenient: drop bytes after the end of the content, see Decoder.has_excess.
 
     Raises:
         DecodingError: a coding that can't be decoded here, or more than MAX_CODINGS.
@@ -72,7 +77,7 @@ def open_decoder(
     names = parse_content_encoding(content_encoding)
     if not names:
         return None
-    return Decoder([open_stage(name) for name in names], max_size=max_size, max_ratio=max_ratio)
+    return Decoder([open_stage(name, is_lenient=is_lenient) for name in names], max_size=max_size, max_ratio=max_ratio)
 
 
 @functools.lru_cache(maxsize=16)  # most programs meet one or two
@@ -111,6 +116,11 @@ class Decoder:
     def produced(self) -> int:
         """Bytes decoded so far."""
         return self._made[-1]
+
+    @property
+    def has_excess(self) -> bool:
+        """Whether bytes after the end of the content were dropped so far."""
+        return any(stage.has_excess for stage in self._stages)
 
     def feed(self, data: bytes) -> None:
         """Add bytes of the content as they came; nothing is decoded yet."""

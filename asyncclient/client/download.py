@@ -30,6 +30,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError
+from ..message.repairs import Repair
 from ..message.url import parse_url
 from .decoding import IDENTITY
 from .part_file import PartFile
@@ -232,7 +233,8 @@ class Download:
             self._checks.update(list_checks(response.headers, span), list_checks(response.trailers or {}, span))
         missing = (span.total or 0) - self._part.size
         if isinstance(end, StopAsyncIteration):
-            return IncompleteRead(b"", missing) if missing > 0 else None
+            is_cut = missing > 0 or Repair.INCOMPLETE in response.repairs
+            return IncompleteRead(b"", max(missing, 0) or None) if is_cut else None
         return end
 
     async def _prepare(self, response: Response, span: Span) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ResponseNotRead, StatusError
 from ..message.fields import Fields
 from ..message.head import Interim
+from ..message.repairs import Repair
 from ..message.target import show
 from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
@@ -99,6 +100,14 @@ class Response:
     def informational(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
         return self._raw.informational
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was repaired in the last exchange so far, each kind once; always empty unless Client(lenient=True).
+
+        Faults of the content are found while it is read. With Repair.INCOMPLETE its end is missing.
+        """
+        return self._raw.repairs
 
     @property
     def ok(self) -> bool:

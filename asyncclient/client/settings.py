@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..exchange.exchange import Exchange
 from ..pool.pool import Pool
 from ..timeouts import Timeout
 from ..tracing import Tracer
@@ -27,7 +28,8 @@ DefaultEncoding = str | Callable[[bytes], str | None]
 class Settings:
     """What holds for all requests of a client; Client documents it.
 
-    `is_plain`: content is read as it comes, where it is not coded.
+    `is_plain`: content is read as it comes, where it is not coded. `exchange_class` decides how responses are read:
+    strictly, or with repairs.
     """
 
     pool: Pool
@@ -44,6 +46,7 @@ class Settings:
     tracer: Tracer | None
     default_encoding: DefaultEncoding | None
     is_plain: bool
+    exchange_class: type[Exchange] = Exchange
 
     def timeout_for(self, choices: Choices) -> Timeout:
         """Return the time limits of a request: its own if it has some."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ResponseNotRead
 from ..message.fields import Fields
 from ..message.head import Head, Interim
+from ..message.repairs import Repair
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 
@@ -28,6 +29,7 @@ class StoredResponse:
         self.head: Head = response.head
         self.informational: tuple[Interim, ...] = response.informational
         self.trailers: Fields | None = response.trailers
+        self.repairs: tuple[Repair, ...] = response.repairs
         self.timings: Timings = response.timings
         self.peer: Any = response.peer
         self.proxy_headers: Fields | None = response.proxy_headers

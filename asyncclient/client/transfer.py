@@ -136,7 +136,7 @@ class Transfer:
                 login,
                 expects_continue=self._expects_continue,
             )
-            exchange = Exchange(head, Timings(time.monotonic()))
+            exchange = settings.exchange_class(head, Timings(time.monotonic()))
             self._attempts += 1
             try:
                 found = None if self._wants_new else pool.take_idle(self._site.group)

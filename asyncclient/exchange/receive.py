@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Final, Protocol
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
@@ -38,6 +38,9 @@ class Answer:
 
     __slots__ = ("_interim_bytes", "final", "first_at", "informational", "is_early")
 
+    starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
+    """What a head begins with; the end of anything else is not waited for."""
+
     def __init__(self) -> None:
         self.informational: Sequence[Head] = ()  # a list once there is one
         self.final: Head | None = None
@@ -53,7 +56,7 @@ class Answer:
             IncompleteRead: it closed within it (RFC 9112 §8).
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: no head that can be used.
         """
-        return self.keep(await stream.readhead(limits.head, b"HTTP/"), limits)
+        return self.keep(await stream.readhead(limits.head, self.starts), limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
@@ -67,17 +70,21 @@ class Answer:
             raise RemoteDisconnected
         if self.first_at is None:
             self.first_at = time.monotonic()
-        head = parse_head(data, limits)
+        head = self.parse(data, limits)
         if head.status >= 200 or head.status == 101:
             self.final = head
         else:
-            self._keep_interim(head, limits)
+            self._keep_interim(head, len(data), limits)
         return head
 
-    def _keep_interim(self, head: Head, limits: Limits) -> None:
+    def parse(self, data: bytes, limits: Limits) -> Head:
+        """Parse a head; a lenient exchange has another way."""
+        return parse_head(data, limits)
+
+    def _keep_interim(self, head: Head, size: int, limits: Limits) -> None:
         if not head.is_plain:
             decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read in its own way
-        self._interim_bytes += len(head.block)
+        self._interim_bytes += size
         if len(self.informational) == limits.interim or self._interim_bytes > limits.head:
             raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
         if isinstance(self.informational, list):
@@ -126,7 +133,7 @@ class Content(Protocol):
         ...
 
 
-_NO_TRAILERS = Fields()
+NO_TRAILERS = Fields()
 
 
 class LengthContent:
@@ -144,7 +151,7 @@ class LengthContent:
 
     @property
     def trailers(self) -> Fields | None:
-        return None if self.left else _NO_TRAILERS
+        return None if self.left else NO_TRAILERS
 
     async def read(self, n: int) -> bytes:
         if not self.left:
@@ -189,7 +196,7 @@ class UntilCloseContent:
 
     @property
     def trailers(self) -> Fields | None:
-        return _NO_TRAILERS if self.is_done else None
+        return NO_TRAILERS if self.is_done else None
 
     async def read(self, n: int) -> bytes:
         data = b"" if self.is_done else await self._stream.read(n)
@@ -214,6 +221,9 @@ class UntilCloseContent:
         if loss is not None and not self.is_done:
             raise IncompleteRead(b"") from loss
         self.is_done = True
+
+
+A_SIZE: Final = "a chunk size"
 
 
 class ChunkedContent:
@@ -294,7 +304,7 @@ class ChunkedContent:
         """Go to the next chunk; False after the last, whose trailers are read then. Raises what read() does."""
         if self.is_done:
             return False
-        line = await self._readline(self._limits.chunk_line, "a chunk size")
+        line = await self._readline(self._limits.chunk_line, A_SIZE)
         size, extensions = parse_chunk_size(line)
         if extensions:
             self._excess += extensions
@@ -336,12 +346,15 @@ class ChunkedContent:
             if not self._is_lenient:
                 raise
         if not lines:
-            return _NO_TRAILERS
-        section = check_section(b"".join(lines) + b"\r\n", self._limits, what="trailer")
-        trailers = Fields.from_section(section)
+            return NO_TRAILERS
+        trailers = self._parse_trailers(b"".join(lines) + b"\r\n")
+        return Fields(pair for pair in trailers.pairs() if may_be_trailer(pair[0]))
+
+    def _parse_trailers(self, section: bytes) -> Fields:
+        trailers = Fields.from_section(check_section(section, self._limits, what="trailer"))
         if not self._is_lenient:
             check_trailers(trailers)
-        return Fields(pair for pair in trailers.pairs() if may_be_trailer(pair[0]))
+        return trailers
 
 
 async def read_pieces(content: Content) -> bytes:

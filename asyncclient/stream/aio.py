@@ -65,7 +65,7 @@ class AioStream(Waiting):
         """Have readhead() give this very object for a head that is equal to it."""
         self._pieces.last_head = head
 
-    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         """See ByteStream."""
         if self._wake_up is not None:
             raise self._second()

@@ -60,10 +60,11 @@ class ByteStream(ByteReader, Protocol):
     nothing says how far it came: drop it.
     """
 
-    async def readhead(self, limit: int, start: bytes = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
 
-        Lines end with CRLF or LF. What cannot begin with `start` is returned as it came, for nobody knows its end.
+        Lines end with CRLF or LF. Bytes that cannot begin with `start`, or with one of several, are returned as they
+        were received: their end is not known.
 
         Raises:
             LineTooLong: limit bytes, and no empty line.

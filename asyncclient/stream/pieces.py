@@ -89,8 +89,8 @@ class Pieces:
             self._next_piece()
         return count
 
-    def take_head(self, limit: int, start: bytes) -> bytes | None:
-        """Return the bytes through the first empty line, or all there are if they can't begin with `start`.
+    def take_head(self, limit: int, start: bytes | tuple[bytes, ...]) -> bytes | None:
+        """Return the bytes through the first empty line, or all there are if they can't begin with any `start`.
 
         Returns None while neither is the case. Two finds beat a pattern by twenty times.
 
@@ -114,7 +114,9 @@ class Pieces:
             head = self.take_exactly(end - at)
             self.last_head = head if len(head) <= LAST_HEAD else _NO_HEAD
             return head
-        return None if data[at : at + len(start)] == start[: self.size] else self.take(self.size)
+        starts = start if isinstance(start, tuple) else (start,)
+        may_begin = any(data[at : at + len(start)] == start[: self.size] for start in starts)
+        return None if may_begin else self.take(self.size)
 
     def take_line(self, limit: int) -> bytes | None:
         """Return one line with its ending; None while it has not ended.

@@ -11,6 +11,7 @@ import pytest
 from asyncclient.limits import Limits
 from asyncclient.message.framing import decide_framing, parse_chunk_size
 from asyncclient.message.head import build_field, build_request_line, parse_head
+from asyncclient.message.repairs import parse_head_leniently
 from asyncclient.message.request import ChunkCheck, RequestHead
 from asyncclient.message.target import find_authority, parse_host_port
 from asyncclient.message.url import parse_url
@@ -78,6 +79,29 @@ def test_time_for_a_head_grows_with_its_size(name: str) -> None:
     def make(n: int) -> Callable[[], object]:
         block = HEADS[name](n)
         return lambda: read_head(block)
+
+    assert_linear(make)
+
+
+FAULTY_HEADS: dict[str, Callable[[int], bytes]] = {
+    **HEADS,
+    "stray lines": lambda n: OK + b"no colon\r\n" * (n // 10) + b"\r\n",
+    "stray lines with folds": lambda n: OK + b"no colon\r\n x\r\n" * (n // 14) + b"\r\n",
+    "folds of a stray line": lambda n: OK + b"no colon\r\n" + b" x\r\n" * (n // 4) + b"\r\n",
+    "blanks before a colon": lambda n: OK + b"A" + b" " * n + b": b\r\n\r\n",
+    "CRs in a value": lambda n: OK + b"A: b" + b"\rc" * (n // 2) + b"\r\n\r\n",
+    "half of a framing name": lambda n: OK + b"content" * (n // 7) + b"\r\n\r\n",
+    "blanks in a framing name": lambda n: OK + (b"content" + b"-" * 50) * (n // 57) + b"\r\n\r\n",
+    "blanks in the status line": lambda n: b"HTTP/1.1 " + b" " * n + b"200\r\n\r\n",
+    "chunked, chunked": lambda n: OK + b"Transfer-Encoding: " + b"chunked, " * (n // 9) + b"chunked\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", FAULTY_HEADS)
+def test_time_to_repair_a_head_grows_with_its_size(name: str) -> None:
+    def make(n: int) -> Callable[[], object]:
+        block = FAULTY_HEADS[name](n)
+        return lambda: parse_head_leniently(block, LIMITS)
 
     assert_linear(make)
 

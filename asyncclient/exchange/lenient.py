@@ -1,0 +1,197 @@
+"""An exchange whose response is repaired where that is safe, and told to the caller: Client(lenient=True).
+
+Receiving is that of receive.py; this module has what is done where it fails. Any repair ends the connection with the
+exchange, so nothing that was misread can become a part of another response.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ..errors import IncompleteRead, LineTooLong, ProtocolError, clip
+from ..limits import Limits
+from ..message.fields import Fields
+from ..message.framing import Framing, Kind
+from ..message.head import Head
+from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
+from ..message.request import RequestHead
+from ..stream.base import ByteReader
+from ..timings import Timings
+from .exchange import Exchange
+from .receive import A_SIZE, NO_TRAILERS, ChunkedContent, Content, open_content
+
+_STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
+
+
+_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[^\x00\r\n]*+)?+\r?+")
+"""The line before a chunk as far as it was received (RFC 9112 §7.1). Other bytes are not the beginning of a chunk."""
+
+
+class LenientExchange(Exchange):
+    """An exchange whose response may be repaired.
+
+    Attributes:
+        is_held: whether the exchange goes on after the last byte of the content: the decoder may still find a fault.
+    """
+
+    __slots__ = ("is_held",)
+
+    is_lenient = True
+    starts = _STARTS
+
+    def __init__(self, head: RequestHead, timings: Timings) -> None:
+        super().__init__(head, timings)
+        self.repairs = {}
+        self.is_held = False
+
+    def parse(self, data: bytes, limits: Limits) -> Head:
+        """Parse a head, repairing it where the strict parser refuses it."""
+        head, repairs = parse_head_leniently(data, limits)
+        self.note(*repairs)
+        return head
+
+    def note(self, *repairs: Repair) -> None:
+        """Note repairs; the connection is not used again after one."""
+        for repair in repairs:
+            self.repairs[repair] = None
+            self.must_close = True
+
+    def frame(self, head: Head) -> Framing:
+        """Decide how the content is delimited."""
+        framing, repairs = frame_leniently(head, self.head.method)
+        self.note(*repairs)
+        return framing
+
+    def open_content(self, stream: ByteReader, framing: Framing, limits: Limits) -> Content:
+        """Return the content of the response."""
+        if framing[0] is not Kind.CHUNKED:
+            return LenientContent(open_content(stream, framing, limits), self)
+        if self.final is not None and b"content-length" in self.final.notable:
+            return open_content(stream, framing, limits)  # of two framings neither is repaired
+        return LenientContent(LenientChunks(stream, limits, self), self)
+
+    def hold(self) -> None:
+        """Go on after the last byte of the content, until release()."""
+        self.is_held = True
+
+    def release(self) -> None:
+        """End with the content."""
+        self.is_held = False
+
+
+class LenientContent:
+    """Content that the end of the connection may cut short: what was received is the content, and the cut is noted.
+
+    A reset connection is a failure of the network, not of the server, and stays an error.
+    """
+
+    __slots__ = ("_exchange", "_inner", "_is_cut")
+
+    def __init__(self, inner: Content, exchange: LenientExchange) -> None:
+        self._inner = inner
+        self._exchange = exchange
+        self._is_cut = False
+
+    @property
+    def is_done(self) -> bool:
+        return not self._exchange.is_held and (self._is_cut or self._inner.is_done)
+
+    @property
+    def left(self) -> int | None:
+        return 0 if self._is_cut else self._inner.left
+
+    @property
+    def trailers(self) -> Fields | None:
+        return NO_TRAILERS if self._is_cut else self._inner.trailers
+
+    async def read(self, n: int) -> bytes:
+        if self._is_cut:
+            return b""
+        try:
+            return await self._inner.read(n)
+        except IncompleteRead as exc:
+            return self._cut(exc)
+
+    def takeall(self) -> bytes | None:
+        return b"" if self._is_cut else self._inner.takeall()
+
+    async def readall(self) -> bytes:
+        if self._is_cut:
+            return b""
+        try:
+            return await self._inner.readall()
+        except IncompleteRead as exc:
+            return self._cut(exc)
+
+    async def readinto(self, buffer: memoryview) -> int:
+        if self._is_cut:
+            return 0
+        try:
+            return await self._inner.readinto(buffer)
+        except IncompleteRead as exc:
+            return len(self._cut(exc))  # these bytes are in the buffer
+
+    def _cut(self, error: IncompleteRead) -> bytes:
+        if isinstance(error.__cause__, ConnectionError):
+            raise error
+        self._is_cut = True
+        self._exchange.note(Repair.INCOMPLETE)
+        return error.partial
+
+
+class LenientChunks(ChunkedContent):
+    """Content in chunks whose lines may end with a bare LF, and whose trailers may be repaired.
+
+    A size with extensions has to end with CRLF: a bare LF within extensions is known from request smuggling.
+    """
+
+    __slots__ = ("_ahead", "_exchange")
+
+    def __init__(self, stream: ByteReader, limits: Limits, exchange: LenientExchange) -> None:
+        super().__init__(stream, limits)
+        self._exchange = exchange
+        self._ahead = b""  # of the next line: read in place of the LF of a CRLF
+
+    def _cut_chunk(self, whole: bytes) -> bytes:
+        if whole[-2:-1] != b"\n":
+            return super()._cut_chunk(whole)
+        self._exchange.note(Repair.BARE_LF)
+        self._ahead = whole[-1:]
+        self.in_chunk = 0
+        return whole[:-2]
+
+    async def _end_chunk(self) -> None:
+        if self.in_chunk:
+            return
+        end = await self.stream.readexactly(1)
+        if end == b"\n":  # two bytes are not waited for: the server may send the second with the next chunk only
+            self._exchange.note(Repair.BARE_LF)
+        else:
+            super()._cut_chunk(end + await self.stream.readexactly(1))
+
+    async def _readline(self, limit: int, what: str) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        line = ahead if ahead == b"\n" else ahead + await self._read_any_line(limit - len(ahead), what)
+        if line[-2:] == b"\r\n":
+            return line
+        is_size = what == A_SIZE
+        if line[-1:] != b"\n":
+            if is_size and _SIZE_BEGUN.fullmatch(line) is None:
+                raise ProtocolError(f"invalid chunk size: {clip(line)}")
+            raise IncompleteRead(b"") from self.stream.loss()
+        if is_size and b";" in line:
+            raise ProtocolError("expected CRLF at the end of a chunk size with extensions, got a bare LF")
+        self._exchange.note(Repair.BARE_LF)
+        return line[:-1] + b"\r\n"
+
+    async def _read_any_line(self, limit: int, what: str) -> bytes:
+        try:
+            return await self.stream.readline(limit)
+        except LineTooLong:
+            raise LineTooLong(what, limit) from None
+
+    def _parse_trailers(self, section: bytes) -> Fields:
+        trailers, repairs = parse_trailers_leniently(section, self._limits)
+        self._exchange.note(*repairs)
+        return trailers
