@@ -96,6 +96,8 @@ async def streams(client: Client) -> None:
         path = Path(directory, "file")
         assert_type(await client.download("/lines/3", path, resume=True, progress=print), Response)
         assert_type(await client.download("/lines/3", str(path), timeout=10, headers={"X-A": "1"}), Response)
+        response = await client.download("/lines/3", directory, overwrite=True, decode=True)
+        assert_type(response.filename, str)
     print(len(pieces), lines)
 
 
