@@ -83,6 +83,8 @@ X = ("etag", '"x"')
         (STRONG, [X], 6, None),
         (STRONG, [REST, ("content-range", "bytes 3-9/10"), X], 6, None),
         (STRONG, [("content-range", "bytes 3-9/10"), X], 7, None),
+        (STRONG, [("content-range", "bytes 3-9/10"), X], None, None),
+        (STRONG, [("content-range", "bytes 5-9/10"), X], None, None),
         (STRONG, [("content-range", "bytes 4-9/11"), X], 6, None),
         (STRONG, [("content-range", "bytes 4-10/*"), X], 7, None),
         (UNSIZED, [("content-range", "bytes 4-9/*"), X], 6, None),
