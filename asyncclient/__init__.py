@@ -60,19 +60,20 @@ from .timings import Timings
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .client.auth import Auth, AuthRequest, Basic, Bearer
+    from .client.auth import Auth, AuthLike, AuthRequest, Basic, Bearer
     from .client.client import Client
     from .client.cookies import Cookie, CookieJar
     from .client.digest import Digest
     from .client.netrc_files import Netrc
     from .client.payload import Part
     from .client.proxies import Proxy
-    from .client.request import Request
+    from .client.request import Headers, Options, Params, Request
     from .client.response import Response
     from .client.retries import Retry
     from .connection import HTTPConnection
     from .https import HTTPS_PORT, HTTPSConnection
     from .message.head import Interim
+    from .message.links import Link
     from .message.mail import HTTPMessage
     from .message.repairs import Repair
     from .opening import HTTP_PORT
@@ -93,6 +94,7 @@ __all__ = [
     "HTTPS_PORT",
     "HTTP_PORT",
     "Auth",
+    "AuthLike",
     "AuthRequest",
     "BadStatusLine",
     "Basic",
@@ -116,6 +118,7 @@ __all__ = [
     "HTTPMessage",
     "HTTPResponse",
     "HTTPSConnection",
+    "Headers",
     "HostStats",
     "ImproperConnectionState",
     "IncompleteRead",
@@ -124,8 +127,11 @@ __all__ = [
     "InvalidURL",
     "Limits",
     "LineTooLong",
+    "Link",
     "Netrc",
     "NotConnected",
+    "Options",
+    "Params",
     "Part",
     "PhaseTimeout",
     "PoolStats",
@@ -201,16 +207,32 @@ _HOMES: Final = {
     "TLSInfo": "stream.tls",
     "create_tls_context": "stream.tls",
     "run": "runner",
+    "AuthLike": "client.auth",
+    "Headers": "client.request",
+    "Link": "message.links",
+    "Options": "client.request",
+    "Params": "client.request",
 }
 """Where a name comes from that takes long to import, or that compat does without: it comes when it is asked for."""
 
 
-def __getattr__(name: str) -> object:
-    """Give what is imported when it is asked for; the names of status codes and `responses`, too."""
-    home = _HOMES.get(name) or ("status" if name.isupper() or name == "responses" else None)
-    if home is not None:
-        found: object = getattr(import_module(f".{home}", __name__), name, None)
-        if found is not None:
-            globals()[name] = found
-            return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import status
+
+    __all__ += status.__all__  # at run time `import *` brings no status codes, as with http.client
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that exists
+
+    def __getattr__(name: str) -> object:
+        """Give what is imported when it is asked for; the names of status codes and `responses`, too."""
+        home = _HOMES.get(name) or ("status" if name.isupper() or name == "responses" else None)
+        if home is not None:
+            found: object = getattr(import_module(f".{home}", __name__), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """List all names but those of status codes: for completion, and for Python's "did you mean"."""
+        return sorted({*globals(), *__all__})

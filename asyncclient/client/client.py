@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Self, Unpack
+from functools import wraps
+from typing import Any, ParamSpec, Self, Unpack
 
 from ..exchange.exchange import Exchange
 from ..limits import DEFAULT, Limits
@@ -22,7 +23,7 @@ from ..tracing import Tracer
 from .auth import AuthLike, open_auth
 from .cookies import CookieJar, NamedCookies
 from .proxies import ProxySelector, ProxySetting
-from .request import Headers, Options, Params, Request
+from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Params, Request
 from .response import Response
 from .retries import Retry, RetryBudget
 from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
@@ -33,8 +34,26 @@ SECRET_FIELDS = ("authorization", "cookie", "proxy-authorization")
 
 _DEFAULT_TIMEOUT = Timeout()
 
+_P = ParamSpec("_P")
+
 Responding = Coroutine[Any, Any, Response]
 """What is awaited for a response. The verbs return request()'s own: a coroutine more would cost 0.3 µs."""
+
+
+def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
+    """Give a constructor whose options are all optional a TypeError that says how to write an unknown one here."""
+    known = (init.__kwdefaults__ or {}).keys()
+    CLIENT_OPTIONS.update(known)
+
+    @wraps(init)
+    def explaining(*args: _P.args, **options: _P.kwargs) -> None:
+        if not options.keys() <= known:
+            from .unknown_options import explain_client_option  # only here: no program that is right needs it
+
+            raise explain_client_option(next(iter(options.keys() - known)), known, REQUEST_OPTIONS)
+        init(*args, **options)
+
+    return explaining
 
 
 class Client:
@@ -75,6 +94,7 @@ class Client:
             tell them in Response.repairs; a connection is not used again after a repair.
     """
 
+    @_explain_unknown
     def __init__(
         self,
         *,

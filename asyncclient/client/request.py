@@ -87,6 +87,12 @@ class Options(ChoiceOptions, total=False):
     files: Any
 
 
+REQUEST_OPTIONS: Final = frozenset(Options.__annotations__)
+"""Names of the options of a request."""
+
+CLIENT_OPTIONS: Final[set[str]] = set()
+"""Names of the arguments of Client, which puts them here, for errors of requests to know them."""
+
 USUAL: Final = Choices()
 """Nothing chosen: all goes by the client's settings."""
 
@@ -204,7 +210,13 @@ def _choose(options: ChoiceOptions) -> Choices:
         options["cookies"] = list_cookies(cookies)
     if trailers is not None and not callable(trailers):
         options["trailers"] = list_pairs(trailers) or None  # an iterator would be at its end the next time
-    return Choices(**cast(Any, options))
+    try:
+        return Choices(**cast(Any, options))
+    except TypeError:
+        from .unknown_options import explain_request_option  # only here: no program that is right needs it
+
+        unknown = next(name for name in options if name not in REQUEST_OPTIONS)
+        raise explain_request_option(unknown, REQUEST_OPTIONS, CLIENT_OPTIONS - REQUEST_OPTIONS) from None
 
 
 def _restore(method: str, url: str, headers: Pairs, payload: Payload | None, choices: tuple[Any, ...]) -> Request:

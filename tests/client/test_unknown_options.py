@@ -1,0 +1,131 @@
+"""Options that do not exist, wrong types, and what type checkers see of the package."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncclient
+import compat
+from asyncclient import Client, Request
+from tests.servers import ROOT
+
+WORDS = [
+    ("content", "use body="),
+    ("verify", r"use Client\(ssl=\.\.\.\), an SSLContext; ssl=False verifies nothing"),
+    ("verify_ssl", r"use Client\(ssl="),
+    ("ssl_context", r"use Client\(ssl="),
+    ("cert", r"use Client\(ssl=context\), after context.load_cert_chain"),
+    ("stream", r"use async with client\.stream\(method, url\)"),
+    ("allow_redirects", "use follow_redirects="),
+    ("event_hooks", r"use Client\(tracer="),
+    ("hooks", r"use Client\(tracer="),
+    ("max_connections", r"use Client\(limits=Limits\(connections="),
+    ("limit_per_host", r"use Client\(limits=Limits\(connections="),
+    ("http2", "use nothing: HTTP/1.1"),
+    ("proxies", r"use Client\(proxy="),
+    ("session", "use the Client itself"),
+    ("max_retries", r"use Client\(retries="),
+    ("connect_timeout", r"use timeout=Timeout\(connect="),
+    ("query", "use params="),
+    ("expect100", "use expect_continue="),
+    ("uds", r"use Client\(socket_path="),
+    ("timout", "use timeout="),
+    ("Headers", "use headers="),
+    ("param", "use params="),
+]
+
+
+@pytest.mark.parametrize(("word", "advice"), WORDS)
+async def test_words_of_other_clients_are_answered_with_ours(word: str, advice: str) -> None:
+    makers: list[Any] = [Client, compat.Client]
+    for make in makers:
+        with pytest.raises(TypeError, match=f"Client got an unexpected keyword argument '{word}': {advice}"):
+            make(**{word: 1})
+    text = f"a request got an unexpected keyword argument '{word}': {advice}"
+    with pytest.raises(TypeError, match=text):
+        Request("GET", "http://h/", **{word: 1})  # type: ignore[arg-type]
+    async with Client() as client:
+        for call in (client.get, client.post):
+            with pytest.raises(TypeError, match=text):
+                await call("http://h/", timeout=1, **{word: 1})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=text):
+            client.stream("GET", "http://h/", **{word: 1})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=text):
+            await client.download("http://h/", "nowhere", **{word: 1})  # type: ignore[arg-type]
+
+
+def test_an_option_in_the_wrong_place_is_told_where_it_belongs() -> None:
+    with pytest.raises(TypeError, match=r"Client got .* it is for each request, client.get\(url, json=\.\.\.\)"):
+        Client(json={})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"a request got .* 'ssl': it is for Client\(ssl=\.\.\.\)"):
+        Request("GET", "http://h/", ssl=False)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'allow_redirects': use follow_redirects="):
+        Request("GET", "http://h/", follow_redirects=True, allow_redirects=True)  # type: ignore[call-arg]
+
+
+def test_a_word_that_nobody_has_is_answered_with_all_options() -> None:
+    with pytest.raises(TypeError, match=r"'xyzzy': there are auth, base_url, cookies, .*trust_env$"):
+        Client(timeout=3, xyzzy=1)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'xyzzy': there are auth, body, cookies, .*trailers$"):
+        Request("GET", "http://h/", timeout=3, xyzzy=1)  # type: ignore[call-arg]
+
+
+# What type checkers see
+
+RIGHT = """
+from http import HTTPStatus
+import asyncclient
+from asyncclient import NOT_FOUND, OK, AuthLike, Client, Headers, Link, Options, Params, responses
+
+def check(options: Options, headers: Headers, params: Params, auth: AuthLike, link: Link) -> str:
+    Client(headers={"A": None, "B": 1}, auth=auth, params=params)
+    status: HTTPStatus = asyncclient.OK if link.url else NOT_FOUND
+    return responses[OK] + status.phrase
+"""
+WRONG = [
+    ("from asyncclient import Clinet", 'has no attribute "Clinet"; maybe "Client"'),
+    ("import asyncclient\nasyncclient.OKAY", 'has no attribute "OKAY"'),
+    ("import asyncclient\nnumber: str = asyncclient.OK", "Incompatible types in assignment"),
+    ("from asyncclient import Client\nClient(verify=False)", 'Unexpected keyword argument "verify"'),
+    ("from asyncclient import Client\nresponse = Client().get('http://h/', content=b'')", 'keyword argument "content"'),
+]
+
+
+def run_mypy(folder: Path, *programs: str) -> str:
+    for number, program in enumerate(programs):
+        (folder / f"program{number}.py").write_text(program + "\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-context"]
+    names = [str(folder / f"program{number}.py") for number in range(len(programs))]
+    command += ["--config-file", "", "--cache-dir", str(folder / "cache"), *names]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110).stdout
+
+
+@pytest.mark.timeout(120)
+def test_mypy_knows_the_names_and_no_others(tmp_path: Path) -> None:
+    lines = run_mypy(tmp_path, RIGHT, *(program for program, _ in WRONG)).splitlines()
+    errors = {line.split(":")[0].rpartition("program")[2]: line for line in lines if ": error: " in line}
+    assert sorted(errors) == [f"{number}.py" for number in range(1, len(WRONG) + 1)], lines
+    for number, (_, text) in enumerate(WRONG, 1):
+        assert text in errors[f"{number}.py"]
+
+
+def test_names_that_come_when_they_are_asked_for() -> None:
+    assert all(hasattr(asyncclient, name) for name in asyncclient.__all__)
+    assert set(asyncclient.__all__) <= set(dir(asyncclient))
+    assert asyncclient.OK == 200
+    for name in ("Clinet", "OKAY", "NAMES", "_private"):
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}'"):
+            getattr(asyncclient, name)
+
+
+def test_status_codes_are_written_out_as_this_python_has_them() -> None:
+    from http import HTTPStatus
+
+    from asyncclient import status
+
+    assert {name: getattr(status, name) for name in HTTPStatus.__members__} == dict(HTTPStatus.__members__)
+    assert set(status.__all__) - {"responses"} <= set(HTTPStatus.__members__)
+    assert sys.version_info >= (3, 12) or set(status.__all__) == {*HTTPStatus.__members__, "responses"}
