@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from ..errors import clip
 from ..message import syntax
+from ..message.target import is_ipv6
 
 Pairs = list[tuple[str, Any]]
 
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._~!$&'()*+;=%-]++)(?::[0-9]*+)?+")
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]++)\]|[A-Za-z0-9._~!$&'()*+;=%-]++)(?::[0-9]*+)?+")
 """RFC 9110 §4.2.1, without commas, which servers read as several hosts."""
 
 _NOMINATED: Final = ("upgrade", "te", "keep-alive")
@@ -105,7 +106,8 @@ def _check_host(values: list[str]) -> None:
     """Refuse what servers must (RFC 9112 §3.2): several Hosts, each for another recipient, none, and an invalid one."""
     if len(values) > 1 or not values[0]:
         raise ValueError(f"expected one Host field, got {'none' if not values[0] else len(values)}")
-    if _AUTHORITY.fullmatch(values[0]) is None:
+    match = _AUTHORITY.fullmatch(values[0])
+    if match is None or (match[1] is not None and not is_ipv6(match[1])):
         raise ValueError(f"expected a host and perhaps a port as Host, got {clip(values[0])}")
 
 

@@ -40,7 +40,7 @@ class Netrc(Auth):
 
     Args:
         path: of the file, with "~" for the home directory. None is the file that NETRC names in the environment, or
-            else `~/.netrc`, which nobody but its owner may be able to read.
+            else `~/.netrc`, which only its owner may be able to read.
     """
 
     names_hosts = True

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from ..errors import RedirectError
 from ..message.fields import Fields
-from ..message.target import show
+from ..message.target import show_url
 from ..message.url import build_url, is_same_origin, join_url, parse_url, quote_raw_bytes
 
 _T = TypeVar("_T")
@@ -78,7 +78,7 @@ def decide_redirect(method: str, url: str, status: int, location: str | None) ->
     try:
         new = parse_url(join_url(url, quote_raw_bytes(location)))
     except ValueError as exc:  # InvalidURL and UnicodeError
-        raise RedirectError(f"no http or https URL in the Location of a {status}: {show(location)}") from exc
+        raise RedirectError(f"no http or https URL in the Location of a {status}: {show_url(location)}") from exc
     if new.fragment is None:
         new = new._replace(fragment=old.fragment)  # RFC 9110 §10.2.2
     becomes_get = (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST")

@@ -12,6 +12,7 @@ _ZONE = re.compile(r"[0-9A-Za-z._~-]++")
 _HEXTET = re.compile(r"[0-9A-Fa-f]{1,4}")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _ABSOLUTE = re.compile(r"https?://(?:[^/?#]*@)?+([^/?#@]++)", re.IGNORECASE)
+_QUERY = re.compile("[?#]")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
@@ -93,6 +94,13 @@ def show(text: str) -> str:
     """Return what may be shown of a host or URL: no user, no password."""
     _, at, rest = text.rpartition("@")
     return clip(f"***@{rest}" if at else text)
+
+
+def show_url(url: str) -> str:
+    """Return what may be shown of a URL or what was taken for one: no user, no password, no query, no fragment."""
+    _, at, rest = url.rpartition("@")
+    start = _QUERY.split(rest, maxsplit=1)[0]
+    return clip(f"{'***@' if at else ''}{start}{'?…' if start != rest else ''}")
 
 
 def encode_host(host: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
-from .target import check_host, encode_host, is_ipv6, show
+from .target import check_host, encode_host, is_ipv6, show_url
 
 # All that may stand in a path or query (RFC 3986 §3.3), and the brackets: they may not, yet they are reserved.
 _LEGAL = r"A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-"
@@ -141,7 +141,7 @@ def _explain(url: str) -> str:
         wanted += " with a port of 1 to 65535; a user or password has %2F, %3F and %23 for '/', '?' and '#'"
     elif ":" in place.rpartition("]")[2]:
         wanted += " with a host and a port of 1 to 65535"
-    return f"expected {wanted}, got {show(url)}"
+    return f"expected {wanted}, got {show_url(url)}"
 
 
 def _begin_with_slash(target: str | None) -> str:
@@ -213,7 +213,7 @@ def join_url(base: str, reference: str) -> str:
         return f"{scheme}:{authority or ''}{path}{query or ''}{fragment or ''}"
     scheme, base_authority, base_path, base_query, _ = _split(base)
     if scheme is None or base_authority is None:
-        raise InvalidURL(f"expected an absolute URL as base, got {show(base)}")
+        raise InvalidURL(f"expected an absolute URL as base, got {show_url(base)}")
     if authority is None:
         authority = base_authority
         if path:
@@ -380,5 +380,4 @@ def parse_base(base_url: str) -> URL:
 
 def _check_base(base_url: str) -> None:
     if "?" in base_url or "#" in base_url:
-        shown = re.split("[?#]", base_url, maxsplit=1)[0]
-        raise ValueError(f"expected a base URL without query and fragment, got one below {show(shown)}")
+        raise ValueError(f"expected a base URL without query and fragment, got {show_url(base_url)}")

@@ -148,7 +148,25 @@ async def test_one_host_is_taken(host: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", " ", "a b", "a, b", "a/b", "u@h", "a\tb", "a:b", "[::1", "http://a", "a?b", "a#", "ä", None]
+    "host",
+    [
+        "",
+        " ",
+        "a b",
+        "a, b",
+        "a/b",
+        "u@h",
+        "a\tb",
+        "a:b",
+        "[::1",
+        "[1:2]",
+        "[0::0::0]",
+        "http://a",
+        "a?b",
+        "a#",
+        "ä",
+        None,
+    ],
 )
 async def test_a_host_that_servers_read_differently_is_refused(host: Any) -> None:
     await refuse("expected one Host field|expected a host and perhaps a port as Host", {"Host": host}, "GET")

@@ -15,6 +15,7 @@ from asyncclient.message.target import (
     is_ipv6,
     parse_host_port,
     parse_port,
+    show_url,
 )
 
 CONTROLS = ["\r", "\n", "\0", "\t", " ", "\x0b", "\x1f", "\x7f", "\r\nX: y", " HTTP/1.1\r\nX: y"]
@@ -110,6 +111,20 @@ def test_host_with_a_delimiter_or_control_character_is_refused(character: str) -
 def test_host_that_no_host_is_is_refused(host: str) -> None:
     with pytest.raises(InvalidURL):
         parse_host_port(host, None, 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://h/a?token=x#y", "'http://h/a?…'"),
+        ("http://h/a#y", "'http://h/a?…'"),
+        ("http://h/a", "'http://h/a'"),
+        ("http://u:p?q@h/a?b", "'***@h/a?…'"),
+        ("http://h/?q=a@b?c", "'***@b?…'"),
+    ],
+)
+def test_what_is_shown_of_a_url_has_no_user_and_no_query(url: str, shown: str) -> None:
+    assert show_url(url) == shown
 
 
 def test_errors_are_short_and_are_value_errors() -> None:
