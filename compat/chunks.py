@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import http.client as std
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import Any, ClassVar, Final
 
+from asyncclient.errors import ProtocolError
 from asyncclient.exchange.receive import ChunkedContent
 from asyncclient.limits import Limits
+from asyncclient.message.framing import parse_chunk_size
 
 from .files import AHEAD, FileStream
-from .message import HTTPMessage, bounds, build_message
+from .message import HTTPMessage, build_message
+from .names import replaced
 from .runner import run_now
+from .steps import read_line
+
+MUCH: Final = 2**31 - 1
+
+CHUNK_STEPS: Final = frozenset(
+    ("_get_chunk_left", "_read_next_chunk_size", "_read_and_discard_trailer", "_safe_read", "_safe_readinto")
+)
+take_chunk_steps: Final = attrgetter(*CHUNK_STEPS)
 
 
 class ChunkReading:
@@ -23,13 +35,85 @@ class ChunkReading:
     _failure: std.HTTPException | None = None  # why nothing can be read, whatever fp says
     _limits: Limits | None = None
     _chunks: ChunkedContent | None = None
+    _by_steps: bool | None = None
+    own_chunk_steps: ClassVar[tuple[Any, ...]]
+
+    def _read_chunked(self, amt: int | None = None) -> bytes:
+        if self._goes_by_steps():
+            return read_by_steps(self, amt)
+        return self._read_all_chunks() if amt is None else self._read_chunks(amt)
+
+    def _readinto_chunked(self, b: Any) -> int:
+        if self._goes_by_steps():
+            return readinto_by_steps(self, memoryview(b))
+        data = self._read_chunks(len(b))
+        b[: len(data)] = data
+        return len(data)
+
+    def _read1_chunked(self, n: int) -> bytes:
+        if self._goes_by_steps():
+            return read1_by_steps(self, n)
+        return self._read_chunk(n if n >= 0 else MUCH, self._file.read1)
+
+    def _peek_chunked(self, n: int) -> bytes:
+        return peek_by_steps(self) if self._goes_by_steps() else self._peek_chunk()
+
+    def _goes_by_steps(self) -> bool:
+        """Return whether a program has replaced a step of reading chunks; looked at when the content is begun."""
+        if self._by_steps is None:
+            is_own = take_chunk_steps(type(self)) == self.own_chunk_steps and CHUNK_STEPS.isdisjoint(vars(self))
+            self._by_steps = not is_own
+        if self.chunk_left == 0 and not self._by_steps:
+            self._toss_crlf()  # a program has read a chunk by itself, and said so
+        return self._by_steps
+
+    # The steps
+
+    def _get_chunk_left(self) -> int | None:
+        """Return how much is left of the chunk begun, else begin the next; None after the last."""
+        if self.chunk_left:
+            left: int = self.chunk_left
+            return left
+        if self.chunk_left is not None:
+            self._toss_crlf()
+        try:
+            size = self._read_next_chunk_size()
+        except ValueError:
+            raise std.IncompleteRead(b"") from None
+        if not size:
+            self._read_and_discard_trailer()
+            self._end()
+        self.chunk_left = size or None
+        return self.chunk_left  # type: ignore[no-any-return]
+
+    def _toss_crlf(self) -> None:
+        self._safe_read(2)
+        self.chunk_left = None
+
+    def _read_next_chunk_size(self) -> int:
+        """Read the line before a chunk. Raises LineTooLong; ValueError: it has no size, and the file is closed."""
+        line = read_line(self, "chunk size")
+        try:
+            return parse_chunk_size(line)[0]
+        except ProtocolError as exc:
+            self._close_conn()
+            raise ValueError(str(exc)) from None
+
+    def _read_and_discard_trailer(self) -> None:
+        limits = getattr(self, "_limits", None) or replaced.limits
+        for _ in range(limits.fields + 1):
+            if read_line(self, "trailer line") in (b"\r\n", b"\n", b""):
+                return
+        raise std.HTTPException(f"got more than {limits.fields} trailer fields")
+
+    # By the engine's reader
 
     def _begin_chunks(self, read: Callable[[int], bytes] | None = None) -> ChunkedContent:
         """Return the engine's reader, at the place that the attributes say, on the file that is there now."""
         chunks = self._chunks
         stream = FileStream(self._file, read or self._file.read)
         if chunks is None:
-            chunks = self._chunks = ChunkedContent(stream, self._limits or bounds(), is_lenient=True)
+            chunks = self._chunks = ChunkedContent(stream, self._limits or replaced.limits, is_lenient=True)
         chunks.stream = stream
         chunks.in_chunk = self.chunk_left or 0
         return chunks
@@ -128,8 +212,65 @@ class ChunkReading:
         lines = "".join(f"{name}: {value}\r\n" for name, value in found.items())
         return build_message(f"{lines}\r\n".encode("latin-1"), HTTPMessage)
 
+    def _safe_read(self, amt: int) -> bytes:
+        raise NotImplementedError
+
+    def _safe_readinto(self, b: Any) -> int:
+        raise NotImplementedError
+
     def _end(self) -> None:
         raise NotImplementedError
 
     def _close_conn(self) -> None:
         raise NotImplementedError
+
+
+# By steps, as http.client goes: where a program has replaced one of them
+
+
+def read_by_steps(response: Any, n: int | None) -> bytes:
+    """Read n bytes of content in chunks, or all of it."""
+    parts: list[bytes] = []
+    try:
+        while n != 0 and (left := response._get_chunk_left()) is not None:
+            size = left if n is None else min(n, left)
+            parts.append(response._safe_read(size))
+            response.chunk_left = left - size
+            n = None if n is None else n - size
+    except std.IncompleteRead as exc:
+        raise std.IncompleteRead(b"".join(parts)) from exc
+    return b"".join(parts)
+
+
+def readinto_by_steps(response: Any, view: memoryview) -> int:
+    """Fill a buffer with content in chunks; return how much there was."""
+    done = 0
+    try:
+        while done < len(view) and (left := response._get_chunk_left()) is not None:
+            count = response._safe_readinto(view[done : done + left])
+            response.chunk_left = left - count
+            done += count
+    except std.IncompleteRead:
+        raise std.IncompleteRead(bytes(view[:done])) from None
+    return done
+
+
+def read1_by_steps(response: Any, n: int) -> bytes:
+    """Read what is at hand of one chunk, n bytes at most."""
+    left = response._get_chunk_left()
+    if left is None or n == 0:
+        return b""
+    data: bytes = response.fp.read1(min(n, left) if n >= 0 else left)
+    if not data:
+        raise std.IncompleteRead(b"")
+    response.chunk_left -= len(data)
+    return data
+
+
+def peek_by_steps(response: Any) -> bytes:
+    """Return what is at hand of one chunk, and leave it there."""
+    try:
+        left = response._get_chunk_left()
+    except std.IncompleteRead:
+        return b""
+    return b"" if left is None else response.fp.peek(min(left, AHEAD))[:left]

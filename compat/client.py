@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-import http as _http
+import http.client as _std
+import sys as _sys
 from http.client import (
     HTTP_PORT as HTTP_PORT,
     HTTPS_PORT as HTTPS_PORT,
@@ -29,10 +30,11 @@ from http.client import (
 from .connection import HTTPConnection
 from .https import HTTPSConnection
 from .https import create_https_context as _create_https_context
-from .message import MODULES as _MODULES
 from .message import HTTPMessage as HTTPMessage
+from .message import parse_header_lines as _parse_header_lines
 from .message import parse_headers as parse_headers
 from .message import read_lines as _read_headers
+from .names import watch as _watch
 from .response import UNKNOWN as _UNKNOWN
 from .response import HTTPResponse
 
@@ -65,6 +67,8 @@ _CS_REQ_SENT = "Request-sent"
 _MAXLINE = 65536
 _MAXHEADERS = 100
 
-globals().update(_http.HTTPStatus.__members__)
+# All else, down to the modules that it imports, is http.client's own: constants, patterns, helpers.
+globals().update({name: value for name, value in vars(_std).items() if name not in globals()})
 
-_MODULES.append(globals())
+_watch(_std)
+_watch(_sys.modules[__name__])

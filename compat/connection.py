@@ -16,6 +16,7 @@ from asyncclient.message.cycle import BLOCKING, Event
 from asyncclient.message.lenient import REQUEST_LINE
 
 from . import lines
+from .names import gather_members, replaced, say
 from .opening import DEFAULT_TIMEOUT
 from .response import HTTPResponse
 from .sending import Sending
@@ -34,11 +35,22 @@ _STEPS: Final = frozenset(
         "_validate_method",
         "_validate_path",
         "_validate_host",
+        "_wrap_ipv6",
     ]
 )
 """What the bytes of a request go through; where a program has replaced none of them it is sent at once."""
 
 _NONE: Final[Set[str]] = frozenset()
+
+
+class _Following(dict[str, dict[str, str]]):
+    """What may follow in each state; nothing in one that a program has made up."""
+
+    def __missing__(self, state: str) -> dict[str, str]:
+        return {}
+
+
+_following: Final = _Following(BLOCKING)
 
 _Fields = Iterable[tuple[Any, Any]]
 
@@ -76,6 +88,7 @@ class HTTPConnection(Sending):
         self._buffer: list[bytes] = []
         self.__response: Any = None
         self.__state = "Idle"
+        self.__members = 0  # attributes among which there is no step of a program's own
 
     # The request, step by step
 
@@ -96,14 +109,14 @@ class HTTPConnection(Sending):
         self._output(line)
         if self._http_vsn == 11:
             if not skip_host:
-                self.putheader("Host", lines.build_host(url, *self.__authority()))
+                self.putheader("Host", lines.build_host(url, *self.__authority(), self._wrap_ipv6))
             if not skip_accept_encoding:
                 self.putheader("Accept-Encoding", "identity")
 
     def __check_idle(self) -> str:
         """Return the state that a new request leads to."""
         self.__forget_response()
-        following = BLOCKING[self.__state].get(Event.PUTREQUEST)
+        following = _following[self.__state].get(Event.PUTREQUEST)
         if following is None:
             raise std.CannotSendRequest(self.__state)
         return following
@@ -130,9 +143,13 @@ class HTTPConnection(Sending):
             CannotSendHeader: no request was begun.
             ValueError: a name or value that can't be sent.
         """
-        if Event.PUTHEADER not in BLOCKING[self.__state]:
+        if Event.PUTHEADER not in _following[self.__state]:
             raise std.CannotSendHeader
-        self._output(lines.build_line(header, values))
+        checks = replaced.fields
+        if checks is None:
+            self._output(lines.build_line(header, values))
+        else:
+            self._output(lines.build_line_checked_by(checks, header, values))
 
     def _output(self, s: bytes) -> None:
         self._buffer.append(s)
@@ -143,7 +160,7 @@ class HTTPConnection(Sending):
         Raises:
             CannotSendHeader: no request was begun.
         """
-        following = BLOCKING[self.__state].get(Event.ENDHEADERS)
+        following = _following[self.__state].get(Event.ENDHEADERS)
         if following is None:
             raise std.CannotSendHeader
         self.__state = following
@@ -158,12 +175,16 @@ class HTTPConnection(Sending):
             self._send_body(message_body, encode_chunked and self._http_vsn == 11)
 
     def __send_head(self, head: bytes) -> None:
-        sock = self.sock
-        if self.__response is None and isinstance(sock, OwnSocket) and sock.has_unasked():
-            self._drop_socket()  # it would pass for the response
+        sock, is_first = self.sock, not self.__response
+        if issubclass(type(sock), OwnSocket):
+            is_first = is_first and not sock.due
+            if is_first and sock.has_unasked():
+                self._drop_socket()  # it would pass for the response
         self.send(head)
-        if self.__response is None and isinstance(self.sock, OwnSocket):
-            self.sock.listens = True
+        sock = self.sock
+        if issubclass(type(sock), OwnSocket):
+            sock.listens = is_first
+            sock.due += 1
 
     # The request at once
 
@@ -239,7 +260,12 @@ class HTTPConnection(Sending):
 
     def __is_plain(self) -> bool:
         """Return whether no step is a program's own, be it by a subclass, on the instance or by patching the class."""
-        is_own = _take_steps(type(self)) == _own_steps and _STEPS.isdisjoint(self.__dict__)
+        members = self.__dict__
+        if len(members) != self.__members:  # only then it can have one of a step's name
+            if not _STEPS.isdisjoint(members):
+                return False
+            self.__members = len(members)
+        is_own = _take_steps(type(self)) == _own_steps and replaced.has_own_checks
         return is_own and type(self._buffer) is list
 
     def __frame(
@@ -256,7 +282,7 @@ class HTTPConnection(Sending):
         if body is None:
             return (), False
         if self.debuglevel > 0:
-            print(f"Unable to determine size of {body!r}")
+            say(f"Unable to determine size of {body!r}")
         return (("Transfer-Encoding", "chunked"),), True
 
     def __take_back(self) -> None:
@@ -276,11 +302,9 @@ class HTTPConnection(Sending):
             HTTPException, OSError: no response that can be read.
         """
         is_cut = self.__forget_response()
-        following = BLOCKING[self.__state].get(Event.GETRESPONSE)
-        if following is None or self.__response is not None or is_cut:
+        following = _following[self.__state].get(Event.GETRESPONSE)
+        if following is None or self.__response or is_cut:
             raise std.ResponseNotReady(self.__state)
-        if isinstance(self.sock, OwnSocket):
-            self.sock.listens = False
         response = self.__make_response()
         try:
             try:
@@ -289,7 +313,8 @@ class HTTPConnection(Sending):
                 self.close()
                 raise
             self.__state = following
-            if isinstance(self.sock, OwnSocket) and self.sock.is_answered:
+            sock = self.sock
+            if issubclass(type(sock), OwnSocket) and sock.is_answered:
                 response.will_close = True
             if response.will_close:
                 self.close()
@@ -310,7 +335,7 @@ class HTTPConnection(Sending):
     def __forget_response(self) -> bool:
         """Let go of a response that has ended; True if it left something unread, and its connection with that."""
         response = self.__response
-        if response is None or not response.isclosed():
+        if not response or not response.isclosed():
             return False
         self.__response = None
         if getattr(response, "is_whole", True):
@@ -330,6 +355,8 @@ class HTTPConnection(Sending):
             if response:
                 response.close()
 
+
+gather_members(HTTPConnection)
 
 _take_steps: Final = attrgetter(*_STEPS)
 _own_steps: Final = _take_steps(HTTPConnection)

@@ -9,17 +9,21 @@ from typing import Any, ClassVar
 
 from .connection import HTTPConnection
 from .dial import start_tls
+from .names import find, note_own
 from .opening import DEFAULT_TIMEOUT
 from .sockets import LoopSocket
 
 
 def create_https_context(http_version: int) -> ssl.SSLContext:
     """Return a new context that verifies certificates and host names, unless Python was told otherwise for all."""
-    context: ssl.SSLContext = ssl._create_default_https_context()
+    context: ssl.SSLContext = find("ssl", ssl)._create_default_https_context()
     if http_version == 11:
         context.set_alpn_protocols(["http/1.1"])
     _ask_later(context)
     return context
+
+
+note_own("_create_https_context", create_https_context)
 
 
 def _ask_later(context: ssl.SSLContext) -> None:
@@ -56,7 +60,8 @@ class HTTPSConnection(HTTPConnection):
         if (key_file, cert_file, check_hostname) != (None, None, None):
             text = "key_file, cert_file and check_hostname are deprecated, use a custom context instead."
             warnings.warn(text, DeprecationWarning, 2)
-        chosen: Any = create_https_context(self._http_vsn) if context is None else context
+        create: Any = find("_create_https_context", create_https_context)
+        chosen: Any = create(self._http_vsn) if context is None else context
         self._context: Any = chosen
         if check_hostname is None:
             check_hostname = self._context.check_hostname

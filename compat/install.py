@@ -21,6 +21,7 @@ _NAMES: Final = (
     "HTTPMessage",
     "parse_headers",
     "_read_headers",
+    "_parse_header_lines",
     "_create_https_context",
 )
 

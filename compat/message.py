@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client as std
 import io
+from collections.abc import Iterable
 from email.message import Message
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from asyncclient.limits import Limits
 from asyncclient.message import syntax
 
+from . import names
 from .files import SocketFile
 
 _M = TypeVar("_M", bound=Message)
@@ -24,41 +25,13 @@ class HTTPMessage(std.HTTPMessage):
     __module__ = "http.client"
 
 
-def bounds() -> Limits:
-    """Return http.client's bounds as the engine's: `_MAXLINE` bytes in a line, `_MAXHEADERS` lines in a section.
-
-    Programs change them by assigning to these names, in http.client or in compat.client.
-    """
-    for names in MODULES:
-        line, headers = names["_MAXLINE"], names["_MAXHEADERS"]
-        if line != _MAXLINE or headers != _MAXHEADERS:
-            return limits_of(line, headers)
-    return _USUAL
-
-
-MODULES: Final[list[Any]] = [vars(std)]
-"""The names of http.client; compat.client adds its own."""
-
-_MAXLINE: Final = 65536
-_MAXHEADERS: Final = 100
-
-
-@lru_cache(maxsize=8)
-def limits_of(line: int, headers: int) -> Limits:
-    """Return bounds for a line's bytes and a section's lines, the empty one included."""
-    return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
-
-
-_USUAL: Final = limits_of(_MAXLINE, _MAXHEADERS)
-
-
 def read_lines(fp: Any, limits: Limits | None = None) -> list[bytes]:
     """Read the lines of a field section through the empty one, or to the end of the file.
 
     Raises:
         LineTooLong, HTTPException: a line is too long, or there are too many.
     """
-    limits = limits or bounds()
+    limits = limits or names.replaced.limits
     lines: list[bytes] = []
     while True:
         line = fp.readline(limits.line + 1)
@@ -110,9 +83,19 @@ def build_message(section: bytes, kind: type[_M]) -> _M:
     return message
 
 
+def parse_header_lines(header_lines: Iterable[bytes], _class: type[Message] = HTTPMessage) -> Message:
+    """Return the lines of a field section as a Message."""
+    return build_message(b"".join(header_lines), _class)
+
+
 def parse_headers(fp: Any, _class: type[Message] = HTTPMessage) -> Message:
     """Read a field section from a file and return it as a Message."""
-    return build_message(b"".join(read_lines(fp)), _class)
+    lines = names.find("_read_headers", read_lines)(fp)
+    message: Message = names.find("_parse_header_lines", parse_header_lines)(lines, _class)
+    return message
 
 
-parse_headers.__module__ = "http.client"
+parse_header_lines.__module__ = parse_headers.__module__ = "http.client"
+names.note_own("_read_headers", read_lines)
+names.note_own("_parse_header_lines", parse_header_lines)
+names.note_own("parse_headers", parse_headers)

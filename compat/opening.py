@@ -18,7 +18,8 @@ from asyncclient.message import lenient
 
 from . import lines
 from .dial import dial
-from .message import HTTPMessage, build_message, read_lines
+from .message import HTTPMessage, parse_header_lines, read_lines
+from .names import find, say
 from .sockets import LoopSocket
 
 DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
@@ -52,7 +53,7 @@ class Opening:
         self._raw_proxy_headers: list[bytes] | None = None
         self.host, self.port = self._get_hostport(host, port)
         self._validate_host(self.host)
-        self._create_connection: Any = socket.create_connection
+        self._create_connection: Any = vars(std)["socket"].create_connection
 
     def _get_hostport(self, host: str, port: Any) -> tuple[str, Any]:
         if port is None:
@@ -74,7 +75,7 @@ class Opening:
         lines.check_url(host)
 
     def _wrap_ipv6(self, ip: bytes) -> bytes:
-        return lines.wrap_ipv6(ip)
+        return b"[%b]" % ip if b":" in ip and ip[:1] != b"[" else ip
 
     def set_debuglevel(self, level: int) -> None:
         """Print what goes out and comes in, if above 0."""
@@ -126,7 +127,7 @@ class Opening:
 
     def _enter_tunnel(self) -> None:
         """Read the proxy's answer, and not a byte more: what comes after it is the target's."""
-        sock = self.sock if isinstance(self.sock, LoopSocket) else None
+        sock = self.sock if type(self.sock) is LoopSocket else None
         if sock is not None:
             sock.reads_ahead = False
         response = self.response_class(self.sock, method=self._method)
@@ -147,10 +148,10 @@ class Opening:
         code, reason = 100, ""
         for _ in range(101):
             _, code, reason = response._read_status()
-            self._raw_proxy_headers = read_lines(response.fp)
+            self._raw_proxy_headers = section = find("_read_headers", read_lines)(response.fp)
             if self.debuglevel > 0:
-                for line in self._raw_proxy_headers:
-                    print("header:", line.decode("iso-8859-1"))
+                for line in section:
+                    say("header:", line.decode("iso-8859-1"))
             if not 100 <= code < 200:
                 break
         return code, reason
@@ -159,7 +160,8 @@ class Opening:
         """Return the fields of the proxy's answer to CONNECT; None if there was none."""
         if self._raw_proxy_headers is None:
             return None
-        return build_message(b"".join(self._raw_proxy_headers), HTTPMessage)
+        message: HTTPMessage = find("_parse_header_lines", parse_header_lines)(self._raw_proxy_headers)
+        return message
 
     # Connecting
 

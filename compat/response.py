@@ -14,24 +14,24 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from asyncclient.errors import HTTPException, UnknownProtocol
+from asyncclient.errors import HTTPException
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.framing import Framing, Kind, decide_framing
-from asyncclient.message.head import StatusLine, parse_head, parse_status_line, remember_status_line
+from asyncclient.message.head import StatusLine, parse_head
 
-from .chunks import ChunkReading
+from .chunks import MUCH, ChunkReading, take_chunk_steps
 from .errors import as_http_client
 from .fields import ResponseFields
 from .files import SocketFile, count_ahead, read_exactly
-from .message import bounds, limits_of, read_section
-from .sockets import OwnSocket
+from .message import read_section
+from .names import find, gather_members, limits_of, replaced, say
+from .sockets import OwnSocket, may_read_straight
+from .steps import Status, file_of, parse_status, read_line, select_framing
 
 UNKNOWN: Final = "UNKNOWN"
 
-_MUCH: Final = 2**31 - 1
-
-_Status = tuple[str, int, str]
+_Parse = Callable[[Any], Any]
 
 
 class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
@@ -55,10 +55,12 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     _is_shared = False  # a program has looked at fp, and may read from it
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
-        if isinstance(sock, OwnSocket):
-            self._file, self._is_own = SocketFile(sock), True
-        else:
-            self._file = sock.makefile("rb")
+        if issubclass(type(sock), OwnSocket):
+            sock.listens = False
+            if sock.due:
+                sock.due -= 1
+            self._is_own = may_read_straight(sock)
+        self._file = SocketFile(sock) if self._is_own else sock.makefile("rb")
         self.debuglevel = debuglevel
         self._method = method
 
@@ -80,17 +82,25 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         """Read the head of the response; interim responses before it are skipped."""
         if self._section is not None or self._headers is not None:
             return
-        limits = bounds()
+        limits, parse = replaced.limits, replaced.parse_headers
         if self.max_headers is not None:
             limits = limits_of(limits.line, self.max_headers)
         self._limits = limits
-        if self._is_own and self.debuglevel <= 0 and self._begin_at_once(limits):
+        kind, own = type(self), self.__dict__
+        has_own_steps = (
+            kind._read_status is _own_read_status
+            and kind._check_close is _own_check_close
+            and "_read_status" not in own
+            and "_check_close" not in own
+        )
+        may_be_at_once = has_own_steps and parse is None and self._is_own and self.debuglevel <= 0
+        if may_be_at_once and self._begin_at_once(limits):
             return
         status = self._read_status()
         if 100 <= status[1] < 200 and status[1] != 101:
-            status, section = self._skip_interim(status, limits)
+            status, section = self._skip_interim(status, limits, parse)
         else:
-            section = self._read_section(limits)
+            section = self._read_section(limits, parse)
         version, self.status, reason = status
         self.code = self.status
         self.reason = reason.strip()
@@ -100,18 +110,20 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             self.version = 11
         else:
             raise std.UnknownProtocol(version)
-        self._section = section
-        self._frame(section, limits)
+        self._keep_section(section)
+        self._frame(section if isinstance(section, bytes) else select_framing(section), limits)
+        if not has_own_steps:
+            self._ask_whether_it_closes()
         if self.debuglevel > 0:
             for name, value in self.headers.items():
-                print("header:", name + ":", value)
+                say("header:", name + ":", value)
 
     def _begin_at_once(self, limits: Limits) -> bool:
         """Take a head that has come whole and that nothing is odd about, as nearly all; True if there was one.
 
         Line by line, as programs may look on, it takes 6 µs more.
         """
-        if type(self)._read_status is not _own_read_status or type(self._file) is not SocketFile:
+        if type(self._file) is not SocketFile:
             return False
         data = self._file.peek()
         end = data.find(b"\r\n\r\n") + 4
@@ -131,60 +143,70 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         self._settle(framing)
         return True
 
-    def _read_status(self) -> _Status:
-        limit = (self._limits or bounds()).line
-        line = self._file.readline(limit + 1)
-        if len(line) > limit:
-            raise std.LineTooLong("status line")
+    def _read_status(self) -> Status:
+        # Programs call it with a stand-in that has no more than `fp`, `debuglevel` and `_close_conn`.
+        is_ours = isinstance(self, HTTPResponse)
+        line = read_line(self, "status line")
         if self.debuglevel > 0:
-            print("reply:", repr(str(line, "iso-8859-1")))
+            say("reply:", repr(str(line, "iso-8859-1")))
         if not line:
             raise std.RemoteDisconnected("Remote end closed connection without response")
         if line[:5] != b"HTTP/":
             self._close_conn()
             raise std.BadStatusLine(str(line, "iso-8859-1"))
-        if line[-1:] != b"\n" and not self._is_own:
+        if line[-1:] != b"\n" and not (is_ours and self._is_own):
             line += b"\n"
-        try:
-            parsed = remember_status_line(line) if len(line) < 64 else parse_status_line(line)
-            return str(line[:8], "iso-8859-1"), parsed.status, str(line[13:], "iso-8859-1")
-        except UnknownProtocol as exc:
-            return self._parse_other(line, exc.version)
-        except HTTPException as exc:
-            raise as_http_client(exc) from None
+        return parse_status(line)
 
-    def _parse_other(self, line: bytes, version: str) -> _Status:
-        """Return the status in a line of another protocol: begin() refuses all but HTTP/0.9, which is 1.0 then."""
-        try:
-            parsed = parse_status_line(b"HTTP/1.0" + line[len(version) :])
-        except HTTPException:
-            raise std.BadStatusLine(str(line, "iso-8859-1")) from None
-        return version, parsed.status, parsed.reason
-
-    def _read_section(self, limits: Limits) -> bytes:
+    def _read_section(self, limits: Limits, parse: _Parse | None) -> Any:
+        """Read the fields: the bytes of the section, or what a program's own parser makes of it."""
+        if parse is not None:
+            return parse(self.fp)
         # Where the file is a program's own, what ends with it is taken for whole, as http.client does.
         return read_section(self._file, limits, may_end=not self._is_own)
 
-    def _skip_interim(self, status: _Status, limits: Limits) -> tuple[_Status, bytes]:
+    def _skip_interim(self, status: Status, limits: Limits, parse: _Parse | None) -> tuple[Status, Any]:
         """Return the first response that is none of the interim ones (1xx but 101), or the last before the end."""
         size = 0
         for _ in range(limits.interim):
-            section = self._read_section(limits)
-            size += len(section)
+            lines = find("_read_headers", self._read_lines)(self._file if parse is None else self.fp)
+            size += sum(map(len, lines))
             if self.debuglevel > 0:
-                print("headers:", section.splitlines(keepends=True))
+                say("headers:", lines)
             try:
                 following = self._read_status()
             except std.RemoteDisconnected:
                 if status[1] == 100:
                     raise
-                return status, section  # as http.client has it; nothing can be taken for another's any more
+                return status, b"".join(lines)  # as http.client has it; nothing can be taken for another's any more
             if not 100 <= following[1] < 200 or following[1] == 101:
-                return following, self._read_section(limits)
+                return following, self._read_section(limits, parse)
             status = following
             if size > limits.head:
                 break
         raise std.HTTPException(f"got more than {limits.interim} interim responses")
+
+    def _read_lines(self, file: Any) -> list[bytes]:
+        section = read_section(file, self._limits or replaced.limits, may_end=not self._is_own)
+        return section.splitlines(keepends=True)
+
+    def _keep_section(self, section: Any) -> None:
+        if isinstance(section, bytes):
+            self._section = section
+        else:
+            self.headers = self.msg = section
+
+    def _ask_whether_it_closes(self) -> None:
+        """Have a program's own `_check_close` decide; what can't be framed, or is not sound, ends anyway."""
+        is_unsound = self.will_close is True and not HTTPResponse._check_close(self)
+        self.will_close = bool(self._check_close()) or is_unsound or not (self.chunked or self.length is not None)
+
+    def _check_close(self) -> bool:
+        """Return whether the fields say that the connection ends with this response."""
+        said = (self.headers.get("connection") or "").lower()
+        if self.version == 11:
+            return "close" in said
+        return not self.headers.get("keep-alive") and "keep-alive" not in said
 
     def _frame(self, section: bytes, limits: Limits) -> None:
         """Decide where the content ends, and whether the connection goes on after it."""
@@ -228,15 +250,15 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         if amt is not None and amt < 0:
             amt = None
         if self.chunked:
-            return self._read_all_chunks() if amt is None else self._read_chunks(amt)
+            return self._read_chunked(amt)
         return self._read_all() if amt is None else self._read_part(amt, self._file.read)
 
     def read1(self, n: int = -1) -> bytes:
         """Read what is at hand, with one system call at most; n bytes of it, if n is not below 0."""
         if self._has_no_content():
             return b""
-        n = n if n >= 0 else _MUCH
-        return self._read_chunk(n, self._file.read1) if self.chunked else self._read_part(n, self._file.read1)
+        n = n if n >= 0 else MUCH
+        return self._read1_chunked(n) if self.chunked else self._read_part(n, self._file.read1)
 
     def readinto(self, b: Any) -> int:
         """Read into a buffer, filling it unless the content ends; return the number of bytes."""
@@ -247,16 +269,14 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
                 raise TypeError("expected a buffer that can be written to")
             if not self.chunked:
                 return self._read_part_into(octets)
-            data = self._read_chunks(len(octets))
-            octets[: len(data)] = data
-            return len(data)
+            return self._readinto_chunked(octets)
 
     def peek(self, n: int = -1) -> bytes:
         """Return bytes at hand without using them up; n is a wish."""
         if self._file is None or self._method == "HEAD" or self._has_no_content() or self.length == 0:
             return b""
         if self.chunked:
-            return self._peek_chunk()
+            return self._peek_chunked(n)
         data: bytes = self._file.peek(n)
         return data if self.length is None else data[: self.length]
 
@@ -267,7 +287,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         limit = -1 if limit is None else limit
         if self.chunked:
             return super().readline(limit)
-        return self._read_part(limit if limit >= 0 else _MUCH, self._file.readline)
+        return self._read_part(limit if limit >= 0 else MUCH, self._file.readline)
 
     def _has_no_content(self) -> bool:
         """Return whether there is nothing to read, or nothing more; a response to HEAD ends when it is asked."""
@@ -292,9 +312,16 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def _safe_read(self, amt: int) -> bytes:
         try:
-            return read_exactly(self._file, amt)
+            return read_exactly(file_of(self), amt)
         except HTTPException as exc:
             raise as_http_client(exc) from None
+
+    def _safe_readinto(self, b: Any) -> int:
+        amt = len(b)
+        count: int = file_of(self).readinto(b)
+        if count < amt:
+            raise std.IncompleteRead(bytes(b[:count]), amt - count)
+        return count
 
     def _read_part(self, n: int, read: Callable[[int], bytes]) -> bytes:
         if self.length is not None and n > self.length:
@@ -328,7 +355,10 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         self._close_conn()
 
     def _close_conn(self) -> None:
-        file, self._file = self._file, None
+        if isinstance(self, HTTPResponse):
+            file, self._file = self._file, None
+        else:
+            file, self.fp = self.fp, None
         file.close()
 
     def close(self) -> None:
@@ -375,4 +405,8 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         return self
 
 
+gather_members(HTTPResponse)
+HTTPResponse.own_chunk_steps = take_chunk_steps(HTTPResponse)
+
 _own_read_status: Final = HTTPResponse._read_status
+_own_check_close: Final = HTTPResponse._check_close

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from asyncclient.message.framing import LAST_CHUNK, build_chunk_size
-from asyncclient.message.request import EXPECTS_LENGTH
 
+from .names import replaced, say
 from .opening import Opening
-from .sockets import OwnSocket
+from .sockets import as_own
 
 _END: Final = object()
 
@@ -35,7 +35,7 @@ class Sending(Opening):
                 raise std.NotConnected
             self.connect()
         if self.debuglevel > 0:
-            print("send:", repr(data))
+            say("send:", repr(data))
         if hasattr(data, "read"):
             self._send_file(data)
             return
@@ -51,7 +51,7 @@ class Sending(Opening):
 
     def _send_file(self, file: Any) -> None:
         if self.debuglevel > 0:
-            print("sending a readable")
+            say("sending a readable")
         for block in self._read_blocks(file):
             sys.audit("http.client.send", self, block)
             self.sock.sendall(block)
@@ -59,12 +59,14 @@ class Sending(Opening):
     def _send_body(self, body: Any, is_chunked: bool) -> None:
         pieces = self._iterate(body)
         while (piece := self._next_piece(pieces)) is not _END:
-            if self._is_answered():
+            if not piece:
+                # Not a reason to look for an early answer: the server may have all of the request by now.
+                if self.debuglevel > 0:
+                    say("Zero length chunk ignored")
+            elif self._is_answered():
                 return
-            if piece:
+            else:
                 self._send_piece(piece, is_chunked)
-            elif self.debuglevel > 0:
-                print("Zero length chunk ignored")
         if is_chunked:
             self.send(LAST_CHUNK)
 
@@ -102,25 +104,26 @@ class Sending(Opening):
 
     def _read_readable(self, readable: Any) -> Iterator[bytes]:
         if self.debuglevel > 0:
-            print("reading a readable")
+            say("reading a readable")
         return self._read_blocks(readable)
 
     def _read_blocks(self, readable: Any) -> Iterator[bytes]:
         is_text = self._is_textIO(readable)
         if is_text and self.debuglevel > 0:
-            print("encoding file using iso-8859-1")
+            say("encoding file using iso-8859-1")
         while block := readable.read(self.blocksize):
             yield block.encode("iso-8859-1") if is_text else block
 
     def _is_answered(self) -> bool:
         """Return whether the server has answered already: it wants no more of the request."""
-        return isinstance(self.sock, OwnSocket) and self.sock.hears_answer()
+        own = as_own(self.sock)
+        return own is not None and own.hears_answer()
 
     @staticmethod
     def _get_content_length(body: Any, method: str) -> int | None:
         """Return the length of a body, None if only its end will tell, or if there is neither body nor need of one."""
         if body is None:
-            return 0 if method.upper() in EXPECTS_LENGTH else None
+            return 0 if method.upper() in replaced.methods_with_body else None
         if hasattr(body, "read"):
             return None
         try:

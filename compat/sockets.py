@@ -39,6 +39,14 @@ _IS_POSIX: Final = os.name == "posix"
 
 _recv, _recv_into, _send = socket.socket.recv, socket.socket.recv_into, socket.socket.send
 
+_patched: Final = vars(socket.socket)
+"""What the class has of its own: a call that C code has is in it only if a program has put another in its place."""
+
+
+_MAKEFILE, _READINTO = socket.socket.makefile, socket.SocketIO.readinto
+_TLS_RECV_INTO, _TLS_READ = ssl.SSLSocket.recv_into, ssl.SSLSocket.read
+_TLS_SENDALL: Final = ssl.SSLSocket.sendall
+
 _T = TypeVar("_T")
 
 
@@ -49,11 +57,13 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         listens: a request is going out, and nothing else can come but its answer.
         is_answered: that came before all of the request was sent; what is sent after that goes nowhere.
         reads_ahead: what is made to read of it may receive more than it is asked for.
+        due: how many responses were asked for and not begun; while there are any, what comes is one of them.
     """
 
     listens = False
     is_answered = False
     reads_ahead = True
+    due = 0
 
     _waiting_in = 0
     _expects_more = False
@@ -165,12 +175,31 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
             view = view[self.send_some(view[:AT_ONCE], flags) :]
 
 
+def as_own(sock: Any) -> OwnSocket | None:
+    """Return a socket of compat's; None for any other, also for a proxy that says it is of that class."""
+    return sock if issubclass(type(sock), OwnSocket) else None
+
+
+def may_read_straight(sock: OwnSocket) -> bool:
+    """Return whether a program can't notice that a socket is read without the file that http.client would make.
+
+    Programs replace makefile(), recv_into() or SocketIO.readinto(), of one socket or of all, to look on or to fail.
+    """
+    plain, own = socket.socket, sock.__dict__
+    if plain.makefile is not _MAKEFILE or socket.SocketIO.readinto is not _READINTO or "makefile" in own:
+        return False
+    if type(sock) is LoopSocket:
+        return "recv_into" not in _patched and "recv_into" not in own
+    is_secure = type(sock) is LoopTLSSocket and "recv_into" not in own and "read" not in own
+    return is_secure and ssl.SSLSocket.recv_into is _TLS_RECV_INTO and ssl.SSLSocket.read is _TLS_READ
+
+
 class LoopSocket(OwnSocket, socket.socket):
     """A TCP socket that waits on a private loop."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive as socket.socket does."""
-        if nbytes or flags:
+        if nbytes or flags or "recv_into" in _patched:
             return super().recv_into(buffer, nbytes, flags)
         return self.receive_into(buffer)
 
@@ -212,7 +241,7 @@ class LoopSocket(OwnSocket, socket.socket):
         if self.is_answered:
             return
         timeout = self.gettimeout()
-        if timeout == 0:
+        if timeout == 0 or "sendall" in _patched:
             super().sendall(data, flags)
             return
         try:
@@ -358,7 +387,7 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         """Send as ssl.SSLSocket does, but nothing more to a peer that has answered already."""
         if self.is_answered:
             return
-        if self._timeout == 0:
+        if self._timeout == 0 or ssl.SSLSocket.sendall is not _TLS_SENDALL:
             super().sendall(data, flags)
             return
         view = memoryview(data).cast("B")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from compat import client
-from compat.message import HTTPMessage, bounds, parse_headers
+from compat.message import HTTPMessage, parse_headers
+from compat.names import replaced
 from tests.compat.blocking import responding, serving
 from tests.connection.scripts import OK
 
@@ -82,11 +83,11 @@ def test_length_of_a_line_may_be_bounded_on_the_module(
 
 @pytest.mark.parametrize("module", [std, client], ids=["http.client", "compat.client"])
 def test_bounds_are_as_they_were_when_a_change_is_taken_back(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = bounds()
+    before = replaced.limits
     monkeypatch.setattr(module, "_MAXLINE", 100)
-    assert bounds().line == 100
+    assert replaced.limits.line == 100
     monkeypatch.undo()
-    assert bounds() == before
+    assert replaced.limits == before
 
 
 def test_fields_are_parsed_from_a_file_within_the_same_bounds() -> None:

@@ -262,3 +262,44 @@ def test_request_is_refused_while_a_response_is_unread() -> None:
             connection.getresponse()
         assert response.read() == b"/first"
         assert connection.getresponse().read() == b"/second"
+
+
+# An empty piece at the end: the server has all of the request, and its answer is no early one
+
+
+def pieces_then_nothing(connection: client.HTTPConnection) -> Iterator[bytes]:
+    yield b"hello"
+    select.select([connection.sock], [], [], 10)
+    yield b""
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_connection_is_kept_after_an_empty_last_piece(is_secure: bool, tls: Certificates) -> None:
+    context = tls.server_context() if is_secure else None
+    with RawServer(echo_target, tls=context) as server:
+        with closing(securely_to(server, tls) if is_secure else to(server)) as connection:
+            for _ in range(3):
+                body = pieces_then_nothing(connection)
+                response = start(connection, "POST", "/", body=body, headers={"Content-Length": "5"})
+                assert (response.will_close, response.read()) == (False, b"/")
+                connection.request("POST", "/", b"")
+                assert connection.getresponse().read() == b"/"
+                connection.putrequest("POST", "/")
+                connection.putheader("Content-Length", "0")
+                connection.endheaders()
+                select.select([connection.sock], [], [], 10)
+                connection.send(b"")
+                assert connection.getresponse().read() == b"/"
+        assert server.accepted == 1
+
+
+def test_generator_is_asked_for_no_more_after_an_early_answer_and_an_empty_piece() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        select.select([connection.sock], [], [], 10)
+        yield b""
+        for _ in range(1000):
+            yield b"more"
+
+    with RawServer(EarlyAnswer("reads")) as server, closing(to(server)) as connection:
+        assert fetch(connection, "POST", "/", body=pieces()) == (413, b"too large")
