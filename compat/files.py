@@ -249,8 +249,18 @@ class FileStream:
         return self._read(n)
 
     async def readexactly(self, n: int) -> bytes:
-        """See ByteReader."""
-        return read_exactly(self._file, n)
+        """See ByteReader. Of a program's own file a chunk and the CRLF after it are read apart, as http.client does."""
+        file = self._file
+        if n <= 2 or type(file) is SocketFile:
+            return read_exactly(file, n)
+        try:
+            data = read_exactly(file, n - 2)
+        except IncompleteRead as exc:
+            raise IncompleteRead(exc.partial, n - len(exc.partial)) from None
+        crlf: bytes = file.read(2)
+        if len(crlf) < 2:
+            raise IncompleteRead(data + crlf, 2 - len(crlf))
+        return data + crlf
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteReader; fills all of the buffer but at the end."""

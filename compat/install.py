@@ -7,12 +7,14 @@ it by name they keep; a warning says which they are.
 from __future__ import annotations
 
 import http.client as std
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from . import client
+from .names import is_own
 
 _NAMES: Final = (
     "HTTPConnection",
@@ -25,12 +27,15 @@ _NAMES: Final = (
     "_create_https_context",
 )
 
+_FOLDER: Final = os.path.dirname(__file__)
+
 _missing: Final = object()
 
 ORIGINAL: Final[dict[str, Any]] = {name: vars(std).get(name, _missing) for name in _NAMES}
 """What http.client had under each name before."""
 
 _CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
+_FUNCTIONS: Final = tuple(name for name in _NAMES if not isinstance(getattr(client, name), type))
 
 
 class Installation:
@@ -55,7 +60,8 @@ def install() -> Installation:
     """Have every program part that uses http.client run on the asyncclient engine.
 
     What was imported by name before (`from http.client import HTTPConnection`), or made a base class, stays what it is:
-    a RuntimeWarning names the modules. Calling it again changes nothing.
+    a RuntimeWarning names the modules. A function that a program has put into http.client stays there, and counts.
+    Calling it again changes nothing.
     """
     if not is_installed():
         holders = sorted(set(_find_holders()))
@@ -65,13 +71,16 @@ def install() -> Installation:
             )
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         for name in _NAMES:
-            setattr(std, name, getattr(client, name))
+            if name not in _FUNCTIONS or name not in vars(std) or is_own(name, vars(std)[name]):
+                setattr(std, name, getattr(client, name))
     return Installation()
 
 
 def uninstall() -> None:
-    """Give http.client its own classes back; connections that were made meanwhile stay as they are."""
+    """Give http.client its own classes back; connections, and functions that a program has put there, stay."""
     for name, value in ORIGINAL.items():
+        if name in _FUNCTIONS and vars(std).get(name) is not getattr(client, name):
+            continue
         if value is not _missing:
             setattr(std, name, value)
         elif hasattr(std, name):
@@ -82,13 +91,20 @@ def _find_holders() -> Iterator[str]:
     """Give the names of modules that hold one of the old classes, or one made of it."""
     old = {ORIGINAL[name] for name in _CLASSES}
     for name, module in list(sys.modules.items()):
-        if module is std or name.partition(".")[0] == "compat":
+        if module is std or _is_ours(module):
             continue
         if any(
             isinstance(value, type) and not old.isdisjoint(_bases(value))
             for value in [*getattr(module, "__dict__", {}).values()]
         ):
             yield name
+
+
+def _is_ours(module: object) -> bool:
+    """Return whether a module is one of compat's, under whichever name; a program may have a `compat` of its own."""
+    spec = getattr(module, "__spec__", None)
+    origin = getattr(spec, "origin", None)
+    return isinstance(origin, str) and os.path.dirname(origin) == _FOLDER
 
 
 def _bases(kind: type) -> Iterable[type]:

@@ -23,7 +23,7 @@ FLOORS = {
     5: ("connection", "debug", "https", "opening", "response"),
     6: ("pool",),
     7: ("client",),
-    8: ("__init__", "__main__", "cli", "contrib", "runner", "testing"),
+    8: ("__init__", "__main__", "cli", "compat", "contrib", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 HIGHEST_FOR_COMPAT = 5

@@ -14,7 +14,7 @@ import pytest
 
 from asyncclient.testing import RawServer
 from compat import client
-from tests.compat.blocking import responding, securely_to, to
+from tests.compat.blocking import Tape, responding, securely_to, to
 from tests.connection.scripts import OK, echo_target
 from tests.servers import Certificates
 
@@ -322,3 +322,28 @@ def test_parser_of_a_program_leaves_no_two_lengths(monkeypatch: pytest.MonkeyPat
         response = connection.getresponse()
         with pytest.raises(client.HTTPException, match="content lengths that differ"):
             response.read()
+
+
+class NotingFile(io.BytesIO):
+    """A file that notes how it is read."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reads: list[Any] = []
+
+    def read(self, n: int | None = -1) -> bytes:
+        self.reads.append(n)
+        return super().read(n)
+
+
+def test_file_of_a_program_is_read_in_the_pieces_of_http_client() -> None:
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n"
+    reads = []
+    for library in (std, client):
+        tape = Tape(data)
+        tape.file = file = NotingFile(data)
+        response: Any = library.HTTPResponse(tape)
+        response.begin()
+        assert response.read() == b"helloyou"
+        reads.append(file.reads)
+    assert reads == [[5, 2, 3, 2]] * 2

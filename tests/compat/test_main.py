@@ -13,7 +13,7 @@ from tests.connection.scripts import echo_target
 TELL = """\
 import http.client, os, sys
 print(sys.argv, __name__, type(sys.modules["__main__"]).__name__, globals() is vars(sys.modules["__main__"]))
-print(http.client.HTTPConnection is sys.modules["compat.client"].HTTPConnection)
+print(http.client.HTTPConnection.request.__module__.endswith("compat.connection"))
 """
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -91,16 +91,118 @@ def test_traceback_names_the_scripts_line(script: Callable[[str], Path]) -> None
     assert stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
-@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["-c"], ["-m"]])
-def test_usage_is_told_where_nothing_is_named(arguments: list[str]) -> None:
-    run = run_python("-m", "compat", *arguments)
-    assert "usage: python -m compat [-c code | -m module | script.py]" in run.stdout + run.stderr
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["-h"], 0), (["--help"], 0), (["-?"], 0), (["-c"], 2), (["-m"], 2), (["-z"], 2)]
+)
+def test_usage_is_told(arguments: list[str], code: int) -> None:
+    run = run_python("-m", "asyncclient.compat", *arguments)
+    assert "usage: python -m asyncclient.compat [-i] [-c code | -m module | script | -]" in run.stdout + run.stderr
+    assert (run.returncode, bool(run.stdout)) == (code, not code)
 
 
-def test_script_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    run = run_python("-m", "compat", str(tmp_path / "nothing.py"))
-    assert run.returncode
-    assert "nothing.py" in run.stderr
+DOORS = ("compat", "asyncclient.compat")
+
+FAILING = "def fail():\n    1 / 0\n\nfail()\n"
+
+AS_THE_INTERPRETER: dict[str, tuple[list[str], str | None]] = {
+    "no argument": ([], "import sys\nprint(sys.argv, sys.path[0], __name__)\n"),
+    "no argument and no input": ([], ""),
+    "a dash": (["-", "one"], "import sys\nprint(sys.argv, sys.path[0], __name__)\n"),
+    "an error in the input": (["-"], FAILING),
+    "a syntax error in the input": (["-"], "x = = 1\n"),
+    "a missing file": (["nothing.py"], None),
+    "a missing module": (["-m", "no_such_module"], None),
+    "a folder without a main": (["."], None),
+    "a folder": (["folder", "one"], None),
+    "a script in a folder": (["folder/__main__.py"], None),
+    "an error": (["failing.py"], None),
+    "an error in a module": (["-m", "failing"], None),
+    "an error in code": (["-c", FAILING], None),
+    "a syntax error": (["broken.py"], None),
+    "an own hook": (["hooking.py"], None),
+    "a version": (["--version"], None),
+    "a short version": (["-V"], None),
+    "annotations": (["-c", "def f(a: int): pass\nprint(f.__annotations__)"], None),
+    "by hand after code": (["-i", "-c", "x = 5"], "x\n1 + 1\n"),
+    "by hand after an error": (["-i", "failing.py"], "fail.__name__\n"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "failing.py").write_text(FAILING)
+    (tmp_path / "broken.py").write_text("x = 1\ny = = 2\n")
+    hook = "import sys\nsys.excepthook = lambda kind, error, tb: print(kind, error, tb.tb_lineno, tb.tb_next)\n1 / 0\n"
+    (tmp_path / "hooking.py").write_text(hook)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "__main__.py").write_text("import sys\nprint(sys.argv, sys.path[0], __name__, __file__)\n")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "compat.py").write_text("print('mine')\n")
+    script = (
+        "import compat, http.client\nprint(compat.__file__)\nprint(http.client.HTTPConnection.request.__module__)\n"
+    )
+    (tmp_path / "own" / "script.py").write_text(script)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("what", AS_THE_INTERPRETER)
+def test_it_is_as_without_it(what: str, door: str) -> None:
+    arguments, stdin = AS_THE_INTERPRETER[what]
+    ours = run_python("-m", door, *arguments, stdin=stdin)
+    alone = run_python(*arguments, stdin=stdin)
+    assert (ours.stdout, ours.returncode) == (alone.stdout, alone.returncode)
+    assert ours.stderr.rstrip() == alone.stderr.rstrip()
+
+
+# A module `compat` of the program's own
+
+
+@pytest.mark.parametrize("place", ["beside", "in front"])
+def test_own_module_of_that_name_is_the_programs(place: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "own" if place == "in front" else folder)
+    script = "script.py" if place == "in front" else "own/script.py"
+    run = run_python("-m", "asyncclient.compat", script)
+    assert (run.stdout.splitlines(), run.stderr) == (
+        ["mine", str(folder / "own" / "compat.py"), "asyncclient.compat.connection"],
+        "",
+    )
+
+
+def test_own_module_is_the_programs_by_the_old_door_too(folder: Path) -> None:
+    run = run_python("-m", "compat", "own/script.py")
+    assert run.stdout.splitlines()[:2] == ["mine", str(folder / "own" / "compat.py")]
+
+
+BOTH_NAMES = """\
+import {0}
+import {1}
+import compat, asyncclient.compat
+print(compat.client is asyncclient.compat.client, compat.Client is asyncclient.compat.Client)
+print(compat.install is asyncclient.compat.install, compat.client.HTTPConnection.__module__)
+with compat.install():
+    print(asyncclient.compat.is_installed())
+"""
+
+
+@pytest.mark.parametrize("names", [DOORS, DOORS[::-1]])
+def test_by_both_names_it_is_one_package(names: tuple[str, str]) -> None:
+    run = run_python("-W", "error", "-c", BOTH_NAMES.format(*names))
+    assert (run.stdout, run.stderr) == ("True True\nTrue http.client\nTrue\n", "")
+
+
+def test_both_names_are_one_package_within_a_program_too() -> None:
+    code = "import compat, asyncclient.compat as other; print(compat.is_installed(), compat.client is other.client)"
+    assert run_python("-m", "asyncclient.compat", "-c", code).stdout == "True True\n"
+
+
+def test_installed_program_runs_a_script(script: Callable[[str], Path]) -> None:
+    code = "from importlib.metadata import entry_points\n(found,) = entry_points(name='asyncclient-compat')\n"
+    code += "import sys\nsys.argv = ['x', *sys.argv[1:]]\nfound.load()()"
+    run = run_python("-c", code, str(script(TELL)), "one")
+    assert run.stdout.splitlines()[0].startswith(f"['{script(TELL)}', 'one'] __main__")
 
 
 def test_program_may_read_its_input() -> None:
