@@ -196,8 +196,8 @@ class Response:
 
         Raises:
             ResponseNotRead: it has not been read.
-            InvalidJSON: it is no JSON, or nested too deeply; the text names URL and media type. It is a ValueError, and
-                for malformed JSON a json.JSONDecodeError.
+            InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
+                and for malformed JSON a json.JSONDecodeError.
         """
         return self._response.json(**options)
 

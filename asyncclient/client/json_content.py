@@ -1,4 +1,4 @@
-"""Content as JSON, in the encoding that it is in; whatever is wrong with it is one error that says where it is from."""
+"""Content as JSON, by its encoding; all that can be wrong with it is one error, which names URL and media type."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ def parse_json(
     Args:
         data: the content.
         content_type: the value of Content-Type, None if there is none; for its charset, and for errors.
-        encoding: what the user wants; None is the charset, or what a byte order mark or the first bytes show.
+        encoding: set by the user; None is that of a byte order mark, of the charset, or what the first bytes show.
         url: for errors.
-        options: of json.loads(). What functions among them raise comes out as it is.
+        options: of json.loads(). Functions among them may raise their own errors.
 
     Raises:
-        InvalidJSON: it is no JSON, not in its encoding, nested too deeply, or has a number of too many digits.
+        InvalidJSON: the content is not JSON, not in its encoding, nested too deeply, or has a number with more digits
+            than int() takes.
     """
     codec = find_json_encoding(data, content_type, encoding)
     try:

@@ -257,8 +257,8 @@ class Response:
 
         Raises:
             ResponseNotRead: it has not been read.
-            InvalidJSON: it is no JSON, or nested too deeply; the text names URL and media type. It is a ValueError, and
-                for malformed JSON a json.JSONDecodeError.
+            InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
+                and for malformed JSON a json.JSONDecodeError.
         """
         from .json_content import parse_json
 
@@ -326,7 +326,7 @@ class Response:
             raise TypeError(f"can't pickle or copy {self!r}: it holds an upgraded connection")
         state: Any = super().__getstate__()
         attributes, slots = state
-        codec = None if self._content is None else self.encoding  # in place of a default that can't be pickled
+        codec = None if self._content is None else self.encoding  # instead of the default, which may not be picklable
         return attributes, {
             **slots,
             "_raw": StoredResponse(self._raw),

@@ -13,7 +13,7 @@ from ..message.media import find_charset, is_json, parse_content_type
 from .settings import DefaultEncoding
 
 SAMPLE: Final = 64 * 1024
-"""Bytes that a function of the user's gets to tell the encoding from."""
+"""Bytes from which a function of the user tells the encoding."""
 
 # UTF-32's before UTF-16's: the little-endian one begins with it. The codecs named take the mark away.
 _MARKS = (
@@ -42,12 +42,13 @@ def find_encoding(
     Args:
         start: the content, or its first SAMPLE bytes.
         content_type: the value of Content-Type, None if there is none.
-        encoding: what the user wants; then nothing else counts, and UTF-8 keeps its byte order mark.
-        default: what the user takes content for that says nothing.
+        encoding: set by the user; then nothing else counts, and UTF-8 keeps its byte order mark.
+        default: set by the user, for content that says nothing of its encoding. A function is not called for b"", and a
+            label of a function that is not known means UTF-8.
 
     Raises:
-        ValueError: the encoding given is no text encoding.
-        TypeError: the default returned something that is no str.
+        ValueError: the encoding given is not a text encoding.
+        TypeError: the function returned something other than a str or None.
     """
     return _find(start, content_type, encoding, lambda: _guess_encoding(start, content_type, default))
 
@@ -56,7 +57,7 @@ def find_json_encoding(start: bytes, content_type: str | None, encoding: str | N
     """Return the encoding of JSON, as find_encoding() has it for a media type of JSON, whatever the media type is.
 
     Raises:
-        ValueError: the encoding given is no text encoding.
+        ValueError: the encoding given is not a text encoding.
     """
     return _find(start, content_type, encoding, lambda: _detect_json(start))
 
@@ -95,7 +96,10 @@ def _is_utf8_by_standard(media_type: str) -> bool:
 
 
 def _find_default(default: DefaultEncoding, start: bytes) -> str:
-    label = default(start[:SAMPLE]) if callable(default) else default
+    if callable(default):
+        label = default(start[:SAMPLE]) if start else None
+    else:
+        label = default
     if not isinstance(label, str | None):
         raise TypeError(f"expected a str or None from default_encoding, got {type(label).__name__}")
     return (label and find_codec(label)) or "utf-8"

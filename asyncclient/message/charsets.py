@@ -1,9 +1,9 @@
-"""Charsets: which codec of Python a label on the web means, and text of bytes by that codec.
+"""Charsets: the codec of Python that a label on the web means, and bytes decoded by that codec.
 
 A label means what browsers take it for (WHATWG Encoding §4.2), which is often more than its name says: pages that
-declare gb2312 are in GBK, shift_jis is Windows-31J, iso-8859-1 is windows-1252. Labels that are not in that standard
-are looked up among IANA's names and Python's own. Where a codec of Python leaves bytes undefined that the standard
-defines, the difference is made up here.
+declare gb2312 are in GBK, shift_jis is Windows-31J, iso-8859-1 is windows-1252. Labels that this standard lacks are
+looked up among IANA's names and Python's own. Where a codec of Python leaves bytes undefined that the standard defines,
+a table of this module decodes them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ LONGEST_LABEL = 64
 
 _NO_WORD = re.compile(r"[^0-9a-z]++|(?<![0-9])0++")
 
-# By the names of WHATWG and of Python: what is read instead, since that is what is sent under these names. Python's
-# euc_jp and big5 lack characters that are common on the web (circled digits; those of Hong Kong and Taiwan).
+# The codec for names of WHATWG and of Python that servers use for more than the name says. Python's euc_jp and big5
+# lack characters that are common on the web (circled digits; characters of Hong Kong and Taiwan).
 _READ_AS = {
     "ascii": "cp1252",
     "iso8859_1": "cp1252",
@@ -60,7 +60,7 @@ _READ_AS = {
     "iso2022_kr": REPLACEMENT,
 }
 
-# Labels that the standard got after webencodings was made; then names of IANA for which Python has no alias.
+# Labels that are newer than webencodings, then names of IANA for which Python has no alias.
 _MORE_LABELS = {
     "unicode11utf8": "utf-8",
     "unicode20utf8": "utf-8",
@@ -83,7 +83,7 @@ _MORE_LABELS = {
     "ebcdic-us-37+euro": "cp1140",
 }
 
-# Python makes characters out of these names without an alias; and no text, or that of another system, out of those.
+# Codecs of text that no alias of Python names; and aliases of codecs that do not make text, or depend on the system.
 _WITHOUT_ALIAS = ("cp720", "cp737", "cp874", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian", "utf_8_sig")
 _NO_CHARSETS = {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 
@@ -132,7 +132,7 @@ def check_codec(name: str) -> str:
     """Return the name of the codec that a user names: one of Python's, else what the name means as a label.
 
     Raises:
-        ValueError: it is no text encoding.
+        ValueError: it is not the name of a text encoding.
     """
     try:
         b"x".decode(name, "ignore")
@@ -147,8 +147,13 @@ def check_codec(name: str) -> str:
 def decode(data: bytes, codec: str, errors: str = "replace") -> str:
     """Return bytes as text.
 
+    Args:
+        data: the bytes.
+        codec: a name as find_codec() and check_codec() return it.
+        errors: what is done with invalid bytes, as bytes.decode() has it.
+
     Raises:
-        UnicodeDecodeError: with errors "strict", for bytes that are no text.
+        UnicodeDecodeError: with errors "strict", for invalid bytes.
     """
     if codec in _OWN_DECODERS:
         return open_decoder(codec, errors).decode(data, True)
@@ -164,7 +169,7 @@ def open_decoder(codec: str, errors: str = "replace") -> codecs.IncrementalDecod
     return codecs.getincrementaldecoder(codec)(errors)
 
 
-# Single bytes that the standard defines and Python does not, beside the controls from 0x80 to 0x9F; or otherwise.
+# Bytes that Python decodes otherwise than the standard, in addition to the undefined ones from 0x80 to 0x9F.
 _DIFFERENCES = {"cp1255": {0xCA: "\u05ba"}, "koi8-u": {0xAE: "\u045e", 0xBE: "\u040e"}}
 
 _WINDOWS = ("cp874", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1257", "cp1258")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .charsets import USER_DEFINED, find_codec
+from .charsets import REPLACEMENT, USER_DEFINED, decode, find_codec
 
 PRESCAN: Final = 1024
 """Bytes at the beginning of a document that are looked at."""
@@ -48,7 +48,7 @@ def find_declared_codec(start: bytes, media_type: str) -> str | None:
 
     Args:
         start: its first PRESCAN bytes, or all if it has fewer.
-        media_type: in lower case; "" if it is not known, then what begins with "<" is taken for HTML.
+        media_type: in lower case; "" is a type that is not known: content that begins with "<" is taken for HTML.
     """
     start = start[:PRESCAN]
     if media_type == "text/css":
@@ -111,6 +111,11 @@ def _find_known(match: re.Match[bytes] | None) -> str | None:
 
 
 def _read_label(label: bytes) -> str | None:
-    """Return the codec of a label; for UTF-16 it is UTF-8, since a document in UTF-16 is not read up to its label."""
+    """Return the codec of a label, None if the document can't be in it, since its label was read as ASCII.
+
+    For UTF-16 it is UTF-8, as browsers have it.
+    """
     codec = find_codec(label.decode("latin-1"))
-    return "utf-8" if codec in ("utf-16-le", "utf-16-be", "utf-16") else codec
+    if codec is None or codec == REPLACEMENT or decode(b"<", codec) == "<":
+        return codec
+    return "utf-8" if codec.startswith("utf-16") else None

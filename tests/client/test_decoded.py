@@ -186,7 +186,9 @@ async def test_without_content_there_is_nothing_to_decode(method: str, data: byt
 
 @pytest.mark.parametrize(("read", "frame"), FRAMED)
 @pytest.mark.parametrize("coding", ["none", "utf-8", "aws-chunked", " ", "binary, UTF-8"])
-async def test_content_whose_coding_is_no_coding_is_given_as_it_came(coding: str, read: Read, frame: Frame) -> None:
+async def test_content_is_given_as_sent_where_its_encoding_is_not_a_coding(
+    coding: str, read: Read, frame: Frame
+) -> None:
     with Answering({"/": coded(coding, TEXT, frame), "/next": OK}) as server:
         async with Client() as client:
             assert await read(client, server.url) == TEXT

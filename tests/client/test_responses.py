@@ -246,7 +246,9 @@ async def test_default_encoding_is_for_text_that_says_nothing() -> None:
 
 
 @pytest.mark.parametrize(("default", "error"), [("no-such", ValueError), (b"utf-8", TypeError), (5, TypeError)])
-async def test_default_encoding_that_is_none_is_refused_at_once(default: Any, error: type[Exception]) -> None:
+async def test_default_encoding_of_a_wrong_type_or_label_is_refused_at_once(
+    default: Any, error: type[Exception]
+) -> None:
     with pytest.raises(error, match="as default_encoding, got"):
         Client(default_encoding=default)
 

@@ -64,6 +64,7 @@ CYRILLIC = "да".encode("koi8-r")
         (CYRILLIC, HTML, lambda _: "koi8-r", "да"),
         (CYRILLIC, PLAIN, lambda _: None, "\ufffd\ufffd"),
         (CYRILLIC, PLAIN, lambda _: "no-such", "\ufffd\ufffd"),
+        (b"", PLAIN, lambda start: {}[start], ""),
         (CYRILLIC, PLAIN, lambda start: "koi8-r" if start == CYRILLIC else None, "да"),
         (CYRILLIC, "text/plain; charset=no-such", "koi8-r", "да"),
         (CYRILLIC, "text/plain; charset=windows-1251", "koi8-r", "ДБ"),

@@ -221,7 +221,7 @@ def test_text_by_default_encoding_and_by_what_is_set() -> None:
     assert set(threads) == {threading.get_ident()}
 
 
-def test_json_that_is_none_is_an_error_that_names_its_url(client: Client) -> None:
+def test_content_that_is_not_json_is_an_error_that_names_its_url(client: Client) -> None:
     with RawServer.replying(reply(b"[" * 100_000)) as server:
         response = client.get(server.url)
     with pytest.raises(asyncclient.InvalidJSON, match=f"from '{server.url}.*nested too deeply"):

@@ -25,6 +25,8 @@ from asyncclient.message.declarations import PRESCAN, find_declared_codec, may_d
         (b"<meta charset=utf-16>", "utf-8"),
         (b"<meta charset=utf-16be>", "utf-8"),
         (b"<meta charset=x-user-defined>", "cp1252"),
+        (b"<meta charset=iso-2022-kr>", "replacement"),
+        (b"<meta charset=cp037><meta charset=utf-32><meta charset=koi8-r>", "koi8-r"),
         (b"<meta charset=nonsense><meta charset=koi8-r>", "koi8-r"),
         (b"<meta charset><meta charset=><meta charset=koi8-r>", "koi8-r"),
         (b"<!-- <meta charset=gbk> --><meta charset=koi8-r>", "koi8-r"),
