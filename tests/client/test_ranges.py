@@ -61,9 +61,11 @@ async def test_a_range_of_encoded_content_is_left_as_it_came(content_range: str)
 async def test_a_range_that_is_the_whole_is_decoded() -> None:
     content_range = f"Content-Range: bytes 0-{len(PACKED) - 1}/{len(PACKED)}".encode()
     whole = reply(PACKED, GZIP, content_range, status=b"206 Partial Content")
-    with Answering({"/": whole, "/cut": whole.replace(PACKED, PACKED[:-1] + b"!")}) as server:
+    repeated = whole.replace(content_range, content_range + b"\r\n" + content_range)
+    with Answering({"/": whole, "/twice": repeated, "/cut": whole.replace(PACKED, PACKED[:-1] + b"!")}) as server:
         async with Client() as client:
             response = await client.get(server.url, headers={"Range": "bytes=0-"})
+            assert (await client.get(f"{server.url}/twice", headers={"Range": "bytes=0-"})).content == PLAIN
             with pytest.raises(DecodingError):
                 await client.get(f"{server.url}/cut", headers={"Range": "bytes=0-"})
     assert response.content == PLAIN

@@ -235,8 +235,8 @@ async def test_default_encoding_is_for_text_that_says_nothing() -> None:
     with Answering(
         {"/": reply(content, b"Content-Type: text/plain")}, default=reply("é".encode(), HTML_UTF8)
     ) as server:
-        for default in ("gbk", detect):
-            async with Client(default_encoding=default) as client:
+        for default, size in (("gbk", None), (detect, None), ("gbk", 1000)):
+            async with Client(default_encoding=default, max_body_size=size) as client:
                 response = await client.get(f"{server.url}/")
                 assert (response.text, response.encoding, response.lines) == ("镕", "gb18030", ["镕"])
                 async with client.stream("GET", f"{server.url}/") as response:
@@ -666,7 +666,10 @@ async def test_a_stream_that_nobody_ends_frees_its_socket() -> None:
             streaming = client.stream("GET", server.url)
             response = await streaming.__aenter__()
             assert client.stats().active == 1
+            held = [response, streaming]
             del response, streaming
+            with pytest.warns(ResourceWarning, match="unclosed response to GET"):
+                held.clear()
             gc.collect()
         assert client.stats().active == 0
 
