@@ -293,9 +293,11 @@ class Pool(Places):
             self._drop_excess(group)
         if self._lacking:
             self._want_place(group)  # it may have been opened for somebody who was served meanwhile
+        if not self._idle:
+            return
         if self._has_max_age:
             self._watch_idle(connection.expires - time.monotonic())
-        elif self._idle and (self._timer is None or connection.keep_alive < self.limits.keep_alive):
+        elif self._timer is None or connection.keep_alive < self.limits.keep_alive:
             self._watch_idle(connection.keep_alive)
 
     def _drop_excess(self, group: Group) -> None:

@@ -72,8 +72,8 @@ class StallWatch:
         """Watch a queue from now on, until it is empty."""
         if group not in self._heads:
             self._heads[group] = next(iter(group.waiters)), loop.time()
-            if self._timer is None:
-                self._schedule(self._seconds, loop)
+        if self._timer is None:
+            self._schedule(self._seconds, loop)
 
     def close(self) -> None:
         """Watch no more."""

@@ -20,7 +20,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -246,8 +246,10 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
 def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
     """Set options on an open connection: that takes less time than a socket of our own for the loop does."""
     if options:
-        with suppress(OSError, RuntimeError):  # it is lost already; or the system does not know one of them
+        try:
             set_options(stream.get_extra_info("socket"), options)
+        except (OSError, RuntimeError):  # the connection is lost already; or the system does not know an option
+            return
 
 
 def forget_addresses(route: Route, error: ConnectError) -> None:
