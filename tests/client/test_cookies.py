@@ -866,3 +866,17 @@ def test_a_path_by_default_is_bounded_as_the_attribute_is(size: int, is_taken: b
     path = "/" + "a" * (size - 1)
     cookie = accept_cookie("n=v", "example.com", f"{path}/x", False, 0.0)
     assert (cookie is not None and cookie.path == path) is is_taken
+
+
+def test_what_is_noted_of_expiries_is_bounded_by_the_cookies_there_are() -> None:
+    now = 0.0
+    jar = CookieJar(clock=lambda: now)
+    jar.store("example.com", "/", False, ["other=v; Max-Age=500"])
+    for number in range(5000):
+        jar.store("example.com", "/", False, [f"n={number}; Max-Age=1000"])
+    assert len(jar._expiries) <= 2 * len(jar) + 101
+    now = 999.0
+    assert jar.build_header("example.com", "/", False) == "n=4999"
+    now = 1000.0
+    assert jar.build_header("example.com", "/", False) is None
+    assert not jar._expiries
