@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
+
+MAX_TEXT: Final = 800
+"""Characters of the text of an error, in addition to the request that it names: a part of it may be the peer's."""
 
 
 def clip(value: object) -> str:
@@ -17,8 +20,35 @@ def clip(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def join_errors(errors: Sequence[object]) -> str:
+    """Return what several errors say, in one text: the first three, each cut to 160 characters, and how many more."""
+    texts = [text if len(text) <= 160 else f"{text[:157]}..." for text in map(str, errors[:3])]
+    return "; ".join(texts) + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
+
+
 class HTTPException(Exception):
-    """Base of all errors of this package that a server, a proxy or the order of calls can cause."""
+    """Base of all errors of this package that a server, a proxy or the order of calls can cause.
+
+    Attributes:
+        request: the Request of a client that failed, after redirects the last one; None for errors of a connection.
+        response: the Response, if its head had been received: its status and fields count, although the content or the
+            next step failed. None if there is none.
+        context: method and URL of that request, without user and query, as they stand in the text; "" without one.
+    """
+
+    request: Any = None
+    response: Any = None
+    context = ""
+
+    def _describe(self) -> str:
+        """Return what happened, without the request that it happened to."""
+        return BaseException.__str__(self)
+
+    def __str__(self) -> str:
+        text = self._describe()
+        if len(text) > MAX_TEXT:
+            text = f"{text[: MAX_TEXT - 3]}..."
+        return f"{text} ({self.context})" if self.context else text
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by what is known, not by calling a constructor that wants other arguments than the text."""
@@ -55,7 +85,7 @@ class UnknownProtocol(HTTPException):
         super().__init__(version)
         self.version = version
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         return f"expected HTTP/1.x, got {clip(self.version)}"
 
 
@@ -82,7 +112,7 @@ class IncompleteRead(HTTPException):
         more = "" if self.expected is None else f", {self.expected} more expected"
         return f"{type(self).__name__}({len(self.partial)} bytes read{more})"
 
-    __str__ = __repr__
+    _describe = __repr__
 
 
 class ImproperConnectionState(HTTPException):
@@ -108,7 +138,7 @@ class BadStatusLine(HTTPException):
         super().__init__(line)
         self.line = line
 
-    def __str__(self) -> str:
+    def _describe(self) -> str:
         return f"invalid status line: {clip(self.line)}"
 
 
@@ -132,7 +162,9 @@ class RemoteDisconnected(ConnectionResetError, BadStatusLine):
         BadStatusLine.__init__(self, "")
         ConnectionResetError.__init__(self, message)
 
-    def __str__(self) -> str:
+    __str__ = HTTPException.__str__
+
+    def _describe(self) -> str:
         return str(self.args[0])
 
 
@@ -145,7 +177,10 @@ class ConnectError(HTTPException, ConnectionError):
 
 
 class TLSError(ConnectError):
-    """The TLS handshake failed; nothing of a request was sent. The `ssl` error is the `__cause__`."""
+    """TLS failed: in the handshake, before anything of a request was sent, or by an alert before a response.
+
+    The `ssl` error is the `__cause__`. In TLS 1.3 a server refuses the client's certificate after the handshake.
+    """
 
 
 class ProxyError(ConnectError):
@@ -224,13 +259,19 @@ class ClientClosed(ImproperConnectionState):
 
 
 class StaleConnectionError(RemoteDisconnected):
-    """A kept connection turned out to be closed, and the request may not be sent twice by itself.
+    """A kept connection was closed or reset before a response, and the request may not be sent twice by itself.
 
-    `bytes_received` is 0: nothing was answered. The server has most likely not acted on the request, but only who knows
-    what it means can repeat it safely (RFC 9110 §9.2.2).
+    Attributes:
+        bytes_received: 0, nothing was answered.
+        was_sent: whether the request, or a part of it, was sent. The server may have read it then and acted on it, and
+            only the caller knows whether it may be repeated (RFC 9110 §9.2.2). If not, it is safe to repeat.
     """
 
     bytes_received = 0
+
+    def __init__(self, message: str = "the connection was closed or reset", *, was_sent: bool = True) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
 class BodyNotReplayable(HTTPException):
@@ -247,6 +288,7 @@ class ResponseError(HTTPException):
     def __init__(self, message: str, response: Any = None) -> None:
         super().__init__(message)
         self.response = response
+        self.request = getattr(response, "request", None)
 
 
 class StatusError(ResponseError):

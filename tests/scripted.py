@@ -57,6 +57,7 @@ class ScriptedStream:
         file_step: int = 0,
         reads_ahead: bool = True,
     ) -> None:
+        self.peer = "peer:80"
         self.written = bytearray()
         self.writes: list[Buffer] = []
         self.waits: list[float] = []

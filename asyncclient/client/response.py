@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ResponseNotRead, StatusError
+from ..errors import HTTPException, ResponseNotRead, StatusError, clip
 from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
@@ -15,6 +15,7 @@ from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 from .content import ContentReader
+from .error_context import add_context
 from .iterating import Made, Pulled, Remaining
 from .request import Request
 from .stored import StoredResponse
@@ -186,8 +187,20 @@ class Response:
         """
         content = self._content
         if content is None:
-            content = self._content = await (self._reader or self._raw).read()
+            try:
+                content = self._content = await (self._reader or self._raw).read()
+            except HTTPException as error:
+                add_context(error, self.request, self)
+                raise
         return content
+
+    async def _read1(self, n: int | None = None) -> bytes:
+        reader = self._reader or self._raw
+        try:
+            return await (reader.read1() if n is None else reader.read1(n))
+        except HTTPException as error:
+            add_context(error, self.request, self)
+            raise
 
     def take(self) -> bool:
         """Read the content if all of it has come and nothing is to be done to it; return whether it has been read."""
@@ -203,7 +216,9 @@ class Response:
             ResponseNotRead: it has not: await read() first.
         """
         if self._content is None:
-            raise ResponseNotRead("the content has not been read: await read() first")
+            error = ResponseNotRead("the content has not been read: await read() first")
+            add_context(error, self.request, self)
+            raise error
         return self._content
 
     @property
@@ -273,7 +288,7 @@ class Response:
             raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
         if self._content is not None:
             return Pulled(Remaining(self._content).read1, size)
-        return Pulled((self._reader or self._raw).read1, size)
+        return Pulled(self._read1, size)
 
     def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
@@ -348,5 +363,6 @@ def open_text_decoder(response: Response) -> TextDecoder:
 
 def build_status_error(response: Response) -> StatusError:
     """Return the error that says what the status of a response is, and for what."""
-    text = f"{response.status} {response.reason} for {response.request.method} {show(response.url)}"
+    reason = clip(response.reason)[1:-1]
+    text = f"{response.status} {reason} for {response.request.method} {show(response.url)}"
     return StatusError(text, response)

@@ -44,7 +44,8 @@ class Retry(_Retry):
     The pause before the n-th retry is `backoff * 2 ** (n - 1)` seconds, at most `max_backoff`, and less by chance.
 
     Args:
-        total: retries of one request; the free repeat after a stale connection is not among them.
+        total: retries of one request; the free repeat after a stale connection is not among them. With 0 there is no
+            such repeat either: nothing that was sent is sent twice.
         statuses: of responses that are retried.
         methods: that are retried once a request may have arrived. Where no connection could be opened none has, and
             any method is retried. Content that breaks off while the client itself reads it (not in stream()) is asked
@@ -118,6 +119,7 @@ class Outcome(NamedTuple):
         status: of the response; None if there is none.
         retry_after: value of its field Retry-After.
         is_reused: whether the connection had served a request before.
+        was_sent: whether anything of the request may have been written.
         bytes_received: of an answer, interim responses included.
         is_replayable: whether the body can be sent whole again: nothing of it was taken yet, or it can be rewound or
             made anew. A request without a body is replayable.
@@ -130,6 +132,7 @@ class Outcome(NamedTuple):
     status: int | None = None
     retry_after: str | None = None
     is_reused: bool = False
+    was_sent: bool = True
     bytes_received: int = 0
     is_replayable: bool = True
     has_repeated: bool = False
@@ -181,8 +184,14 @@ def _is_stale(outcome: Outcome) -> bool:
 
 
 def _may_repeat(outcome: Outcome, policy: Retry | None) -> bool:
-    is_harmless = outcome.method in IDEMPOTENT or (policy is not None and outcome.method in policy.methods)
-    return is_harmless and outcome.is_replayable and not outcome.has_repeated
+    """Return whether the free repeat is granted; with a policy of 0 retries nothing that was sent is sent twice."""
+    if outcome.has_repeated or not outcome.is_replayable:
+        return False
+    if not outcome.was_sent:
+        return True
+    if policy is None:
+        return outcome.method in IDEMPOTENT
+    return policy.total > 0 and (outcome.method in IDEMPOTENT or outcome.method in policy.methods)
 
 
 _NEVER = (TotalTimeout, PoolTimeout, TLSError)

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 from ..errors import (
     ClientClosed,
+    HTTPException,
     IncompleteRead,
     NotConnected,
     RedirectError,
@@ -36,6 +37,7 @@ from ..stream.scope import TimeLimit
 from ..timings import Timings
 from .auth import Auth, AuthRequest, Pairs, from_userinfo, open_auth
 from .content import ContentReader, Pace
+from .error_context import add_context
 from .heads import build_head, locate
 from .payload import Payload, Unset
 from .proxies import Proxy
@@ -48,6 +50,7 @@ from .settings import Settings, find_deadline
 from .site import Site
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=BaseException)
 
 AUTH_ROUNDS: Final = 2
 """Answers to challenges for one request: one, and one more for a nonce that has become stale."""
@@ -162,9 +165,16 @@ class Transfer:
             try:
                 if not await self._go_on(response):
                     return response
-            except BaseException:
+            except BaseException as error:
                 response.close()
+                self._named(error, response)
                 raise
+
+    def _named(self, error: _E, response: Response | None = None) -> _E:
+        """Return an error; if it is one of this package, it names its request now, and has the response before it."""
+        if isinstance(error, HTTPException):
+            add_context(error, self.request, response)
+        return error
 
     async def read(self, response: Response) -> bool:
         """Read the content of a response; False if it broke off, and run() is to send the request again.
@@ -201,7 +211,11 @@ class Transfer:
         return None if self._is_foreign else settings.sites.known.get((scheme, host, port))
 
     async def _find_site(self) -> Site:
-        return await self._settings.sites.find(self._url, self._is_foreign)
+        try:
+            return await self._settings.sites.find(self._url, self._is_foreign)
+        except HTTPException as error:
+            self._named(error)
+            raise
 
     def _find_auth(self, url: URL) -> Auth | None:
         """Return the Auth of the request, of a user in its URL, or of the client; None where a field logs in.
@@ -302,11 +316,12 @@ class Transfer:
 
         It does not raise that error itself: this frame, which has it, would be in its traceback, and neither be freed.
         """
+        self._named(error)
         if self._settings.pool.is_closed and isinstance(error, NotConnected):
-            raise ClientClosed("the client was closed meanwhile") from error
+            raise self._named(ClientClosed("the client was closed meanwhile")) from error
         answered = exchange.first_at is not None or isinstance(error, IncompleteRead)
         outcome = self._describe_attempt()._replace(
-            error=error, is_reused=exchange.was_kept, bytes_received=int(answered)
+            error=error, is_reused=exchange.was_kept, was_sent=exchange.was_sent, bytes_received=int(answered)
         )
         decision = decide_retry(outcome, self._settings.retries, random.random, time.time())
         if decision.action is Action.REPEAT:
@@ -314,9 +329,16 @@ class Transfer:
             self._note_again("stale", 0.0)
             return True
         if decision.action is Action.STALE:
-            text = f"{self._site.group.label} had closed the connection before {self.request.method} came"
-            raise StaleConnectionError(text) from error
+            raise self._named(self._build_stale(exchange)) from error
         return await self._waits(decision)
+
+    def _build_stale(self, exchange: Exchange) -> StaleConnectionError:
+        label = self._site.group.label
+        if not exchange.was_sent:
+            text = f"{label} closed the connection before the request was sent, and its body can't be sent again"
+        else:
+            text = f"connection to {label} was closed or reset before a response; the server may have read the request"
+        return StaleConnectionError(text, was_sent=exchange.was_sent)
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload

@@ -28,10 +28,11 @@ class Exchange(Answer):
             It has to close the connection then, but Go's, as a reverse proxy, sometimes keeps it and takes the rest for
             the next request (Caddy 2.11 with a 413, 1 time in some 1,000 on a busy machine). So who refuses is left.
         repairs: what was repaired in the response, each kind once; only a lenient exchange repairs anything.
+        was_sent: whether anything of the request may have been written.
         was_kept: whether the connection had been kept open for this, and may have been closed meanwhile; a pool knows.
     """
 
-    __slots__ = ("declared", "head", "is_long", "must_close", "repairs", "timings", "was_kept")
+    __slots__ = ("declared", "head", "is_long", "must_close", "repairs", "timings", "was_kept", "was_sent")
 
     is_lenient: ClassVar[bool] = False
 
@@ -44,6 +45,7 @@ class Exchange(Answer):
         self.must_close = False
         self.repairs = _NO_REPAIRS
         self.was_kept = False
+        self.was_sent = False
 
     def frame(self, head: Head) -> Framing:
         """Decide how the content of the response with this head is delimited."""

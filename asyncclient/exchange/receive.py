@@ -56,7 +56,10 @@ class Answer:
             IncompleteRead: it closed within it (RFC 9112 §8).
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: no head that can be used.
         """
-        return self.keep(await stream.readhead(limits.head, self.starts), limits)
+        data = await stream.readhead(limits.head, self.starts)
+        if not data:
+            raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
+        return self.keep(data, limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
@@ -65,9 +68,7 @@ class Answer:
         return self.final
 
     def keep(self, data: bytes, limits: Limits) -> Head:
-        """Keep a head that was read; raises what receive_one() does. For who reads it without a coroutine between."""
-        if not data:
-            raise RemoteDisconnected
+        """Parse and keep a head that was read, its empty line included; raises what receive_one() does."""
         if self.first_at is None:
             self.first_at = time.monotonic()
         head = self.parse(data, limits)

@@ -11,7 +11,7 @@ from typing import Final
 from weakref import ref
 
 from ..connection import SHORT_IDLE, HTTPConnection
-from ..errors import NotConnected, clip
+from ..errors import RemoteDisconnected, clip
 from ..exchange.content import Source
 from ..exchange.exchange import Exchange
 from ..exchange.send import Trailers
@@ -130,7 +130,7 @@ class PooledConnection(HTTPConnection):
             content: what may_go_together() with the head, which declares its framing.
 
         Raises:
-            NotConnected: the connection was closed.
+            RemoteDisconnected: the connection was closed, or the server sent data; nothing was written.
         """
         self._send_now(self._begin_exchange(exchange, timeout, until), exchange, content)
         self._state = State.SENT
@@ -161,11 +161,13 @@ class PooledConnection(HTTPConnection):
 
     def _begin_exchange(self, exchange: Exchange, timeout: Timeout, until: float) -> AioStream:
         stream = self._stream
-        if stream is None:
-            self.give_back()
-            raise NotConnected(f"connection to {self.label} was closed")
-        stream.timeout, stream.total_until = timeout, until
         exchange.was_kept = not self.is_new
+        if stream is None or not stream.is_fresh(ask_kernel=False):  # while the body was opened, say
+            self.close()
+            self.give_back()
+            raise RemoteDisconnected(f"{self.label} sent data or closed before the request")
+        exchange.was_sent = True
+        stream.timeout, stream.total_until = timeout, until
         self.is_new = False
         if self._opening is not None:
             exchange.timings.add_opening(self._opening)

@@ -60,6 +60,9 @@ class ByteStream(ByteReader, Protocol):
     nothing says how far it came: drop it.
     """
 
+    peer: str
+    """host:port of the other end, for messages."""
+
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
 

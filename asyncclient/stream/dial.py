@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout
+from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
 from ..exchange.tunnel import LoginContinues, TunnelLogin, open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
@@ -269,7 +269,7 @@ def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectT
 
 def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
     errors = attempts.errors or [as_os_error(error)]
-    return ConnectError(f"no connection to {route.way}: {'; '.join(map(str, errors))}", errors)
+    return ConnectError(f"no connection to {route.way}: {join_errors(errors)}", errors)
 
 
 async def _find_addresses(route: Route, timings: Timings) -> list[AddrInfo]:

@@ -195,7 +195,7 @@ async def test_errors_keep_the_request_and_the_response(again: Callable[[Any], A
     twin = again(raised.value)
     assert (str(twin), twin.response.content) == (str(raised.value), response.content)
     for error in (IncompleteRead(b"ab", 3), StaleConnectionError("text"), asyncclient.ConnectError("text")):
-        error.request, error.response = response.request, response  # type: ignore[union-attr]
+        error.request, error.response = response.request, response
         twin = again(error)
         assert (type(twin), str(twin)) == (type(error), str(error))
         assert (twin.request.url, twin.response.status) == (server.url, 404)

@@ -109,10 +109,21 @@ def decide(outcome: Outcome, policy: Retry | None = STEADY) -> Decision:
 
 
 @pytest.mark.parametrize("error", CLOSED, ids=name_of)
-@pytest.mark.parametrize("policy", [None, STEADY, Retry(total=0), Retry(methods=["POST"])])
+@pytest.mark.parametrize("policy", [None, STEADY, Retry(methods=["POST"])])
 @pytest.mark.parametrize("method", sorted(IDEMPOTENT))
 def test_stale_connection_is_repeated_at_once(method: str, policy: Retry | None, error: Exception) -> None:
     assert decide(Outcome(method, error=error, is_reused=True), policy) == REPEAT
+
+
+@pytest.mark.parametrize("error", CLOSED, ids=name_of)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_a_policy_of_no_retries_sends_only_what_was_not_sent(method: str, error: Exception) -> None:
+    outcome = Outcome(method, error=error, is_reused=True)
+    assert decide(outcome, Retry(total=0, methods=["POST"])) == STALE
+    for policy in (None, STEADY, Retry(total=0)):
+        assert decide(outcome._replace(was_sent=False), policy) == REPEAT
+        assert decide(outcome._replace(was_sent=False, has_repeated=True, attempts=2), policy) != REPEAT
+        assert decide(outcome._replace(was_sent=False, is_replayable=False), policy) == STALE
 
 
 @pytest.mark.parametrize("error", CLOSED, ids=name_of)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from time import time
@@ -89,7 +90,9 @@ async def test_what_may_do_harm_is_not(method: str, body: Any, leave: Any) -> No
     with RawServer(Leaving(1, leave=leave)) as server:
         async with Client() as client:
             await client.get(server.url)
-            with pytest.raises(StaleConnectionError, match=f"{server.port} had closed .* before {method}") as raised:
+            with pytest.raises(
+                StaleConnectionError, match=rf"{server.port} was closed or reset .* may have read .* \({method} "
+            ) as raised:
                 await client.request(method, server.url, body=body)
             assert raised.value.bytes_received == 0
             assert isinstance(raised.value, ConnectionError)
@@ -100,9 +103,58 @@ async def test_what_may_do_harm_is_not(method: str, body: Any, leave: Any) -> No
 
 async def test_a_policy_may_name_more_methods() -> None:
     with RawServer(Leaving(1)) as server:
-        async with Client(retries=Retry(total=0, methods=("POST",))) as client:
+        async with Client(retries=Retry(total=1, methods=("POST",))) as client:
             await client.get(server.url)
             assert (await client.post(server.url, body=b"content")).content == b"ok"
+
+
+@pytest.mark.parametrize("leave", LEAVES)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+async def test_without_retries_nothing_is_sent_twice(method: str, leave: Any) -> None:
+    with RawServer(Leaving(1, leave=leave)) as server:
+        async with Client(retries=0) as client:
+            await client.get(server.url)
+            with pytest.raises(StaleConnectionError) as raised:
+                await client.request(method, server.url)
+            assert raised.value.was_sent
+            assert await is_clean(client)
+        assert len(server.requests) == 2
+
+
+def is_gone(client: Client) -> bool:
+    """Whether the connection in use has been closed by the server."""
+    leased = [connection for group in client._pool._groups.values() for connection in group.leased]
+    return any(connection._stream is not None and connection._stream._has_ended for connection in leased)
+
+
+@pytest.mark.parametrize("retries", [None, 0])
+async def test_a_request_of_which_nothing_was_written_is_sent_again_whatever_its_method(retries: int | None) -> None:
+    """The server closes while the body is being made."""
+    leave, script = threading.Event(), Leaving()
+    is_first = iter([True])
+
+    def serve(connection: RawConnection) -> None:
+        if next(is_first, False):
+            connection.read_request()
+            connection.send(OK)
+            leave.wait(10)
+        else:
+            script(connection)
+
+    with RawServer(serve) as server:
+        async with Client(retries=retries) as client:
+            await client.get(server.url)
+
+            async def make() -> bytes:
+                if not leave.is_set():
+                    leave.set()
+                    assert await comes_true(lambda: is_gone(client))
+                return b"content"
+
+            assert (await client.post(server.url, body=make)).content == b"ok"
+            assert await is_clean(client)
+        assert (server.accepted, len(server.requests)) == (2, 2)
+    assert script.bodies == [b"content"]
 
 
 @pytest.mark.parametrize(
