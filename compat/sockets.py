@@ -292,6 +292,7 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
     """
 
     _timeout: float | None = None
+    _ahead = b""  # decrypted by look(), and not read yet
 
     def take_over(self) -> None:
         """Begin to wait on private loops."""
@@ -331,9 +332,22 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """See ssl.SSLSocket.read()."""
+        if self._ahead:
+            return self._take_ahead(len, buffer)
         read = super().read
         timed_out = "The read operation timed out"
         return self._until_done(lambda: read(len, buffer), timed_out, 0 if self.pending() else READ)
+
+    def _take_ahead(self, n: int, buffer: Any) -> Any:
+        data, self._ahead = self._ahead[:n], self._ahead[n:]
+        if buffer is None:
+            return data
+        memoryview(buffer).cast("B")[: len(data)] = data
+        return len(data)
+
+    def pending(self) -> int:
+        """See ssl.SSLSocket.pending()."""
+        return len(self._ahead) + super().pending()
 
     def write(self, data: Any) -> int:
         """See ssl.SSLSocket.write()."""
@@ -391,9 +405,14 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             super().sendall(data, flags)
             return
         view = memoryview(data).cast("B")
-        sent = self.send_some(view[:AT_ONCE], flags)  # what is tried again must not be shorter
-        if sent < len(view):
-            self._send_rest(view[sent:], flags, "The write operation timed out")
+        try:
+            sent = self.send_some(view[:AT_ONCE], flags)  # what is tried again must not be shorter
+            if sent < len(view):
+                self._send_rest(view[sent:], flags, "The write operation timed out")
+        except (ConnectionError, ssl.SSLError):
+            # The peer has closed. Its answer is in the kernel still, even behind a reset.
+            if not self.hears_answer():
+                raise
 
     def send_some(self, view: memoryview, flags: int) -> int:
         """See OwnSocket."""
@@ -403,18 +422,18 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             return 0
 
     def look(self) -> bytes:
-        """Return b"": what has come can't be seen without taking it."""
-        return b""
+        """See OwnSocket. What has been decrypted is kept for read(); session tickets leave nothing behind."""
+        try:
+            while len(self._ahead) < LOOK and (data := super().read(LOOK)):
+                self._ahead += data
+        except OSError:
+            pass  # no more for now, or the end: the next call will tell
+        return self._ahead
 
     def has_unasked(self) -> bool:
-        """See OwnSocket. Session tickets are taken in by this, and are nothing."""
+        """See OwnSocket."""
         found = self._ready_for()
-        if not self.pending() and (not found or found & BROKEN):
-            return False
-        try:
-            return bool(super().read(1))
-        except OSError:
-            return False  # nothing, or the end: the request will tell
+        return (self.pending() > 0 or (found > 0 and not found & BROKEN)) and bool(self.look())
 
 
 def _want_write() -> int:

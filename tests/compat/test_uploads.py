@@ -94,14 +94,41 @@ def test_interim_response_does_not_end_an_upload(kind: str, interim: bytes) -> N
     assert lengths == [UPLOAD]
 
 
-@pytest.mark.parametrize("kind", ["bytes", "generator"])
-def test_early_answer_over_tls_is_delivered(kind: str, tls: Certificates) -> None:
+@pytest.mark.parametrize("then", ["reads", "closes", "resets"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_early_answer_over_tls_is_delivered_and_ends_the_upload(kind: str, then: str, tls: Certificates) -> None:
+    script = EarlyAnswer(then)
     with (
-        RawServer(EarlyAnswer("reads"), tls=tls.server_context()) as server,
-        closing(securely_to(server, tls)) as connection,
+        RawServer(script, tls=tls.server_context()) as server,
+        closing(securely_to(server, tls, blocksize=65_536)) as connection,
     ):
-        response = start(connection, "POST", "/", body=KINDS[kind]())
-        assert (response.status, response.read()) == (413, b"too large")
+        for _ in range(5):
+            response = start(connection, "POST", "/", body=KINDS[kind]())
+            assert (response.status, response.will_close) == (413, True)
+            assert response.read() == b"too large"
+            assert fetch(connection) == (200, b"ok")
+            connection.close()
+    assert statistics.median(script.received) < UPLOAD / 2
+
+
+def test_what_was_looked_at_over_tls_is_read_once(tls: Certificates) -> None:
+    """By each way that a socket can be read, and in small parts."""
+
+    def answer(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(b"0123456789")
+        peer.hold()
+
+    with RawServer(answer, tls=tls.server_context()) as server, closing(securely_to(server, tls)) as connection:
+        connection.request("GET", "/")
+        sock = connection.sock
+        assert isinstance(sock, LoopTLSSocket)
+        select.select([sock], [], [], 10)
+        assert sock.look() == b"0123456789"
+        assert (sock.pending(), sock.has_unasked()) == (10, True)
+        buffer = bytearray(5)
+        assert (sock.recv(1), sock.recv_into(buffer, 3), bytes(buffer[:3])) == (b"0", 3, b"123")
+        assert (sock.read(2), sock.receive(100), sock.pending()) == (b"45", b"6789", 0)
 
 
 def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
