@@ -209,7 +209,9 @@ async def test_a_refused_tunnel_shows_what_the_proxy_said(
     proxy = connect_proxy(answer=answer)
     async with Client(proxy=with_user(proxy), auth=("user", "origin's")) as client:
         for _ in range(2):
-            with pytest.raises(ProxyError, match=rf"^no tunnel to one\.test:443: .* {status} {reason}$") as raised:
+            with pytest.raises(
+                ProxyError, match=rf"^no tunnel to one\.test:443: .* {status} {reason} \(GET "
+            ) as raised:
                 await client.get("https://one.test/")
             error = raised.value
             assert (error.status, error.reason, error.body) == (status, reason, body)

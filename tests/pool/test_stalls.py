@@ -141,7 +141,7 @@ async def test_a_warning_is_on_by_default() -> None:
 
 async def test_a_pool_timeout_says_where_the_stream_was_opened() -> None:
     async with Host() as host, client_of(connections=1) as client, client.stream("GET", host.url("/long/1")):
-        with pytest.raises(PoolTimeout, match=rf"; connections in use: GET /long/1 .*{__file__}:\d+$"):
+        with pytest.raises(PoolTimeout, match=rf"; connections in use: GET /long/1 .*{__file__}:\d+ \(GET .*\)$"):
             await get(client, host, "/ok/2", timeout=Timeout(pool=0.01))
         check(client)
 

@@ -47,7 +47,7 @@ async def test_a_pool_timeout_says_where_and_how_many() -> None:
         assert str(error) == (
             f"no connection to {HOST}:{a.port} became free in 0.05 s: 2 are open, 3 in all, 2 requests wait; "
             f"connections in use: GET {held(2)[0]} at {HOST}:{a.port} for 0 s; GET {held(2)[1]} at {HOST}:{a.port} "
-            f"for 0 s; GET {held(1)[0]} at {HOST}:{b.port} for 0 s"
+            f"for 0 s; GET {held(1)[0]} at {HOST}:{b.port} for 0 s (GET http://{HOST}:{a.port}/ok/late)"
         )
         assert (error.phase, error.seconds) == ("pool", 0.05)
         check(client)
@@ -117,7 +117,7 @@ async def test_the_total_time_limit_ends_waiting_and_opening(connections: int) -
         await host.has_come("/ok/held/1")
         (error,) = await failures(*ask(client, host, "/ok/late", timeout=0.05))
         assert isinstance(error, TotalTimeout)
-        assert str(error) == f"no connection to a.test:{host.port} in 0.05 s"
+        assert str(error) == f"no connection to a.test:{host.port} in 0.05 s (GET http://a.test:{host.port}/ok/late)"
         await until(lambda: not client.stats().connecting)
         check(client)
         assert client.stats().waiting == 0
