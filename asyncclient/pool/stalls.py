@@ -63,14 +63,13 @@ class StallWatch:
         self._seconds = seconds
         self._groups = groups
         self._most_per_host = most_per_host
-        self._heads: dict[
-            Group, tuple[Waiter, float]
-        ] = {}  # the head of each queue, and since when it is known as such
+        # The head of each queue, and since when it is known as such; infinite if the program was warned of it.
+        self._heads: dict[Group, tuple[Waiter, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, group: Group, loop: asyncio.AbstractEventLoop) -> None:
         """Watch a queue from now on, until it is empty."""
-        if group not in self._heads:
+        if group not in self._heads or len(group.waiters) == 1:
             self._heads[group] = next(iter(group.waiters)), loop.time()
         if self._timer is None:
             self._schedule(self._seconds, loop)
@@ -113,7 +112,7 @@ class StallWatch:
         try:
             warnings.warn(text, PoolWarning, stacklevel=2)
         except PoolWarning as error:
-            group.fail(head, error)
+            group.fail(head, error.with_traceback(None))  # the traceback leads back to the waiter
 
 
 def _check(reference: weakref.ref[StallWatch], loop: asyncio.AbstractEventLoop) -> None:

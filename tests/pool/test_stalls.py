@@ -85,6 +85,22 @@ async def test_each_stall_is_warned_of_once() -> None:
             await served(*tasks)
 
 
+async def test_a_queue_that_was_empty_meanwhile_is_watched_anew() -> None:
+    async with Host() as host, client_of(connections=1, stall_warning=0.5) as client:
+        busy = await occupy(client, host)
+        (gone,) = ask(client, host, "/ok/gone")
+        await wait_watched(client)
+        gone.cancel()
+        await failures(gone)
+        start = asyncio.get_running_loop().time()
+        with recorded() as told:
+            late = ask(client, host, "/ok/late")
+            await until(lambda: told)
+            assert asyncio.get_running_loop().time() - start < 0.9
+            host.release()
+            await served(*busy, *late)
+
+
 async def test_a_long_queue_that_moves_is_no_stall() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=0.2) as client:
         tasks = ask(client, host, *held(30))
