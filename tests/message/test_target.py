@@ -200,6 +200,24 @@ def test_host_that_cannot_be_encoded_is_refused(host: str) -> None:
     assert len(str(caught.value)) < 200
 
 
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(["xn--", ".", "-", "a", "é", "א", "\u200d", "❤", "99999", "i-7iq"]), st.characters())
+    )
+)
+def test_any_name_is_encoded_to_one_that_stays_or_is_refused(parts: list[str]) -> None:
+    name = "".join(parts)
+    try:
+        encoded = encode_host(name)
+    except InvalidURL:
+        return
+    assert encoded.isascii()
+    assert encode_host(encoded) == encoded
+    if not name.isascii():
+        check_host(encoded)
+        assert encoded == encoded.lower()
+
+
 IPV6 = [
     "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1::8", "ABCD:ef01::", "::1.2.3.4",
     "1:2:3:4:5:6:1.2.3.4", "1::5:255.0.0.10", "fe80::1%eth0", "0000:0000:0000:0000:0000:ffff:255.255.255.255",
