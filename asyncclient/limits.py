@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from .arguments import check_number
+
 DRAIN = 64 * 1024
 """Bytes of unread content that are read away to keep a connection; beyond it, opening a new one is cheaper."""
 
@@ -79,8 +81,7 @@ class Limits(_Limits):
         )
         for name, value in zip(limits._fields, limits, strict=True):
             least = 0 if name in _MAY_BE_ZERO else 1
-            if not value >= least:
-                raise ValueError(f"expected {name} of at least {least}, got {value!r}")
+            check_number(name, value, least)
         return limits
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports from its own floor and from lower ones. The longest name that fits decides.
 FLOORS = {
-    0: ("bounded", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
+    0: ("arguments", "bounded", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
     1: ("message",),
     2: ("stream.__init__", "stream.base", "stream.pieces"),
     3: ("exchange",),

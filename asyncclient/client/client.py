@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import wraps
 from typing import Any, ParamSpec, Self, Unpack
 
+from ..arguments import check_type, list_collection
 from ..exchange.exchange import Exchange
 from ..limits import DEFAULT, Limits
 from ..message.fields import list_pairs
@@ -128,7 +129,9 @@ class Client:
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
-        _check_arguments(limits, retries, max_redirects, max_body_size, secret_headers, default_encoding)
+        _check_arguments(limits, retries, max_redirects, max_body_size, default_encoding)
+        _check_kinds(trust_env, follow_redirects, lenient, resolver, tracer, encode_json, local_address)
+        secret_headers = list_collection("secret_headers", secret_headers, str, "a collection of names")
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
         network = _build_network(ssl, proxy, trust_env, resolver, local_address, socket_options, socket_path)
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
@@ -408,7 +411,6 @@ def _check_arguments(
     retries: object,
     max_redirects: object,
     max_body_size: object,
-    secret_headers: object,
     default_encoding: DefaultEncoding | None,
 ) -> None:
     """Refuse what would come out, or be taken for something else, only once a request is under way."""
@@ -416,8 +418,6 @@ def _check_arguments(
         raise TypeError(f"expected Limits as limits, got {type(limits).__name__}")
     if isinstance(retries, bool) or not isinstance(retries, Retry | int | None):
         raise TypeError(f"expected a Retry, a number or None as retries, got {type(retries).__name__}")
-    if isinstance(secret_headers, str):  # each of its letters would count as a name
-        raise TypeError(f"expected a collection of names as secret_headers, got the str {secret_headers!r}")
     for name, value in (("max_redirects", max_redirects), ("max_body_size", max_body_size)):
         if not isinstance(value, int) and not (value is None and name == "max_body_size"):
             raise TypeError(f"expected a number as {name}, got {type(value).__name__}")
@@ -429,10 +429,31 @@ def _check_arguments(
         check_default_encoding(default_encoding)
 
 
+def _check_kinds(
+    trust_env: object,
+    follow_redirects: object,
+    lenient: object,
+    resolver: object,
+    tracer: object,
+    encode_json: object,
+    local_address: object,
+) -> None:
+    """Refuse what is of another kind than the argument, and would be used late or mean something else."""
+    for name, value in (("trust_env", trust_env), ("follow_redirects", follow_redirects), ("lenient", lenient)):
+        check_type(name, value, int, "True or False")
+    check_type("local_address", local_address, str | tuple | None, "a host, or (host, port),")
+    for name, found, method in (("resolver", resolver, "resolve"), ("tracer", tracer, "request_started")):
+        if found is not None and not hasattr(type(found), method):
+            raise TypeError(f"expected an object with {method}() as {name}, got {type(found).__name__}")
+    if encode_json is not None and not callable(encode_json):
+        raise TypeError(f"expected a function as encode_json, got {type(encode_json).__name__}")
+
+
 def _check_socket_path(path: str | os.PathLike[str] | None, proxy: object, local_address: object) -> str | None:
     """Return the path of a Unix socket; refuse other ways beside it."""
     if path is None:
         return None
     if proxy is not None or local_address is not None:
         raise ValueError("expected no proxy and no local_address with a socket_path")
+    check_type("socket_path", path, str | os.PathLike, "a path")
     return os.fspath(path)

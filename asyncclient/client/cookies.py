@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
+from ..arguments import check_number
 from ..message.url import list_values
 from .cookie_fields import Cookie, accept_cookie, check_cookie, path_matches
 from .secure_cookies import SecureCookies
@@ -90,8 +91,9 @@ class CookieJar:
         max_size: int = 4096,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if min(max_cookies, max_per_domain, max_size) < 1:
-            raise ValueError("expected bounds of at least 1 for a cookie jar")
+        bounds = (("max_cookies", max_cookies), ("max_per_domain", max_per_domain), ("max_size", max_size))
+        for name, bound in bounds:
+            check_number(name, bound, 1)
         self.max_cookies = max_cookies
         self.max_per_domain = max_per_domain
         self.max_size = max_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cast
 
+from ..arguments import check_number, check_type
 from ..errors import clip
 from ..exchange.send import TrailerFields, Trailers
 from ..message.fields import HasItems, list_pairs
@@ -46,7 +47,13 @@ def as_text(name: str | bytes) -> str:
 
 
 def spell_method(method: str) -> str:
-    """Return a method as it goes out: they count in their case (RFC 9110 §9.1), but a standard one is in upper case."""
+    """Return a method as it goes out: they count in their case (RFC 9110 §9.1), but a standard one is in upper case.
+
+    Raises:
+        TypeError: it is not a str.
+    """
+    if not isinstance(method, str):
+        raise TypeError(f"expected str as method, got {type(method).__name__}")
     return method if method.isupper() else _STANDARD.get(method.upper(), method)
 
 
@@ -209,14 +216,43 @@ def _choose(options: ChoiceOptions) -> Choices:
     if cookies is not None:
         options["cookies"] = list_cookies(cookies)
     if trailers is not None and not callable(trailers):
-        options["trailers"] = list_pairs(trailers) or None  # an iterator would be at its end the next time
+        # An iterator would be at its end the next time.
+        options["trailers"] = list_pairs(trailers, "trailers") or None
     try:
-        return Choices(**cast(Any, options))
+        choices = Choices(**cast(Any, options))
     except TypeError:
         from .unknown_options import explain_request_option  # only here: no program that is right needs it
 
         unknown = next(name for name in options if name not in REQUEST_OPTIONS)
         raise explain_request_option(unknown, REQUEST_OPTIONS, CLIENT_OPTIONS - REQUEST_OPTIONS) from None
+    _check_choices(choices)
+    return choices
+
+
+def _check_choices(choices: Choices) -> None:
+    """Refuse values that would be taken for something else, or come out only when the request is under way."""
+    check_type("follow_redirects", choices.follow_redirects, int | None, "True, False or None")
+    check_type("decode", choices.decode, int, "True or False")
+    check_type("expect_continue", choices.expect_continue, int, "True or False")
+    size, timeout = choices.max_body_size, choices.timeout
+    if not (size is None or isinstance(size, Unset)):
+        check_number("max_body_size", size, 0)
+    if not (timeout is None or isinstance(timeout, Unset | Timeout)):
+        check_timeout(timeout)
+
+
+def check_timeout(value: Any) -> None:
+    """Let seconds pass, as the timeout of a client or a request.
+
+    Raises:
+        TypeError: it is something else, such as the pair that requests takes.
+        ValueError: it is below 0.
+    """
+    if isinstance(value, tuple | list):
+        raise TypeError(
+            f"expected seconds or a Timeout as timeout, got {clip(value)}: use Timeout(connect=..., read=...)"
+        )
+    check_number("timeout", value, 0, "seconds, a Timeout or None")
 
 
 def _restore(method: str, url: str, headers: Pairs, payload: Payload | None, choices: tuple[Any, ...]) -> Request:

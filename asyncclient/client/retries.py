@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
+from ..arguments import list_collection
 from ..bounded import BoundedDict
 from ..errors import ConnectError, IncompleteRead, PoolTimeout, ProxyError, TLSError, TotalTimeout, clip
 from .request import spell_method
@@ -78,14 +79,8 @@ class Retry(_Retry):
         budget: float | None = 0.2,
     ) -> Retry:
         """Check the policy."""
-        if isinstance(methods, str):
-            raise TypeError(f"expected a collection of methods, got the str {clip(methods)}")
-        statuses, methods = frozenset(statuses), frozenset(methods)
-        if not all(isinstance(status, int) for status in statuses) or not all(
-            isinstance(name, str) for name in methods
-        ):
-            raise TypeError("expected int in statuses and str in methods")
-        methods = frozenset(map(spell_method, methods))
+        statuses = frozenset(list_collection("statuses", statuses, int, "a collection of statuses"))
+        methods = frozenset(map(spell_method, list_collection("methods", methods, str, "a collection of methods")))
         if not all(100 <= status <= 999 for status in statuses):
             raise ValueError(f"expected statuses of three digits, got {clip(sorted(statuses))}")
         if not isinstance(total, int):

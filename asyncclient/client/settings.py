@@ -16,7 +16,7 @@ from ..tracing import Tracer
 from .auth import Auth
 from .cookies import CookieJar
 from .payload import Unset
-from .request import Choices
+from .request import Choices, check_timeout
 from .retries import Retry, RetryBudget
 from .site import Origin, Sites
 
@@ -63,15 +63,24 @@ class Settings:
         return self.budget is None or self.budget.may_retry(origin, time.monotonic())
 
 
-@lru_cache(maxsize=256)
 def find_timeout(value: float | Timeout | None, default: Timeout) -> Timeout:
-    """Return the time limits that a caller's value means: a number is for everything together, None is for ever."""
+    """Return the time limits that a caller's value means: a number is for everything together, None is for ever.
+
+    Raises:
+        TypeError: it is something else.
+        ValueError: it is below 0.
+    """
     if isinstance(value, Timeout):
         return value
     if value is None:
         return Timeout.each(None)
-    Timeout(total=value)  # refuses what is none
-    return default._replace(total=value)
+    check_timeout(value)
+    return _limit_total(value, default)
+
+
+@lru_cache(maxsize=256)
+def _limit_total(seconds: float, default: Timeout) -> Timeout:
+    return default._replace(total=Timeout(total=seconds).total)
 
 
 def find_deadline(timeout: Timeout) -> float:

@@ -162,7 +162,7 @@ def _prepare_last_chunk(trailers: Trailers, has_chunks: bool) -> bytes | Callabl
 def _build_last_chunk(trailers: TrailerFields) -> bytes:
     """Return the last chunk, the fields after it, and the empty line (RFC 9112 §7.1)."""
     lines = [b"0"]
-    for name, value in list_pairs(trailers):
+    for name, value in list_pairs(trailers, "trailers"):
         line = build_field(name, value)
         if not may_be_trailer(line[: line.index(b":")].decode()):
             raise ValueError(f"field can't be sent as a trailer, it has to come before the content: {clip(name)}")

@@ -20,7 +20,7 @@ class HasItems(Protocol):
         ...
 
 
-def list_pairs(headers: Any) -> list[tuple[Any, Any]]:
+def list_pairs(headers: Any, what: str = "headers") -> list[tuple[Any, Any]]:
     """Return the fields that a caller gives, as pairs.
 
     Raises:
@@ -29,7 +29,7 @@ def list_pairs(headers: Any) -> list[tuple[Any, Any]]:
     items = headers.items() if hasattr(headers, "items") else headers
     pairs = list(items) if isinstance(items, Iterable) else [items]
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-        raise TypeError("expected a mapping or pairs (name, value) as headers")
+        raise TypeError(f"expected a mapping or pairs (name, value) as {what}")
     return pairs
 
 

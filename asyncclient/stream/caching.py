@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..arguments import check_number
 from ..bounded import BoundedDict
 from ..errors import copy_error
 from .resolve import Address, Resolver, SystemResolver, as_os_error, forget
@@ -73,10 +74,8 @@ class CachingResolver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for name, seconds in (("ttl", ttl), ("negative_ttl", negative_ttl), ("stale", stale)):
-            if not seconds >= 0:
-                raise ValueError(f"expected seconds for {name}, got {seconds!r}")
-        if most < 1:
-            raise ValueError(f"expected at least one name as most, got {most!r}")
+            check_number(name, seconds, 0, "seconds")
+        check_number("most", most, 1)
         self._resolver = resolver or SystemResolver()
         self._ttl, self._negative_ttl, self._stale = ttl, negative_ttl, stale
         self._clock = clock

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from ..arguments import check_type
 from ..errors import clip
 
 SocketOption = tuple[int, int, int | bytes]
@@ -33,6 +34,7 @@ def parse_options(options: Iterable[Any]) -> tuple[SocketOption, ...]:
     Raises:
         TypeError: one of them is not a level, a name and a value.
     """
+    check_type("socket_options", options, Iterable, "a collection of (level, name, value)")
     parsed = tuple(options)
     for option in parsed:
         if not (isinstance(option, tuple | list) and len(option) == 3 and all(map(isinstance, option, _KINDS))):

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from ..arguments import check_type
 from ..errors import ConnectError, clip, copy_error
 from ..message.target import build_authority, encode_host
 from .address import AddrInfo, parse_literal
@@ -61,6 +62,7 @@ class StaticResolver:
     """
 
     def __init__(self, addresses: Mapping[_Host, _Value], fallback: Resolver | None = None) -> None:
+        check_type("addresses", addresses, Mapping, "a mapping from hosts to addresses")
         self._known = {_fold(key): _list_addresses(key, value) for key, value in addresses.items()}
         self._fallback = fallback or SystemResolver()
 

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,71 @@ def test_a_word_that_nobody_has_is_answered_with_all_options() -> None:
         Client(timeout=3, xyzzy=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"'xyzzy': there are auth, body, cookies, .*trailers$"):
         Request("GET", "http://h/", timeout=3, xyzzy=1)  # type: ignore[call-arg]
+
+
+# Wrong types
+
+
+class Odd:
+    """What no argument takes."""
+
+
+WRONG_TYPES: list[tuple[Callable[..., object], str, list[object]]] = [
+    (asyncclient.Retry, "statuses", [503, "503", ["503"], None]),
+    (asyncclient.Retry, "methods", ["POST", b"POST", 5, [5]]),
+    (asyncclient.Retry, "total", ["3", None]),
+    (asyncclient.Limits, "line", ["5", None, [5]]),
+    (asyncclient.Limits, "keep_alive", ["5", None]),
+    (asyncclient.Timeout, "connect", ["5", [5]]),
+    (asyncclient.CookieJar, "max_cookies", ["5", None]),
+    (asyncclient.CachingResolver, "ttl", ["5", None]),
+    (asyncclient.CachingResolver, "most", ["5", None]),
+    (asyncclient.StaticResolver, "addresses", ["a", None, 5]),
+    (Client, "timeout", ["5", (3, 5), [5], Odd(), {"connect": 3}]),
+    (Client, "secret_headers", ["X-Key", 5, [5], None]),
+    (Client, "socket_options", [5, None, [5]]),
+    (Client, "socket_path", [5, Odd()]),
+    (Client, "resolver", [Odd(), "8.8.8.8"]),
+    (Client, "tracer", [Odd(), print]),
+    (Client, "encode_json", [Odd(), "json"]),
+    (Client, "local_address", [5, Odd()]),
+    (Client, "trust_env", ["no", None]),
+    (Client, "follow_redirects", ["no", None]),
+    (Client, "limits", [5, None]),
+    (Client, "retries", ["5", True]),
+    (Client, "auth", [["user", "password"], "user:password"]),
+    (partial(Request, "GET", "http://h/"), "timeout", ["5", (3, 5), [5], Odd()]),
+    (partial(Request, "GET", "http://h/"), "follow_redirects", ["no", Odd()]),
+    (partial(Request, "GET", "http://h/"), "decode", ["no", None]),
+    (partial(Request, "GET", "http://h/"), "max_body_size", ["5", [5]]),
+    (partial(Request, "GET", "http://h/"), "headers", [5, "A: b", ["A"]]),
+    (partial(Request, "POST", "http://h/", body=b"x"), "trailers", [5, "A: b", ["A"]]),
+    (partial(Request, url="http://h/"), "method", [None, b"GET", 5]),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"), [(make, name, value) for make, name, values in WRONG_TYPES for value in values]
+)
+def test_a_wrong_type_is_an_error_that_names_the_argument(
+    make: Callable[..., object], name: str, value: object
+) -> None:
+    with pytest.raises(TypeError, match=rf"^expected .*\b{name}\b"):
+        make(**{name: value})
+
+
+def test_a_pair_as_timeout_is_told_how_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"got \(3\.05, 27\): use Timeout\(connect=\.\.\., read=\.\.\.\)"):
+        Client(timeout=(3.05, 27))  # type: ignore[arg-type]
+
+
+def test_a_number_that_is_too_small_is_told_by_the_name_of_its_argument() -> None:
+    bounds: list[Any] = [(asyncclient.Limits, "line"), (asyncclient.CookieJar, "max_size"), (Client, "timeout")]
+    for make, name in bounds:
+        with pytest.raises(ValueError, match=f"expected {name} of at least [01], got -1"):
+            make(**{name: -1})
+    with pytest.raises(ValueError, match="expected timeout of at least 0, got nan"):
+        Request("GET", "http://h/", timeout=float("nan"))
 
 
 # What type checkers see
