@@ -29,10 +29,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
-from ..errors import ContentTooLarge, DecodingError, IncompleteRead, ProtocolError
+from ..errors import ContentTooLarge, DecodingError, HTTPException, IncompleteRead, ProtocolError, StatusError
 from ..message.repairs import Repair
 from ..message.url import parse_url
 from .decoding import IDENTITY
+from .error_context import add_context
 from .part_file import PartFile
 from .request import Request
 from .response import Response, build_status_error
@@ -106,6 +107,7 @@ class Download:
         self._resource = hashlib.sha256(request.url.encode()).hexdigest()
         self._note: Note | None = None  # without it nothing can go on with the part
         self._known: Note | None = None  # the last note, also of a part that was thrown away
+        self._response: Response | None = None  # of the last request, for errors
         self._has_condition = True
         self._checks: set[Check] = set()
         self._has_asked = False
@@ -123,6 +125,12 @@ class Download:
                 await self._verify()
                 await in_worker(part.finish)
             return response
+        except StatusError:  # which names its request
+            raise
+        except HTTPException as error:
+            last = self._response
+            add_context(error, self._request if last is None else last.request, last)
+            raise
         except GeneratorExit:  # the coroutine is collected, and can await nothing any more
             is_dropped = True
             raise
@@ -141,7 +149,9 @@ class Download:
         while True:
             # The last byte is asked for once more: so the answer is not 416 where the part was whole already.
             start = 0 if self._note is None else max(self._part.size - 1, 0)
+            self._response = None
             async with await self._send(self._build(start)) as response:
+                self._response = response
                 if response.status == 304 and self._is_conditional:
                     return response
                 if start and response.status in _REFUSED:
