@@ -367,11 +367,11 @@ class HTTPConnection(Connection):
 
     def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
         head, timings = exchange.head, exchange.timings
-        framing = exchange.frame(final)
+        content, may_go_on = exchange.open_content(stream, final, self.limits)
         timings.first_byte = (exchange.first_at or 0.0) - timings.started
         is_sent = not exchange.is_early and (exchange.declared is None or exchange.declared.is_complete)
-        goes_on = framing[2] and is_sent and not (exchange.is_long and final.status >= 300)
-        exchange.must_close = head.asks_close or not goes_on or bool(exchange.repairs)
+        goes_on = may_go_on and is_sent and not (exchange.is_long and final.status >= 300)
+        exchange.must_close = head.asks_close or not goes_on
         if self.debuglevel > 0:
             print_received(exchange)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
@@ -381,7 +381,6 @@ class HTTPConnection(Connection):
             self._forget(exchange)
         else:
             self._state = advance(self._state, Event.RECEIVED)
-        content = exchange.open_content(stream, framing, self.limits)
         response = HTTPResponse(self._response_ended, stream, exchange, final, content)
         if is_upgrade:
             response.upgraded = hand_over(stream)
@@ -393,8 +392,8 @@ class HTTPConnection(Connection):
         if final.status == 101 and not exchange.head.asks_upgrade:
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
         if exchange.repairs:
-            fault = next(iter(exchange.repairs))
-            raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {fault}")
+            faults = ", ".join(exchange.repairs)
+            raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {faults}")
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
         if at is None:

@@ -292,7 +292,7 @@ class HTTPResponse:
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired in the response so far; always empty unless `is_lenient`."""
-        return tuple(self._exchange.repairs)
+        return self._exchange.repairs
 
     @property
     def informational(self) -> tuple[Interim, ...]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from ..limits import Limits
-from ..message.framing import Framing, decide_framing
+from ..message.framing import decide_framing
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import DeclaredBody, RequestHead
 from ..stream.base import ByteReader
 from ..timings import Timings
 from .receive import Answer, Content, open_content
-
-_NO_REPAIRS: Final[dict[Repair, None]] = {}
 
 
 class Exchange(Answer):
@@ -27,12 +25,11 @@ class Exchange(Answer):
         is_long: whether the content is so long, or of no known length, that a server may refuse it without reading it.
             It has to close the connection then, but Go's, as a reverse proxy, sometimes keeps it and takes the rest for
             the next request (Caddy 2.11 with a 413, 1 time in some 1,000 on a busy machine). So who refuses is left.
-        repairs: what was repaired in the response, each kind once; only a lenient exchange repairs anything.
         was_sent: whether anything of the request may have been written.
         was_kept: whether the connection had been kept open for this, and may have been closed meanwhile; a pool knows.
     """
 
-    __slots__ = ("declared", "head", "is_long", "must_close", "repairs", "timings", "was_kept", "was_sent")
+    __slots__ = ("declared", "head", "is_long", "must_close", "timings", "was_kept", "was_sent")
 
     is_lenient: ClassVar[bool] = False
 
@@ -43,17 +40,22 @@ class Exchange(Answer):
         self.declared: DeclaredBody | None = None
         self.is_long = False
         self.must_close = False
-        self.repairs = _NO_REPAIRS
         self.was_kept = False
         self.was_sent = False
 
-    def frame(self, head: Head) -> Framing:
-        """Decide how the content of the response with this head is delimited."""
-        return decide_framing(head, self.head.method)
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was repaired in the response so far, each kind once; only a lenient exchange repairs anything."""
+        return ()
 
-    def open_content(self, stream: ByteReader, framing: Framing, limits: Limits) -> Content:
-        """Return the content of the response."""
-        return open_content(stream, framing, limits)
+    def open_content(self, stream: ByteReader, final: Head, limits: Limits) -> tuple[Content, bool]:
+        """Return the content of the response with this head, and whether the connection may go on after it.
+
+        Raises:
+            UnknownTransferEncoding, ProtocolError: see decide_framing().
+        """
+        framing = decide_framing(final, self.head.method)
+        return open_content(stream, framing, limits), framing[2]
 
     def note(self, *repairs: Repair) -> None:
         """Note repairs; only a lenient exchange has any."""

@@ -12,7 +12,7 @@ from typing import Final
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, clip
 from ..limits import Limits
 from ..message.fields import Fields
-from ..message.framing import Framing, Kind
+from ..message.framing import Kind
 from ..message.head import Head
 from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
 from ..message.request import RequestHead
@@ -35,15 +35,20 @@ class LenientExchange(Exchange):
         is_held: whether the exchange goes on after the last byte of the content: the decoder may still find a fault.
     """
 
-    __slots__ = ("is_held",)
+    __slots__ = ("_repairs", "is_held")
 
     is_lenient = True
     starts = _STARTS
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
         super().__init__(head, timings)
-        self.repairs = {}
+        self._repairs: dict[Repair, None] = {}
         self.is_held = False
+
+    @property
+    def repairs(self) -> tuple[Repair, ...]:
+        """What was repaired in the response so far, each kind once, in the order of the message."""
+        return tuple(self._repairs)
 
     def parse(self, data: bytes, limits: Limits) -> Head:
         """Parse a head, repairing it where the strict parser refuses it."""
@@ -54,22 +59,19 @@ class LenientExchange(Exchange):
     def note(self, *repairs: Repair) -> None:
         """Note repairs; the connection is not used again after one."""
         for repair in repairs:
-            self.repairs[repair] = None
+            self._repairs[repair] = None
             self.must_close = True
 
-    def frame(self, head: Head) -> Framing:
-        """Decide how the content is delimited."""
-        framing, repairs = frame_leniently(head, self.head.method)
+    def open_content(self, stream: ByteReader, final: Head, limits: Limits) -> tuple[Content, bool]:
+        """Return the content of the response with this head, and whether the connection may go on after it."""
+        framing, repairs = frame_leniently(final, self.head.method)
         self.note(*repairs)
-        return framing
-
-    def open_content(self, stream: ByteReader, framing: Framing, limits: Limits) -> Content:
-        """Return the content of the response."""
+        may_go_on = framing[2] and not self._repairs
         if framing[0] is not Kind.CHUNKED:
-            return LenientContent(open_content(stream, framing, limits), self)
-        if self.final is not None and b"content-length" in self.final.notable:
-            return open_content(stream, framing, limits)  # of two framings neither is repaired
-        return LenientContent(LenientChunks(stream, limits, self), self)
+            return LenientContent(open_content(stream, framing, limits), self), may_go_on
+        if b"content-length" in final.notable:
+            return open_content(stream, framing, limits), may_go_on  # of two framings neither is repaired
+        return LenientContent(LenientChunks(stream, limits, self), self), may_go_on
 
     def hold(self) -> None:
         """Go on after the last byte of the content, until release()."""

@@ -11,6 +11,7 @@ from asyncclient.exchange.lenient import LenientExchange
 from asyncclient.exchange.receive import Content, open_content, read_pieces
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.framing import Kind
+from asyncclient.message.head import parse_head
 from asyncclient.message.repairs import Repair
 from asyncclient.message.request import RequestHead
 from asyncclient.timings import Timings
@@ -51,7 +52,8 @@ def read(
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)], loss=loss)
     lenient = exchange()
     head = run_now(lenient.receive(stream, DEFAULT))
-    content = lenient.open_content(stream, lenient.frame(head), DEFAULT)
+    content, may_go_on = lenient.open_content(stream, head, DEFAULT)
+    assert not (may_go_on and lenient.repairs)
     data = run_now(reader(content))
     assert lenient.must_close is bool(lenient.repairs)
     assert content.is_done
@@ -105,7 +107,7 @@ def test_chunks_with_other_faults_stay_an_error(body: bytes, reader: Reader, ste
 
 def test_chunk_is_given_out_before_the_byte_after_its_bare_lf() -> None:
     stream = ScriptedStream([b"5\nhello\n", AssertionError("the next chunk was waited for")])
-    content = exchange().open_content(stream, CHUNKED_FRAMING, DEFAULT)
+    content, _ = exchange().open_content(stream, parse_head(CHUNKED), DEFAULT)
     assert run_now(content.read(100)) == b"hello"
 
 
@@ -113,7 +115,7 @@ def test_chunk_is_given_out_before_the_byte_after_its_bare_lf() -> None:
 def test_lines_of_chunks_keep_to_their_limits(eol: bytes) -> None:
     limits = Limits(chunk_line=20, line=20, fields=3)
     for body in (b"5" + b" " * 30 + eol, b"0" + eol + b"A: " + b"b" * 30 + eol, b"1\nx\n" + b"0" * 30 + eol):
-        content = exchange().open_content(ScriptedStream([body]), CHUNKED_FRAMING, limits)
+        content, _ = exchange().open_content(ScriptedStream([body]), parse_head(CHUNKED), limits)
         with pytest.raises(LineTooLong):
             run_now(content.readall())
 
@@ -207,7 +209,8 @@ def test_repaired_head_may_be_received_byte_by_byte(start: bytes) -> None:
 
 def test_held_content_is_not_done_before_its_release() -> None:
     lenient = exchange()
-    content = lenient.open_content(ScriptedStream([b"hello"]), (Kind.LENGTH, 5, True), DEFAULT)
+    head = parse_head(OK + b"Content-Length: 5\r\n\r\n")
+    content, _ = lenient.open_content(ScriptedStream([b"hello"]), head, DEFAULT)
     lenient.hold()
     assert run_now(content.read(100)) == b"hello"
     assert run_now(content.read(100)) == b""

@@ -107,15 +107,14 @@ def read(message: bytes, exchange: Exchange, sizes: Sequence[int], reader: int, 
     stream = ScriptedStream(split(message, sizes))
     try:
         head = run_now(exchange.receive(stream, LIMITS))
-        framing = exchange.frame(head)
-        content = exchange.open_content(stream, framing, LIMITS)
+        content, may_go_on = exchange.open_content(stream, head, LIMITS)
         data = run_now(READERS[reader](content, n))
     except HTTPException as error:
         event(type(error).__name__)
         return None
     assert content.is_done
     assert content.trailers is not None
-    goes_on = framing[2] and not exchange.must_close
+    goes_on = may_go_on and not exchange.must_close
     return Reading(head.status, head.fields.pairs(), data, content.trailers.pairs(), stream.unread, goes_on)
 
 
