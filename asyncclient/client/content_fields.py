@@ -54,10 +54,10 @@ class ContentFields:
         if self._media_type == URLENCODED or self._media_type.startswith("multipart/"):
             raise ValueError(f"json= makes JSON, Content-Type says {self._media_type}: give a form as data= or files=")
         if is_text:
-            self.check_text(data)
+            self.check_text(is_ascii=data.isascii())
 
     def check_form(self) -> None:
-        """Let a form pass that the client has encoded; raises ValueError as check_json() does."""
+        """Let a form pass that the client encodes; raises ValueError as check_json() does."""
         self._check_identity("data=")
         if self._media_type.startswith("multipart/"):
             raise ValueError(
@@ -68,16 +68,15 @@ class ContentFields:
                 f"data= makes {URLENCODED}, Content-Type says {clip(self._media_type)}: give JSON as json=, anything "
                 "else as body="
             )
-        self.check_text(b"\xff")
 
-    def check_text(self, data: bytes) -> None:
+    def check_text(self, *, is_ascii: bool) -> None:
         """Let text pass that is sent as UTF-8.
 
         Raises:
             ValueError: the charset of Content-Type is another, and the text is not ASCII.
         """
         charset = self._parameters.get("charset", "utf-8")
-        if charset.lower() not in _UTF_8 and not data.isascii():
+        if charset.lower() not in _UTF_8 and not is_ascii:
             raise ValueError(f"text is sent as UTF-8, Content-Type says {clip(charset)}: give encoded bytes as body=")
 
     def find_boundary(self) -> str | None:

@@ -68,14 +68,18 @@ def build_form(data: FormData | str | bytes, fields: ContentFields | None = None
     if isinstance(data, str):
         encoded = encode_text(data, CHARSET)
         if fields is not None:
-            fields.check_text(encoded)
+            fields.check_text(is_ascii=data.isascii())
         return BytesPayload(encoded, URLENCODED)
     if fields is not None:
         fields.check_form()
     pairs = (b"%b=%b" % (_quote(encode_text(name, CHARSET)), _quote(value)) for name, value in list_fields(data))
-    return BytesPayload(b"&".join(pairs), URLENCODED)
+    encoded = b"&".join(pairs)
+    if fields is not None:
+        fields.check_text(is_ascii=_BEYOND_ASCII.search(encoded) is None)
+    return BytesPayload(encoded, URLENCODED)
 
 
+_BEYOND_ASCII = re.compile(rb"%[89A-F][0-9A-F]")
 _RESERVED = re.compile(rb"[^A-Za-z0-9*._-]")
 _ESCAPES = {bytes((code,)): b"%%%02X" % code for code in range(256)} | {b" ": b"+"}
 

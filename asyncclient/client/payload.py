@@ -64,8 +64,8 @@ def build_payload(
     if body is None:
         return None
     payload = make_payload(body)
-    if fields is not None and isinstance(body, str) and payload.data is not None:
-        fields.check_text(bytes(payload.data))
+    if fields is not None and isinstance(body, str):
+        fields.check_text(is_ascii=body.isascii())
     return payload
 
 

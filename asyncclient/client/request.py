@@ -182,7 +182,8 @@ class Request:
         expected = [value for name, value in self.headers if name.lower() == "expect" and value is not None]
         self.headers = [pair for pair in self.headers if pair[0].lower() != "expect"]
         for value in expected:
-            if value not in ("100-continue", b"100-continue"):
+            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+            if text.strip(" \t").lower() != "100-continue":
                 raise ValueError(f"expected 100-continue as Expect, got {clip(value)}")
         return bool(expected)
 

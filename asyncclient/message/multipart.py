@@ -43,7 +43,7 @@ class BoundaryCheck:
         Raises:
             ValueError: it has the boundary.
         """
-        data = b"".join((self._end, piece))
+        data = piece if isinstance(piece, bytes) and not self._end else b"".join((self._end, piece))
         if self._delimiter in data:
             raise ValueError("content of a part has the boundary of Content-Type: leave that out, the client makes one")
         self._end = data[1 - len(self._delimiter) :]

@@ -236,7 +236,7 @@ async def test_proxy_connection_is_refused() -> None:
 # Expect and Trailer
 
 
-@pytest.mark.parametrize("value", ["100-continue", b"100-continue"])
+@pytest.mark.parametrize("value", ["100-continue", b"100-Continue "])
 async def test_expect_is_what_expect_continue_does(value: Any) -> None:
     """A server that refuses an expectation gets the request again without."""
 

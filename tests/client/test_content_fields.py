@@ -162,6 +162,7 @@ def test_a_content_type_that_contradicts_the_body_is_refused(given: str, options
     [
         (URLENCODED, {"data": {"a": "1"}}),
         (URLENCODED + "; charset=utf-8", {"data": {"a": "é"}}),
+        (URLENCODED + "; charset=iso-8859-1", {"data": {"a": "1 2&3"}}),
         ("application/json", {"data": "{}"}),
         ("application/json", {"data": b"{}"}),
         ("multipart/form-data; boundary=x", {"data": b"--x--\r\n"}),
