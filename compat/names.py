@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client as std
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
@@ -29,6 +30,9 @@ _PATTERNS: Final = {
     "_contains_disallowed_method_pchar_re": "[\x00-\x1f]",
 }
 """The patterns of http.client, to know them from what a program has put there before compat was imported."""
+
+_MOST: Final = sys.maxsize - 1
+"""The largest bound: one byte more is asked for, to see whether a line is longer."""
 
 _VALUES: Final = {"_MAXLINE": 65536, "_MAXHEADERS": 100}
 
@@ -93,6 +97,15 @@ def limits_of(line: int, headers: int) -> Limits:
     return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
 
 
+def _find_limits() -> Limits:
+    """Return the bounds that the modules have; the usual ones where a value is no number: no assignment may fail."""
+    line, headers = (find(name, usual) for name, usual in _VALUES.items())
+    try:
+        return limits_of(min(line, _MOST), min(headers, _MOST))
+    except (TypeError, ValueError):
+        return limits_of(*_VALUES.values())
+
+
 class Replaced:
     """What programs have put in the place of the names that a plain exchange goes through.
 
@@ -115,7 +128,7 @@ class Replaced:
         fields = FieldChecks(find("_is_legal_header_name", None), find("_is_illegal_header_value", None))
         self.fields = None if fields == (None, None) else fields
         self.has_own_checks = all(find(name, None) is None for name in _PATTERNS)
-        self.limits = limits_of(*(find(name, usual) for name, usual in _VALUES.items()))
+        self.limits = _find_limits()
         parses = any(find(name, None) for name in OF_HEADS)
         self.parse_headers = find("parse_headers", _own["parse_headers"][-1]) if parses else None
         self.methods_with_body = find("_METHODS_EXPECTING_BODY", _HTTP_CLIENT["_METHODS_EXPECTING_BODY"])

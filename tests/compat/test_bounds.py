@@ -2,6 +2,7 @@
 
 import http.client as std
 import io
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -103,3 +104,17 @@ def test_fields_are_parsed_in_place() -> None:
     file = io.BytesIO(b"A: b\r\n\r\n" + OK)
     assert parse_headers(file).items() == [("A", "b")]
     assert file.read() == OK
+
+
+@OVER
+@pytest.mark.parametrize(
+    ("value", "line"), [(float("inf"), sys.maxsize - 1), (2**70, sys.maxsize - 1), (None, 65_536), ("x", 65_536)]
+)
+def test_any_value_may_be_assigned_as_a_bound(
+    value: Any, line: int, over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(std, "_MAXLINE", value)
+    assert replaced.limits.line == line
+    with responding(head(2), over) as response:
+        response.begin()
+        assert response.status == 200
