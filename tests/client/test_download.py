@@ -295,6 +295,33 @@ async def test_a_failure_leaves_the_file_as_it_was(
         assert caught.value.response.status == int(answer[9:12])
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (partial(b"data", "bytes 0-3/4"), ProtocolError),
+        (reply(b"data", b"Content-Range: bytes 4-7/8"), ProtocolError),
+        (reply(b"data", digest("Repr-Digest", b"other")), DecodingError),
+        (chunked(CONTENT, b"!"), ContentTooLarge),
+        (reply(b"", status=b"404 Not Found"), StatusError),
+        (reply(CONTENT)[:-1], IncompleteRead),
+        (b"HTTP/1.1 200 OK\r\nContent-Range: bytes 0-9/10\r\n\r\ndata", IncompleteRead),
+    ],
+)
+async def test_an_error_has_its_request_and_response(tmp_path: Path, answer: bytes, error: type[HTTPException]) -> None:
+    def serve(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(redirect("/to"))
+        connection.read_head()
+        connection.send(answer)
+
+    with RawServer(serve) as server:
+        async with Client(max_body_size=SIZE) as client:
+            with pytest.raises(error, match=r"GET .*/to") as caught:
+                await client.download(f"{server.url}/from", tmp_path / "file")
+    assert caught.value.response.status == int(answer[9:12])
+    assert caught.value.request.url == f"{server.url}/to"
+
+
 @pytest.mark.parametrize(("coding", "content"), [("gzip", b"no gzip"), ("gzip", gzip.compress(b"cut", mtime=0)[:-1])])
 @pytest.mark.parametrize("resume", [False, True])
 async def test_content_that_can_not_be_decoded(tmp_path: Path, coding: str, content: bytes, resume: bool) -> None:
