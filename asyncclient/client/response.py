@@ -216,10 +216,14 @@ class Response:
             ResponseNotRead: it has not: await read() first.
         """
         if self._content is None:
-            error = ResponseNotRead("the content has not been read: await read() first")
-            add_context(error, self.request, self)
-            raise error
+            raise self._build_unread_error()
         return self._content
+
+    def _build_unread_error(self) -> ResponseNotRead:
+        """Return the error of content that was not read. A frame that raises its own local variable is in a cycle."""
+        error = ResponseNotRead("the content has not been read: await read() first")
+        add_context(error, self.request, self)
+        return error
 
     @property
     def _content_type(self) -> str | None:

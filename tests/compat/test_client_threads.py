@@ -549,7 +549,7 @@ ENDINGS = {
     "closed in atexit": "fetch(client); atexit.register(client.close)",
     "used in atexit": "atexit.register(fetch, client); fetch(client)",
     "stream open": "response = client.stream('GET', sys.argv[1]).__enter__()",
-    "by an error": "fetch(client)\ntry: raise SystemExit\nfinally: client.stream('GET', sys.argv[1]).__enter__()",
+    "by an error": "fetch(client)\ntry: raise SystemExit\nfinally: one = client.stream('GET', sys.argv[1]).__enter__()",
     "while a daemon waits": (
         "fetch(client)\n"
         "threading.Thread(target=lambda: client.get(sys.argv[1] + '/slow'), daemon=True).start()\n"
