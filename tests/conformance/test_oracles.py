@@ -269,7 +269,7 @@ AGREED: list[tuple[bytes, Outcome]] = [
 
 CHUNKED_WINS = "RFC 9112 §6.3: chunked wins, and the connection ends with it; h11 reuses it, llhttp refuses"
 BARE_LF = "RFC 9112 §2.2: a bare LF may end a line; llhttp is strict"
-CONTROLS = "RFC 9110 §5.5: control characters may be kept, and http.client keeps them; llhttp refuses"
+CONTROLS = "RFC 9110 §5.5: a head may keep control characters, as http.client does; llhttp refuses all, h11 VT and FF"
 FOLDS = "RFC 9112 §5.2: a recipient unfolds; llhttp refuses"
 EQUAL = "RFC 9112 §6.3: equal lengths count as one; llhttp refuses"
 UNKNOWN = (
