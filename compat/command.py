@@ -11,6 +11,7 @@ import builtins
 import importlib
 import importlib.machinery
 import io
+import linecache
 import os
 import pkgutil
 import platform
@@ -19,7 +20,7 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from .install import install
 
@@ -72,7 +73,7 @@ def _choose(rest: list[str]) -> Callable[[], None]:
     if first == "-c":
         sys.argv = ["-c", *rest[2:]]
         _set_path("")
-        return lambda: _execute(_compile(rest[1], "<string>"), _make_main())
+        return lambda: _execute(_compile_code(rest[1]), _make_main())
     if first == "-m":
         sys.argv = ["-m", *rest[2:]]
         _set_path(os.getcwd())
@@ -124,6 +125,13 @@ def _compile(source: str | bytes, name: str) -> CodeType:
     return compile(source, name, "exec", dont_inherit=True)  # what is imported of __future__ here is not the program's
 
 
+def _compile_code(source: str) -> CodeType:
+    """Return the code after -c; its lines are shown in tracebacks where this Python does so."""
+    if sys.version_info >= (3, 13):
+        linecache.cache["<string>"] = (len(source), None, source.splitlines(keepends=True), "<string>")
+    return _compile(source, "<string>")
+
+
 def _make_main(**names: Any) -> ModuleType:
     """Return a new module `__main__`, as the interpreter makes it."""
     module = sys.modules["__main__"] = ModuleType("__main__")
@@ -154,7 +162,8 @@ def _execute_module(name: str, *, sets_argument: bool) -> None:
     runpy._run_module_as_main(name, sets_argument)  # type: ignore[attr-defined]  # as the interpreter does for -m
 
 
-_OURS = frozenset((_execute.__code__, _execute_module.__code__, _compile.__code__))
+_OURS: Final = frozenset((_execute.__code__, _execute_module.__code__, _compile.__code__))
+"""The steps behind which a traceback is the program's."""
 
 
 def _run(program: Callable[[], None]) -> None:
