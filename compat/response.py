@@ -312,7 +312,11 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def _safe_read(self, amt: int) -> bytes:
         try:
-            return read_exactly(file_of(self), amt)
+            file = self._file
+        except AttributeError:  # a stand-in of the program's
+            file = self.fp
+        try:
+            return read_exactly(file, amt)
         except HTTPException as exc:
             raise as_http_client(exc) from None
 
@@ -355,9 +359,9 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         self._close_conn()
 
     def _close_conn(self) -> None:
-        if isinstance(self, HTTPResponse):
+        try:
             file, self._file = self._file, None
-        else:
+        except AttributeError:  # a stand-in of the program's
             file, self.fp = self.fp, None
         file.close()
 
