@@ -331,9 +331,9 @@ class Client:
         return self._pool.close_idle()
 
     async def aclose(self) -> None:
-        """End requests under way with an error, and free all connections; done at once if peers answer TLS's goodbye.
+        """End requests under way with an error, and free all connections. The client can't be used again.
 
-        Where they don't it takes Timeout.close seconds. The client can't be used again.
+        Over TLS the servers get close_notify; their own is waited for as long as Timeout.tls_close says, by default not.
         """
         await self._pool.aclose()
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HTTPException, ResponseNotRead, StatusError, clip
+from ..errors import HTTPException, InvalidJSON, ResponseNotRead, StatusError, clip
 from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
@@ -281,7 +281,11 @@ class Response:
         """
         from .json_content import parse_json
 
-        return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
+        try:
+            return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
+        except InvalidJSON as error:
+            error.request, error.response = self.request, self  # its text names them already
+            raise
 
     def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
         """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.

@@ -45,7 +45,7 @@ class Places:
         self._idle: OrderedDict[PooledConnection, Group] = OrderedDict()  # first the one idle longest
         self._lacking: OrderedDict[Group, None] = OrderedDict()  # groups for whose lines there is no place
         self._dials: set[asyncio.Task[Opened]] = set()
-        self._closing: set[AioStream] = set()  # over TLS, which says goodbye
+        self._closing: set[AioStream] = set()  # over TLS: close_notify is being sent
         self._stalls: StallWatch | None = None
         if stall_warning is not None:
             self._stalls = StallWatch(stall_warning, self._groups, limits.connections_per_host)

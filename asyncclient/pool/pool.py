@@ -255,7 +255,7 @@ class Pool(Places):
         self._serve(group, connection)
 
     def _watch_closing(self, stream: AioStream) -> None:
-        """Remember a stream while its peer may answer TLS's goodbye: closing the pool waits for that, too."""
+        """Remember a TLS stream until it is closed: closing the pool waits for that, too."""
         if stream.is_here:
             self._closing.add(stream)
             stream.when_lost(self._closing.discard)
@@ -369,7 +369,7 @@ class Pool(Places):
         return add_up(self._groups.values())
 
     async def aclose(self) -> None:
-        """End all requests with an error and free all connections: silent peers get Timeout.close, a second."""
+        """End all requests with an error and free all connections, in Timeout.close seconds at most."""
         self.is_closed = True
         if self._timer is not None:
             self._timer.cancel()

@@ -187,3 +187,12 @@ def test_a_url_in_an_error_is_short_and_has_no_secrets(url: str, short: str) -> 
 def test_an_error_without_a_request_has_its_own_text() -> None:
     assert str(ConnectError("no connection")) == "no connection"
     assert str(RemoteDisconnected()) == "remote end closed connection without response"
+
+
+async def test_invalid_json_has_its_request_and_response() -> None:
+    with answering(reply(b"{")) as server:
+        async with Client() as client:
+            response = await client.get(server.url)
+    with pytest.raises(DecodingError) as raised:
+        response.json()
+    assert (raised.value.request, raised.value.response) == (response.request, response)
