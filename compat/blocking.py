@@ -191,7 +191,7 @@ class Client:
     def close(self) -> None:
         """End requests under way with an error, free all connections, and end the thread.
 
-        Over TLS the servers get close_notify; their own is waited for as long as Timeout.tls_close says, by default not.
+        Over TLS the servers get close_notify; theirs is waited for as long as Timeout.tls_close says, by default not.
         The client can't be used again.
         """
         self._is_closed = True

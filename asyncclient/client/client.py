@@ -333,7 +333,7 @@ class Client:
     async def aclose(self) -> None:
         """End requests under way with an error, and free all connections. The client can't be used again.
 
-        Over TLS the servers get close_notify; their own is waited for as long as Timeout.tls_close says, by default not.
+        Over TLS the servers get close_notify; theirs is waited for as long as Timeout.tls_close says, by default not.
         """
         await self._pool.aclose()
 

@@ -157,7 +157,8 @@ class Request:
         self.method = spell_method(method)
         if self.method.upper() == "CONNECT":
             raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
-        url = strip_url(url)
+        if type(url) is not str or url[:1] <= " " or url[-1:] <= " ":  # a call for each request would be dear
+            url = strip_url(url)
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
         fields = None

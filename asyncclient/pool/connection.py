@@ -154,6 +154,8 @@ class PooledConnection(HTTPConnection):
 
         Raises: as HTTPConnection.request().
         """
+        if self._stream is not None and self._stream.has_ended:  # while the body was opened
+            self._drop_stream()
         stream = self._begin_exchange(exchange, timeout, until)
         self._state = State.SENDING
         await self._send_with_body(stream, exchange, source, chunked, trailers)
@@ -162,10 +164,9 @@ class PooledConnection(HTTPConnection):
     def _begin_exchange(self, exchange: Exchange, timeout: Timeout, until: float) -> AioStream:
         stream = self._stream
         exchange.was_kept = not self.is_new
-        if stream is None or not stream.is_fresh(ask_kernel=False):  # while the body was opened, say
-            self.close()
+        if stream is None:
             self.give_back()
-            raise RemoteDisconnected(f"{self.label} sent data or closed before the request")
+            raise RemoteDisconnected(f"{self.label} closed the connection before the request")
         exchange.was_sent = True
         stream.timeout, stream.total_until = timeout, until
         self.is_new = False

@@ -39,7 +39,7 @@ from .resolve import Resolver, as_os_error, forget, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
-from .tls_transport import TLSTransport
+from .tls_transport import make_tls_transport
 from .waiting import Feed
 
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
@@ -244,12 +244,22 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
 
 
 def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
-    """Set options on an open connection: that takes less time than a socket of our own for the loop does."""
+    """Set options on an open connection: that takes less time than a socket of our own for the loop does.
+
+    uvloop's stand-in for a socket makes a new socket object for each call, so one is made here for all of them.
+    """
     if options:
         try:
-            set_options(stream.get_extra_info("socket"), options)
-        except (OSError, RuntimeError):  # the connection is lost already; or the system does not know an option
-            return
+            number = stream.get_extra_info("socket").fileno()
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, number)
+        except (AttributeError, OSError, ValueError):
+            return  # the connection is lost already
+        try:
+            set_options(sock, options)
+        except (OSError, RuntimeError):
+            pass  # the system does not know an option
+        finally:
+            sock.detach()
 
 
 def forget_addresses(route: Route, error: ConnectError) -> None:
@@ -333,7 +343,7 @@ async def _adopt_with_tls(
     timeout, transport = stream.timeout, None
     try:
         async with _handshake(stream.peer, timeout, timings):
-            transport = TLSTransport(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
+            transport = make_tls_transport(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
     except BaseException:
@@ -351,7 +361,7 @@ async def _wrap(
     """Begin TLS within an open stream, which may have TLS itself; a failure leaves that to the caller to drop."""
     stream = AioStream(outer.loop, peer, timeout)
     async with _handshake(peer, timeout, timings):
-        transport = TLSTransport(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
+        transport = make_tls_transport(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
         below = outer.transport
         below.set_protocol(transport)
         _, has_ended, loss = outer.detach()

@@ -9,7 +9,8 @@ The rules kept:
 - The end is announced only by close_notify (RFC 8446 §6.1). Any other end, and any alert, reaches the protocol above as
   an end that was not announced, or as the error of the connection.
 - Closing sends close_notify and closes the transport below; the peer's own is waited for only where that is asked for.
-- All connections of a loop receive into one buffer: its content is decrypted before the loop can receive again.
+- All connections of one of asyncio's loops receive into one buffer: what is in it is decrypted before the loop can
+  receive again.
 
 `SSLObject` and `MemoryBIO` do the cryptography; what is here moves bytes between them and the transports.
 """
@@ -18,8 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import sys
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from .base import Buffer
@@ -28,34 +28,34 @@ RECORD: Final = 16 * 1024
 """Bytes of content that one TLS record has at most (RFC 8446 §5.1)."""
 
 RECEIVED: Final = 256 * 1024
-"""Bytes of the buffer that all connections of a loop receive into."""
+"""Bytes of the buffer that all connections of one of asyncio's own loops receive into."""
+
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
 
-class Buffers(NamedTuple):
-    """What a loop receives ciphertext into, and what it is decrypted into."""
-
-    received: memoryview
-    decrypted: memoryview
-
-
-_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, Buffers] = WeakKeyDictionary()
+def _find_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
+    buffer = _buffers.get(loop)
+    if buffer is None:
+        buffer = _buffers[loop] = memoryview(bytearray(RECEIVED))
+    return buffer
 
 
-def _make_buffers() -> Buffers:
-    return Buffers(memoryview(bytearray(RECEIVED)), memoryview(bytearray(RECEIVED)))
+def make_tls_transport(
+    loop: asyncio.AbstractEventLoop,
+    protocol: asyncio.Protocol,
+    context: ssl.SSLContext,
+    server_name: str | None,
+    close_timeout: float = 0.0,
+) -> TLSTransport:
+    """Return a TLS transport for a loop; see TLSTransport.
+
+    asyncio's own loops allocate 256 KiB for each read unless they are given a buffer; uvloop does better without.
+    """
+    kind = BufferedTLSTransport if isinstance(loop, asyncio.BaseEventLoop) else TLSTransport
+    return kind(loop, protocol, context, server_name, close_timeout)
 
 
-def _find_buffers(loop: asyncio.AbstractEventLoop) -> Buffers:
-    """Return the buffers of a loop. Windows fills one while other connections receive, so each has its own there."""
-    if sys.platform == "win32":
-        return _make_buffers()
-    buffers = _buffers.get(loop)
-    if buffers is None:
-        buffers = _buffers[loop] = _make_buffers()
-    return buffers
-
-
-class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
+class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """One TLS connection over another transport, as its client.
 
     Args:
@@ -72,7 +72,6 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     __slots__ = (
         "_backlog",
-        "_buffers",
         "_close_timeout",
         "_closing",
         "_handshake",
@@ -101,7 +100,6 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         self._protocol: asyncio.Protocol | None = protocol
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self._buffers = _find_buffers(loop)
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Future[None] = loop.create_future()
         self._is_established = False
@@ -134,14 +132,6 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         """Begin the handshake."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its class
         self._advance_handshake()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the buffer to receive into."""
-        return self._buffers.received
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Decrypt what was received into the buffer."""
-        self.data_received(self._buffers.received[:nbytes])
 
     def data_received(self, data: Buffer) -> None:
         """Decrypt what was received."""
@@ -212,9 +202,9 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
 
     def _receive(self) -> None:
         """Hand up all that can be decrypted, then see to what TLS itself has to send."""
-        while data := self._decrypt():
-            if not self._is_closing and self._protocol is not None:
-                self._protocol.data_received(data)
+        data = self._decrypt()
+        if data and not self._is_closing and self._protocol is not None:
+            self._protocol.data_received(data)
         if self.failure is not None:
             self.abort()
             return
@@ -226,20 +216,20 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._end()
 
     def _decrypt(self) -> bytes:
-        """Return what can be decrypted now, as much as the buffer holds; b"" for nothing, the end or a failure."""
-        buffer, size = self._buffers.decrypted, 0
+        """Return what can be decrypted, each read taking a whole record; the end and a failure are noted."""
+        parts = []
         try:
-            while size <= RECEIVED - RECORD and (self._incoming.pending or self.ssl_object.pending()):
-                count = cast(int, self.ssl_object.read(RECORD, cast(bytearray, buffer[size:])))
-                if not count:
+            while self._incoming.pending:
+                part = self.ssl_object.read(RECORD)
+                if not part:
                     self.is_end_announced = True
                     break
-                size += count
+                parts.append(part)
         except ssl.SSLWantReadError:
             pass  # the rest of a record is missing
         except ssl.SSLError as exc:
             self.failure = exc
-        return bytes(buffer[:size])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _end(self) -> None:
         """Close after the peer's close_notify, the protocol above told: nothing more can be exchanged."""
@@ -256,7 +246,7 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if isinstance(self._transport, TLSTransport):
             data = self._transport.decrypt(data)
         self._incoming.write(data)
-        return b"".join(iter(self._decrypt, b""))
+        return self._decrypt()
 
     # The transport of the protocol above
 
@@ -267,17 +257,20 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if self._backlog:
             self._backlog.append(data)
             return
-        self._encrypt(data)
+        try:
+            sent = self.ssl_object.write(data)
+        except ssl.SSLError:
+            sent = 0
+        if sent < len(data):
+            self._encrypt(memoryview(data)[sent:])
         self._flush()
 
     def _encrypt(self, data: Buffer) -> None:
         """Encrypt all of the data, record by record; what can't be encrypted yet is put first in the backlog."""
         view = memoryview(data)
         try:
-            sent = self.ssl_object.write(data)
-            while sent < len(view):
-                view = view[sent:]
-                sent = self.ssl_object.write(view)
+            while view:
+                view = view[self.ssl_object.write(view) :]
         except ssl.SSLWantReadError:
             self._backlog.insert(0, bytes(view))
         except ssl.SSLError as exc:
@@ -380,3 +373,28 @@ class TLSTransport(asyncio.Transport, asyncio.BufferedProtocol):
         if name == "peercert":
             return self.ssl_object.getpeercert()
         return default if self._transport is None else self._transport.get_extra_info(name, default)
+
+
+class BufferedTLSTransport(TLSTransport, asyncio.BufferedProtocol):
+    """A TLS transport that receives into the buffer of its loop."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.Protocol,
+        context: ssl.SSLContext,
+        server_name: str | None,
+        close_timeout: float = 0.0,
+    ) -> None:
+        super().__init__(loop, protocol, context, server_name, close_timeout)
+        self._buffer = _find_buffer(loop)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return the buffer to receive into."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Decrypt what was received into the buffer."""
+        self.data_received(self._buffer[:nbytes])

@@ -238,6 +238,11 @@ class Waiting(asyncio.StreamReader):
         return self.tls is None or self.tls.is_end_announced
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will be received: the peer has closed, or this side."""
+        return self._has_ended
+
+    @property
     def ssl_object(self) -> ssl.SSLObject | None:
         """The state of TLS, None without TLS."""
         return None if self.tls is None else self.tls.ssl_object

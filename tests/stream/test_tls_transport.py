@@ -14,7 +14,7 @@ from asyncclient import Client, HTTPSConnection, Retry, TLSError
 from asyncclient.exchange.tunnel import build_connect
 from asyncclient.stream.aio import AioStream
 from asyncclient.stream.dial import Tunnel
-from asyncclient.stream.tls_transport import TLSTransport
+from asyncclient.stream.tls_transport import BufferedTLSTransport
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.servers import Certificates, ConnectProxy
@@ -305,7 +305,7 @@ async def test_what_can_not_be_encrypted_yet_is_sent_in_its_order(
 
     with RawServer(handler, tls=tls.server_context()) as server:
         stream = await dial(route_to(server, tls)._replace(tls=context), Timeout(read=5.0))
-        monkeypatch.setattr(Renegotiates, "refusals", 1)
+        monkeypatch.setattr(Renegotiates, "refusals", 2)
         for data in (b"a" * 30_000, b"b", b"cc"):
             stream.write(data)
         assert stream.transport.get_write_buffer_size() >= 3
@@ -315,6 +315,7 @@ async def test_what_can_not_be_encrypted_yet_is_sent_in_its_order(
         await stream.wait_closed()
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_many_connections_receive_into_one_buffer(tls: Certificates) -> None:
     """Each gets what was sent to it, however their records are torn."""
 
@@ -324,7 +325,9 @@ async def test_many_connections_receive_into_one_buffer(tls: Certificates) -> No
 
     with RawServer(handler, tls=tls.server_context()) as server:
         streams = [await dial(route_to(server, tls), Timeout(read=5.0)) for _ in range(8)]
-        buffers = {id(stream.transport._buffers) for stream in streams if isinstance(stream.transport, TLSTransport)}
+        buffers = {
+            id(stream.transport._buffer) for stream in streams if isinstance(stream.transport, BufferedTLSTransport)
+        }
         assert len(buffers) == 1
         for number, stream in enumerate(streams):
             stream.write(b"%d" % number)
