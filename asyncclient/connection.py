@@ -367,7 +367,7 @@ class HTTPConnection(Connection):
 
     def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
         head, timings = exchange.head, exchange.timings
-        content, may_go_on = exchange.open_content(stream, final, self.limits)
+        content, may_go_on = exchange.open_content(stream, final, head.method, self.limits)
         timings.first_byte = (exchange.first_at or 0.0) - timings.started
         is_sent = not exchange.is_early and (exchange.declared is None or exchange.declared.is_complete)
         goes_on = may_go_on and is_sent and not (exchange.is_long and final.status >= 300)

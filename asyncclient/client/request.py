@@ -10,7 +10,7 @@ from ..errors import clip
 from ..exchange.send import TrailerFields, Trailers
 from ..message.fields import HasItems, list_pairs
 from ..message.target import show
-from ..message.url import add_params, strip_url
+from ..message.url import BLANKS, add_params, strip_url
 from ..timeouts import Timeout
 from .body import store_payload
 from .content_fields import CONTENT_FIELDS, ContentFields
@@ -157,8 +157,7 @@ class Request:
         self.method = spell_method(method)
         if self.method.upper() == "CONNECT":
             raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
-        if type(url) is not str or url[:1] <= " " or url[-1:] <= " ":  # a call for each request would be dear
-            url = strip_url(url)
+        url = url.strip(BLANKS) if type(url) is str else strip_url(url)
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]
         fields = None

@@ -106,8 +106,8 @@ class Transfer:
         self._timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
         self._until = find_deadline(self._timeout)
         self._expects_continue = choices.expect_continue
-        self._is_stranger = self._is_downgraded = False
         self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
+        self._is_stranger = self._is_downgraded = False
         self._auth_rounds = self._attempts = 0
         self._auth_fields: Sequence[tuple[str, str]] = ()
         self._proxy_login: ProxyLogin | None = None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from ..limits import Limits
-from ..message.framing import decide_framing
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import DeclaredBody, RequestHead
 from ..stream.base import ByteReader
 from ..timings import Timings
-from .receive import Answer, Content, open_content
+from .receive import Answer, Content, open_framed
 
 
 class Exchange(Answer):
@@ -48,14 +48,9 @@ class Exchange(Answer):
         """What was repaired in the response so far, each kind once; only a lenient exchange repairs anything."""
         return ()
 
-    def open_content(self, stream: ByteReader, final: Head, limits: Limits) -> tuple[Content, bool]:
-        """Return the content of the response with this head, and whether the connection may go on after it.
-
-        Raises:
-            UnknownTransferEncoding, ProtocolError: see decide_framing().
-        """
-        framing = decide_framing(final, self.head.method)
-        return open_content(stream, framing, limits), framing[2]
+    # The function itself, and not a method around it: each plain response would pay for one call more.
+    open_content: Callable[[ByteReader, Head, str, Limits], tuple[Content, bool]] = staticmethod(open_framed)
+    """Returns the content of a response, by its head and the request's method; see open_framed()."""
 
     def note(self, *repairs: Repair) -> None:
         """Note repairs; only a lenient exchange has any."""

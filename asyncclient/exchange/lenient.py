@@ -62,9 +62,9 @@ class LenientExchange(Exchange):
             self._repairs[repair] = None
             self.must_close = True
 
-    def open_content(self, stream: ByteReader, final: Head, limits: Limits) -> tuple[Content, bool]:
+    def open_content(self, stream: ByteReader, final: Head, method: str, limits: Limits) -> tuple[Content, bool]:
         """Return the content of the response with this head, and whether the connection may go on after it."""
-        framing, repairs = frame_leniently(final, self.head.method)
+        framing, repairs = frame_leniently(final, method)
         self.note(*repairs)
         may_go_on = framing[2] and not self._repairs
         if framing[0] is not Kind.CHUNKED:

@@ -19,7 +19,15 @@ from typing import ClassVar, Final, Protocol
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
 from ..message.fields import Fields, check_section
-from ..message.framing import LENGTH, Framing, Kind, check_trailers, decide_framing, may_be_trailer, parse_chunk_size
+from ..message.framing import (
+    LENGTH,
+    Framing,
+    Kind,
+    check_trailers,
+    decide_framing,
+    may_be_trailer,
+    parse_chunk_size,
+)
 from ..message.head import Head, parse_head
 from ..stream.base import ByteReader, ByteStream
 
@@ -367,6 +375,17 @@ async def read_pieces(content: Content) -> bytes:
     except IncompleteRead as exc:
         raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
     return b"".join(parts)
+
+
+def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> tuple[Content, bool]:
+    """Return the content of the response to a method with this head, and whether the connection may go on after it.
+
+    Raises:
+        UnknownTransferEncoding, ProtocolError: see decide_framing().
+    """
+    framing = kind, length, may_go_on = decide_framing(head, method)
+    content = LengthContent(stream, length) if kind is LENGTH else open_content(stream, framing, limits)
+    return content, may_go_on
 
 
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:

@@ -32,7 +32,7 @@ _REFERENCE = re.compile(
 _HAS_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://")
 _UP_TO_PATH = re.compile(r"(?:https?:)?+//[^/?#]*+", re.IGNORECASE | re.ASCII)
 _RAW_BYTES = re.compile(r"[\x80-\xff]++")
-_BLANKS = " \t\r\n"
+BLANKS = " \t\r\n"
 
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _ILLEGAL = re.compile(rf"[^#{_LEGAL}]++")
@@ -116,7 +116,7 @@ def strip_url(url: str) -> str:
         TypeError: it is not a str.
     """
     try:
-        return url.strip(_BLANKS)
+        return url.strip(BLANKS)
     except (AttributeError, TypeError):
         raise TypeError(f"expected str as URL, got {type(url).__name__}") from None
 

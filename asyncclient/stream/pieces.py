@@ -114,9 +114,12 @@ class Pieces:
             head = self.take_exactly(end - at)
             self.last_head = head if len(head) <= LAST_HEAD else _NO_HEAD
             return head
+        return None if self._may_begin(start) else self.take(self.size)
+
+    def _may_begin(self, start: bytes | tuple[bytes, ...]) -> bool:
+        """Return whether the bytes held can begin with one of these; all of them are in the first piece."""
         starts = start if isinstance(start, tuple) else (start,)
-        may_begin = any(data[at : at + len(start)] == start[: self.size] for start in starts)
-        return None if may_begin else self.take(self.size)
+        return any(self._first[self._at : self._at + len(start)] == start[: self.size] for start in starts)
 
     def take_line(self, limit: int) -> bytes | None:
         """Return one line with its ending; None while it has not ended.

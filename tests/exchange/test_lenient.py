@@ -52,7 +52,7 @@ def read(
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)], loss=loss)
     lenient = exchange()
     head = run_now(lenient.receive(stream, DEFAULT))
-    content, may_go_on = lenient.open_content(stream, head, DEFAULT)
+    content, may_go_on = lenient.open_content(stream, head, lenient.head.method, DEFAULT)
     assert not (may_go_on and lenient.repairs)
     data = run_now(reader(content))
     assert lenient.must_close is bool(lenient.repairs)
@@ -107,7 +107,7 @@ def test_chunks_with_other_faults_stay_an_error(body: bytes, reader: Reader, ste
 
 def test_chunk_is_given_out_before_the_byte_after_its_bare_lf() -> None:
     stream = ScriptedStream([b"5\nhello\n", AssertionError("the next chunk was waited for")])
-    content, _ = exchange().open_content(stream, parse_head(CHUNKED), DEFAULT)
+    content, _ = exchange().open_content(stream, parse_head(CHUNKED), "GET", DEFAULT)
     assert run_now(content.read(100)) == b"hello"
 
 
@@ -115,7 +115,7 @@ def test_chunk_is_given_out_before_the_byte_after_its_bare_lf() -> None:
 def test_lines_of_chunks_keep_to_their_limits(eol: bytes) -> None:
     limits = Limits(chunk_line=20, line=20, fields=3)
     for body in (b"5" + b" " * 30 + eol, b"0" + eol + b"A: " + b"b" * 30 + eol, b"1\nx\n" + b"0" * 30 + eol):
-        content, _ = exchange().open_content(ScriptedStream([body]), parse_head(CHUNKED), limits)
+        content, _ = exchange().open_content(ScriptedStream([body]), parse_head(CHUNKED), "GET", limits)
         with pytest.raises(LineTooLong):
             run_now(content.readall())
 
@@ -210,7 +210,7 @@ def test_repaired_head_may_be_received_byte_by_byte(start: bytes) -> None:
 def test_held_content_is_not_done_before_its_release() -> None:
     lenient = exchange()
     head = parse_head(OK + b"Content-Length: 5\r\n\r\n")
-    content, _ = lenient.open_content(ScriptedStream([b"hello"]), head, DEFAULT)
+    content, _ = lenient.open_content(ScriptedStream([b"hello"]), head, lenient.head.method, DEFAULT)
     lenient.hold()
     assert run_now(content.read(100)) == b"hello"
     assert run_now(content.read(100)) == b""

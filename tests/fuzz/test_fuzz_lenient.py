@@ -107,7 +107,7 @@ def read(message: bytes, exchange: Exchange, sizes: Sequence[int], reader: int, 
     stream = ScriptedStream(split(message, sizes))
     try:
         head = run_now(exchange.receive(stream, LIMITS))
-        content, may_go_on = exchange.open_content(stream, head, LIMITS)
+        content, may_go_on = exchange.open_content(stream, head, exchange.head.method, LIMITS)
         data = run_now(READERS[reader](content, n))
     except HTTPException as error:
         event(type(error).__name__)
