@@ -210,6 +210,7 @@ def _interact(names: dict[str, Any], banner: str | None) -> None:
 
     class Console(code.InteractiveConsole):
         def raw_input(self, prompt: str = "") -> str:
+            """Return a line of standard input; EOFError at its end."""
             if sys.stdin.isatty():
                 return input(prompt)
             sys.stderr.write(prompt)

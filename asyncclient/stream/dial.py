@@ -39,7 +39,7 @@ from .resolve import Resolver, as_os_error, forget, resolve
 from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
-from .tls_transport import make_tls_transport
+from .tls_transport import choose_class
 from .waiting import Feed
 
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
@@ -343,7 +343,7 @@ async def _adopt_with_tls(
     timeout, transport = stream.timeout, None
     try:
         async with _handshake(stream.peer, timeout, timings):
-            transport = make_tls_transport(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
+            transport = choose_class(stream.loop)(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
     except BaseException:
@@ -361,7 +361,7 @@ async def _wrap(
     """Begin TLS within an open stream, which may have TLS itself; a failure leaves that to the caller to drop."""
     stream = AioStream(outer.loop, peer, timeout)
     async with _handshake(peer, timeout, timings):
-        transport = make_tls_transport(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
+        transport = choose_class(outer.loop)(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
         below = outer.transport
         below.set_protocol(transport)
         _, has_ended, loss = outer.detach()

@@ -40,21 +40,6 @@ def _find_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
     return buffer
 
 
-def make_tls_transport(
-    loop: asyncio.AbstractEventLoop,
-    protocol: asyncio.Protocol,
-    context: ssl.SSLContext,
-    server_name: str | None,
-    close_timeout: float = 0.0,
-) -> TLSTransport:
-    """Return a TLS transport for a loop; see TLSTransport.
-
-    asyncio's own loops allocate 256 KiB for each read unless they are given a buffer; uvloop does better without.
-    """
-    kind = BufferedTLSTransport if isinstance(loop, asyncio.BaseEventLoop) else TLSTransport
-    return kind(loop, protocol, context, server_name, close_timeout)
-
-
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
     """One TLS connection over another transport, as its client.
 
@@ -378,23 +363,20 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 class BufferedTLSTransport(TLSTransport, asyncio.BufferedProtocol):
     """A TLS transport that receives into the buffer of its loop."""
 
-    __slots__ = ("_buffer",)
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        protocol: asyncio.Protocol,
-        context: ssl.SSLContext,
-        server_name: str | None,
-        close_timeout: float = 0.0,
-    ) -> None:
-        super().__init__(loop, protocol, context, server_name, close_timeout)
-        self._buffer = _find_buffer(loop)
+    __slots__ = ()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the buffer to receive into."""
-        return self._buffer
+        return _find_buffer(self._loop)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Decrypt what was received into the buffer."""
-        self.data_received(self._buffer[:nbytes])
+        self.data_received(_find_buffer(self._loop)[:nbytes])
+
+
+def choose_class(loop: asyncio.AbstractEventLoop) -> type[TLSTransport]:
+    """Return the class of TLS transport that suits a loop.
+
+    asyncio's own loops allocate 256 KiB for each read unless they are given a buffer; uvloop does better without.
+    """
+    return BufferedTLSTransport if isinstance(loop, asyncio.BaseEventLoop) else TLSTransport

@@ -326,7 +326,9 @@ async def test_many_connections_receive_into_one_buffer(tls: Certificates) -> No
     with RawServer(handler, tls=tls.server_context()) as server:
         streams = [await dial(route_to(server, tls), Timeout(read=5.0)) for _ in range(8)]
         buffers = {
-            id(stream.transport._buffer) for stream in streams if isinstance(stream.transport, BufferedTLSTransport)
+            id(stream.transport.get_buffer(-1))
+            for stream in streams
+            if isinstance(stream.transport, BufferedTLSTransport)
         }
         assert len(buffers) == 1
         for number, stream in enumerate(streams):
