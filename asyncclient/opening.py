@@ -82,7 +82,7 @@ class Connection:
         if max_response_headers is not None:
             self.limits = Limits(**{**limits._asdict(), "fields": max_response_headers})
         self.socket_path = None if socket_path is None else os.fspath(socket_path)
-        self.socket_options = parse_options(socket_options)
+        self.socket_options = parse_options(socket_options) if socket_options else ()
         self.auto_open = True
         self.debuglevel = 0
         self._stream: AioStream | None = None
