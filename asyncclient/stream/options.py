@@ -48,7 +48,7 @@ def list_keep_alive(options: Sequence[SocketOption]) -> tuple[SocketOption, ...]
     return tuple(option for option in KEEP_ALIVE if option[:2] not in given)
 
 
-def set_options(sock: socket.socket, options: Sequence[SocketOption]) -> None:
+def set_options(sock: socket.SocketType, options: Sequence[SocketOption]) -> None:
     """Set options on a socket that is not connected yet."""
     for level, name, value in options:
         sock.setsockopt(level, name, value)
