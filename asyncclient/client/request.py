@@ -57,6 +57,13 @@ def spell_method(method: str) -> str:
     return method if method.isupper() else _STANDARD.get(method.upper(), method)
 
 
+def _check_method(method: str) -> str:
+    method = spell_method(method)
+    if method.upper() == "CONNECT":
+        raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
+    return method
+
+
 class Choices(NamedTuple):
     """What may be chosen for a single request, and stays with it wherever redirects lead; see Request."""
 
@@ -154,9 +161,7 @@ class Request:
         encode_json: Callable[[Any], str | bytes] | None = None,
         **choices: Unpack[ChoiceOptions],
     ) -> None:
-        self.method = spell_method(method)
-        if self.method.upper() == "CONNECT":
-            raise ValueError("CONNECT opens tunnels, which proxy= and HTTPConnection.set_tunnel() do")
+        self.method = method if type(method) is str and method in _STANDARD else _check_method(method)
         url = url.strip(BLANKS) if type(url) is str else strip_url(url)
         self.url = url if params is None else add_params(url, params)
         self.headers = NO_FIELDS if headers is None else [(as_text(name), value) for name, value in list_pairs(headers)]

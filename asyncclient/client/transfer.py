@@ -103,8 +103,8 @@ class Transfer:
         self.request = request
         self.history: tuple[Response, ...] = ()
         choices = request.choices
-        self._timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
-        self._until = find_deadline(self._timeout)
+        self._timeout = timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
+        self._until = math.inf if timeout.total is None else find_deadline(timeout)
         self._expects_continue = choices.expect_continue
         self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
         self._is_stranger = self._is_downgraded = False

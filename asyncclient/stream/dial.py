@@ -247,7 +247,7 @@ def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
     """Set options on an open connection: that takes less time than a socket of our own for the loop does.
 
     uvloop's stand-in for a socket makes a new socket object for each call, so one is made here for all of them: of the
-    type beneath socket.socket, whose constructor takes less. Of a new connection all this takes 2.5 % of the CPU.
+    type beneath socket.socket, whose constructor takes less. All this takes 2.2 % of a new connection's instructions.
     """
     if options:
         try:
