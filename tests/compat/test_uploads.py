@@ -123,7 +123,8 @@ def test_what_was_looked_at_over_tls_is_read_once(tls: Certificates) -> None:
         connection.request("GET", "/")
         sock = connection.sock
         assert isinstance(sock, LoopTLSSocket)
-        select.select([sock], [], [], 10)
+        while not sock.look():  # session tickets come first
+            assert select.select([sock], [], [], 10)[0]
         assert sock.look() == b"0123456789"
         assert (sock.pending(), sock.has_unasked()) == (10, True)
         buffer = bytearray(5)

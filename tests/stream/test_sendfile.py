@@ -129,7 +129,7 @@ async def test_without_a_descriptor_left_a_body_is_sent_all_the_same(file: IO[by
                     os.dup(0)
                 for body in (file, MEBIBYTE):
                     assert (await client.post(server.url, body=body)).status == 200
-            with no_descriptor_left(), pytest.raises(ConnectError, match=r"Too many open files: 127\.0\.0\.1:1$"):
+            with no_descriptor_left(), pytest.raises(ConnectError, match=r"Too many open files: 127\.0\.0\.1:1 \(GET "):
                 await client.get("http://127.0.0.1:1/")
     assert sizes == [0, SIZE, len(MEBIBYTE)]
 
