@@ -389,6 +389,8 @@ class HTTPConnection(Connection):
         return response
 
     def _check_upgrade(self, final: Head, exchange: Exchange) -> None:
+        if exchange.is_early:
+            raise ProtocolError(f"got {final.status} before the whole request was sent, and another protocol after it")
         if final.status == 101 and not exchange.head.asks_upgrade:
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
         if exchange.repairs:

@@ -15,7 +15,7 @@ from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 from .content import ContentReader
-from .error_context import add_context
+from .error_context import add_context, shorten_url
 from .iterating import Made, Pulled, Remaining
 from .request import Request
 from .stored import StoredResponse
@@ -372,5 +372,5 @@ def open_text_decoder(response: Response) -> TextDecoder:
 def build_status_error(response: Response) -> StatusError:
     """Return the error that says what the status of a response is, and for what."""
     reason = clip(response.reason)[1:-1]
-    text = f"{response.status} {reason} for {response.request.method} {show(response.url)}"
+    text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)}"
     return StatusError(text, response)

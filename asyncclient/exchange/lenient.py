@@ -7,6 +7,7 @@ exchange, so nothing that was misread can become a part of another response.
 from __future__ import annotations
 
 import re
+import ssl
 from typing import Final
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, clip
@@ -135,7 +136,9 @@ class LenientContent:
             return len(self._cut(exc))  # these bytes are in the buffer
 
     def _cut(self, error: IncompleteRead) -> bytes:
-        if isinstance(error.__cause__, ConnectionError):
+        cause = error.__cause__
+        is_attack = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
+        if is_attack or isinstance(cause, ConnectionError):
             raise error
         self._is_cut = True
         self._exchange.note(Repair.INCOMPLETE)

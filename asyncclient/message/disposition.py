@@ -94,7 +94,7 @@ def make_safe(name: str) -> str:
     name = _UNSAFE.sub("_", _SEPARATOR.split(name)[-1])
     name = _cut(name.strip(". \t\xa0"))
     if _SPECIAL.match(name):
-        return "_" + name
+        name = "_" + name
     return name + "_" if _PART.fullmatch(name) else name
 
 

@@ -196,12 +196,14 @@ class PooledConnection(HTTPConnection):
         if exchange is None or text is None:
             return f"a request to {self.label}"
         place = "" if guard is None or guard.exchange is not exchange else f", opened at {guard.caller}"
-        return f"{text} for {now - exchange.timings.started:.0f} s{place}"
+        return f"{text} for {now - self.leased_since:.0f} s{place}"
 
     @property
     def leased_since(self) -> float:
-        """The monotonic time at which its exchange began; infinite without any."""
-        return math.inf if self._exchange is None else self._exchange.timings.started
+        """The monotonic time at which its request was sent, or is being sent since; infinite without any."""
+        if self._exchange is None:
+            return math.inf
+        return self._exchange.timings.started + (self._exchange.timings.sent or 0.0)
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
         if not self._has_heeded and exchange.final is not None:

@@ -92,7 +92,7 @@ class StallWatch:
             if head is None:
                 del self._heads[group]
                 continue
-            if head is not known or head.dial is not None or head.future.done():
+            if head is not known or not group.wants or head.future.done():  # one that is being opened may serve it
                 since = now
             elif now >= since + self._seconds:
                 since = math.inf

@@ -15,6 +15,8 @@ def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     reader = asyncio.StreamReader(loop=stream.loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=stream.loop)
     transport = stream.transport
+    if stream.tls is not None:
+        stream.tls.linger(stream.timeout.close)  # what is written before close() has to arrive
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     rest, has_ended, loss = stream.detach()

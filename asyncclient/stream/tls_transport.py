@@ -212,6 +212,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 parts.append(part)
         except ssl.SSLWantReadError:
             pass  # the rest of a record is missing
+        except ssl.SSLZeroReturnError:  # in place of b"" once our own close_notify was sent
+            self.is_end_announced = True
         except ssl.SSLError as exc:
             self.failure = exc
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -290,10 +292,27 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             pass  # the peer's close_notify is not there yet, or content is that was not read
         self._flush()
         if self._close_timeout:
-            self._closing = self._loop.call_later(self._close_timeout, self._transport.abort)
             self._transport.resume_reading()
+            self._wait_for_peer(self._transport.get_write_buffer_size() + 1)
         else:
             self._transport.close()
+
+    def _wait_for_peer(self, unsent: int) -> None:
+        """Wait for the peer's close_notify, anew as long as it takes what was written before; then drop the connection.
+
+        What is received meanwhile is discarded. Left unread it would make the kernel reset the connection, and what the
+        peer has not read yet would be lost.
+        """
+        assert self._transport is not None
+        size = self._transport.get_write_buffer_size()
+        if self._closing is not None and (not size or size >= unsent):
+            self.abort()
+        else:
+            self._closing = self._loop.call_later(self._close_timeout, self._wait_for_peer, size)
+
+    def linger(self, seconds: float) -> None:
+        """Have close() wait that long for the peer's close_notify: for a connection that is given away."""
+        self._close_timeout = max(self._close_timeout, seconds)
 
     def abort(self) -> None:
         """Drop the connection at once."""
@@ -344,6 +363,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         below = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return below + sum(map(len, self._backlog))
 
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Return the limits of the transport below, the lower one first."""
+        return (0, 0) if self._transport is None else self._transport.get_write_buffer_limits()
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the limits of the transport below."""
         if self._transport is not None:
@@ -357,6 +380,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             return self.ssl_object.context
         if name == "peercert":
             return self.ssl_object.getpeercert()
+        if name in ("cipher", "compression"):
+            return getattr(self.ssl_object, name)()
         return default if self._transport is None else self._transport.get_extra_info(name, default)
 
 

@@ -25,6 +25,8 @@ from asyncclient.testing import RawConnection, RawServer
 from compat.blocking import Client as BlockingClient
 from tests.client.asking import Answering
 from tests.client.test_decoding import CODINGS
+from tests.servers import Certificates
+from tests.stream.test_tls_transport import GARBAGE, ManualTLS, send_alert
 
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"Content-Length: 5\r\n\r\nhello"
@@ -316,3 +318,27 @@ def test_excess_within_several_codings_is_found() -> None:
     decoder = lenient_decoder("deflate, gzip")
     assert decode(decoder, gzip.compress(zlib.compress(b"hello") + b"\n"), 1000) == b"hello"
     assert decoder.has_excess
+
+
+@pytest.mark.parametrize("fault", [GARBAGE, None])
+@pytest.mark.parametrize("head", [OK + b"Content-Length: 50\r\n\r\n", OK + CHUNKED + b"\r\n32\r\n", OK + b"\r\n"])
+async def test_content_after_which_tls_fails_is_not_merely_cut_short(
+    tls: Certificates, head: bytes, fault: bytes | None
+) -> None:
+    context = tls.server_context()
+
+    def handler(peer: RawConnection) -> None:
+        server = ManualTLS(peer, context)
+        peer.send(server.shake_hands())
+        server.read_head()
+        peer.send(server.encrypt(head + b"hello"))
+        if fault is None:
+            send_alert(server)
+        else:
+            peer.send(fault)
+        peer.wait_closed()
+
+    with RawServer(handler) as server:
+        async with Client(lenient=True, ssl=tls.client_context(), timeout=10) as client:
+            with pytest.raises(IncompleteRead):
+                await client.get(f"https://127.0.0.1:{server.port}/")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asyncclient import HTTPConnection, HTTPException, HTTPSConnection, Timeout, WriteTimeout
+from asyncclient import HTTPConnection, HTTPException, HTTPSConnection, ProtocolError, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, fetch, happens, start, to, zeros
 from tests.servers import App, Certificates
@@ -159,3 +159,18 @@ async def test_slow_body_hears_the_answer_before_its_next_piece() -> None:
             response = await start(connection, "POST", "/", body=body())
             assert (response.status, response.will_close, await response.read()) == (413, True, b"too large")
     assert received[0] < 200_000
+
+
+async def test_a_switch_of_protocols_in_the_middle_of_an_upload_is_refused() -> None:
+    """What is left of the body would be read as the other protocol."""
+
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\nConnection: Upgrade\r\n\r\n")
+        peer.wait_closed()
+
+    headers = {"Upgrade": "own", "Connection": "Upgrade"}
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            with pytest.raises(ProtocolError, match="got 101 before the whole request was sent"):
+                await start(connection, "POST", "/", body=bytes(UPLOAD), headers=headers)

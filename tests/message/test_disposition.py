@@ -103,6 +103,8 @@ def test_extended_values_never_raise(value: str) -> None:
         ("Aux .txt", "_Aux .txt"),
         ("console.log", "console.log"),
         ("setup.exe.part", "setup.exe.part_"),
+        ("-a.part", "_-a.part_"),
+        ("aux.part.note", "_aux.part.note_"),
         ("setup.exe.PART.NOTE", "setup.exe.PART.NOTE_"),
         ("\u200d", "\u200d"),
     ],

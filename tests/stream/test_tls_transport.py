@@ -338,3 +338,54 @@ async def test_many_connections_receive_into_one_buffer(tls: Certificates) -> No
         for stream in streams:
             stream.close()
             await stream.wait_closed()
+
+
+# Connections that are given away
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\nConnection: Upgrade\r\n\r\n"
+
+
+async def upgraded(url: str, tls: Certificates) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with Client(ssl=tls.client_context(), timeout=10) as client:
+        response = await client.get(url, headers={"Upgrade": "own", "Connection": "Upgrade"})
+        assert response.upgraded is not None
+        return response.upgraded
+
+
+async def test_what_was_written_before_close_arrives_although_the_peer_goes_on_sending(tls: Certificates) -> None:
+    received = []
+
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(SWITCH + b"x" * 60_000)
+        data = b""
+        while part := peer.read():
+            data += part
+        received.append(len(data))
+        peer.close()
+
+    with RawServer(handler, tls=tls.server_context()) as server:
+        _, writer = await upgraded(server.url, tls)
+        assert writer.get_extra_info("cipher")[1] == "TLSv1.3"
+        assert writer.transport.get_write_buffer_limits()[1] > 0
+        writer.write(bytes(3_000_000))
+        writer.close()
+        await writer.wait_closed()
+    assert received == [3_000_000]
+
+
+@pytest.mark.parametrize("end", [RawConnection.unwrap, RawConnection.close])
+async def test_a_close_notify_after_our_own_is_a_clean_end(
+    tls: Certificates, end: Callable[[RawConnection], None]
+) -> None:
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(SWITCH)
+        peer.read()
+        end(peer)
+
+    with RawServer(handler, tls=tls.server_context()) as server:
+        reader, writer = await upgraded(server.url, tls)
+        writer.close()
+        await writer.wait_closed()
+        assert reader.exception() is None
