@@ -162,7 +162,8 @@ class Places:
         waiter.is_late = True
         if waiter.dial is None:
             seconds = waiter.timeout.pool or 0.0
-            crowd = f"{group.size} are open, {self.counted} in all, {len(group.waiters)} requests wait"
+            opening = f", {group.connecting} of them not yet" if group.connecting else ""
+            crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
             text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
             groups = (group,) if group.size >= self.limits.connections_per_host else self._groups.values()
             group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
