@@ -38,7 +38,7 @@ _PATH = re.compile(r"/.*+")
 _DOMAIN = re.compile(r"[0-9a-z!$%&'()*+,;=._~-]*+")
 _ADDRESS = re.compile(r"[^:]*+:.*|(?:.*\.)?(?:[0-9]++|0x[0-9a-f]*+)\.?", re.ASCII | re.DOTALL)
 
-_LOOPBACK = re.compile(r"localhost\.?|127(?:\.[0-9]{1,3}){3}|0*+:[0:]*+1", re.ASCII)
+_LOOPBACK = re.compile(r"localhost\.?|127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}|0*+:[0:]*+1", re.ASCII)
 
 _DATE_TOKEN = re.compile(r"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]++")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
