@@ -135,11 +135,11 @@ class Download:
             is_dropped = True
             raise
         finally:
-            close = partial(part.close, keep=self._resume and self._note is not None)
+            keep = self._resume and self._note is not None
             if is_dropped:
-                close()
+                part.abandon(keep=keep)
             else:
-                await in_worker(close)
+                await in_worker(part.close, keep=keep)
 
     def _is_for(self, note: Note) -> bool:
         return note.resource == self._resource and not (self._request.choices.decode and note.coding)

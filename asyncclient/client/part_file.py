@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from contextlib import suppress
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ class PartFile:
         self._path = self._part = self._note = ""
         self._mode: int | None = None
         self._file: io.FileIO | None = None
+        self._lock, self._is_abandoned = threading.Lock(), False
         self.size = 0
         self.is_in_directory = False
 
@@ -66,18 +68,21 @@ class PartFile:
             BlockingIOError: another download has the part open.
             OSError: the part can't be written, or the note can't be read.
         """
-        self._find_path(resource)
-        self._file = self._open_locked()
-        self.size = self._file.seek(0, os.SEEK_END)
-        try:
-            return _read_note(self._note)
-        except BaseException:
-            self._file.close()
-            self._file = None
-            if not self.size:
-                with suppress(OSError):
-                    os.remove(self._part)
-            raise
+        with self._lock:  # abandon() may be called meanwhile
+            if self._is_abandoned:
+                return None
+            self._find_path(resource)
+            self._file = self._open_locked()
+            self.size = self._file.seek(0, os.SEEK_END)
+            try:
+                return _read_note(self._note)
+            except BaseException:
+                self._file.close()
+                self._file = None
+                if not self.size:
+                    with suppress(OSError):
+                        os.remove(self._part)
+                raise
 
     def _find_path(self, resource: str) -> None:
         path, given = os.path.realpath(self._given), os.fspath(self._given)
@@ -190,6 +195,12 @@ class PartFile:
             os.remove(self._note)
         self.file.close()
         self._file = None
+
+    def abandon(self, *, keep: bool) -> None:
+        """Close the part for good, though a worker may still be opening it: its download's coroutine was dropped."""
+        with self._lock:
+            self._is_abandoned = True
+            self.close(keep=keep)
 
     def close(self, *, keep: bool) -> None:
         """Close the part, and remove it with its note unless there is something to keep; after finish() do nothing."""

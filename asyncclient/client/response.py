@@ -372,5 +372,5 @@ def open_text_decoder(response: Response) -> TextDecoder:
 def build_status_error(response: Response) -> StatusError:
     """Return the error that says what the status of a response is, and for what."""
     reason = clip(response.reason)[1:-1]
-    text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)}"
+    text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)!r}"
     return StatusError(text, response)

@@ -14,6 +14,7 @@ import pytest
 
 import compat
 from asyncclient import Client, Limits, Response, Retry
+from asyncclient.client.part_file import PartFile
 from asyncclient.testing import RawServer
 from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
 from tests.pool.invariant import check, check_quiet
@@ -284,3 +285,10 @@ async def test_a_coroutine_that_is_dropped_gives_its_place_back(start: Start, st
         await until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)
         check_quiet(client)
         assert not client._pool._pauses
+
+
+def test_a_part_that_was_abandoned_before_a_worker_opened_it_stays_closed(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "file")
+    part.abandon(keep=False)
+    assert part.open("0" * 64) is None
+    assert list(tmp_path.iterdir()) == []
