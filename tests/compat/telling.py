@@ -48,9 +48,9 @@ def note_port(port: int) -> int:
 
 
 def normalised(text: str) -> str:
+    text = re.sub(r"\b0x[0-9a-f]{6,}", "0x…", text)  # before the ports: an address may have the digits of one in it
     text = re.sub(r"(?<![0-9])[0-9]{4,5}(?![0-9])", lambda found: "PORT" if found[0] in _PORTS else found[0], text)
-    text = re.sub(r"_ssl\.c:[0-9]+: (?=The handshake)", "", text)  # a line of CPython's own source
-    return re.sub(r"\b0x[0-9a-f]{6,}", "0x…", text)
+    return re.sub(r"_ssl\.c:[0-9]+: (?=The handshake)", "", text)  # a line of CPython's own source
 
 
 def tell(function: Section) -> None:
