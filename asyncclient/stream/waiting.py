@@ -114,7 +114,6 @@ class Waiting(asyncio.StreamReader):
     # a hash table: that took 2 to 5 % of all CPU of a client.
     __slots__ = (
         "_duplicate",
-        "_ended_early",
         "_has_ended",
         "_is_clean",
         "_is_lost",
@@ -164,7 +163,6 @@ class Waiting(asyncio.StreamReader):
         self._unseen = 0
         self._loss: Exception | None = None
         self._lost: asyncio.Future[None] | None = None
-        self._ended_early = False
         self.tls: TLSTransport | None = None
         self.peername: Any = None
         self.unasked: Callable[[], None] | None = None
@@ -179,8 +177,6 @@ class Waiting(asyncio.StreamReader):
         self.tls = transport if isinstance(transport, TLSTransport) else None
         self.peername = transport.get_extra_info("peername")
         self._watch.add(self)
-        if self._ended_early:
-            self.feed_eof()
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
         """Keep what has arrived."""
@@ -197,9 +193,7 @@ class Waiting(asyncio.StreamReader):
 
     def feed_eof(self) -> None:
         """Note that the peer sends no more; after a loss that says nothing new."""
-        if not self.is_open:
-            self._ended_early = True  # with the last flight of a handshake in a tunnel
-        elif not self._has_ended:
+        if not self._has_ended:
             self._has_ended = True
             self._is_clean = self._was_end_announced()
             self.wake()
