@@ -60,13 +60,13 @@ from .timings import Timings
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .client.auth import Auth, AuthLike, AuthRequest, Basic, Bearer
+    from .client.auth.digest import Digest
+    from .client.auth.netrc import Netrc
+    from .client.auth.schemes import Auth, AuthLike, AuthRequest, Basic, Bearer
+    from .client.body.arguments import Part
     from .client.client import Client
-    from .client.cookies import Cookie, CookieJar
-    from .client.digest import Digest
-    from .client.netrc_files import Netrc
-    from .client.payload import Part
-    from .client.proxies import Proxy
+    from .client.cookies.jar import Cookie, CookieJar
+    from .client.proxy.proxies import Proxy
     from .client.request import Headers, Options, Params, Request
     from .client.response import Response
     from .client.retries import Retry
@@ -180,16 +180,16 @@ _HOMES: Final = {
     "Request": "client.request",
     "Response": "client.response",
     "Retry": "client.retries",
-    "CookieJar": "client.cookies",
-    "Cookie": "client.cookies",
-    "Auth": "client.auth",
-    "AuthRequest": "client.auth",
-    "Basic": "client.auth",
-    "Bearer": "client.auth",
-    "Digest": "client.digest",
-    "Netrc": "client.netrc_files",
-    "Proxy": "client.proxies",
-    "Part": "client.payload",
+    "CookieJar": "client.cookies.jar",
+    "Cookie": "client.cookies.jar",
+    "Auth": "client.auth.schemes",
+    "AuthRequest": "client.auth.schemes",
+    "Basic": "client.auth.schemes",
+    "Bearer": "client.auth.schemes",
+    "Digest": "client.auth.digest",
+    "Netrc": "client.auth.netrc",
+    "Proxy": "client.proxy.proxies",
+    "Part": "client.body.arguments",
     "CachingResolver": "stream.caching",
     "StaticResolver": "stream.resolve",
     "Resolver": "stream.resolve",
@@ -207,7 +207,7 @@ _HOMES: Final = {
     "TLSInfo": "stream.tls",
     "create_tls_context": "stream.tls",
     "run": "runner",
-    "AuthLike": "client.auth",
+    "AuthLike": "client.auth.schemes",
     "Headers": "client.request",
     "Link": "message.links",
     "Options": "client.request",

@@ -10,10 +10,12 @@ from typing import Any, Final, cast
 
 from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
-from .exchange.content import Body, Source, open_source
+from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.send import Trailers, is_long, may_go_together, send_more, send_request
+from .exchange.stream import Buffer
 from .message import target as targets
+from .message.buffer import LAST_HEAD
 from .message.cycle import Event, State, advance
 from .message.fields import HasItems, list_pairs
 from .message.head import Head, build_field
@@ -21,10 +23,8 @@ from .message.request import DeclaredBody, RequestHead
 from .opening import Connection
 from .response import HTTPResponse
 from .stream.aio import AioStream
-from .stream.base import Buffer
 from .stream.files import open_file
 from .stream.handover import hand_over
-from .stream.pieces import LAST_HEAD
 from .timings import Timings
 
 SHORT_IDLE: Final = 20e-6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .exchange.receive import Answer
+from .exchange.stream import Buffer
 from .message.head import Head
 from .stream.aio import AioStream
-from .stream.base import Buffer
 
 
 def print_sent(data: Buffer) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from .connection import HTTPConnection
-from .exchange.content import BLOCK
+from .exchange.body import BLOCK
 from .limits import DEFAULT, Limits
 from .opening import GLOBAL_DEFAULT, GlobalDefault
 from .stream.options import SocketOption

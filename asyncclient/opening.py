@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Self
 
 from .debug import print_fields, print_sent
 from .errors import ImproperConnectionState, NotConnected, TotalTimeout
-from .exchange.content import BLOCK
+from .exchange.body import BLOCK
 from .exchange.exchange import Exchange
 from .exchange.tunnel import build_connect
 from .limits import DEFAULT, Limits

@@ -12,11 +12,11 @@ from .errors import HTTPException, ImproperConnectionState, IncompleteRead, NotC
 from .exchange.exchange import Exchange
 from .exchange.receive import BLOCK, Content
 from .limits import DRAIN
+from .message.buffer import Pieces
 from .message.fields import Fields
 from .message.head import Head, Interim
 from .message.repairs import Repair
 from .stream.aio import AioStream
-from .stream.pieces import Pieces
 from .stream.tls import TLSInfo, describe
 from .timings import Timings
 

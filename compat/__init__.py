@@ -27,7 +27,7 @@ from . import client  # noqa: E402  (after what was loaded already)
 from .install import Installation, install, is_installed, uninstall  # noqa: E402
 
 if TYPE_CHECKING:
-    from .blocking import Client, Response
+    from asyncclient.blocking.client import Client, Response
 
 __all__ = ["Client", "Installation", "Response", "client", "install", "is_installed", "uninstall"]
 
@@ -37,8 +37,7 @@ if not TYPE_CHECKING:  # to a type checker it would say that there is any name
         """Give the blocking client when it is asked for: it stands on more of asyncclient than all the rest."""
         if name not in ("Client", "Response"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        _share_modules()
-        from . import blocking
+        from asyncclient.blocking import client as blocking
 
         found = getattr(blocking, name)
         globals()[name] = found

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncclient.errors import IncompleteRead, LineTooLong
-from asyncclient.stream.pieces import Pieces
+from asyncclient.message.buffer import Pieces
 
 if TYPE_CHECKING:
     from .sockets import OwnSocket

@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 import asyncclient
-from asyncclient.client.cookie_files import read_netscape, write_netscape
+from asyncclient.client.cookies.files import read_netscape, write_netscape
 
 
 async def main(url: str, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, assert_type
 
 import asyncclient
 from asyncclient import AuthRequest, Client, Cookie, CookieJar, Limits, Part, Proxy, Request, Response, Retry, Timeout
-from asyncclient.client.cookie_files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
+from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
 from asyncclient.message.challenges import parse_challenges
 from asyncclient.message.links import Link
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from asyncclient.errors import IncompleteRead, LineTooLong, NotConnected, RemoteDisconnected
-from asyncclient.stream.base import Buffer
+from asyncclient.exchange.stream import Buffer
 
 T = TypeVar("T")
 

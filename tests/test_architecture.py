@@ -17,17 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     0: ("arguments", "bounded", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
     1: ("message",),
-    2: ("stream.__init__", "stream.base", "stream.pieces"),
-    3: ("exchange",),
-    4: ("stream",),
-    5: ("connection", "debug", "https", "opening", "response"),
-    6: ("pool",),
-    7: ("client",),
-    8: ("__init__", "__main__", "cli", "compat", "contrib", "runner", "testing"),
+    2: ("exchange",),
+    3: ("stream",),
+    4: ("connection", "debug", "https", "opening", "response"),
+    5: ("pool",),
+    6: ("client",),
+    7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
-HIGHEST_FOR_COMPAT = 5
-HIGHEST_WITHOUT_LOOP = 3
+HIGHEST_FOR_COMPAT = 4
+HIGHEST_WITHOUT_LOOP = 2
 LOOPS = {"asyncio", "uvloop", "winloop", "aiofiles", "aiohappyeyeballs"}
 
 VAGUE_NAMES = {"utils", "helpers", "common", "types"}
@@ -81,11 +80,10 @@ def floor_of(module: str) -> int | None:
 
 
 def may_import(importer: str, imported: str) -> bool:
-    if is_blocking_client(imported) and is_compat(importer):
-        return is_blocking_client(importer) or importer == "compat.__init__"
     if is_compat(importer):
-        highest = max(FLOORS) if is_blocking_client(importer) else HIGHEST_FOR_COMPAT
-        return is_compat(imported) or (floor_of(imported) or 0) <= highest
+        # compat.Client is another name of the blocking client, looked up when it is asked for.
+        is_door = importer == "compat.__init__" and imported.startswith("asyncclient.blocking.")
+        return is_door or is_compat(imported) or (floor_of(imported) or 0) <= HIGHEST_FOR_COMPAT
     if is_compat(imported):
         return floor_of(importer) == max(FLOORS)
     return (floor_of(imported) or 0) <= (floor_of(importer) or 0)
@@ -93,11 +91,6 @@ def may_import(importer: str, imported: str) -> bool:
 
 def is_compat(module: str) -> bool:
     return module.startswith("compat.")
-
-
-def is_blocking_client(module: str) -> bool:
-    """Whether the module is of compat.Client, which stands on all of asyncclient; nothing else of compat knows it."""
-    return module == "compat.blocking" or module.startswith("compat.blocking_")
 
 
 def modules_up_to(floor: int) -> list[str]:

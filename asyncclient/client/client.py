@@ -21,9 +21,9 @@ from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Timeout
 from ..tracing import Tracer
-from .auth import AuthLike, open_auth
-from .cookies import CookieJar, NamedCookies
-from .proxies import ProxySelector, ProxySetting
+from .auth.schemes import AuthLike, open_auth
+from .cookies.jar import CookieJar, NamedCookies
+from .proxy.proxies import ProxySelector, ProxySetting
 from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Params, Request
 from .response import Response
 from .retries import Retry, RetryBudget
@@ -266,7 +266,7 @@ class Client:
             OSError: the file can't be written, is a directory, or is being downloaded already.
             Others as request(), and what progress raises.
         """
-        from .download import Download  # only here: few programs need it
+        from .download.download import Download  # only here: few programs need it
 
         options.setdefault("decode", False)
         request = self.build_request("GET", url, **options)
@@ -424,7 +424,7 @@ def _check_arguments(
         if value is not None and value < 0:
             raise ValueError(f"expected {name} of at least 0, got {value}")
     if default_encoding is not None:
-        from .text import check_default_encoding  # only here: few clients have one
+        from .content.text import check_default_encoding  # only here: few clients have one
 
         check_default_encoding(default_encoding)
 

@@ -8,8 +8,8 @@ from functools import partial
 from ..message.request import RequestHead
 from ..message.url import URL
 from .connection_fields import CONTROLLED, check_fields, check_tunnelled
-from .cookies import CookieJar
-from .decoding import IDENTITY
+from .content.decoding import IDENTITY
+from .cookies.jar import CookieJar
 from .request import Request
 from .site import Site
 

@@ -12,13 +12,13 @@ from ..message.fields import HasItems, list_pairs
 from ..message.target import show
 from ..message.url import BLANKS, add_params, strip_url
 from ..timeouts import Timeout
-from .body import store_payload
-from .content_fields import CONTENT_FIELDS, ContentFields
-from .cookies import NamedCookies, list_cookies
-from .payload import UNSET, Payload, Unset, build_payload
+from .body.arguments import UNSET, Payload, Unset, build_payload
+from .body.content_fields import CONTENT_FIELDS, ContentFields
+from .body.payload import store_payload
+from .cookies.jar import NamedCookies, list_cookies
 
 if TYPE_CHECKING:
-    from .auth import AuthLike
+    from .auth.schemes import AuthLike
 
 
 HeaderValue = str | bytes | int | None

@@ -14,16 +14,16 @@ from ..message.target import show
 from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
 from ..timings import Timings
-from .content import ContentReader
+from .content.iterators import Made, Pulled, Remaining
+from .content.reader import ContentReader
 from .error_context import add_context, shorten_url
-from .iterating import Made, Pulled, Remaining
 from .request import Request
 from .stored import StoredResponse
 
 if TYPE_CHECKING:
     from ..message.links import Link
+    from .content.text import TextDecoder
     from .settings import DefaultEncoding
-    from .text import TextDecoder
 
 
 class Response:
@@ -240,7 +240,7 @@ class Response:
         """
         if self._codec is not None:
             return self._codec
-        from .text import find_encoding  # only here: not every response is text
+        from .content.text import find_encoding  # only here: not every response is text
 
         codec = find_encoding(self._content or b"", self._content_type, self._encoding, self._default)
         if self._content is not None:
@@ -264,7 +264,7 @@ class Response:
     @property
     def lines(self) -> list[str]:
         """The text in lines, without their endings. Raises ResponseNotRead."""
-        from .text import LineSplitter
+        from .content.text import LineSplitter
 
         splitter = LineSplitter()
         return [*splitter.feed(self.text), *splitter.finish()]
@@ -279,7 +279,7 @@ class Response:
             InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
                 and for malformed JSON a json.JSONDecodeError.
         """
-        from .json_content import parse_json
+        from .content.json_content import parse_json
 
         try:
             return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
@@ -309,7 +309,7 @@ class Response:
 
     def iter_lines(self) -> AsyncIterator[str]:
         """Iterate over the lines of the text, without their endings. Raises: as read()."""
-        from .text import LineSplitter
+        from .content.text import LineSplitter
 
         splitter = LineSplitter()
         return Made(self.iter_text(), splitter.feed, splitter.finish)
@@ -364,7 +364,7 @@ class Response:
 
 def open_text_decoder(response: Response) -> TextDecoder:
     """Return a decoder that makes text of the bytes of a response as they come."""
-    from .text import TextDecoder
+    from .content.text import TextDecoder
 
     return TextDecoder(response._content_type, response._encoding, response._default)
 

@@ -13,9 +13,9 @@ from ..exchange.exchange import Exchange
 from ..pool.pool import Pool
 from ..timeouts import Timeout
 from ..tracing import Tracer
-from .auth import Auth
-from .cookies import CookieJar
-from .payload import Unset
+from .auth.schemes import Auth
+from .body.arguments import Unset
+from .cookies.jar import CookieJar
 from .request import Choices, check_timeout
 from .retries import Retry, RetryBudget
 from .site import Origin, Sites

@@ -20,10 +20,10 @@ from ..stream.socks import Socks
 from ..stream.tls import Trust, context_of
 from ..version import __version__
 from .connection_fields import check_client_fields, check_tunnelled
-from .cookie_fields import is_loopback
-from .decoding import IDENTITY, accept_encoding
-from .proxies import Proxy, ProxySelector
-from .proxy_login import ProxyLogin
+from .content.decoding import IDENTITY, accept_encoding
+from .cookies.fields import is_loopback
+from .proxy.authentication import ProxyLogin
+from .proxy.proxies import Proxy, ProxySelector
 from .redirects import reveals_secure_page
 from .request import as_text
 

@@ -35,13 +35,13 @@ from ..pool.guard import Caller
 from ..response import HTTPResponse
 from ..stream.scope import TimeLimit
 from ..timings import Timings
-from .auth import Auth, AuthRequest, Pairs, from_userinfo, open_auth
-from .content import ContentReader, Pace
+from .auth.schemes import Auth, AuthRequest, Pairs, from_userinfo, open_auth
+from .body.arguments import Payload, Unset
+from .content.reader import ContentReader, Pace
 from .error_context import add_context
 from .heads import build_head, locate
-from .payload import Payload, Unset
-from .proxies import Proxy
-from .proxy_login import ProxyLogin
+from .proxy.authentication import ProxyLogin
+from .proxy.proxies import Proxy
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
 from .request import USUAL, Request
 from .response import Response

@@ -9,9 +9,9 @@ from ..limits import Limits
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import DeclaredBody, RequestHead
-from ..stream.base import ByteReader
 from ..timings import Timings
 from .receive import Answer, Content, open_framed
+from .stream import ByteReader
 
 
 class Exchange(Answer):

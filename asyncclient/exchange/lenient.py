@@ -17,10 +17,10 @@ from ..message.framing import Kind
 from ..message.head import Head
 from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
 from ..message.request import RequestHead
-from ..stream.base import ByteReader
 from ..timings import Timings
 from .exchange import Exchange
 from .receive import A_SIZE, NO_TRAILERS, ChunkedContent, Content, open_content
+from .stream import ByteReader
 
 _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
 

@@ -29,7 +29,7 @@ from ..message.framing import (
     parse_chunk_size,
 )
 from ..message.head import Head, parse_head
-from ..stream.base import ByteReader, ByteStream
+from .stream import ByteReader, ByteStream
 
 BLOCK = 256 * 1024
 """Bytes asked for at once where the caller names no number."""

@@ -17,9 +17,9 @@ from ..message.fields import HasItems, list_pairs
 from ..message.framing import LAST_CHUNK, build_chunk_size, may_be_trailer
 from ..message.head import build_field
 from ..message.request import RequestHead
-from ..stream.base import Buffer, ByteStream
-from .content import RegularFile, Source, open_pieces
+from .body import RegularFile, Source, open_pieces
 from .receive import Answer
+from .stream import Buffer, ByteStream
 
 Count = Callable[[Buffer], None]
 

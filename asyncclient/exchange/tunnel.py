@@ -10,8 +10,8 @@ from ..limits import DRAIN, Limits
 from ..message.fields import Fields
 from ..message.framing import Framing, decide_framing
 from ..message.head import Head, build_field, build_request_line
-from ..stream.base import ByteStream
 from .receive import Answer, Content, open_content
+from .stream import ByteStream
 
 
 def build_connect(authority: str, headers: Sequence[tuple[str, str]]) -> bytes:

@@ -12,15 +12,15 @@ from weakref import ref
 
 from ..connection import SHORT_IDLE, HTTPConnection
 from ..errors import RemoteDisconnected, clip
-from ..exchange.content import Source
+from ..exchange.body import Source
 from ..exchange.exchange import Exchange
 from ..exchange.send import Trailers
+from ..exchange.stream import Buffer
 from ..limits import Limits
 from ..message.cycle import State
 from ..message.head import Head
 from ..response import HTTPResponse
 from ..stream.aio import AioStream
-from ..stream.base import Buffer
 from ..stream.dial import Route
 from ..timeouts import Timeout
 from ..timings import Timings

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from .. import errors, limits
+from ..exchange.stream import Buffer
 from ..message.head import Head
 from ..timeouts import Timeout
-from .base import Buffer
 from .descriptor import Descriptor, duplicate
 from .direct import DirectFeed
 from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting

@@ -22,7 +22,7 @@ import ssl
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
-from .base import Buffer
+from ..exchange.stream import Buffer
 
 RECORD: Final = 16 * 1024
 """Bytes of content that one TLS record has at most (RFC 8446 §5.1)."""

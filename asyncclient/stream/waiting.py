@@ -24,9 +24,9 @@ from typing import Any, NamedTuple, Self, cast
 from weakref import ref
 
 from .. import errors
+from ..message.buffer import Pieces
 from ..timeouts import Timeout
 from .descriptor import Descriptor
-from .pieces import Pieces
 from .tls_transport import TLSTransport
 from .watch import watch_of
 

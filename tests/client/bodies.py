@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
-from asyncclient.client.payload import Payload, build_payload
+from asyncclient.client.body.arguments import Payload, build_payload
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT

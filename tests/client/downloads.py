@@ -15,7 +15,7 @@ from asyncclient import (
     IncompleteRead,
     Retry,
 )
-from asyncclient.client.download import STEP
+from asyncclient.client.download.download import STEP
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import Asked, parse_request
 from tests.connection.scripts import reply

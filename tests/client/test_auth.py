@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.auth import (
+from asyncclient.client.auth.digest import Digest
+from asyncclient.client.auth.netrc import Netrc, read_netrc
+from asyncclient.client.auth.schemes import (
     Auth,
     AuthRequest,
     Basic,
@@ -20,8 +22,6 @@ from asyncclient.client.auth import (
     from_userinfo,
     open_auth,
 )
-from asyncclient.client.digest import Digest
-from asyncclient.client.netrc_files import Netrc, read_netrc
 from asyncclient.message.credentials import basic_value
 
 REQUEST = AuthRequest("GET", "http://h/a?b", "/a?b", "h", 80)

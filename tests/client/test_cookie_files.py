@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.cookie_files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
-from asyncclient.client.cookies import Cookie, CookieJar
+from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
+from asyncclient.client.cookies.jar import Cookie, CookieJar
 
 LATER = 4_000_000_000  # Unix seconds, in 2096
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client import suffixes
-from asyncclient.client.cookie_fields import (
+from asyncclient.client.cookies import suffixes
+from asyncclient.client.cookies.fields import (
     MAX_AGE,
     Cookie,
     accept_cookie,
@@ -23,8 +23,8 @@ from asyncclient.client.cookie_fields import (
     parse_set_cookie,
     path_matches,
 )
-from asyncclient.client.cookies import CookieJar
-from asyncclient.client.suffixes import is_public_suffix
+from asyncclient.client.cookies.jar import CookieJar
+from asyncclient.client.cookies.suffixes import is_public_suffix
 
 NOW = 1_700_000_000.0
 HOST = "www.example.com"

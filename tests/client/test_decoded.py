@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, ContentTooLarge, DecodingError, Response
-from asyncclient.client.decoding import MAX_SIZE, RATIO_FREE
+from asyncclient.client.content.decoding import MAX_SIZE, RATIO_FREE
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import Answering, comes_true, gather_chunks, is_clean
 from tests.connection.scripts import OK, chunked, reply

@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client import codings, decoding
-from asyncclient.client.decoding import (
+from asyncclient.client.content import codings, decoding
+from asyncclient.client.content.decoding import (
     INNER_FREE,
     INNER_STEP,
     MAX_RATIO,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncclient import BodyNotReplayable
-from asyncclient.client.auth import AuthRequest
-from asyncclient.client.digest import Digest, Session, begin_session
+from asyncclient.client.auth.digest import Digest, Session, begin_session
+from asyncclient.client.auth.schemes import AuthRequest
 
 USER = "Mufasa"
 PASSWORD = "Circle of Life"

@@ -27,7 +27,7 @@ from asyncclient import (
     ResponseNotRead,
     StatusError,
 )
-from asyncclient.client.download import STEP, in_worker
+from asyncclient.client.download.download import STEP, in_worker
 from asyncclient.testing import DemoServer, RawConnection, RawServer
 from tests.client.asking import Answering, Gate, comes_true, is_clean, redirect
 from tests.client.downloads import (

@@ -12,8 +12,8 @@ from asyncclient import (
     DecodingError,
     IncompleteRead,
 )
-from asyncclient.client.download import STEP, list_checks
-from asyncclient.client.resuming import Span
+from asyncclient.client.download.download import STEP, list_checks
+from asyncclient.client.download.resuming import Span
 from asyncclient.message.fields import Fields
 from tests.client.asking import Answering
 from tests.client.downloads import (

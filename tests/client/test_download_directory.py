@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from asyncclient import Client, IncompleteRead, StatusError
-from asyncclient.client.part_file import PartFile, check_own
+from asyncclient.blocking.client import Client as BlockingClient
+from asyncclient.client.download.part_file import PartFile, check_own
 from asyncclient.testing import RawConnection, RawServer
-from compat.blocking import Client as BlockingClient
 from tests.client.asking import Answering, Gate, is_clean, redirect
 from tests.client.downloads import AT_ONCE, CONTENT, CUT, SIZE, Interrupted, Store, names, until
 from tests.connection.scripts import happens, reply

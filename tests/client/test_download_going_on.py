@@ -16,9 +16,9 @@ from asyncclient import (
     Timeout,
     TotalTimeout,
 )
-from asyncclient.client.download import STEP
-from asyncclient.client.part_file import PartFile
-from asyncclient.client.resuming import Note
+from asyncclient.client.download.download import STEP
+from asyncclient.client.download.part_file import PartFile
+from asyncclient.client.download.resuming import Note
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import is_clean, lasts
 from tests.client.downloads import (

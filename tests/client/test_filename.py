@@ -3,7 +3,7 @@
 import pytest
 
 from asyncclient import Client
-from compat.blocking import Client as BlockingClient
+from asyncclient.blocking.client import Client as BlockingClient
 from tests.client.asking import Answering, redirect
 from tests.connection.scripts import reply
 

@@ -13,13 +13,13 @@ from typing import Any
 import aiofiles
 import pytest
 
-from asyncclient.client.payload import Part, Payload
+from asyncclient.client.body.arguments import Part, Payload
 from asyncclient.errors import BodyNotReplayable
-from asyncclient.exchange.content import BLOCK
+from asyncclient.exchange.body import BLOCK
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import TOGETHER, send_request
+from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
-from asyncclient.stream.base import Buffer
 from tests.client.bodies import agenerate, build, generate, is_open, send, send_all
 from tests.exchange.sending import TOO_LARGE
 from tests.scripted import ScriptedStream

@@ -20,9 +20,9 @@ from asyncclient import (
     Response,
     Retry,
 )
-from asyncclient.client.decoding import Decoder, open_decoder
+from asyncclient.blocking.client import Client as BlockingClient
+from asyncclient.client.content.decoding import Decoder, open_decoder
 from asyncclient.testing import RawConnection, RawServer
-from compat.blocking import Client as BlockingClient
 from tests.client.asking import Answering
 from tests.client.test_decoding import CODINGS
 from tests.servers import Certificates

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.no_proxy import NoProxy
+from asyncclient.client.proxy.no_proxy import NoProxy
 
 # rule, NO_PROXY, host, port, whether the host is reached without a proxy
 CASES = [

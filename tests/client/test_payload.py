@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.payload import UNSET, build_payload
+from asyncclient.client.body.arguments import UNSET, build_payload
 from tests.client.bodies import build, send_all
 
 FORM = "application/x-www-form-urlencoded"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.proxies import Proxy, ProxySelector, ProxySetting, ProxyValue, parse_proxy
+from asyncclient.client.proxy.proxies import Proxy, ProxySelector, ProxySetting, ProxyValue, parse_proxy
 from asyncclient.errors import InvalidURL
 
 P = "http://p:3128"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from asyncclient import AuthRequest, Basic, Client, Digest, Proxy, ProxyError
-from asyncclient.client.proxies import parse_proxy
+from asyncclient.client.proxy.proxies import parse_proxy
 from asyncclient.errors import InvalidURL
 from asyncclient.message.credentials import basic_value
 from asyncclient.testing import RawConnection, parse_fields

@@ -13,7 +13,7 @@ from typing import Any
 import aiofiles
 import pytest
 
-from asyncclient.client.payload import build_payload
+from asyncclient.client.body.arguments import build_payload
 from asyncclient.errors import BodyNotReplayable
 from tests.client.bodies import agenerate, build, generate, is_open, send, send_all
 from tests.exchange.sending import TOO_LARGE

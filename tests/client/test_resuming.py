@@ -3,7 +3,7 @@
 import pytest
 
 from asyncclient import ProtocolError
-from asyncclient.client.resuming import Note, Span, find_span, make_note
+from asyncclient.client.download.resuming import Note, Span, find_span, make_note
 from asyncclient.message.fields import Fields
 
 NOW, BEFORE = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:36 GMT"

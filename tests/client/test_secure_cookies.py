@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncclient.client.cookie_fields import Cookie, domain_matches, path_matches
-from asyncclient.client.secure_cookies import LABELS, SEGMENTS, SecureCookies
+from asyncclient.client.cookies.fields import Cookie, domain_matches, path_matches
+from asyncclient.client.cookies.secure import LABELS, SEGMENTS, SecureCookies
 
 
 def is_rival(cookie: Cookie, secure: Cookie) -> bool:

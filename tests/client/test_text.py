@@ -9,8 +9,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from asyncclient.client.content.text import (
+    SAMPLE,
+    LineSplitter,
+    TextDecoder,
+    decode_text,
+    find_encoding,
+    find_json_encoding,
+)
 from asyncclient.client.settings import DefaultEncoding
-from asyncclient.client.text import SAMPLE, LineSplitter, TextDecoder, decode_text, find_encoding, find_json_encoding
 
 HTML = "text/html"
 PLAIN = "text/plain"

@@ -11,7 +11,7 @@ import pytest
 from compat import client
 from compat.message import HTTPMessage, parse_headers
 from compat.names import replaced
-from tests.compat.blocking import responding, serving
+from tests.compat.connections import responding, serving
 from tests.connection.scripts import OK
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])

@@ -13,7 +13,7 @@ from asyncclient.testing import RawServer
 from compat import client, runner
 from compat.dial import dial
 from compat.sockets import LoopSocket
-from tests.compat.blocking import fetch, run_python, to
+from tests.compat.connections import fetch, run_python, to
 from tests.connection.scripts import OK, echo_target
 
 HOST = "127.0.0.1"

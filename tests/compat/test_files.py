@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from compat import client
 from compat.files import FileStream, SocketFile, count_ahead, read_much
 from compat.runner import run_now
-from tests.compat.blocking import Tape, pair, responding, serving, start
+from tests.compat.connections import Tape, pair, responding, serving, start
 from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
 
 Call = tuple[str, int]

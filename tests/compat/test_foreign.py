@@ -14,7 +14,7 @@ import pytest
 
 from asyncclient.testing import RawServer
 from compat import client
-from tests.compat.blocking import Tape, responding, securely_to, to
+from tests.compat.connections import Tape, responding, securely_to, to
 from tests.connection.scripts import OK, echo_target
 from tests.servers import Certificates
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from compat import client
-from tests.compat.blocking import responding, serving, start
+from tests.compat.connections import responding, serving, start
 from tests.connection.scripts import chunked, reply
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asyncclient.testing import RawServer
-from tests.compat.blocking import run_python
+from tests.compat.connections import run_python
 from tests.connection.scripts import echo_target
 
 TELL = """\

@@ -22,7 +22,7 @@ from tests.compat.names import (
     is_in_this_python,
     names_of_module,
 )
-from tests.compat.peers import Recorder
+from tests.compat.transcript.servers import Recorder
 
 CLASSES = list(METHODS)
 OF_CLASSES = [(kind, name) for kind in CLASSES for name in (*METHODS[kind], *VALUES[kind])]

@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from compat import client
-from tests.compat.blocking import fetch, serving, start, to
+from tests.compat.connections import fetch, serving, start, to
 from tests.connection.scripts import OK
 
 Step = Callable[[Any], object]

@@ -14,7 +14,7 @@ import pytest
 
 from compat import runner
 from compat.runner import READ, WRITE, wait, watch
-from tests.compat.blocking import in_thread, signalled
+from tests.compat.connections import in_thread, signalled
 
 LONG = 10.0
 

@@ -9,7 +9,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat import runner
 from compat.runner import READ, wait, watch
-from tests.compat.blocking import fetch, pair, securely_to, serving, signalled, to
+from tests.compat.connections import fetch, pair, securely_to, serving, signalled, to
 from tests.connection.scripts import OK, echo_target
 from tests.servers import Certificates
 

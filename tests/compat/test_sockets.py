@@ -18,7 +18,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat import client, runner
 from compat.sockets import LoopSocket, LoopTLSSocket
-from tests.compat.blocking import fetch, in_thread, pair, securely_to, serving, signalled, start, to
+from tests.compat.connections import fetch, in_thread, pair, securely_to, serving, signalled, start, to
 from tests.connection.scripts import MEBIBYTE, OK, echo_target, reply
 from tests.servers import Certificates
 

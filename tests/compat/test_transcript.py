@@ -1,4 +1,4 @@
-"""The transcript is the same on http.client and on compat, but for what tests/compat/differences.py lists."""
+"""The transcript is the same on http.client and on compat, except for the listed deviations (transcript/README.md)."""
 
 import difflib
 import functools
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.compat.differences import DIFFERENCES
-from tests.compat.telling import ALONE, BROKE_OFF, DIFFERING, SECTIONS
 from tests.compat.transcript import HEADING
+from tests.compat.transcript.expected_deviations import DIFFERENCES
+from tests.compat.transcript.report import ALONE, BROKE_OFF, DIFFERING, SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds for one process, which takes 10 to 20 where nothing else runs

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat import runner
-from tests.compat.blocking import fetch, securely_to, serving, start
+from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
 

@@ -14,7 +14,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
 from compat.sockets import LoopTLSSocket
-from tests.compat.blocking import fetch, securely_to, start, to
+from tests.compat.connections import fetch, securely_to, start, to
 from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, chunked, echo_target, reply, zeros
 from tests.servers import Certificates
 

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from asyncclient.exchange.content import Body, Source, open_source
+from asyncclient.exchange.body import Body, Source, open_source
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT, Limits

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asyncclient.exchange.content import BLOCK, Body, from_bytes, open_source
+from asyncclient.exchange.body import BLOCK, Body, from_bytes, open_source
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT

@@ -3,7 +3,7 @@
 import pytest
 
 from asyncclient.errors import BadStatusLine, HTTPException, ProtocolError, RemoteDisconnected, WriteTimeout
-from asyncclient.exchange.content import Body
+from asyncclient.exchange.body import Body
 from asyncclient.limits import DEFAULT, Limits
 from tests.exchange.sending import (
     CONTINUE,

@@ -16,7 +16,7 @@ from typing import Any
 import aiofiles
 import pytest
 
-from asyncclient.exchange.content import open_source
+from asyncclient.exchange.body import open_source
 from tests.exchange.sending import content_of, read
 from tests.scripted import ScriptedStream, run_now
 

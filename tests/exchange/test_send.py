@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from asyncclient.exchange.content import Body, from_bytes, open_source
+from asyncclient.exchange.body import Body, from_bytes, open_source
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import TOGETHER, may_go_together, send_more, send_request
+from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
 from asyncclient.message.request import RequestHead
-from asyncclient.stream.base import Buffer
 from tests.exchange.sending import HEAD, HINTS, LAST_CHUNK, TOO_LARGE, in_chunks, send, sent, with_length
 from tests.scripted import ScriptedStream, run_now
 

@@ -7,7 +7,7 @@ from typing import Any
 import h11
 import pytest
 
-from asyncclient.exchange.content import open_source
+from asyncclient.exchange.body import open_source
 from asyncclient.exchange.receive import Answer
 from asyncclient.exchange.send import Trailers, send_request
 from asyncclient.limits import DEFAULT

@@ -13,9 +13,9 @@ from functools import partial
 import pytest
 
 from asyncclient import AuthRequest, Client, Digest
-from asyncclient.client.cookies import CookieJar
-from asyncclient.client.decoding import open_decoder, parse_content_encoding
-from asyncclient.client.text import LineSplitter
+from asyncclient.client.content.decoding import open_decoder, parse_content_encoding
+from asyncclient.client.content.text import LineSplitter
+from asyncclient.client.cookies.jar import CookieJar
 from asyncclient.exchange.receive import Answer, Content, open_content
 from asyncclient.limits import Limits
 from asyncclient.message.challenges import parse_auth_params, parse_challenges

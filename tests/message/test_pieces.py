@@ -5,7 +5,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from asyncclient.errors import LineTooLong
-from asyncclient.stream.pieces import Pieces
+from asyncclient.message.buffer import Pieces
 
 
 def pieces_of(*parts: bytes) -> Pieces:

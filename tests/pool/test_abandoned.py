@@ -14,7 +14,7 @@ import pytest
 
 import compat
 from asyncclient import Client, Limits, Response, Retry
-from asyncclient.client.part_file import PartFile
+from asyncclient.client.download.part_file import PartFile
 from asyncclient.testing import RawServer
 from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
 from tests.pool.invariant import check, check_quiet

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer
-from tests.compat.blocking import run_python
+from tests.compat.connections import run_python
 from tests.pool.hosts import reply
 from tests.servers import Certificates
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from asyncclient.exchange.stream import ByteStream
 from asyncclient.stream.aio import AioStream
-from asyncclient.stream.base import ByteStream
 from asyncclient.stream.dial import Route, open_stream
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout

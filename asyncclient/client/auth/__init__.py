@@ -1,0 +1,1 @@
+"""Authentication: Basic, Bearer, Digest, and credentials from netrc files."""

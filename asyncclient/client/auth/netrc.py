@@ -1,0 +1,203 @@
+"""Credentials by host from a netrc file, as curl and ftp have it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from asyncio import get_running_loop
+from collections.abc import Awaitable
+from io import TextIOWrapper
+from threading import Lock
+from typing import NamedTuple
+
+from ...errors import InvalidURL
+from ...message.credentials import basic_value
+from ...message.target import encode_host
+from ...stream.files import open_regular_or_null
+from .schemes import Auth, AuthRequest, Pairs
+
+Credentials = tuple[str, str]
+
+_DEFAULT = ""
+"""The key of the entry `default`: no host is called so."""
+
+_TOKEN = re.compile(r'[ \t\r\n]*+(?:"((?:[^"\\]++|\\.)*+)"|((?:[^\s\\]++|\\.)++))', re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_REST_OF_LINE = re.compile(r"[^\n]*+")
+_MACRO = re.compile(r"[^\n]*+(?:\n[^\n]++)*+\n(?:\n|\Z)")
+
+
+class Netrc(Auth):
+    """User and password of a netrc file, sent as Basic to the hosts that it names; its `default` goes to every other.
+
+    The file is read once, in a worker thread, when the first request goes out. A host that is not in it gets nothing.
+    The host alone decides: scheme and port do not count, and an address has no brackets in the file. Of several entries
+    for a host the first counts, as with curl.
+
+    Since the file says which host each password is for, it also serves a redirect to another origin that it names;
+    `default` does not, and neither does the file where a redirect led from https to http.
+
+    Args:
+        path: of the file, with "~" for the home directory. None is the file that NETRC names in the environment, or
+            else `~/.netrc`, which only its owner may be able to read.
+    """
+
+    names_hosts = True
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._path = path
+        self._credentials: dict[str, Credentials] | None = None
+        # Of threads, not of a loop: workers alone take it, so that requests which come together read the file once.
+        self._lock = Lock()
+
+    def authorize(self, request: AuthRequest) -> Pairs | Awaitable[Pairs]:
+        """Return Authorization if the file has the host, else [].
+
+        Raises:
+            OSError: the file is there, but can't be read; the next request tries again.
+            ValueError: it is no netrc file, others may read it, or user or password can't be sent.
+        """
+        if self._credentials is None:
+            return self._read_and_find(request)
+        return _find_pairs(self._credentials, request)
+
+    async def _read_and_find(self, request: AuthRequest) -> Pairs:
+        return _find_pairs(await get_running_loop().run_in_executor(None, self._read), request)
+
+    def _read(self) -> dict[str, Credentials]:
+        with self._lock:
+            if self._credentials is None:
+                self._credentials = read_netrc(self._path)
+            return self._credentials
+
+
+def _find_pairs(credentials: dict[str, Credentials], request: AuthRequest) -> Pairs:
+    found = credentials.get(request.host.removesuffix("."))
+    if found is None and not request.is_foreign:
+        found = credentials.get(_DEFAULT)
+    username, password = found or ("", "")
+    return [("Authorization", basic_value(username, password))] if username or password else []
+
+
+def read_netrc(path: str | os.PathLike[str] | None = None) -> dict[str, Credentials]:
+    """Return user and password by host, in lower case and ASCII, of a netrc file; {} if it is missing. It blocks.
+
+    The entry `default` has the key "".
+
+    Args:
+        path: see Netrc.
+
+    Raises:
+        OSError: it is there, but can't be read, or is not a regular file.
+        ValueError: it is no netrc file, or others may read the default one. No text has anything out of the file.
+    """
+    chosen = os.fspath(path) if path is not None else os.environ.get("NETRC") or None
+    name = "~/.netrc" if chosen is None else repr(chosen)
+    expanded = os.path.expanduser("~/.netrc" if chosen is None else chosen)
+    try:
+        with open(expanded, encoding="utf-8-sig", opener=open_regular_or_null) as file:
+            credentials = parse_netrc(file.read(), name)
+            if chosen is None and any(user != "anonymous" for user, _ in credentials.values()):
+                _check_owner(file)
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise ValueError(f"expected a netrc file in UTF-8, got another: {name}") from None
+    return credentials
+
+
+def _check_owner(file: TextIOWrapper) -> None:
+    if os.name != "posix":
+        return
+    status = os.fstat(file.fileno())
+    if status.st_uid != os.getuid():
+        raise ValueError("expected ~/.netrc to belong to the current user")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ValueError("expected that only its owner may read ~/.netrc, got more permissive permissions")
+
+
+class _Entry(NamedTuple):
+    host: str
+    words: dict[str, str]
+
+
+def parse_netrc(text: str, name: str = "a text") -> dict[str, Credentials]:
+    """Return user and password by host of the text of a netrc file; see read_netrc().
+
+    Raises:
+        ValueError: it is no such text; `name` and the number of the line are in the error.
+    """
+    credentials: dict[str, Credentials] = {}
+    for host, words in _Parser(text, name).read_entries():
+        credentials.setdefault(host, (words.get("login", ""), words.get("password", "")))
+    return credentials
+
+
+class _Parser:
+    """Reads the entries of a netrc file: words between blanks, or in double quotes; a backslash takes the next letter.
+
+    A word that begins with "#" where a keyword is expected begins a comment; a password may begin so.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self._text = text
+        self._name = name
+        self._at = 0
+
+    def read_entries(self) -> list[_Entry]:
+        entries: list[_Entry] = []
+        while (word := self._take_keyword()) is not None:
+            match word:
+                case "machine":
+                    entries.append(_Entry(_fold_host(self._take_value()), {}))
+                case "default":
+                    entries.append(_Entry(_DEFAULT, {}))
+                case "macdef":
+                    self._skip(_MACRO)
+                case "login" | "user" | "password" | "account" if entries:
+                    entries[-1].words["login" if word == "user" else word] = self._take_value()
+                case _:
+                    raise self._build_error() from None
+        return entries
+
+    def _take_keyword(self) -> str | None:
+        """Return the next word that is not in a comment; None at the end."""
+        while (word := self._take_word()) is not None and word.startswith("#"):
+            self._skip(_REST_OF_LINE)
+        return word
+
+    def _take_value(self) -> str:
+        word = self._take_word()
+        if word is None:
+            raise self._build_error() from None
+        return word
+
+    def _take_word(self) -> str | None:
+        match = _TOKEN.match(self._text, self._at)
+        if match is None:
+            if self._text[self._at :].strip(" \t\r\n"):
+                raise self._build_error() from None
+            return None
+        self._at = match.end()
+        return _ESCAPE.sub(r"\1", match[2] if match[1] is None else match[1])
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        match = pattern.match(self._text, self._at)
+        if match is None:
+            self._at = len(self._text)
+            raise self._build_error() from None
+        self._at = match.end()
+
+    def _build_error(self) -> ValueError:
+        line = self._text.count("\n", 0, self._at) + 1
+        return ValueError(f"expected a netrc file, got something else in line {line} of {self._name}")
+
+
+def _fold_host(host: str) -> str:
+    """Return a host as AuthRequest has it."""
+    host = host.removeprefix("[").removesuffix("]").removesuffix(".")
+    try:
+        return host.lower() if ":" in host else encode_host(host).lower()
+    except InvalidURL:
+        return host.lower()

@@ -1,0 +1,125 @@
+"""What a caller's fields say about the body of a request, held against what the client makes the body of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from ...errors import clip
+from ...message.media import parse_content_type
+from ...message.multipart import MULTIPART
+
+URLENCODED: Final = "application/x-www-form-urlencoded"
+
+CONTENT_FIELDS: Final = frozenset(("content-type", "content-encoding"))
+"""Names of the fields that ContentFields reads, in lower case."""
+
+_BOUNDARY = re.compile(r"[0-9A-Za-z'+_.-]{1,70}")
+"""RFC 2046 §5.1.1, without what would need quotes."""
+
+_UTF_8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
+
+
+class ContentFields:
+    """Content-Type and Content-Encoding as a caller gives them.
+
+    Args:
+        pairs: the fields of a request; None as a value takes a field of the client away.
+
+    Raises:
+        ValueError: several Content-Type fields.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        found: dict[str, list[Any]] = {}
+        for name, value in pairs:
+            if (key := name.lower()) in CONTENT_FIELDS:
+                found.setdefault(key, []).append(value)
+        types = found.get("content-type", [])
+        if len(types) > 1:
+            raise ValueError(f"expected one Content-Type field, got {len(types)}")
+        self._has_no_type = types == [None]
+        self._type = _to_text(types[0]) if types else ""
+        self._media_type, self._parameters = parse_content_type(self._type)
+        self._codings = [coding for value in found.get("content-encoding", ()) if (coding := _to_text(value).strip())]
+
+    def check_json(self, data: bytes, *, is_text: bool) -> None:
+        """Let JSON pass that the client has encoded.
+
+        Raises:
+            ValueError: it is compressed, or a form, by its fields; or text in another charset than UTF-8.
+        """
+        self._check_identity("json=")
+        if self._media_type == URLENCODED or self._media_type.startswith("multipart/"):
+            raise ValueError(f"json= makes JSON, Content-Type says {self._media_type}: give a form as data= or files=")
+        if is_text:
+            self.check_text(is_ascii=data.isascii())
+
+    def check_form(self) -> None:
+        """Let a form pass that the client encodes; raises ValueError as check_json() does."""
+        self._check_identity("data=")
+        if self._media_type.startswith("multipart/"):
+            raise ValueError(
+                f"data= makes {URLENCODED}, Content-Type says {self._media_type}: give files=, which may be empty, too"
+            )
+        if self._media_type not in ("", URLENCODED):
+            raise ValueError(
+                f"data= makes {URLENCODED}, Content-Type says {clip(self._media_type)}: give JSON as json=, anything "
+                "else as body="
+            )
+
+    def check_text(self, *, is_ascii: bool) -> None:
+        """Let text pass that is sent as UTF-8.
+
+        Raises:
+            ValueError: the charset of Content-Type is another, and the text is not ASCII.
+        """
+        charset = self._parameters.get("charset", "utf-8")
+        if charset.lower() not in _UTF_8 and not is_ascii:
+            raise ValueError(f"text is sent as UTF-8, Content-Type says {clip(charset)}: give encoded bytes as body=")
+
+    def find_boundary(self) -> str | None:
+        """Return the boundary that a multipart form has to have; None if the client chooses it.
+
+        Raises:
+            ValueError: the form is something else, or compressed, by its fields; or the boundary can't be one.
+        """
+        self._check_identity("files=")
+        if self._has_no_type:
+            raise ValueError("a form of files= can't go without Content-Type, which has its boundary")
+        if self._media_type not in ("", MULTIPART):
+            raise ValueError(
+                f"files= makes {MULTIPART}, Content-Type says {clip(self._media_type)}: give a file's own type as "
+                "(filename, content, type)"
+            )
+        boundary = self._parameters.get("boundary")
+        if boundary is None:
+            return None
+        if _BOUNDARY.fullmatch(boundary) is None or self._type.lower().count("boundary") != 1:
+            raise ValueError(
+                f"expected one boundary of 1 to 70 letters, digits or any of '+_.-, got {clip(self._type)}: without it "
+                "the client makes one"
+            )
+        return boundary
+
+    def add_boundary(self, pairs: list[tuple[str, Any]], content_type: str) -> list[tuple[str, Any]]:
+        """Return the fields with a boundary in their Content-Type: that of the form's own, unless they have one."""
+        if "boundary" in self._parameters:
+            return pairs
+        value = f"{self._type.rstrip(' ;') or MULTIPART};{content_type.partition(';')[2]}"
+        return [(name, value if name.lower() == "content-type" else old) for name, old in pairs]
+
+    def _check_identity(self, what: str) -> None:
+        if any(coding.lower() != "identity" for coding in self._codings):
+            raise ValueError(
+                f"{what} is sent as it is, Content-Encoding says {clip(', '.join(self._codings))}: give the compressed "
+                "bytes as body="
+            )
+
+
+def _to_text(value: object) -> str:
+    """Return a value as text; what can't be one is refused with the field, later."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return str(value) if isinstance(value, str | int) else ""

@@ -1,0 +1,241 @@
+"""Forms: fields and files as their senders have them, to a body (WHATWG HTML §4.10.21, WHATWG URL §5, RFC 7578)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Any, NamedTuple
+
+from ...exchange.body import BLOCK, Source, encode_text, open_pieces
+from ...exchange.send import TOGETHER
+from ...exchange.stream import Buffer, ByteStream
+from ...message.fields import HasItems, list_pairs
+from ...message.multipart import (
+    OCTETS,
+    PART_END,
+    BoundaryCheck,
+    build_boundary,
+    build_content_type,
+    build_end,
+    build_part_head,
+    guess_content_type,
+)
+from ...message.url import list_named, list_values
+from .content_fields import URLENCODED, ContentFields
+from .payload import CHARSET, BytesPayload, Payload, make_payload, open_all
+
+Scalar = str | bytes | int | float | bool | None
+FormData = Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
+"""Fields of a form: a mapping or pairs. A list or tuple makes one field for each item, True and False become `true` and
+`false`, and None leaves the field out, as in a URL's parameters."""
+
+
+class Part(NamedTuple):
+    """A part of a multipart form. A plain tuple of its first two, three or four does as well.
+
+    Attributes:
+        filename: None for a field that is no file.
+        content: whatever can be a body.
+        content_type: "" for none; None for what goes with the ending of the file name, else for unknown bytes, and for
+            none where there is no file name.
+        headers: further fields of the part; a Content-Type among them goes before the other.
+        length: bytes of the content, which is held to it: with it a form needs no chunks where the content can't tell.
+    """
+
+    filename: str | None
+    content: Any
+    content_type: str | None = None
+    headers: HasItems | Iterable[tuple[str, str]] = ()
+    length: int | None = None
+
+
+def build_form(data: FormData | str | bytes, fields: ContentFields | None = None) -> Payload:
+    """Return the payload of a form without files; str and bytes are taken as one that is encoded already.
+
+    A blank becomes "+", and what is neither a letter, a digit nor one of `*-._` is percent-encoded as UTF-8.
+
+    Args:
+        data: the form.
+        fields: what the request says about its body, if anything.
+
+    Raises:
+        TypeError, ValueError: see list_fields, and ContentFields.check_form().
+    """
+    if isinstance(data, bytes):
+        return BytesPayload(data, URLENCODED)
+    if isinstance(data, str):
+        encoded = encode_text(data, CHARSET)
+        if fields is not None:
+            fields.check_text(is_ascii=data.isascii())
+        return BytesPayload(encoded, URLENCODED)
+    if fields is not None:
+        fields.check_form()
+    pairs = (b"%b=%b" % (_quote(encode_text(name, CHARSET)), _quote(value)) for name, value in list_fields(data))
+    encoded = b"&".join(pairs)
+    if fields is not None:
+        fields.check_text(is_ascii=_BEYOND_ASCII.search(encoded) is None)
+    return BytesPayload(encoded, URLENCODED)
+
+
+_BEYOND_ASCII = re.compile(rb"%[89A-F][0-9A-F]")
+_RESERVED = re.compile(rb"[^A-Za-z0-9*._-]")
+_ESCAPES = {bytes((code,)): b"%%%02X" % code for code in range(256)} | {b" ": b"+"}
+
+
+def _quote(data: bytes) -> bytes:
+    return _RESERVED.sub(lambda match: _ESCAPES[match[0]], data)
+
+
+def list_fields(data: FormData) -> Iterator[tuple[str, bytes]]:
+    """Yield the fields of a form, each with one value as bytes.
+
+    Raises:
+        TypeError: neither a mapping nor pairs, a name that is no str, or a value of another type than FormData has.
+        ValueError: a str that UTF-8 can't encode.
+    """
+    for name, value in list_values(data, "data"):
+        yield name, encode_text(value, CHARSET) if isinstance(value, str) else value
+
+
+def build_multipart(
+    data: FormData | None,
+    files: Mapping[str, Any] | Iterable[tuple[str, Any]],
+    own_boundary: str | None = None,
+) -> Payload:
+    """Return the payload of a form with files: first its fields, then the files, each in the order given.
+
+    Args:
+        data: the fields; None for none.
+        files: a mapping or pairs, name to Part or to content. Content alone has its file's name, or else the field's.
+        own_boundary: the boundary that the caller wants; content that has it is refused.
+
+    Raises:
+        TypeError, ValueError: see list_fields, make_payload and build_part_head.
+    """
+    boundary = own_boundary or build_boundary()
+    parts = [_Part(build_part_head(boundary, name), BytesPayload(value)) for name, value in list_fields(data or ())]
+    parts += [_build_part(boundary, name, _to_part(name, file)) for name, file in list_named(files, "files")]
+    content_type, end = build_content_type(boundary), build_end(boundary)
+    if own_boundary is not None:
+        _check_at_hand(parts, own_boundary)
+    joined = _join_small(parts, end)
+    if joined is not None:
+        return BytesPayload(joined, content_type)
+    return MultipartPayload(content_type, parts, end, own_boundary)
+
+
+def _check_at_hand(parts: Sequence[_Part], boundary: str) -> None:
+    for part in parts:
+        if part.payload.data is not None:
+            BoundaryCheck(boundary).feed(part.payload.data)
+
+
+class _Part(NamedTuple):
+    """A part ready to be sent: its head, its content, and a length that the caller gave for it."""
+
+    head: bytes
+    payload: Payload
+    length: int | None = None
+
+    def fit(self, source: Source) -> Source:
+        return source if self.length is None else source._replace(length=self.length)
+
+
+def _to_part(name: str, file: Any) -> Part:
+    if not isinstance(file, tuple):
+        return Part(_find_filename(file) or name, file)
+    if not 2 <= len(file) <= len(Part._fields):
+        raise TypeError(f"expected a file of a form as (filename, content) and perhaps more, got {len(file)} values")
+    return Part(*file)
+
+
+def _find_filename(content: Any) -> str | None:
+    """Return the last part of the name that a path or a file has; "" and None for others, such as <stdin>."""
+    path = content if isinstance(content, os.PathLike) else getattr(content, "name", None)
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None  # also the number of a descriptor
+    name = os.path.basename(os.fsdecode(path))
+    return None if name.startswith("<") else name
+
+
+def _build_part(boundary: str, name: str, part: Part) -> _Part:
+    payload = make_payload(part.content)
+    content_type = part.content_type
+    if content_type is None and part.filename is not None:
+        content_type = guess_content_type(part.filename) or payload.content_type or OCTETS
+    head = build_part_head(boundary, name, part.filename, content_type, list_pairs(part.headers))
+    return _Part(head, payload, part.length)
+
+
+def _join_small(parts: Sequence[_Part], end: bytes) -> bytes | None:
+    """Return the whole body where all of it is at hand and little: it can go out with the request's head."""
+    pieces: list[Buffer] = []
+    for head, payload, length in parts:
+        if payload.data is None or length is not None:
+            return None
+        pieces += (head, payload.data, PART_END)
+    return b"".join((*pieces, end)) if sum(map(len, pieces)) <= TOGETHER else None
+
+
+class MultipartPayload(Payload):
+    """A form with files, whose parts are read as they are sent.
+
+    Args:
+        content_type: of the whole body.
+        parts: what is sent, in order.
+        end: what comes after the last part.
+        own_boundary: a boundary that the caller chose, which no content may have.
+    """
+
+    def __init__(self, content_type: str, parts: Sequence[_Part], end: bytes, own_boundary: str | None = None) -> None:
+        self.content_type = content_type
+        self._parts = parts
+        self._end = end
+        self._own_boundary = own_boundary
+        self._opened = AsyncExitStack()
+
+    @property
+    def is_replayable(self) -> bool:
+        """See Payload."""
+        return all(part.payload.is_replayable for part in self._parts)
+
+    async def open(self, blocksize: int = BLOCK) -> Source:
+        """See Payload. The length is known if that of each part is; paths are opened one after the other."""
+        payloads = [part.payload for part in self._parts]
+        sources, self._opened = await open_all(payloads, blocksize, in_turn=True)
+        sources = [part.fit(source) for part, source in zip(self._parts, sources, strict=True)]
+        return Source(self._measure(sources), lambda stream: self._read(sources, stream))
+
+    def _measure(self, sources: Sequence[Source]) -> int | None:
+        total = len(self._end)
+        for part, source in zip(self._parts, sources, strict=True):
+            if source.length is None:
+                return None
+            total += len(part.head) + source.length + len(PART_END)
+        return total
+
+    async def close(self) -> None:
+        """See Payload."""
+        await self._opened.aclose()
+
+    async def _read(self, sources: Sequence[Source], stream: ByteStream) -> AsyncGenerator[Buffer, None]:
+        """Yield all, heads and content at hand together; content that only comes now is not kept waiting for more."""
+        waiting: Buffer = b""
+        for part, source in zip(self._parts, sources, strict=True):
+            waiting = b"".join((waiting, part.head))
+            check = None if self._own_boundary is None else BoundaryCheck(self._own_boundary)
+            async with aclosing(open_pieces(source, stream)) as pieces:
+                async for piece in pieces:
+                    if check is not None:
+                        check.feed(piece)
+                    waiting = b"".join((waiting, piece)) if waiting else piece
+                    if source.data is None or len(waiting) >= TOGETHER:
+                        yield waiting
+                        waiting = b""
+            waiting = b"".join((waiting, PART_END))
+            if len(waiting) >= TOGETHER:
+                yield waiting
+                waiting = b""
+        yield b"".join((waiting, self._end))

@@ -1,0 +1,1 @@
+"""Response content: decoding, text, JSON, and reading in pieces."""

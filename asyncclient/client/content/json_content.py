@@ -1,0 +1,60 @@
+"""Content as JSON, by its encoding; all that can be wrong with it is one error, which names URL and media type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import InvalidJSON, clip
+from ...message.charsets import decode
+from ...message.media import parse_content_type
+from ...message.target import show
+from .text import find_json_encoding
+
+
+class MalformedJSON(InvalidJSON, json.JSONDecodeError):
+    """The InvalidJSON that is a json.JSONDecodeError as well."""
+
+    def __init__(self, message: str, cause: json.JSONDecodeError) -> None:
+        Exception.__init__(self, message)
+        self.msg, self.doc, self.pos = cause.msg, cause.doc, cause.pos
+        self.lineno, self.colno = cause.lineno, cause.colno
+
+
+def parse_json(
+    data: bytes, content_type: str | None, encoding: str | None, *, url: str, options: Mapping[str, Any]
+) -> Any:
+    """Return the value of JSON.
+
+    Args:
+        data: the content.
+        content_type: the value of Content-Type, None if there is none; for its charset, and for errors.
+        encoding: set by the user; None is that of a byte order mark, of the charset, or what the first bytes show.
+        url: for errors.
+        options: of json.loads(). Functions among them may raise their own errors.
+
+    Raises:
+        InvalidJSON: the content is not JSON, not in its encoding, nested too deeply, or has a number with more digits
+            than int() takes.
+    """
+    codec = find_json_encoding(data, content_type, encoding)
+    try:
+        # As json.loads() decodes bytes: with lone surrogates, which JSON can have as escapes, too.
+        return json.loads(decode(data, codec, "surrogatepass").removeprefix("\ufeff"), **options)
+    except json.JSONDecodeError as exc:
+        raise MalformedJSON(_describe(exc, url, content_type), exc) from None
+    except UnicodeDecodeError as exc:
+        reason = f"{codec} can't decode byte 0x{exc.object[exc.start]:02x} at position {exc.start}"
+        raise InvalidJSON(_describe(reason, url, content_type)) from exc
+    except RecursionError:
+        raise InvalidJSON(_describe("it is nested too deeply", url, content_type)) from None
+    except ValueError as exc:  # a number with more digits than int() takes
+        if options:
+            raise
+        raise InvalidJSON(_describe(exc, url, content_type)) from exc
+
+
+def _describe(reason: object, url: str, content_type: str | None) -> str:
+    media_type = clip(parse_content_type(content_type)[0]) if content_type else "an unknown type"
+    return f"invalid JSON in content of {media_type} from {show(url.partition('?')[0])}: {reason}"

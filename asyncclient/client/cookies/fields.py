@@ -1,0 +1,264 @@
+"""Cookies as values: what a Set-Cookie field says, which of it is taken from a server, and where it is sent.
+
+Nothing here keeps state. Text is latin-1, one character for each byte, and stays as it came: values are opaque, so none
+is unquoted or decoded. All of it follows RFC 6265bis.
+
+What other jars have stumbled over is settled here: a Domain attribute is lower-cased before it is compared with
+anything (CVE-2023-46218: `co.UK`), a dot at the end makes another host (CVE-2022-27779), an address shares cookies with
+nobody, a prefix counts in any case of letters, a cookie without a name can't pose as one that has one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from ...errors import clip
+from ...message.target import is_ipv6
+from .suffixes import is_public_suffix
+
+ATTRIBUTE_SIZE = 1024
+"""Bytes of an attribute's value; longer ones are ignored (RFC 6265bis §5.6)."""
+
+MAX_AGE = 400 * 24 * 3600
+"""Seconds that a server may have a cookie kept (RFC 6265bis §5.5)."""
+
+_BLANKS = " \t"
+_SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")  # all bytes but those of control characters, TAB excepted
+_ATTRIBUTE = re.compile(
+    r";[ \t]*+(domain|path|expires|max-age|secure|httponly)[ \t]*+(?:=([^;]*+)|(?=;|\Z))", re.ASCII | re.IGNORECASE
+)
+_SECONDS = re.compile(r"-?[0-9]++", re.ASCII)
+
+_NAME = re.compile(r"[^;=]*+")
+_VALUE = re.compile(r"[^;]*+")
+_PATH = re.compile(r"/.*+")
+_DOMAIN = re.compile(r"[0-9a-z!$%&'()*+,;=._~-]*+")
+_ADDRESS = re.compile(r"[^:]*+:.*|(?:.*\.)?(?:[0-9]++|0x[0-9a-f]*+)\.?", re.ASCII | re.DOTALL)
+
+_LOOPBACK = re.compile(r"localhost\.?|127(?:\.(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}|0*+:[0:]*+1", re.ASCII)
+
+_DATE_TOKEN = re.compile(r"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]++")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE_PARTS = (
+    ("time", re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")),
+    ("day", re.compile(r"([0-9]{1,2})(?![0-9])")),
+    ("month", re.compile("(" + "|".join(_MONTHS) + ")", re.ASCII | re.IGNORECASE)),
+    ("year", re.compile(r"([0-9]{2,4})(?![0-9])")),
+)
+
+
+class Cookie(NamedTuple):
+    """One cookie: what is sent, and where to. Its repr leaves out the value, which is a secret as a rule.
+
+    Attributes:
+        name, value: as on the wire, latin-1; a cookie without a name is sent as its value alone.
+        domain: lower-case ASCII; "" for every host, which only the user can say.
+        path: begins with "/"; the cookie goes to it and to what is below it.
+        expires: Unix seconds; None for the end of the session, which is the end of the jar or clear_session().
+        is_secure: goes over TLS only.
+        is_http_only: not meant for scripts. Nothing here asks for it; files keep it.
+        is_host_only: goes to `domain` itself, not to hosts below it.
+        created: Unix seconds; 0 lets the jar that takes it say when.
+    """
+
+    name: str
+    value: str
+    domain: str
+    path: str = "/"
+    expires: float | None = None
+    is_secure: bool = False
+    is_http_only: bool = False
+    is_host_only: bool = False
+    created: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Cookie {clip(self.name)} for {clip(self.domain)} {clip(self.path)}>"
+
+
+class SetCookie(NamedTuple):
+    """What a Set-Cookie field says. `domain` and `path` are "" where it does not, or in no way that counts."""
+
+    name: str
+    value: str
+    domain: str
+    path: str
+    expires: float | None
+    is_secure: bool
+    is_http_only: bool
+
+    def __repr__(self) -> str:
+        return f"<SetCookie {clip(self.name)}>"
+
+
+def parse_set_cookie(field: str, now: float) -> SetCookie | None:
+    """Parse the value of a Set-Cookie field; None if it is to be ignored whole (RFC 6265bis §5.6).
+
+    `now`, in Unix seconds, is what Max-Age counts from; it comes before Expires. A cookie without a name is taken,
+    unless its value would be read as name and value, or as a name with a prefix, when it is sent back.
+    """
+    if _SENDABLE.fullmatch(field) is None:
+        return None
+    pair = field.partition(";")[0]
+    name, equals, value = pair.partition("=")
+    if not equals:
+        name, value = "", pair
+    name, value = name.strip(_BLANKS), value.strip(_BLANKS)
+    if not name and (not value or "=" in value or value.lower().startswith(("__secure-", "__host-"))):
+        return None
+    return SetCookie(name, value, *_parse_attributes(field, len(pair), now))
+
+
+def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, float | None, bool, bool]:
+    """Return the last of each attribute from `start` on, where what is ignored (a date that is none) does not count.
+
+    Unknown ones cost a step of the pattern: SameSite among them, for there is no site that a request comes from.
+    """
+    domain = path = ""
+    expires = max_age = None
+    is_secure = is_http_only = False
+    for key, text in _ATTRIBUTE.findall(field, start):
+        text = text.strip(_BLANKS)
+        if len(text) > ATTRIBUTE_SIZE:
+            continue
+        match key.lower():
+            case "domain":
+                domain = text.lower().removeprefix(".")
+            case "path":
+                path = text if text.startswith("/") else ""
+            case "expires":
+                date = parse_date(text)
+                expires = expires if date is None else min(date, now + MAX_AGE)
+            case "max-age":
+                max_age = min(int(text), MAX_AGE) if _SECONDS.fullmatch(text) else max_age
+            case "secure":
+                is_secure = True
+            case _:
+                is_http_only = True
+    if max_age is not None:
+        expires = now + max_age if max_age > 0 else 0.0
+    return domain, path, expires, is_secure, is_http_only
+
+
+def parse_date(text: str) -> float | None:
+    """Return the Unix seconds of a date as cookies have it, None if it is none (RFC 6265bis §5.1.1).
+
+    Its parts may come in any order, with anything between them; the time zone is always UTC.
+    """
+    found: dict[str, re.Match[str]] = {}
+    for token in _DATE_TOKEN.findall(text):
+        for part, pattern in _DATE_PARTS:
+            if part not in found and (match := pattern.match(token)) is not None:
+                found[part] = match
+                break
+    if len(found) < len(_DATE_PARTS):
+        return None
+    year = int(found["year"][1])
+    year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
+    month = _MONTHS.index(found["month"][1].lower()) + 1
+    hour, minute, second = map(int, found["time"].groups())
+    try:
+        date = datetime(year, month, int(found["day"][1]), hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return date.timestamp() if year >= 1601 else None
+
+
+def accept_cookie(field: str, host: str, path: str, is_secure: bool, now: float) -> Cookie | None:
+    """Return the cookie that a Set-Cookie field of this host's response makes, None if it is refused.
+
+    RFC 6265bis §5.7 as far as it does not ask what the jar holds. A path by default is bounded as the attribute is.
+    """
+    said = parse_set_cookie(field, now)
+    scope = None if said is None or not host else _decide_scope(said.domain, host)
+    if said is None or scope is None or (said.is_secure and not is_secure) or _breaks_prefix(said):
+        return None
+    domain, is_host_only = scope
+    path = said.path or default_path(path)
+    if len(path) > ATTRIBUTE_SIZE:
+        return None
+    return Cookie(said.name, said.value, domain, path, said.expires, said.is_secure, said.is_http_only, is_host_only)
+
+
+def _decide_scope(domain: str, host: str) -> tuple[str, bool] | None:
+    """Return the domain that a cookie gets and whether it is for that host only; None refuses it."""
+    if not domain:
+        return host, True
+    if domain == host:
+        return host, is_address(host) or is_public_suffix(host)
+    return (domain, False) if domain_matches(host, domain) and not is_public_suffix(domain) else None
+
+
+def _breaks_prefix(said: SetCookie) -> bool:
+    name = said.name.lower()
+    if name.startswith("__host-"):
+        return not said.is_secure or said.domain != "" or said.path != "/"
+    return name.startswith("__secure-") and not said.is_secure
+
+
+def check_cookie(cookie: Cookie) -> Cookie:
+    """Return a cookie that a user made, its domain lower-case and without a dot before it.
+
+    It is for its host only where it would be shared with strangers: below a public suffix, or with an address.
+
+    Raises:
+        TypeError: its name, value, domain or path is no str.
+        ValueError: one of them can't be what it is to be; the text does not show the value.
+    """
+    if not isinstance(cookie, Cookie):
+        raise TypeError(f"expected a Cookie, got {type(cookie).__name__}")
+    for what, text in zip(("name", "value", "domain", "path"), cookie[:4], strict=True):
+        if not isinstance(text, str):
+            raise TypeError(f"expected str as {what} of a cookie, got {type(text).__name__}")
+    domain = cookie.domain.lower().removeprefix(".")
+    _check_text("name", _NAME, cookie.name, cookie)
+    _check_text("value", _VALUE, cookie.value, cookie)
+    _check_text("path", _PATH, cookie.path, cookie)
+    address, _, zone = domain.partition("%") if ":" in domain else ("", "", domain)
+    if address and not is_ipv6(address):
+        raise ValueError(f"invalid domain of cookie {clip(cookie.name)} for {clip(cookie.domain)}")
+    _check_text("domain", _DOMAIN, zone, cookie)
+    if not cookie.name and (not cookie.value or "=" in cookie.value):
+        raise ValueError("expected a name for a cookie whose value is empty or has a '='")
+    if cookie.expires is not None and not math.isfinite(cookie.expires):
+        raise ValueError(f"expected Unix seconds or None as expires of cookie {clip(cookie.name)}")
+    is_alone = domain != "" and (cookie.is_host_only or is_address(domain) or is_public_suffix(domain))
+    return cookie._replace(domain=domain, is_host_only=is_alone)
+
+
+def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) -> None:
+    if pattern.fullmatch(text) is None or _SENDABLE.fullmatch(text) is None or text != text.strip(_BLANKS):
+        raise ValueError(f"invalid {what} of cookie {clip(cookie.name)} for {clip(cookie.domain)}")
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, or would be taken for one: its last label is a number."""
+    return _ADDRESS.fullmatch(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine: `localhost`, or a loopback address.
+
+    A request to it is as safe as one over TLS, so Secure cookies go there without, as with browsers and curl (Secure
+    Contexts §3.1). A name below `localhost` may be looked up in the DNS, and is not.
+    """
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+def domain_matches(host: str, domain: str) -> bool:
+    """Return whether a host is the domain or, being a name, lies below it (RFC 6265bis §5.1.3)."""
+    return host == domain or (host.endswith("." + domain) and not is_address(host))
+
+
+def default_path(path: str) -> str:
+    """Return the path of a cookie that names none: that of the request up to its last slash (RFC 6265bis §5.1.4)."""
+    return (path.startswith("/") and path[: path.rfind("/")]) or "/"
+
+
+def path_matches(path: str, cookie_path: str) -> bool:
+    """Return whether a request's path is that of the cookie or below it (RFC 6265bis §5.1.4)."""
+    if not path.startswith(cookie_path):
+        return False
+    return cookie_path.endswith("/") or path[len(cookie_path) : len(cookie_path) + 1] in ("", "/")

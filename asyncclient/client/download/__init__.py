@@ -1,0 +1,1 @@
+"""Downloads: a response stored in a file, resumed after a failure."""

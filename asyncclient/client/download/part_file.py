@@ -1,0 +1,296 @@
+"""The file that a download is written to, beside the one that it becomes. Every call here blocks.
+
+Directories can be shared, so whatever stands where a part or its note goes may have been prepared by another user: a
+FIFO that would block, a link to a file that would be emptied, a part with other bytes and a note that vouches for them.
+Only regular files of this user, or of the owner of the directory, are taken; everything else is an OSError, and is left
+alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import stat
+import sys
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+from ...stream.files import AT_ONCE, check_owner, check_regular, open_regular
+from .resuming import Note
+
+PART: Final = ".part"
+NOTE: Final = ".part.note"
+
+NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+
+_NOTE = re.compile(r"([0-9a-f]{64})\n([^\n]*+)\n([^\n]*+)\n([^\n]*+)\n([0-9]{1,18})?\n([^\n/\\]*+)\n")
+
+
+class PartFile:
+    """The part of a download to a path, which is left alone until the part is whole and takes its place.
+
+    A link is followed, as open() does. Where the path is a directory, the part has a name made of what is downloaded,
+    and set_name() says which file it becomes. While a part is open no other download can open it, except on Windows
+    and on file systems without locks.
+
+    Args:
+        path: of a file, or of a directory for it.
+        overwrite: a file that is in the directory already is replaced.
+
+    Attributes:
+        size: bytes that the part has.
+        is_in_directory: the path is a directory.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self._given = path
+        self._may_replace = overwrite
+        self._path = self._part = self._note = ""
+        self._mode: int | None = None
+        self._file: io.FileIO | None = None
+        self._lock, self._is_abandoned = threading.Lock(), False
+        self.size = 0
+        self.is_in_directory = False
+
+    def open(self, resource: str) -> Note | None:
+        """Open the part, which is made if there is none, and return what it was taken from, if that is known.
+
+        Args:
+            resource: what is downloaded, as Note has it.
+
+        Raises:
+            FileExistsError: the path, the part or its note is not a regular file, or the part has a second name.
+            FileNotFoundError: the path ends with a separator, and is not a directory.
+            PermissionError: the part or its note is of another user.
+            BlockingIOError: another download has the part open.
+            OSError: the part can't be written, or the note can't be read.
+        """
+        with self._lock:  # abandon() may be called meanwhile
+            if self._is_abandoned:
+                return None
+            self._find_path(resource)
+            self._file = self._open_locked()
+            self.size = self._file.seek(0, os.SEEK_END)
+            try:
+                return _read_note(self._note)
+            except BaseException:
+                self._file.close()
+                self._file = None
+                if not self.size:
+                    with suppress(OSError):
+                        os.remove(self._part)
+                raise
+
+    def _find_path(self, resource: str) -> None:
+        path, given = os.path.realpath(self._given), os.fspath(self._given)
+        self.is_in_directory = os.path.isdir(path)
+        if self.is_in_directory:
+            self._path, part = "", os.path.join(path, resource[:32])
+        elif given.endswith((os.sep, os.altsep or os.sep)):
+            raise FileNotFoundError(errno.ENOENT, "expected a directory", given)
+        else:
+            self._path = part = path
+            self._mode = _find_mode(path)
+        self._part, self._note = part + PART, part + NOTE
+
+    def set_name(self, name: str) -> None:
+        """Say which file of the directory the part becomes.
+
+        Raises:
+            FileExistsError: there is one already, and it may not be overwritten, or is not a regular file.
+            IsADirectoryError: it is a directory.
+        """
+        path = os.path.join(os.path.dirname(self._part), name)
+        self._mode = _find_mode(path, is_followed=False)
+        if self._mode is not None:
+            if not self._may_replace:
+                raise FileExistsError(errno.EEXIST, "expected a new file, or overwrite=True", path)
+            self._change_mode(self._mode | stat.S_IRUSR | stat.S_IWUSR)
+        self._path = path
+
+    def _change_mode(self, mode: int) -> None:
+        # By the descriptor where the system can: a path may lead elsewhere by now.
+        os.chmod(self._part if sys.platform == "win32" else self.file.fileno(), mode)
+
+    def _open_locked(self) -> io.FileIO:
+        while True:
+            file = io.FileIO(self._part, "r+", opener=self._open_descriptor)
+            try:
+                _lock(file, self._part)
+                if _is_at(file, self._part):
+                    return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()  # the download that had it locked before has finished it meanwhile
+
+    def _open_descriptor(self, name: str, flags: int) -> int:
+        """Open the part, or make it with the mode that open() gives, or that the file to be replaced has."""
+        with suppress(FileExistsError):
+            return self._make(name, flags)
+        with suppress(FileNotFoundError):
+            return _open_own(name, flags)
+        return self._make(name, flags)  # the download that had it has finished it meanwhile
+
+    def _make(self, name: str, flags: int) -> int:
+        mode = 0o666 if self._mode is None else self._mode | stat.S_IRUSR | stat.S_IWUSR
+        return os.open(name, flags | os.O_CREAT | os.O_EXCL | NO_LINK | AT_ONCE, mode)
+
+    @property
+    def file(self) -> io.FileIO:
+        """The open file."""
+        assert self._file is not None
+        return self._file
+
+    def begin(self, note: Note | None) -> None:
+        """Empty the part, and note what it is taken from; None if nothing is to go on with it later."""
+        # In this order: whenever the process dies, a note that is there is true.
+        with suppress(FileNotFoundError):
+            os.remove(self._note)
+        self.truncate(0)
+        if note is not None:
+            total = "" if note.total is None else note.total
+            lines = (note.resource, note.etag, note.modified, note.coding, total, note.name)
+            with open(self._note, "w", encoding="utf-8", newline="\n", opener=self._make) as file:
+                file.write("".join(f"{line}\n" for line in lines))
+
+    def truncate(self, size: int) -> None:
+        """Cut the part to that size, and go on there."""
+        self.size = self.file.truncate(size)
+        self.file.seek(size)
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Add the pieces at the end."""
+        data = memoryview(b"".join(pieces))
+        while data:
+            count = self.file.write(data)
+            self.size += count
+            data = data[count:]
+
+    def update(self, digest: Any, start: int, n: int) -> int:
+        """Add at most n bytes of the part to a digest of hashlib; return how many."""
+        self.file.seek(start)
+        data = self.file.read(n)
+        digest.update(data)
+        return len(data)
+
+    def finish(self) -> None:
+        """Put the part in its place, and close it.
+
+        Raises:
+            FileExistsError: another file has come to be in its place in the directory meanwhile.
+        """
+        if self._mode is not None:
+            self._change_mode(self._mode)
+        if sys.platform == "win32":  # which renames no open file; elsewhere the lock is held until the end
+            self.file.close()
+        if self.is_in_directory and not self._may_replace:
+            _move_to_new(self._part, self._path)
+        else:
+            os.replace(self._part, self._path)
+        with suppress(OSError):
+            os.remove(self._note)
+        self.file.close()
+        self._file = None
+
+    def abandon(self, *, keep: bool) -> None:
+        """Close the part for good, though a worker may still be opening it: its download's coroutine was dropped."""
+        with self._lock:
+            self._is_abandoned = True
+            self.close(keep=keep)
+
+    def close(self, *, keep: bool) -> None:
+        """Close the part, and remove it with its note unless there is something to keep; after finish() do nothing."""
+        if self._file is None:
+            return
+        if sys.platform == "win32":
+            self._file.close()
+        if not keep or not self.size:
+            for path in (self._part, self._note):
+                with suppress(OSError):  # why the download failed counts more
+                    os.remove(path)
+        self._file.close()
+        self._file = None
+
+
+def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
+    """Return the permissions of the file that is to be replaced, None if there is none.
+
+    A device or a directory is refused: renaming a part to /dev/null would take that away from everybody.
+    """
+    try:
+        found = os.stat(path, follow_symlinks=is_followed)
+    except FileNotFoundError:
+        return None
+    check_regular(found, path)
+    return found.st_mode & 0o777
+
+
+def _move_to_new(source: str, path: str) -> None:
+    """Rename a file unless the new name is taken, which os.rename() does not care for outside Windows."""
+    try:
+        os.link(source, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.replace(source, path)
+    else:
+        os.remove(source)
+
+
+def _lock(file: io.FileIO, path: str) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError(errno.EAGAIN, "another download is writing to it", path) from None
+    except OSError:
+        pass  # a file system that has no locks
+
+
+def _is_at(file: io.FileIO, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _open_own(path: str, flags: int) -> int:
+    """Open a regular file that is this user's, as check_own() has it, and not a link."""
+    descriptor = open_regular(path, flags | NO_LINK)
+    try:
+        check_own(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def check_own(found: os.stat_result, path: str) -> None:
+    """Raise PermissionError or FileExistsError unless what was found at a path is this user's, by one name.
+
+    A file with a second name would be changed under that name, too.
+    """
+    check_owner(found, path)
+    if found.st_nlink > 1:
+        raise FileExistsError(errno.EEXIST, "expected a file without a second hard link", path)
+
+
+def _read_note(path: str) -> Note | None:
+    """Return what a note says; None if there is none, or it was not written whole."""
+    try:
+        with open(path, encoding="utf-8", newline="\n", opener=_open_own) as file:
+            match = _NOTE.fullmatch(file.read(128 * 1024))
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    if match is None:
+        return None
+    resource, etag, modified, coding, total, name = match.groups()
+    return Note(resource, etag, modified, coding, int(total) if total else None, name)

@@ -1,0 +1,1 @@
+"""Proxies: which one a request goes through, and authentication to it."""
