@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.compat.transcript import HEADING
 from tests.compat.transcript.expected_deviations import DIFFERENCES
 from tests.compat.transcript.report import ALONE, BROKE_OFF, DIFFERING, SECTIONS
+from tests.compat.transcript.scenes import HEADING
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds for one process, which takes 10 to 20 where nothing else runs

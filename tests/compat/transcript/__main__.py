@@ -5,31 +5,12 @@ its own, so two transcripts can be compared section by section.
 """
 
 import faulthandler
-import importlib
 import sys
 
-from tests.compat.transcript import HEADING
 from tests.compat.transcript.report import ALONE, DIFFERING, SECTIONS, tell
+from tests.compat.transcript.scenes import HEADING
 
 PATIENCE = 100.0  # seconds, then it says where it stands
-
-MODULES = (
-    "documentation",
-    "requests",
-    "bodies",
-    "responses",
-    "states",
-    "failures",
-    "tls_and_tunnels",
-    "threads_and_processes",
-    "signals",
-    "replaced_sockets",
-    "overridden_methods",
-    "standard_library",
-    "deviations",
-)
-for module in MODULES:
-    importlib.import_module(f"tests.compat.transcript.{module}")
 
 
 def main(names: list[str]) -> None:
