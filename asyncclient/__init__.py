@@ -53,7 +53,7 @@ from .errors import (
     UnknownTransferEncoding,
     WriteTimeout,
 )
-from .limits import Limits
+from .limits import Limits, PoolLimits
 from .message.fields import Fields
 from .timeouts import Timeout
 from .timings import Timings
@@ -134,6 +134,7 @@ __all__ = [
     "Params",
     "Part",
     "PhaseTimeout",
+    "PoolLimits",
     "PoolStats",
     "PoolTimeout",
     "PoolWarning",

@@ -1,9 +1,16 @@
-"""Checks of arguments whose errors name the argument, where Python's own would name an operator or a method."""
+"""Checks of arguments, with errors that name the argument and say what to write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, TypeVar
+
+from .errors import clip
+
+_T = TypeVar("_T")
 
 
 def check_type(name: str, value: object, kinds: Any, expected: str) -> None:
@@ -17,7 +24,7 @@ def check_type(name: str, value: object, kinds: Any, expected: str) -> None:
 
 
 def check_number(name: str, value: Any, least: float, unit: str = "a number") -> None:
-    """Let a number of at least that much pass.
+    """Let a number of at least `least` pass.
 
     Raises:
         TypeError: it is not a number.
@@ -42,3 +49,48 @@ def list_collection(name: str, value: Any, kind: type, expected: str) -> list[An
     for item in items:
         check_type(name, item, kind, f"{expected}, of {kind.__name__},")
     return items
+
+
+def keyword_only(instead: Mapping[str, str], usage: str) -> Callable[[type[_T]], type[_T]]:
+    """Give a dataclass an error for positional and unknown arguments that says what to write.
+
+    Args:
+        instead: by unknown name, what to write for it.
+        usage: what to write for a positional argument.
+    """
+
+    def decorate(kind: type[_T]) -> type[_T]:
+        init: Callable[..., None] = kind.__init__
+        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+
+        @wraps(init)
+        def explaining(self: _T, *args: Any, **options: Any) -> None:
+            if args:
+                raise TypeError(f"{kind.__name__} takes keyword arguments only: use {usage}")
+            if not options.keys() <= known:
+                name = next(name for name in options if name not in known)
+                raise explain_unknown(kind.__name__, name, known, instead)
+            init(self, **options)
+
+        kind.__init__ = explaining  # type: ignore[method-assign, assignment]
+        return kind
+
+    return decorate
+
+
+def explain_unknown(what: str, name: str, known: Collection[str], instead: Mapping[str, str]) -> TypeError:
+    """Return the error for an unknown keyword argument, which says what to write.
+
+    Args:
+        what: was called.
+        name: of the argument.
+        known: names of the arguments that exist.
+        instead: what to write for names that do not.
+    """
+    if name in instead:
+        advice = f"use {instead[name]}"
+    elif near := get_close_matches(name, known, 1):
+        advice = f"use {near[0]}="
+    else:
+        advice = f"there are {', '.join(sorted(known))}"
+    return TypeError(f"{what} got an unexpected keyword argument {clip(name)}: {advice}")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .client.client import Client
 from .client.response import Response
 from .errors import HTTPException, InvalidURL
-from .limits import DEFAULT, Limits
+from .limits import DEFAULT_POOL, PoolLimits
 from .message.url import parse_url
 from .runner import find_loop_factory, run
 from .testing import DemoServer, demo_certificates
@@ -77,14 +77,14 @@ def _milliseconds(seconds: float | None) -> str:
 
 async def show(urls: Sequence[str], context: ssl.SSLContext | None, connections: int) -> bool:
     """Fetch URLs at once, print the table, and return whether all went well."""
-    async with Client(ssl=context, limits=_allow(connections)) as client:
+    async with Client(ssl=context, pool=_allow(connections)) as client:
         rows = await fetch_all(client, urls)
     print_table(rows)
     return _is_well(rows)
 
 
-def _allow(connections: int) -> Limits:
-    return Limits(connections=max(connections, DEFAULT.connections), connections_per_host=connections)
+def _allow(connections: int) -> PoolLimits:
+    return PoolLimits(connections=max(connections, DEFAULT_POOL.connections), per_host=connections)
 
 
 def _is_well(rows: Sequence[Row]) -> bool:
@@ -102,7 +102,7 @@ async def demonstrate(connections: int) -> bool:
             print(f"plain HTTP only: {exc}")
         else:
             bases.append((await stack.enter_async_context(DemoServer(server_context))).url)
-        asking = Client(ssl=context, limits=_allow(connections), trust_env=False)  # its servers are behind no proxy
+        asking = Client(ssl=context, pool=_allow(connections), trust_env=False)  # its servers are behind no proxy
         client = await stack.enter_async_context(asking)
         well = True
         for base in bases:

@@ -10,8 +10,10 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import replace
 from typing import ClassVar, Final, Self
 
+from .arguments import check_type
 from .debug import print_fields, print_sent
 from .errors import ImproperConnectionState, NotConnected, TotalTimeout
 from .exchange.body import BLOCK
@@ -78,9 +80,10 @@ class Connection:
         if blocksize < 1:
             raise ValueError(f"expected a blocksize of at least 1, got {blocksize!r}")
         self.blocksize = blocksize
+        check_type("limits", limits, Limits, "Limits")
         self.limits = limits
         if max_response_headers is not None:
-            self.limits = Limits(**{**limits._asdict(), "fields": max_response_headers})
+            self.limits = replace(limits, fields=max_response_headers)
         self.socket_path = None if socket_path is None else os.fspath(socket_path)
         self.socket_options = parse_options(socket_options) if socket_options else ()
         self.auto_open = True

@@ -1,80 +1,75 @@
-"""How long each phase may take, as one value."""
+"""How long each phase of an exchange may take, as one value."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final
+
+from .arguments import keyword_only
+
+_INSTEAD: Final = {
+    "pool_timeout": "pool=",
+    "sock_connect": "connect=",
+    "sock_read": "read=",
+    "connect_timeout": "connect=",
+    "read_timeout": "read=",
+    "write_timeout": "write=",
+    "timeout": "total=",
+}
 
 
-class _Timeout(NamedTuple):
-    connect: float | None
-    tls: float | None
-    pool: float | None
-    write: float | None
-    read: float | None
-    total: float | None
-    min_rate: float | None
-    rate_patience: float
-    expect: float
-    close: float
-    tls_close: float
-
-
-class Timeout(_Timeout):
-    """Seconds that each phase of an exchange may take; None is for ever.
+@keyword_only(_INSTEAD, "Timeout(total=...) for everything together, Timeout(connect=..., read=...) for single phases")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """Seconds that each phase of an exchange may take; None is no limit.
 
     Args:
-        connect: resolving and connecting together; then again, waiting for a proxy to open a tunnel.
+        connect: resolving and connecting together; then the same again for a proxy to open a tunnel.
         tls: one TLS handshake.
-        pool: waiting until a connection may be opened or becomes free; for who uses a pool.
-        write: each wait until the peer takes more of a request.
+        pool: the wait for a connection of a pool, until one may be opened or becomes free.
+        write: each wait until the server accepts more of a request.
         read: each wait for more bytes of a response.
-        total: request and response together, opening the connection and the body included; drips do not extend it.
-            For a client also redirects, retries and the pauses between them.
-        min_rate: no number of seconds but of bytes per second that content must come with, once it has fallen behind
-            by `rate_patience` seconds; for a client.
+        total: request and response together, including opening the connection and the body; received bytes do not
+            extend it. For a client it includes redirects, retries and the pauses between them.
+        min_rate: minimum rate of content, in bytes per second (client only). RateTimeout is raised once the transfer is
+            `rate_patience` seconds behind it.
         rate_patience: see min_rate.
-        expect: the wait for `100 Continue` before the body is sent without one.
-        close: what closing politely may take before the connection is dropped.
-        tls_close: the wait for the peer's close_notify after our own was sent; 0 does not wait for it.
+        expect: the wait for `100 Continue`; after it the body is sent without.
+        close: the time that an orderly close may take before the connection is aborted.
+        tls_close: the wait for the server's close_notify after ours was sent; with 0 there is no wait.
 
     Raises:
-        TypeError: one of them is no number.
-        ValueError: one of them is below 0.
+        TypeError: a value is not a number, or an argument is positional.
+        ValueError: a value is below 0, or min_rate is 0.
     """
 
-    __slots__ = ()
+    connect: float | None = 10.0
+    tls: float | None = 10.0
+    pool: float | None = None
+    write: float | None = 60.0
+    read: float | None = 60.0
+    total: float | None = None
+    min_rate: float | None = None
+    rate_patience: float = 10.0
+    expect: float = 1.0
+    close: float = 1.0
+    tls_close: float = 0.0
 
-    def __new__(
-        cls,
-        connect: float | None = 10.0,
-        tls: float | None = 10.0,
-        pool: float | None = None,
-        write: float | None = 60.0,
-        read: float | None = 60.0,
-        total: float | None = None,
-        min_rate: float | None = None,
-        rate_patience: float = 10.0,
-        expect: float = 1.0,
-        close: float = 1.0,
-        tls_close: float = 0.0,
-    ) -> Timeout:
-        """Check the seconds."""
-        timeout = super().__new__(
-            cls, connect, tls, pool, write, read, total, min_rate, rate_patience, expect, close, tls_close
-        )
-        for name, seconds in zip(timeout._fields, timeout, strict=True):
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in self.__slots__:
+            seconds = getattr(self, name)
             unit = "bytes per second" if name == "min_rate" else "seconds"
             if seconds is not None and not isinstance(seconds, int | float):
                 raise TypeError(f"expected {unit} for {name}, got {type(seconds).__name__}")
             if seconds is not None and not seconds >= 0:
                 raise ValueError(f"expected {unit} for {name}, got {seconds!r}")
-        if min_rate == 0:
+        if self.min_rate == 0:
             raise ValueError("expected a min_rate above 0, or None")
-        return timeout
 
     @staticmethod
-    @lru_cache(maxsize=64)  # checking takes 3 µs, twice for each new connection
+    @lru_cache(maxsize=64)  # called twice for each new connection; the checks take a few microseconds
     def each(seconds: float | None) -> Timeout:
         """Return a Timeout with the same seconds for each single operation, as http.client means its timeout."""
         return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import uvloop
 
-from asyncclient import Client, HTTPConnection, Limits
+from asyncclient import Client, HTTPConnection, PoolLimits
 from asyncclient.errors import ContentTooLarge
 from benchmarks import turns
 from benchmarks.blocking import certificates
@@ -93,8 +93,8 @@ async def spend(job: Job, base: str, fetch: Fetch) -> Spent:
 async def spend_ours(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
     """Return what the requests take with the client."""
     most = max(job.at_once, 100)
-    limits = Limits(connections=most, connections_per_host=most, idle=most, idle_per_host=most)
-    async with Client(limits=limits, ssl=context) as client:
+    pool = PoolLimits(connections=most, per_host=most, idle=most, idle_per_host=most)
+    async with Client(pool=pool, ssl=context) as client:
 
         async def get(urls: list[str]) -> None:
             for url in urls:

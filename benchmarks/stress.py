@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import uvloop
 
-from asyncclient import Client, Limits
+from asyncclient import Client, PoolLimits
 from asyncclient.pool.group import PoolStats
 from benchmarks.blocking import certificates
 from benchmarks.client import serving
@@ -73,8 +73,8 @@ async def stress(base: str, context: ssl.SSLContext | None, seconds: float) -> O
     async with Client(ssl=context) as client:
         await client.get(f"{base}/name/first")  # uvloop opens a descriptor of its own with the first connection
     before = await count_descriptors()
-    limits = Limits(connections=CONNECTIONS, connections_per_host=CONNECTIONS)
-    async with Client(limits=limits, ssl=context, timeout=10) as client:
+    pool = PoolLimits(connections=CONNECTIONS, per_host=CONNECTIONS)
+    async with Client(pool=pool, ssl=context, timeout=10) as client:
         asking = Stress(client, base)
         until = time.monotonic() + seconds
         await asyncio.gather(*(asking.go_on(until) for _ in range(TASKS)))

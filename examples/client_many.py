@@ -7,8 +7,8 @@ import asyncclient
 
 
 async def main(url: str) -> None:
-    limits = asyncclient.Limits(connections=10)
-    async with asyncclient.Client(base_url=url, limits=limits) as client:
+    pool = asyncclient.PoolLimits(connections=10)
+    async with asyncclient.Client(base_url=url, pool=pool) as client:
         responses = await asyncio.gather(*(client.get(f"/bytes/{number}") for number in range(1000)))
         print(sum(len(response.content) for response in responses), "bytes")
         print(sum(response.timings.reused for response in responses), "on a connection that was open")

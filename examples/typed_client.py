@@ -12,7 +12,20 @@ from tempfile import TemporaryDirectory
 from typing import Any, assert_type
 
 import asyncclient
-from asyncclient import AuthRequest, Client, Cookie, CookieJar, Limits, Part, Proxy, Request, Response, Retry, Timeout
+from asyncclient import (
+    AuthRequest,
+    Client,
+    Cookie,
+    CookieJar,
+    Limits,
+    Part,
+    PoolLimits,
+    Proxy,
+    Request,
+    Response,
+    Retry,
+    Timeout,
+)
 from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
 from asyncclient.message.challenges import parse_challenges
 from asyncclient.message.links import Link
@@ -182,9 +195,8 @@ def build_clients(url: str) -> Iterable[Client]:
             expect=1,
             close=1,
         ),
-        limits=Limits(
-            head=64 * 1024, connections=10, connections_per_host=5, idle=5, idle_per_host=2, keep_alive=10, max_age=60
-        ),
+        limits=Limits(line=8192, head=64 * 1024, fields=100, interim=10, chunk_line=256),
+        pool=PoolLimits(connections=10, per_host=5, idle=5, idle_per_host=2, keep_alive=10, max_age=60),
         ssl=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         proxy=choose_proxy,
         trust_env=False,

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Self, Unpack
 
 from ..arguments import check_type, list_collection
 from ..exchange.exchange import Exchange
-from ..limits import DEFAULT, Limits
+from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
@@ -71,7 +71,8 @@ class Client:
         cookies: a CookieJar to use, or a mapping to begin one with.
         auth: (user, password), an Auth, or a function that returns fields.
         timeout: a Timeout, or seconds for everything together; None is for ever.
-        limits: bounds on what servers send, and on connections.
+        limits: bounds on what a server may send.
+        pool: how many connections there may be, and for how long they are kept.
         ssl: an SSLContext; False verifies nothing; "sha256:…" takes the one certificate that has this fingerprint.
         proxy: a URL, a mapping by scheme or host, or a function of the URL.
         trust_env: take proxies from the environment where none is given. Nothing else is taken from there.
@@ -106,6 +107,7 @@ class Client:
         auth: AuthLike | None = None,
         timeout: float | Timeout | None = _DEFAULT_TIMEOUT,
         limits: Limits = DEFAULT,
+        pool: PoolLimits = DEFAULT_POOL,
         ssl: TrustLike = None,
         proxy: ProxySetting = None,
         trust_env: bool = True,
@@ -129,7 +131,7 @@ class Client:
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
-        _check_arguments(limits, retries, max_redirects, max_body_size, default_encoding)
+        _check_arguments(limits, pool, retries, max_redirects, max_body_size, default_encoding)
         _check_kinds(trust_env, follow_redirects, lenient, resolver, tracer, encode_json, local_address)
         secret_headers = list_collection("secret_headers", secret_headers, str, "a collection of names")
         secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
@@ -137,7 +139,7 @@ class Client:
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         origin = parse_base(base_url)[:3] if base_url else None
-        self._pool = Pool(limits, tracer, stall_warning)
+        self._pool = Pool(limits, pool, tracer, stall_warning)
         self._settings = Settings(
             pool=self._pool,
             sites=Sites(self._pool, network, list_pairs(headers or ()), secret_names, origin),
@@ -408,14 +410,15 @@ def _choose_exchange(lenient: bool) -> type[Exchange]:
 
 def _check_arguments(
     limits: object,
+    pool: object,
     retries: object,
     max_redirects: object,
     max_body_size: object,
     default_encoding: DefaultEncoding | None,
 ) -> None:
     """Refuse what would come out, or be taken for something else, only once a request is under way."""
-    if not isinstance(limits, Limits):
-        raise TypeError(f"expected Limits as limits, got {type(limits).__name__}")
+    check_type("limits", limits, Limits, "Limits")
+    check_type("pool", pool, PoolLimits, "PoolLimits")
     if isinstance(retries, bool) or not isinstance(retries, Retry | int | None):
         raise TypeError(f"expected a Retry, a number or None as retries, got {type(retries).__name__}")
     for name, value in (("max_redirects", max_redirects), ("max_body_size", max_body_size)):

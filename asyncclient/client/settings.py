@@ -6,7 +6,7 @@ import math
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..exchange.exchange import Exchange
@@ -80,7 +80,7 @@ def find_timeout(value: float | Timeout | None, default: Timeout) -> Timeout:
 
 @lru_cache(maxsize=256)
 def _limit_total(seconds: float, default: Timeout) -> Timeout:
-    return default._replace(total=Timeout(total=seconds).total)
+    return replace(default, total=seconds)
 
 
 def find_deadline(timeout: Timeout) -> float:

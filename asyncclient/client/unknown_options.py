@@ -1,15 +1,15 @@
-"""Options that other HTTP clients have under another name, and what to write here instead."""
+"""Options of other HTTP clients, with what to write for them here."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Final
 
+from ..arguments import explain_unknown
 from ..errors import clip
 
 _TIMEOUT: Final = "timeout=Timeout(connect=..., read=..., total=...)"
-_LIMITS: Final = "Client(limits=Limits(connections=..., connections_per_host=..., idle=..., keep_alive=...))"
+_POOL: Final = "Client(pool=PoolLimits(connections=..., per_host=..., idle=..., keep_alive=...))"
 _TRUST: Final = "Client(ssl=...), an SSLContext; ssl=False verifies nothing"
 _PROXY: Final = "Client(proxy=...), a URL, or a mapping by scheme or host"
 _TRACER: Final = "Client(tracer=...), a Tracer"
@@ -24,7 +24,9 @@ _INSTEAD: Final = {
     "chunked": "headers={'Transfer-Encoding': 'chunked'}",
     "compress": "body= with compressed bytes, and Content-Encoding among headers=",
     "connect_timeout": _TIMEOUT,
-    "connector": _LIMITS,
+    "connections": _POOL,
+    "connections_per_host": _POOL,
+    "connector": _POOL,
     "conn_timeout": _TIMEOUT,
     "content": "body=",
     "cookie_jar": "Client(cookies=CookieJar())",
@@ -38,18 +40,19 @@ _INSTEAD: Final = {
     "http1": "nothing: HTTP/1.1 is what a Client speaks",
     "http2": "nothing: HTTP/1.1 is what a Client speaks",
     "json_serialize": "Client(encode_json=...)",
-    "keepalive_expiry": _LIMITS,
-    "limit": _LIMITS,
-    "limit_per_host": _LIMITS,
+    "keep_alive": _POOL,
+    "keepalive_expiry": _POOL,
+    "limit": _POOL,
+    "limit_per_host": _POOL,
     "local_addr": "Client(local_address=...)",
     "loop": "nothing: a Client belongs to the loop that uses it first",
-    "max_connections": _LIMITS,
-    "max_keepalive_connections": _LIMITS,
+    "max_connections": _POOL,
+    "max_keepalive_connections": _POOL,
     "max_retries": "Client(retries=...), a number or a Retry",
     "mounts": _PROXY,
-    "pool_connections": _LIMITS,
-    "pool_limits": _LIMITS,
-    "pool_maxsize": _LIMITS,
+    "pool_connections": _POOL,
+    "pool_limits": _POOL,
+    "pool_maxsize": _POOL,
     "pool_timeout": "timeout=Timeout(pool=...)",
     "proxies": _PROXY,
     "proxy_auth": "Client(proxy='http://user:password@host:port')",
@@ -72,33 +75,28 @@ _INSTEAD: Final = {
     "verify_ssl": _TRUST,
     "write_timeout": _TIMEOUT,
 }
-"""By the names that aiohttp, httpx, requests and urllib3 have."""
+"""What to write here, by the names of aiohttp, httpx, requests and urllib3."""
 
 
 def explain_client_option(name: str, known: Collection[str], of_requests: Collection[str]) -> TypeError:
-    """Return the error for an option that Client does not have, which says how to write it here.
+    """Return the error for an option that Client does not have, which says what to write.
 
     Args:
         name: of the option.
         known: names of the options that Client has.
         of_requests: names of those that requests have.
     """
-    advice = f"it is for each request, client.get(url, {name}=...)" if name in of_requests else None
-    return _build("Client", name, advice or _advise(name, known))
+    if name in of_requests:
+        return _build("Client", name, f"it is for each request, client.get(url, {name}=...)")
+    return explain_unknown("Client", name, known, _INSTEAD)
 
 
 def explain_request_option(name: str, known: Collection[str], of_client: Collection[str]) -> TypeError:
     """Return the error for an option that a request does not have; see explain_client_option()."""
-    advice = f"it is for Client({name}=...)" if name in of_client else None
-    return _build("a request", name, advice or _advise(name, known))
+    if name in of_client:
+        return _build("a request", name, f"it is for Client({name}=...)")
+    return explain_unknown("a request", name, known, _INSTEAD)
 
 
 def _build(what: str, name: str, advice: str) -> TypeError:
     return TypeError(f"{what} got an unexpected keyword argument {clip(name)}: {advice}")
-
-
-def _advise(name: str, known: Collection[str]) -> str:
-    if name in _INSTEAD:
-        return f"use {_INSTEAD[name]}"
-    near = get_close_matches(name, known, 1)
-    return f"use {near[0]}=" if near else f"there are {', '.join(sorted(known))}"

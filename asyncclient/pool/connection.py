@@ -16,7 +16,7 @@ from ..exchange.body import Source
 from ..exchange.exchange import Exchange
 from ..exchange.send import Trailers
 from ..exchange.stream import Buffer
-from ..limits import Limits
+from ..limits import Limits, PoolLimits
 from ..message.cycle import State
 from ..message.head import Head
 from ..response import HTTPResponse
@@ -54,6 +54,7 @@ class PooledConnection(HTTPConnection):
         stream: AioStream,
         opening: Timings,
         limits: Limits,
+        sizes: PoolLimits,
         *,
         given_back: Callable[[PooledConnection], None],
         roused: Callable[[PooledConnection], None],
@@ -72,12 +73,12 @@ class PooledConnection(HTTPConnection):
         self._stream = stream
         self._opening = opening
         self._idle_since = time.monotonic()
-        self._retires_at = self._idle_since + limits.max_age
+        self._retires_at = self._idle_since + sizes.max_age
         self._proxy_head = proxy_head
         if last_head is not None:
             self._last_head = last_head
             stream.expect_head(last_head.block)
-        self.keep_alive = limits.keep_alive
+        self.keep_alive = sizes.keep_alive
         self._has_heeded = False
 
     @property

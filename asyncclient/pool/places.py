@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final
 
 from ..errors import ConnectError, PoolTimeout
-from ..limits import DEFAULT, Limits
+from ..limits import Limits, PoolLimits
 from ..stream.aio import AioStream
 from ..stream.dial import Opened, Route, forget_addresses, open_stream
 from ..timings import Timings
@@ -35,9 +35,10 @@ class Places:
     """Base of Pool, which documents the arguments: what is counted."""
 
     def __init__(
-        self, limits: Limits = DEFAULT, tracer: Tracer | None = None, stall_warning: float | None = None
+        self, limits: Limits, sizes: PoolLimits, tracer: Tracer | None = None, stall_warning: float | None = None
     ) -> None:
         self.limits = limits
+        self.sizes = sizes
         self.counted = 0
         self._tracer = tracer
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -48,7 +49,7 @@ class Places:
         self._closing: set[AioStream] = set()  # over TLS: close_notify is being sent
         self._stalls: StallWatch | None = None
         if stall_warning is not None:
-            self._stalls = StallWatch(stall_warning, self._groups, limits.connections_per_host)
+            self._stalls = StallWatch(stall_warning, self._groups, sizes.per_host)
 
     def group(self, key: object, label: str, route: Route) -> Group:
         """Return the group of a destination, which `key` says; there is one at a time. The caller keeps it."""
@@ -71,12 +72,12 @@ class Places:
 
     def _may_open(self, group: Group) -> bool:
         """Return whether a group could use a place: somebody waits, and it is not at its own limit."""
-        return group.wants and (group.size < self.limits.connections_per_host or bool(group.idle))
+        return group.wants and (group.size < self.sizes.per_host or bool(group.idle))
 
     def _has_room(self, group: Group) -> bool:
         """Return whether a connection is wanted, and there is a place without an idle one going."""
-        limits = self.limits
-        return group.wants and self.counted < limits.connections and group.size < limits.connections_per_host
+        sizes = self.sizes
+        return group.wants and self.counted < sizes.connections and group.size < sizes.per_host
 
     def _next_lacking(self) -> Group | None:
         """Return the group whose turn it is, forgetting those that can't use a place any more."""
@@ -89,12 +90,12 @@ class Places:
 
     def _make_place(self, group: Group) -> bool:
         """Make a place for one more connection if it takes that an idle one goes; return whether there is one."""
-        if group.size >= self.limits.connections_per_host:
+        if group.size >= self.sizes.per_host:
             self._take_out(group, next(iter(group.idle)))
-        elif self.counted >= self.limits.connections and self._idle:
+        elif self.counted >= self.sizes.connections and self._idle:
             oldest = next(iter(self._idle))
             self._take_out(self._idle[oldest], oldest)
-        return self.counted < self.limits.connections
+        return self.counted < self.sizes.connections
 
     def _free_place(self, group: Group) -> None:
         self.counted -= 1
@@ -165,7 +166,7 @@ class Places:
             opening = f", {group.connecting} of them not yet" if group.connecting else ""
             crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
             text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
-            groups = (group,) if group.size >= self.limits.connections_per_host else self._groups.values()
+            groups = (group,) if group.size >= self.sizes.per_host else self._groups.values()
             group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
 
     def _take_out(self, group: Group, connection: PooledConnection) -> None:
@@ -177,9 +178,9 @@ class Places:
         """Return whether the place is another group's now: this one needs it not, or has had more than its share."""
         if group in self._lacking:
             self._lacking.move_to_end(group)
-        if self.counted < self.limits.connections or self._next_lacking() in (None, group):
+        if self.counted < self.sizes.connections or self._next_lacking() in (None, group):
             return False
         others = len(self._lacking) - (group in self._lacking)
         connection.turns += 1
-        over = group.size - self.limits.connections / (others + 1)  # its share
+        over = group.size - self.sizes.connections / (others + 1)  # its share
         return not group.waiters or over >= 1 or (over > 0 and connection.turns > TURNS)

@@ -27,7 +27,7 @@ from functools import partial
 from typing import Final
 
 from ..errors import ClientClosed, ImproperConnectionState, TotalTimeout
-from ..limits import DEFAULT, Limits
+from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..stream.aio import AioStream
 from ..stream.dial import Opened
 from ..timeouts import Timeout
@@ -45,19 +45,24 @@ class Pool(Places):
     """Connections to any number of destinations, on one loop.
 
     Args:
-        limits: how many of them there may be.
+        limits: what a server may send.
+        sizes: how many connections there may be, and for how long they are kept.
         tracer: is told of connections.
         stall_warning: seconds after which a PoolWarning says what holds the connections; None is never.
     """
 
     def __init__(
-        self, limits: Limits = DEFAULT, tracer: Tracer | None = None, stall_warning: float | None = None
+        self,
+        limits: Limits = DEFAULT,
+        sizes: PoolLimits = DEFAULT_POOL,
+        tracer: Tracer | None = None,
+        stall_warning: float | None = None,
     ) -> None:
-        super().__init__(limits, tracer, stall_warning)
+        super().__init__(limits, sizes, tracer, stall_warning)
         self.is_closed = False
-        most, most_per_host = limits.connections, min(limits.connections, limits.connections_per_host)
-        self._may_keep_less = limits.idle < most or limits.idle_per_host < most_per_host
-        self._has_max_age = limits.max_age < math.inf
+        most, most_per_host = sizes.connections, min(sizes.connections, sizes.per_host)
+        self._may_keep_less = sizes.idle < most or sizes.idle_per_host < most_per_host
+        self._has_max_age = sizes.max_age < math.inf
         self._pauses: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._sweeps_at = 0.0
@@ -220,14 +225,14 @@ class Pool(Places):
             raise errors[0]
 
     def _count_lacking(self, group: Group, n: int) -> int:
-        limits = self.limits
-        most = min(n, limits.connections, limits.connections_per_host, limits.idle, limits.idle_per_host)
-        return min(most - len(group.idle), limits.connections_per_host - group.size)
+        sizes = self.sizes
+        most = min(n, sizes.connections, sizes.per_host, sizes.idle, sizes.idle_per_host)
+        return min(most - len(group.idle), sizes.per_host - group.size)
 
     def _make_spare_place(self, group: Group) -> bool:
         """Make a place that nobody waits for and no connection of the group goes for; return whether there is one."""
         is_own = bool(self._idle) and self._idle[next(iter(self._idle))] is group
-        is_full = self.counted >= self.limits.connections
+        is_full = self.counted >= self.sizes.connections
         return self._next_lacking() is None and not (is_full and is_own) and self._make_place(group)
 
     # Opening
@@ -245,6 +250,7 @@ class Pool(Places):
             stream,
             timings,
             self.limits,
+            self.sizes,
             given_back=partial(self._take_back, group),
             roused=partial(self._drop_roused, group),
             closing=self._watch_closing,
@@ -297,14 +303,14 @@ class Pool(Places):
             return
         if self._has_max_age:
             self._watch_idle(connection.expires - time.monotonic())
-        elif self._timer is None or connection.keep_alive < self.limits.keep_alive:
+        elif self._timer is None or connection.keep_alive < self.sizes.keep_alive:
             self._watch_idle(connection.keep_alive)
 
     def _drop_excess(self, group: Group) -> None:
         """Close the connection idle longest where there are more than may be kept."""
-        if len(group.idle) > self.limits.idle_per_host:
+        if len(group.idle) > self.sizes.idle_per_host:
             self._drop_idle(group, next(iter(group.idle)))
-        elif len(self._idle) > self.limits.idle:
+        elif len(self._idle) > self.sizes.idle:
             oldest = next(iter(self._idle))
             self._drop_idle(self._idle[oldest], oldest)
 

@@ -21,6 +21,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -182,7 +183,7 @@ async def _open_tunnelled(
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
     await _adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
     try:
-        stream.timeout = Timeout.each(None)._replace(total=timeout.connect)
+        stream.timeout = replace(Timeout.each(None), total=timeout.connect)
         if timeout.connect is not None:
             stream.hurry(timeout.connect)
         head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, login)

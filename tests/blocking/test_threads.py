@@ -93,8 +93,8 @@ class Silent:
 @pytest.mark.parametrize("is_secure", [False, True])
 def test_each_thread_gets_its_own_answers(tls: Certificates, is_secure: bool) -> None:
     context = tls.server_context() if is_secure else None
-    limits = asyncclient.Limits(connections=4)
-    with RawServer(echo_target, tls=context) as server, Client(ssl=tls.client_context(), limits=limits) as client:
+    limits = asyncclient.PoolLimits(connections=4)
+    with RawServer(echo_target, tls=context) as server, Client(ssl=tls.client_context(), pool=limits) as client:
 
         def fetch(thread: int) -> list[str]:
             targets = [f"/{thread}/{number}" for number in range(REQUESTS)]
@@ -208,7 +208,7 @@ WAITS = [wait_for_head, wait_for_content, wait_in_line, wait_for_a_callback]
 
 @pytest.mark.parametrize("wait", WAITS)
 def test_close_ends_calls_of_other_threads(wait: Callable[[Client, str], None]) -> None:
-    client = Client(limits=asyncclient.Limits(connections=1))
+    client = Client(pool=asyncclient.PoolLimits(connections=1))
     with RawServer(Silent(HALF if wait in (wait_for_content, wait_in_line) else b"")) as server:
         waiting = in_thread(lambda: wait(client, server.url))
         wait_until(lambda: is_waiting(client, wait))
@@ -296,7 +296,7 @@ def interrupt() -> None:
 @pytest.mark.parametrize("wait", WAITS)
 def test_interrupted_wait_ends_its_request(wait: Callable[[Client, str], None]) -> None:
     silent = Silent(HALF if wait in (wait_for_content, wait_in_line) else b"")
-    with RawServer(silent) as server, Client(limits=asyncclient.Limits(connections=1)) as client:
+    with RawServer(silent) as server, Client(pool=asyncclient.PoolLimits(connections=1)) as client:
         client.get(server.url + "/fine")
 
         def look() -> None:

@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from asyncclient import Client, Limits, Timeout, WriteTimeout
+from asyncclient import Client, PoolLimits, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import Answering, comes_true, is_clean, lasts
 from tests.connection.scripts import MEBIBYTE, OK
@@ -21,7 +21,7 @@ LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 PROGRAM = """
 import asyncio, sys, time
 import uvloop
-from asyncclient import Client, Limits
+from asyncclient import Client, PoolLimits
 
 loop, url, *rest = sys.argv[1:]
 run = {"asyncio": asyncio, "uvloop": uvloop}[loop].run
@@ -180,7 +180,7 @@ logging.basicConfig(level=logging.INFO, format="LOG %(message)s")
 tracemalloc.start(10)
 
 async def main():
-    forgotten = Client(limits=Limits(idle=5))
+    forgotten = Client(pool=PoolLimits(idle=5))
     await forgotten.get(f"{url}/1k.bin")
     del forgotten
     gc.collect()
@@ -223,6 +223,6 @@ async def test_15_many_clients_one_after_the_other_leave_nothing(tls: Certificat
     """aio-libs/aiohttp#2039: what a client held is free when its block is left; the fixtures of all tests look."""
     with Answering(default=OK, tls=tls.server_context()) as server:
         for number in range(10):
-            async with Client(ssl=tls.client_context(), limits=Limits(idle=number)) as client:
+            async with Client(ssl=tls.client_context(), pool=PoolLimits(idle=number)) as client:
                 await asyncio.gather(*(client.get(server.url) for _ in range(3)))
             assert (client._pool.counted, asyncio.all_tasks()) == (0, {asyncio.current_task()})

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from asyncclient import Client, Limits
+from asyncclient import Client, PoolLimits
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.client.asking import Answering
 from tests.client.test_demands_closing import run_program
@@ -85,7 +85,7 @@ async def test_07_what_a_request_takes_does_not_grow_with_the_pool() -> None:
     counts = []
     with Answering(default=OK) as server, silent() as port:
         for others in (2, 60):
-            async with Client(limits=Limits(connections=200)) as client:
+            async with Client(pool=PoolLimits(connections=200)) as client:
                 await client.preconnect(f"http://127.0.0.1:{port}", others)
                 for _ in range(2):
                     await client.get(server.url)
@@ -102,7 +102,7 @@ async def test_07_what_a_request_takes_does_not_grow_with_the_line() -> None:
     shares = []
     with Answering(default=OK) as server:
         for at_once in (20, 400):
-            async with Client(limits=Limits(connections=2)) as client:
+            async with Client(pool=PoolLimits(connections=2)) as client:
                 await client.get(server.url)
                 with counting_lines() as count:
                     await asyncio.gather(*(client.get(server.url) for _ in range(at_once)))
@@ -118,8 +118,8 @@ def memory():
         return int(file.read().split()[1]) * 4096
 
 async def main():
-    limits = Limits(connections=1100, connections_per_host=1100, idle=1100, idle_per_host=1100)
-    async with Client(ssl=False, limits=limits) as client:
+    pool = PoolLimits(connections=1100, per_host=1100, idle=1100, idle_per_host=1100)
+    async with Client(ssl=False, pool=pool) as client:
         await client.preconnect(url, 100)
         before = memory()
         for n in range(200, 1200, 100):
@@ -152,7 +152,7 @@ class Here:
         return ["127.0.0.1"]
 
 async def main():
-    async with Client(ssl=False, resolver=Here(), limits=Limits(idle=10), timeout=Timeout(close=0.05)) as client:
+    async with Client(ssl=False, resolver=Here(), pool=PoolLimits(idle=10), timeout=Timeout(close=0.05)) as client:
         for number in range(900):
             if number == 400:
                 before = await memory()

@@ -13,7 +13,7 @@ import pytest
 from asyncclient import (
     Client,
     ConnectTimeout,
-    Limits,
+    PoolLimits,
     ReadTimeout,
     StaleConnectionError,
     Timeout,
@@ -32,8 +32,8 @@ def assert_counted(client: Client) -> None:
     """Nothing is counted twice, and nothing forgotten."""
     pool = client._pool
     sizes = [group.size for group in pool._groups.values()]
-    assert sum(sizes) == pool.counted <= pool.limits.connections
-    assert all(size <= pool.limits.connections_per_host for size in sizes)
+    assert sum(sizes) == pool.counted <= pool.sizes.connections
+    assert all(size <= pool.sizes.per_host for size in sizes)
 
 
 async def comes_clean(client: Client) -> bool:
@@ -73,7 +73,7 @@ async def cancel_at_random(client: Client, url: str, name: str, chance: random.R
 async def test_01_after_random_cancellation_every_request_passes(tls: Certificates, is_secure: bool) -> None:
     """encode/httpcore#1093, #986, #1099: cancelling requests while the pool is contended leaks its slots."""
     chance = random.Random(1093)
-    async with echoing(tls if is_secure else None, limits=Limits(connections=10)) as (client, server):
+    async with echoing(tls if is_secure else None, pool=PoolLimits(connections=10)) as (client, server):
         await asyncio.gather(*(cancel_at_random(client, server.url, str(n), chance) for n in range(40)))
         assert await comes_clean(client)
         await asyncio.gather(*(ask_for_itself(client, server.url, f"/later-{n}") for n in range(20)))
@@ -83,7 +83,7 @@ async def test_01_after_random_cancellation_every_request_passes(tls: Certificat
 @pytest.mark.parametrize("is_kept", [False, True])
 async def test_02_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool) -> None:
     """encode/httpcore#830, #785; encode/httpx#1461: a cancelled request hangs later ones."""
-    async with echoing(limits=Limits(connections=1)) as (client, server):
+    async with echoing(pool=PoolLimits(connections=1)) as (client, server):
         for turns in range(30):
             if is_kept:
                 await ask_for_itself(client, server.url, "/before")
@@ -137,7 +137,7 @@ async def test_03_a_server_that_hangs_does_not_poison_the_pool(
     kind: Any, host: str, scheme: str, timeout: Timeout, error: type[Exception]
 ) -> None:
     """encode/httpcore#550: connect and read timeouts under overload poison the pool until the process restarts."""
-    async with echoing(limits=Limits(connections=4)) as (client, server):
+    async with echoing(pool=PoolLimits(connections=4)) as (client, server):
         with kind(host) as port, lasts(0.05, 5):
             asking = (client.get(f"{scheme}://{host}:{port}/", timeout=timeout) for _ in range(20))
             failures = await asyncio.gather(*asking, return_exceptions=True)
@@ -154,7 +154,7 @@ async def test_04_more_requests_than_places_all_pass_in_their_order() -> None:
     """encode/httpx#1171, #1315: a gather of more requests than max_connections gives PoolTimeout."""
     assert Timeout().pool is None
     with Answering(default=OK) as server:
-        async with Client(limits=Limits(connections=1)) as client:
+        async with Client(pool=PoolLimits(connections=1)) as client:
             asking = [asyncio.create_task(client.get(f"{server.url}/{n}")) for n in range(50)]
             await asyncio.sleep(0)
             assert client.stats().waiting == 50
@@ -164,7 +164,7 @@ async def test_04_more_requests_than_places_all_pass_in_their_order() -> None:
 
 async def test_04_content_read_to_its_end_gives_the_place_back_at_once() -> None:
     """encode/httpx#720: a connection goes back before its response is closed."""
-    async with echoing(limits=Limits(connections=1)) as (client, server):
+    async with echoing(pool=PoolLimits(connections=1)) as (client, server):
         async with client.stream("GET", f"{server.url}/a") as outer:
             assert await outer.read() == b"/a"
             async with client.stream("GET", f"{server.url}/b") as inner:
@@ -215,7 +215,7 @@ async def test_06_a_limit_per_host_is_kept_and_never_locks_up() -> None:
 
     sizes: list[int] = []
     with RawServer(hesitate) as server:
-        async with Client(limits=Limits(connections=50, connections_per_host=3)) as client:
+        async with Client(pool=PoolLimits(connections=50, per_host=3)) as client:
             found = await asyncio.gather(*(ask(number) for number in range(90)))
             release.set()
             assert found.count("timeout") == 30

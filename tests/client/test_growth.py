@@ -29,7 +29,7 @@ PROGRAM = """
 import asyncio, gc, sys, time
 from pathlib import Path
 import uvloop
-from asyncclient import Client, ContentTooLarge, HTTPConnection, Limits
+from asyncclient import Client, ContentTooLarge, HTTPConnection, PoolLimits
 
 scenario, loop, url, path = sys.argv[1:]
 
@@ -69,7 +69,7 @@ async def upload(client, size):
     assert (await client.post(url, data={"title": "large"}, files={"file": Path(path)})).ok
 
 async def main():
-    async with Client(limits=Limits(idle=IDLE)) as client:
+    async with Client(pool=PoolLimits(idle=IDLE)) as client:
         if scenario == "get":
             await watch(client.get(url))
         elif scenario == "stream":

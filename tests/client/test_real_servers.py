@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from asyncclient import Client, Limits
+from asyncclient import Client, PoolLimits
 from tests.client.asking import Recording, gather_chunks, is_clean
 from tests.client.test_demands_pool import comes_clean
 from tests.connection.scripts import MEBIBYTE
@@ -233,7 +233,7 @@ async def test_300_requests_at_once(caddy: Caddy, tls: Certificates, url: str, p
         response = await client.get(f"{url}/1m.bin", headers={"Range": f"bytes={start}-{start + 999}"})
         return response.content == content[start : start + 1000]
 
-    async with trusting(tls, limits=Limits(connections=places), tracer=tracer) as client:
+    async with trusting(tls, pool=PoolLimits(connections=places), tracer=tracer) as client:
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
         assert await comes_clean(client)
         assert client.stats().idle == count_opened(tracer) <= places
@@ -262,7 +262,7 @@ async def test_everything_at_once(caddy: Caddy, app: App, tls: Certificates) -> 
     async def refused(url: str, number: int) -> int:
         return (await client.post(f"{url}/app/too-large", body=bytes(MEBIBYTE))).status
 
-    async with trusting(tls, limits=Limits(connections=20)) as client:
+    async with trusting(tls, pool=PoolLimits(connections=20)) as client:
         works = [get, upload, leave_early, refused]
         urls = [caddy.url, caddy.tls_url]
         found = await asyncio.gather(*(works[n % 4](urls[n // 4 % 2], n) for n in range(160)))

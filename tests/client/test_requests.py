@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import asyncclient
-from asyncclient import Auth, BodyNotReplayable, Client, InvalidURL, Limits, Part, Request, Retry, Timeout
+from asyncclient import Auth, BodyNotReplayable, Client, InvalidURL, Limits, Part, PoolLimits, Request, Retry, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.client.asking import Answering, Asked, Recording, by_name, comes_true, is_clean, lasts, parse_request
@@ -784,7 +784,7 @@ async def test_what_a_tracer_raises_ends_the_request_and_leaks_nothing(event: st
 
 async def test_preconnect_opens_what_is_then_used() -> None:
     with Answering(default=OK) as server:
-        async with Client(base_url=f"{server.url}/api", limits=Limits(connections=3)) as client:
+        async with Client(base_url=f"{server.url}/api", pool=PoolLimits(connections=3)) as client:
             await client.preconnect("/", 2)
             assert client.stats().idle == 2
             assert await comes_true(lambda: server.accepted == 2)

@@ -16,7 +16,7 @@ from asyncclient import (
     ClientClosed,
     ConnectError,
     HTTPException,
-    Limits,
+    PoolLimits,
     ReadTimeout,
     RemoteDisconnected,
     Retry,
@@ -431,7 +431,7 @@ async def test_jitter_shortens_them() -> None:
 async def test_a_connection_is_not_held_during_a_pause() -> None:
     with Answering({"/slow": [busy(b"Retry-After: 1"), OK], "/": OK}) as server:
         tracer = Recording()
-        async with Client(retries=AT_ONCE, tracer=tracer, limits=Limits(connections=1)) as client:
+        async with Client(retries=AT_ONCE, tracer=tracer, pool=PoolLimits(connections=1)) as client:
             task = asyncio.create_task(client.get(f"{server.url}/slow"))
             assert await comes_true(lambda: bool(tracer.repeats))
             with lasts(0, 0.5):

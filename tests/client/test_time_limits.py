@@ -14,8 +14,8 @@ from asyncclient import (
     Client,
     ConnectTimeout,
     Digest,
-    Limits,
     PhaseTimeout,
+    PoolLimits,
     PoolTimeout,
     RateTimeout,
     ReadTimeout,
@@ -184,7 +184,7 @@ async def test_write(body: Any) -> None:
 
 async def test_pool() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
-        async with Client(timeout=Timeout(pool=SHORT), limits=Limits(connections=1)) as client:
+        async with Client(timeout=Timeout(pool=SHORT), pool=PoolLimits(connections=1)) as client:
             async with client.stream("GET", server.url):
                 with times_out(PoolTimeout, "pool", f"{server.host}:{server.port}"):
                     await client.get(server.url)
@@ -195,7 +195,7 @@ async def test_pool() -> None:
 async def test_waiting_for_a_place_has_no_limit_of_its_own() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
         limit = Timeout(connect=SHORT, read=SHORT, write=SHORT)
-        async with Client(timeout=limit, limits=Limits(connections=1)) as client:
+        async with Client(timeout=limit, pool=PoolLimits(connections=1)) as client:
             async with client.stream("GET", server.url) as response:
                 task = asyncio.create_task(client.get(server.url))
                 await asyncio.wait([task], timeout=3 * SHORT)
@@ -244,7 +244,7 @@ async def test_total_covers_opening() -> None:
 
 async def test_total_covers_waiting_for_a_place() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
-        async with Client(limits=Limits(connections=1)) as client, client.stream("GET", server.url):
+        async with Client(pool=PoolLimits(connections=1)) as client, client.stream("GET", server.url):
             with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
                 await client.get(server.url, timeout=SHORT)
 
@@ -522,7 +522,7 @@ async def test_the_rate_is_not_asked_of_small_or_no_content() -> None:
 
 async def test_many_timeouts_leave_the_pool_as_it_was() -> None:
     with RawServer(lambda connection: connection.wait_closed()) as server:
-        async with Client(timeout=Timeout(read=SHORT), limits=Limits(connections=5)) as client:
+        async with Client(timeout=Timeout(read=SHORT), pool=PoolLimits(connections=5)) as client:
             with lasts(4 * SHORT * 0.9, 4 * SHORT + LATEST):
                 results = await asyncio.gather(*(client.get(server.url) for _ in range(20)), return_exceptions=True)
             assert {type(result) for result in results} == {ReadTimeout}

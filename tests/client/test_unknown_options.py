@@ -1,8 +1,12 @@
-"""Options that do not exist, wrong types, and what type checkers see of the package."""
+"""Errors for unknown options and wrong types, and the package as type checkers see it."""
 
+import copy
+import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ import pytest
 
 import asyncclient
 import compat
-from asyncclient import Client, Request
+from asyncclient import Client, Limits, PoolLimits, Request, Timeout
 from tests.servers import ROOT
 
 WORDS = [
@@ -24,8 +28,8 @@ WORDS = [
     ("allow_redirects", "use follow_redirects="),
     ("event_hooks", r"use Client\(tracer="),
     ("hooks", r"use Client\(tracer="),
-    ("max_connections", r"use Client\(limits=Limits\(connections="),
-    ("limit_per_host", r"use Client\(limits=Limits\(connections="),
+    ("max_connections", r"use Client\(pool=PoolLimits\(connections="),
+    ("limit_per_host", r"use Client\(pool=PoolLimits\(connections="),
     ("http2", "use nothing: HTTP/1.1"),
     ("proxies", r"use Client\(proxy="),
     ("session", "use the Client itself"),
@@ -75,6 +79,68 @@ def test_a_word_that_nobody_has_is_answered_with_all_options() -> None:
         Request("GET", "http://h/", timeout=3, xyzzy=1)  # type: ignore[call-arg]
 
 
+OLD_NAMES: list[tuple[Callable[..., object], str, str]] = [
+    (Limits, "connections", r"Limits got .* use PoolLimits\(connections=\.\.\.\), given as Client\(pool=\.\.\.\)"),
+    (Limits, "connections_per_host", r"Limits got .* use PoolLimits\(per_host=\.\.\.\), given as Client"),
+    (Limits, "idle", r"use PoolLimits\(idle=\.\.\.\), given as Client\(pool"),
+    (Limits, "max_age", r"use PoolLimits\(max_age=\.\.\.\), given as Client\(pool"),
+    (Limits, "max_connections", r"use PoolLimits\(connections="),
+    (Limits, "keepalive_expiry", r"use PoolLimits\(keep_alive="),
+    (Limits, "field", "Limits got .* use fields=$"),
+    (PoolLimits, "connections_per_host", "PoolLimits got .* use per_host=$"),
+    (PoolLimits, "max_keepalive_connections", "PoolLimits got .* use idle=$"),
+    (PoolLimits, "fields", r"use Limits\(fields=\.\.\.\), given as Client\(limits=\.\.\.\)"),
+    (PoolLimits, "xyzzy", "there are connections, idle, .* per_host$"),
+    (Timeout, "sock_read", "Timeout got .* use read=$"),
+    (Timeout, "conect", "Timeout got .* use connect=$"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "advice"), OLD_NAMES)
+def test_an_unknown_limit_is_answered_with_the_known_one(make: Callable[..., object], name: str, advice: str) -> None:
+    with pytest.raises(TypeError, match=f"got an unexpected keyword argument '{name}': ") as raised:
+        make(**{name: 1})
+    assert re.search(advice, str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("make", "advice"),
+    [
+        (Limits, r"Limits\(line=\.\.\., .* connections are limited by PoolLimits\(connections=\.\.\.\)$"),
+        (PoolLimits, r"PoolLimits\(connections=\.\.\., per_host=\.\.\.\)$"),
+        (Timeout, r"Timeout\(total=\.\.\.\) for everything together, Timeout\(connect=\.\.\., read=\.\.\.\)"),
+    ],
+)
+def test_a_positional_limit_is_answered_with_keywords(make: Callable[..., object], advice: str) -> None:
+    with pytest.raises(TypeError, match=f"^{make.__name__} takes keyword arguments only: use {advice}"):
+        make(5)
+    with pytest.raises(TypeError, match="takes keyword arguments only"):
+        make(5, connect=5)
+
+
+@pytest.mark.parametrize("kind", [Limits, PoolLimits, Timeout])
+def test_limits_are_values(kind: Callable[[], Any]) -> None:
+    value = kind()
+    name = value.__slots__[0]
+    changed = replace(value, **{name: 7})
+    for twin in (copy.copy(changed), copy.deepcopy(changed), pickle.loads(pickle.dumps(changed))):
+        assert (twin, hash(twin), repr(twin)) == (changed, hash(changed), repr(changed)) != (value, hash(value), "")
+    assert f"{name}=7" in repr(changed)
+    with pytest.raises(AttributeError):
+        setattr(value, name, 7)
+    with pytest.raises(ValueError, match=name):
+        replace(value, **{name: -1})
+
+
+def test_limits_in_the_place_of_pool_limits_are_refused() -> None:
+    with pytest.raises(TypeError, match="expected Limits as limits, got PoolLimits"):
+        Client(limits=PoolLimits())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected Limits as limits, got PoolLimits"):
+        asyncclient.HTTPConnection("h", limits=PoolLimits())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected PoolLimits as pool, got Limits"):
+        compat.Client(pool=Limits())  # type: ignore[arg-type]
+
+
 # Wrong types
 
 
@@ -87,7 +153,7 @@ WRONG_TYPES: list[tuple[Callable[..., object], str, list[object]]] = [
     (asyncclient.Retry, "methods", ["POST", b"POST", 5, [5]]),
     (asyncclient.Retry, "total", ["3", None]),
     (asyncclient.Limits, "line", ["5", None, [5]]),
-    (asyncclient.Limits, "keep_alive", ["5", None]),
+    (asyncclient.PoolLimits, "keep_alive", ["5", None]),
     (asyncclient.Timeout, "connect", ["5", [5]]),
     (asyncclient.CookieJar, "max_cookies", ["5", None]),
     (asyncclient.CachingResolver, "ttl", ["5", None]),
@@ -104,6 +170,7 @@ WRONG_TYPES: list[tuple[Callable[..., object], str, list[object]]] = [
     (Client, "trust_env", ["no", None]),
     (Client, "follow_redirects", ["no", None]),
     (Client, "limits", [5, None]),
+    (Client, "pool", [5, None]),
     (Client, "retries", ["5", True]),
     (Client, "auth", [["user", "password"], "user:password"]),
     (partial(Request, "GET", "http://h/"), "timeout", ["5", (3, 5), [5], Odd()]),

@@ -13,9 +13,10 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any, Self
 
-from asyncclient import Client, Limits, Response
+from asyncclient import Client, PoolLimits, Response
 from asyncclient.pool.connection import PooledConnection
 from asyncclient.pool.group import Group
 from tests.pool.invariant import check
@@ -249,9 +250,9 @@ class Doors:
 
 
 def client_of(**options: Any) -> Client:
-    """A client that takes Limits' arguments beside its own."""
-    of_limits = {name: options.pop(name) for name in Limits._fields if name in options}
-    return Client(limits=Limits(**of_limits), trust_env=False, **options)
+    """Return a client that takes the arguments of PoolLimits in addition to its own."""
+    of_pool = {field.name: options.pop(field.name) for field in fields(PoolLimits) if field.name in options}
+    return Client(pool=PoolLimits(**of_pool), trust_env=False, **options)
 
 
 def group_of(client: Client, host: Host) -> Group:

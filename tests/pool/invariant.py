@@ -12,17 +12,17 @@ def check(owner: Client | Pool) -> None:
     for group in groups:
         check_group(group, pool)
     assert pool.counted == sum(group.size for group in groups), f"{pool.counted} counted in {pool!r}"
-    assert pool.counted <= pool.limits.connections, f"{pool.counted} are open"
-    assert len(pool._idle) <= pool.limits.idle
+    assert pool.counted <= pool.sizes.connections, f"{pool.counted} are open"
+    assert len(pool._idle) <= pool.sizes.idle
     assert list(pool._idle.values()).count(None) == 0  # type: ignore[arg-type]
     assert {(one, group) for group in groups for one in group.idle} == set(pool._idle.items())
     assert len(pool._dials) == sum(group.connecting for group in groups)
 
 
 def check_group(group: Group, pool: Pool) -> None:
-    limits = pool.limits
-    assert len(group.leased) + len(group.idle) + group.connecting == group.size <= limits.connections_per_host
-    assert len(group.idle) <= limits.idle_per_host
+    sizes = pool.sizes
+    assert len(group.leased) + len(group.idle) + group.connecting == group.size <= sizes.per_host
+    assert len(group.idle) <= sizes.idle_per_host
     assert all(connection.is_leased for connection in group.leased)
     assert not any(connection.is_leased for connection in group.idle)
     assert not group.leased & group.idle.keys()
@@ -30,7 +30,7 @@ def check_group(group: Group, pool: Pool) -> None:
     assert all(waiter.dial is None for waiter in group.queued)
     assert group.queued.keys() <= group.waiters.keys()
     waiting = [waiter for waiter in group.waiters if not waiter.future.done()]
-    may_open = (pool.counted < limits.connections or pool._idle) and group.size < limits.connections_per_host
+    may_open = (pool.counted < sizes.connections or pool._idle) and group.size < sizes.per_host
     if not pool.is_closed:
         assert len(waiting) <= group.connecting or not may_open, f"{len(waiting)} wait in {pool!r}, and there is place"
         assert not (waiting and group.idle and not group.connecting), "somebody waits beside an idle connection"

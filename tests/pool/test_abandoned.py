@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import compat
-from asyncclient import Client, Limits, Response, Retry
+from asyncclient import Client, PoolLimits, Response, Retry
 from asyncclient.client.download.part_file import PartFile
 from asyncclient.testing import RawServer
 from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
@@ -114,7 +114,7 @@ async def test_the_collector_may_run_in_another_thread() -> None:
 async def test_a_response_over_tls_gives_its_place_back(tls: Certificates) -> None:
     with RawServer.replying(reply(b"x" * 300_000), tls=tls.server_context()) as server:
         url = f"https://localhost:{server.port}"
-        async with Client(ssl=tls.client_context(), trust_env=False, limits=Limits(connections=1)) as client:
+        async with Client(ssl=tls.client_context(), trust_env=False, pool=PoolLimits(connections=1)) as client:
             with warned():
                 await open_response(client, url)
                 await until(lambda: client.stats().active == 0)
@@ -144,7 +144,7 @@ async def test_a_response_that_was_ended_is_no_matter(end: Any, target: str) -> 
 
 async def test_a_response_without_content_is_no_matter() -> None:
     with RawServer.replying(reply(b""), reply(b"")) as server:
-        async with Client(trust_env=False, limits=Limits(connections=1)) as client:
+        async with Client(trust_env=False, pool=PoolLimits(connections=1)) as client:
             with warned(0):
                 await open_response(client, server.url)
             check_quiet(client)
@@ -213,7 +213,7 @@ async def test_many_responses_are_dropped_while_others_are_served() -> None:
 
 
 def test_a_blocking_response_that_is_dropped_gives_its_place_back() -> None:
-    client = compat.Client(trust_env=False, limits=Limits(connections=1))
+    client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
             with warned() as texts:
@@ -222,7 +222,7 @@ def test_a_blocking_response_that_is_dropped_gives_its_place_back() -> None:
 
 
 def test_a_blocking_iterator_that_is_dropped_gives_its_place_back() -> None:
-    client = compat.Client(trust_env=False, limits=Limits(connections=1))
+    client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
             with warned():

@@ -185,7 +185,7 @@ async def run_plans(hosts: list[Host], todo: list[Plan], released_in: set[int], 
 LIMITS = st.fixed_dictionaries(
     {"connections": st.integers(1, 3)},
     optional={
-        "connections_per_host": st.integers(1, 2),
+        "per_host": st.integers(1, 2),
         "idle": st.integers(0, 2),
         "idle_per_host": st.integers(0, 1),
         "keep_alive": st.just(0.0),

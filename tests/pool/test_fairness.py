@@ -93,7 +93,7 @@ async def test_one_host_alone_gives_nothing_up() -> None:
 
 
 async def test_hosts_that_all_have_place_give_nothing_up() -> None:
-    async with Host() as a, Host() as b, client_of(connections=4, connections_per_host=2) as client:
+    async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         await compete(client, [a, b], tasks=6, exchanges=300)
         assert (a.accepted, b.accepted) == (2, 2)
 

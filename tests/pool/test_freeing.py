@@ -15,7 +15,7 @@ from tests.pool.invariant import check_quiet
 async def test_who_goes_on_after_a_stale_connection_does_not_wait_for_himself() -> None:
     """The repeat wants a new connection, and so would each further step: where only one may be open, that was his."""
     ANSWERS[b"moved"] = lambda target: reply(b"", b"Location: /ok/there", status=b"302 Found")
-    async with Host() as host, client_of(connections_per_host=1, timeout=3) as client:
+    async with Host() as host, client_of(per_host=1, timeout=3) as client:
         await get(client, host, "/ok/0")
         host.peers[0].answer = host.peers[0].transport.close  # type: ignore[method-assign]
         response = await client.get(host.url("/moved/1"))

@@ -316,7 +316,7 @@ def test_what_is_long_is_longer_than_what_is_read_away() -> None:
 
 async def test_who_wants_a_new_connection_gets_the_place_of_an_idle_one() -> None:
     """Only who wants a new one waits beside an idle one: his request has found another gone."""
-    async with Host() as host, client_of(connections_per_host=2, keep_alive=15) as client:
+    async with Host() as host, client_of(per_host=2, keep_alive=15) as client:
         tasks = await occupy(client, host, 2)
         host.release(held(2)[0])
         await served(tasks[0])

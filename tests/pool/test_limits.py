@@ -12,8 +12,8 @@ from tests.pool.invariant import check, check_quiet
     ("limits", "most_at_one", "most_in_all"),
     [
         ({"connections": 3}, 3, 3),
-        ({"connections_per_host": 2}, 2, 4),
-        ({"connections": 3, "connections_per_host": 2}, 2, 3),
+        ({"per_host": 2}, 2, 4),
+        ({"connections": 3, "per_host": 2}, 2, 3),
         ({"connections": 1}, 1, 1),
     ],
 )
@@ -111,7 +111,7 @@ async def test_one_in_use_gives_way_to_nobody() -> None:
 
 
 async def test_a_host_at_its_own_limit_evicts_nothing() -> None:
-    async with Host() as a, Host() as b, client_of(connections=4, connections_per_host=2) as client:
+    async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         await fill(client, b, 2)
         tasks = ask(client, a, *held(4))
         await a.has_come(*held(2))
@@ -125,7 +125,7 @@ async def test_a_host_at_its_own_limit_evicts_nothing() -> None:
 
 
 async def test_nothing_that_is_given_back_goes_to_a_host_at_its_own_limit() -> None:
-    async with Host() as a, Host() as b, client_of(connections=4, connections_per_host=2) as client:
+    async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         of_a = await occupy(client, a, 2)
         of_b = ask(client, b, *held(3))
         await b.has_come(*held(2))

@@ -34,7 +34,7 @@ from tests.servers import Certificates
         ({}, 0, 0),
         ({}, -1, 0),
         ({"connections": 2}, 5, 2),
-        ({"connections_per_host": 2}, 5, 2),
+        ({"per_host": 2}, 5, 2),
         ({"idle_per_host": 2}, 5, 2),
         ({"idle": 2}, 5, 2),
         ({"idle": 0}, 5, 0),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import compat
-from asyncclient import Client, Limits, PoolTimeout, PoolWarning, Timeout
+from asyncclient import Client, PoolLimits, PoolTimeout, PoolWarning, Timeout
 from asyncclient.testing import RawServer
 from tests.pool.hosts import Host, ask, client_of, failures, get, held, occupy, reply, served, until
 from tests.pool.invariant import check, check_quiet
@@ -112,7 +112,7 @@ async def test_a_long_queue_that_moves_is_no_stall() -> None:
 
 
 async def test_what_holds_the_connections_of_one_host_is_told_where_that_is_at_its_limit() -> None:
-    limits = {"connections": 4, "connections_per_host": 1}
+    limits = {"connections": 4, "per_host": 1}
     async with Host() as a, Host() as b, client_of(stall_warning=SOON, **limits) as client:
         with recorded() as told:
             busy = [*await occupy(client, a), *await occupy(client, b)]
@@ -201,7 +201,7 @@ async def test_the_watch_keeps_no_client() -> None:
 
 def test_a_blocking_client_is_warned_as_well() -> None:
     with RawServer.replying(reply(b"x" * 200_000)) as server:
-        client = compat.Client(limits=Limits(connections=1), stall_warning=SOON, trust_env=False)
+        client = compat.Client(pool=PoolLimits(connections=1), stall_warning=SOON, trust_env=False)
         with recorded() as told, client, client.stream("GET", server.url), pytest.raises(PoolTimeout):
             client.get(server.url, timeout=Timeout(pool=3 * SOON))
     assert f", opened at {__file__}:" in str(told[0].message)

@@ -10,7 +10,7 @@ from tests.pool.invariant import check
 async def test_stats_and_repr_say_what_is_under_way() -> None:
     doors = Doors()
     names = StaticResolver({"a.test": HOST}, fallback=doors)
-    async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=names, connections_per_host=2) as client:
+    async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=names, per_host=2) as client:
         assert repr(client) == "<Client <Pool 0 active, 0 idle, 0 connecting, 0 waiting>>"
         assert client.stats() == (0, 0, 0, 0, {})
         await fill(client, a, 2)

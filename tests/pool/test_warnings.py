@@ -15,7 +15,7 @@ OK = reply(b"ok")
 PROGRAM = """
 import asyncio, functools, gc, sys
 import asyncclient
-from asyncclient import Limits, Timeout
+from asyncclient import PoolLimits, Timeout
 Client = functools.partial(asyncclient.Client, ssl=False, timeout=Timeout(close=0.1))
 run = asyncio.run
 if sys.argv[1] == "uvloop":
@@ -34,17 +34,17 @@ CLOSED = {
             await get(client)
         """,
     "with much to do": """
-        async with Client(limits=Limits(connections=2)) as client:
+        async with Client(pool=PoolLimits(connections=2)) as client:
             tasks = [asyncio.create_task(get(client)) for _ in range(6)]
             await asyncio.sleep(0)
         await asyncio.gather(*tasks, return_exceptions=True)
         """,
     "evicted": """
-        async with Client(limits=Limits(idle=0)) as client:
+        async with Client(pool=PoolLimits(idle=0)) as client:
             await get(client)
         """,
     "expired": """
-        async with Client(limits=Limits(keep_alive=0)) as client:
+        async with Client(pool=PoolLimits(keep_alive=0)) as client:
             await get(client)
             await get(client)
         """,
@@ -60,7 +60,7 @@ CLOSED = {
                 pass
         """,
     "with requests left to themselves": """
-        client = Client(limits=Limits(connections=1))
+        client = Client(pool=PoolLimits(connections=1))
         kept.append([asyncio.create_task(get(client)) for _ in range(3)])
         await asyncio.sleep(0)
         await client.aclose()
@@ -83,7 +83,7 @@ UNCLOSED = {
         await kept[-1].__aenter__()
         """,
     "at work": """
-        kept.append(Client(limits=Limits(connections=1)))
+        kept.append(Client(pool=PoolLimits(connections=1)))
         kept.append([asyncio.create_task(get(kept[-1])) for _ in range(3)])
         await asyncio.sleep(0)
         """,

@@ -26,6 +26,7 @@ import re
 import time
 from asyncio import get_running_loop
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
@@ -177,7 +178,7 @@ class Download:
             headers = [*headers, ("Range", f"bytes={start}-"), *condition]
         if self._has_asked and self._timeout.total is not None:
             left = max(self._until - get_running_loop().time(), 0.0)
-            choices = choices._replace(timeout=self._timeout._replace(total=left))
+            choices = choices._replace(timeout=replace(self._timeout, total=left))
         self._has_asked = True
         return request.redirected(request.method, request.url, headers, request.payload, choices)
 
