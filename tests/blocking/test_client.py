@@ -472,7 +472,7 @@ def test_an_upgraded_connection_that_is_dropped_is_closed(client: Client) -> Non
 
     with RawServer(switch) as server:
         kept = [client.get(server.url, headers={"Connection": "Upgrade", "Upgrade": "shout"}).upgraded]
-        with pytest.warns(ResourceWarning, match=r"unclosed <compat\.blocking_response\.Upgraded"):
+        with pytest.warns(ResourceWarning, match=r"unclosed <asyncclient\.blocking\.response\.Upgraded"):
             kept.clear()
     assert ends == ["eof"]
 

@@ -763,7 +763,8 @@ def test_jar_may_change_while_it_is_walked(jar: CookieJar) -> None:
 
 def test_jar_imports_neither_the_list_nor_http_cookiejar() -> None:
     code = (
-        "import sys; from asyncclient.client.cookies import CookieJar; jar = CookieJar({'a': 'b'}); jar.update(jar);"
+        "import sys; from asyncclient.client.cookies.jar import CookieJar;"
+        "jar = CookieJar({'a': 'b'}); jar.update(jar);"
         "jar.store('example.com', '/', True, ['a=b', 'c=d; Domain=com', 'e=f; Domain=other.org']);"
         "print(jar.build_header('example.com', '/', True), *sys.modules)"
     )

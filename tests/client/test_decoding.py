@@ -445,7 +445,7 @@ BOMB_SIZE = 300 * MIB
 DECODE_A_BOMB = """
 import sys
 from pathlib import Path
-from asyncclient.client.decoding import open_decoder
+from asyncclient.client.content.decoding import open_decoder
 from asyncclient.errors import ContentTooLarge
 
 def high_water():
@@ -574,7 +574,7 @@ def test_both_zlibs_decode_alike(libraries: pytest.MonkeyPatch, module: str, nam
 
 def test_libraries_are_not_loaded_before_they_are_needed() -> None:
     code = (
-        "import sys; from asyncclient.client.decoding import open_decoder; print(*sys.modules);"
+        "import sys; from asyncclient.client.content.decoding import open_decoder; print(*sys.modules);"
         "open_decoder('gzip'); print(*sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

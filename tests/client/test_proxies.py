@@ -375,7 +375,7 @@ def test_bad_variable_is_told_at_its_first_use(environment: pytest.MonkeyPatch) 
 
 def test_nothing_slow_is_imported() -> None:
     code = (
-        "import sys, json; from asyncclient.client.proxies import ProxySelector;"
+        "import sys, json; from asyncclient.client.proxy.proxies import ProxySelector;"
         "ProxySelector('http://u:p@p').select('http', '10.0.0.1', 80); print(json.dumps(sorted(sys.modules)))"
     )
     root = Path(__file__).resolve().parents[2]
