@@ -12,11 +12,12 @@ from .debug import Printing, print_received, print_sent
 from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
+from .exchange.receive import ResponseHeads
 from .exchange.send import Trailers, is_long, may_go_together, send_more, send_request
 from .exchange.stream import Buffer
 from .message import target as targets
 from .message.buffer import LAST_HEAD
-from .message.cycle import Event, State, advance
+from .message.cycle import CloseReason, Event, State, advance
 from .message.fields import HasItems, list_pairs
 from .message.head import Head, build_field
 from .message.request import DeclaredBody, RequestHead
@@ -238,7 +239,7 @@ class HTTPConnection(Connection):
             data = head.build_without_body()
             if head.length or head.is_chunked:
                 exchange.declared = DeclaredBody(head)
-                exchange.is_long = is_long(head.length)
+                exchange.may_be_rejected_unread = is_long(head.length)
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -256,7 +257,7 @@ class HTTPConnection(Connection):
         if data is not None and may_go_together(head, data, trailers):
             self._send_now(stream, exchange, data)
             return
-        exchange.is_long = is_long(source.length)
+        exchange.may_be_rejected_unread = is_long(source.length)
         declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():
@@ -265,19 +266,19 @@ class HTTPConnection(Connection):
                         cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
                         head.build(),
                         source if head.length is None else source._replace(length=head.length),
-                        exchange,
+                        exchange.heads,
                         self.limits,
                         chunked=chunked,
                         expect=stream.timeout.expect if head.expects_continue else None,
                         count=None if declared is None else declared.count,
                         trailers=trailers,
                     )
-            if not (exchange.is_early or declared is None or declared.is_complete):
+            if not (exchange.heads.final is not None or declared is None or declared.is_complete):
                 raise ValueError("body ended before its last chunk")
         except BaseException:
             self._fail(stream, exchange)
             raise
-        if not exchange.is_early:
+        if exchange.heads.final is None:
             exchange.timings.sent = time.monotonic() - exchange.timings.started
 
     def _note_sent(self, stream: AioStream, exchange: Exchange) -> None:
@@ -308,8 +309,8 @@ class HTTPConnection(Connection):
         self._state = following
         try:
             source = await open_source(data, self.blocksize)
-            if exchange.final is None:
-                await send_more(stream, source, exchange, self.limits, self._count_sent)
+            if exchange.heads.final is None:
+                await send_more(stream, source, exchange.heads, self.limits, self._count_sent)
         except BaseException:
             self._fail(stream, exchange)
             raise
@@ -343,40 +344,45 @@ class HTTPConnection(Connection):
         assert stream is not None
         assert exchange is not None
         self._state = following
+        is_early, heads = exchange.heads.final is not None, exchange.heads
         try:
-            while exchange.final is None:
-                data = await stream.readhead(self.limits.head, exchange.starts)
+            while heads.final is None:
+                data = await stream.readhead(self.limits.head, heads.starts)
                 if not data:
                     raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
-                self._keep_head(exchange, data)
-            return self._build_response(stream, exchange, exchange.final)
+                self._keep_head(heads, data)
+            return self._build_response(stream, exchange, heads.final, is_early)
         except BaseException:
             self._fail(stream, exchange)
             raise
 
-    def _keep_head(self, exchange: Exchange, data: bytes) -> None:
+    def _keep_head(self, heads: ResponseHeads, data: bytes) -> None:
         """Keep a head that came; one that the connection gave before, to the byte, is not parsed again."""
         last = self._last_head
         if last is not None and data is last.block:
-            exchange.final = last
-            exchange.first_at = exchange.first_at or time.monotonic()
+            heads.final = last
+            heads.first_at = heads.first_at or time.monotonic()
             return
-        head = exchange.keep(data, self.limits)
-        if head is exchange.final and head.status == 200 and len(data) <= LAST_HEAD:
+        head = heads.add(data, self.limits)
+        if head is heads.final and head.status == 200 and len(data) <= LAST_HEAD:
             self._last_head = head
 
-    def _build_response(self, stream: AioStream, exchange: Exchange, final: Head) -> HTTPResponse:
+    def _build_response(self, stream: AioStream, exchange: Exchange, final: Head, is_early: bool) -> HTTPResponse:
         head, timings = exchange.head, exchange.timings
-        content, may_go_on = exchange.open_content(stream, final, head.method, self.limits)
-        timings.first_byte = (exchange.first_at or 0.0) - timings.started
-        is_sent = not exchange.is_early and (exchange.declared is None or exchange.declared.is_complete)
-        goes_on = may_go_on and is_sent and not (exchange.is_long and final.status >= 300)
-        exchange.must_close = head.asks_close or not goes_on
+        content, reason = exchange.open_content(stream, final, head.method, self.limits)
+        timings.first_byte = (exchange.heads.first_at or 0.0) - timings.started
+        if head.asks_close:
+            reason = CloseReason.CLIENT_CLOSE
+        elif is_early or (exchange.declared is not None and not exchange.declared.is_complete):
+            reason = CloseReason.EARLY_RESPONSE
+        elif exchange.may_be_rejected_unread and final.status >= 300:
+            reason = reason or CloseReason.REJECTED_UNREAD
+        exchange.close_reason = reason
         if self.debuglevel > 0:
-            print_received(exchange)
+            print_received(exchange.heads)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
         if is_upgrade:
-            self._check_upgrade(final, exchange)
+            self._check_upgrade(final, exchange, is_early)
             self._state, self._stream = advance(self._state, Event.UPGRADE), None
             self._forget(exchange)
         else:
@@ -388,8 +394,8 @@ class HTTPConnection(Connection):
             response.debuglevel = self.debuglevel
         return response
 
-    def _check_upgrade(self, final: Head, exchange: Exchange) -> None:
-        if exchange.is_early:
+    def _check_upgrade(self, final: Head, exchange: Exchange, is_early: bool) -> None:
+        if is_early:
             raise ProtocolError(f"got {final.status} before the whole request was sent, and another protocol after it")
         if final.status == 101 and not exchange.head.asks_upgrade:
             raise ProtocolError("got 101 Switching Protocols, which was not asked for")
@@ -404,7 +410,7 @@ class HTTPConnection(Connection):
             self._idle_since = at
             self._exchange = None
             self._state = advance(self._state, Event.FINISHED)
-            if exchange.must_close:
+            if exchange.close_reason is not None:
                 self._drop_stream()
             elif stream.must_settle:
                 stream.settle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .exchange.receive import Answer
+from .exchange.receive import ResponseHeads
 from .exchange.stream import Buffer
 from .message.head import Head
 from .stream.aio import AioStream
@@ -33,9 +33,9 @@ class Printing:
         """Send no file past Python: what goes out is to be seen."""
 
 
-def print_received(answer: Answer) -> None:
+def print_received(heads: ResponseHeads) -> None:
     """Print what http.client prints of a response."""
-    for head in (*answer.informational, answer.final):
+    for head in (*heads.informational, heads.final):
         if head is not None:
             print("reply:", repr(head.line))
             print_fields(head)

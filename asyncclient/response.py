@@ -272,7 +272,7 @@ class HTTPResponse:
     @property
     def will_close(self) -> bool:
         """Whether the connection ends with this response."""
-        return self._exchange.must_close
+        return self._exchange.close_reason is not None
 
     @property
     def timings(self) -> Timings:
@@ -297,7 +297,7 @@ class HTTPResponse:
     @property
     def informational(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
-        return tuple(map(Interim, self._exchange.informational))
+        return tuple(map(Interim, self._exchange.heads.informational))
 
     @overload
     def getheader(self, name: str) -> str | None: ...

@@ -17,6 +17,7 @@ from typing import Any, Final
 from asyncclient.errors import HTTPException
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
+from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Framing, Kind, decide_framing
 from asyncclient.message.head import StatusLine, parse_head
 
@@ -219,18 +220,18 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         except lenient.InvalidLength as exc:
             # The fields can be looked at, as some do before they read; what they frame can't.
             self._failure = as_http_client(exc)
-            self._settle((Kind.UNTIL_CLOSE, 0, False))
+            self._settle((Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE))
         except HTTPException as exc:
             raise as_http_client(exc) from None
 
     def _settle(self, framing: Framing) -> None:
         """Have the attributes say what the framing is."""
-        kind, length, keep_alive = framing
+        kind, length, reason = framing
         self.chunked = kind is Kind.CHUNKED
         if self.chunked:
             self.chunk_left = None
         self.length = length if kind is Kind.LENGTH else None
-        self.will_close = not keep_alive
+        self.will_close = reason is not None
 
     def _framing_method(self) -> str:
         """Return the method as far as it matters for framing; to http.client CONNECT is one like others."""

@@ -3,7 +3,7 @@
 Coroutines over it need no loop:
 
     stream = ScriptedStream([b"HTTP/1.1 200 OK\\r\\n", b"Content-Length: 2\\r\\n\\r\\nok"])
-    head = run_now(Answer().receive(stream, Limits()))
+    head = run_now(ResponseHeads().receive(stream, Limits()))
 """
 
 import os

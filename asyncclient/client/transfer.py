@@ -319,7 +319,7 @@ class Transfer:
         self._named(error)
         if self._settings.pool.is_closed and isinstance(error, NotConnected):
             raise self._named(ClientClosed("the client was closed meanwhile")) from error
-        answered = exchange.first_at is not None or isinstance(error, IncompleteRead)
+        answered = exchange.heads.first_at is not None or isinstance(error, IncompleteRead)
         outcome = self._describe_attempt()._replace(
             error=error, is_reused=exchange.was_kept, was_sent=exchange.was_sent, bytes_received=int(answered)
         )

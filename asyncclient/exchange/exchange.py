@@ -1,4 +1,4 @@
-"""One exchange: a request, what was sent of it, and what has been answered."""
+"""One exchange: a request, how much of it was sent, and the response heads received."""
 
 from __future__ import annotations
 
@@ -6,57 +6,70 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from ..limits import Limits
+from ..message.cycle import CloseReason
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import DeclaredBody, RequestHead
 from ..timings import Timings
-from .receive import Answer, Content, open_framed
+from .receive import Content, ResponseHeads, open_framed
 from .stream import ByteReader
 
 
-class Exchange(Answer):
-    """What a connection knows of the exchange under way; a new one for each request.
+class Exchange:
+    """The state of one exchange on a connection; a new one for each request."""
 
-    Attributes:
-        head: the request's.
-        timings: when what happened.
-        declared: what may still be sent of a body that goes out step by step; None where there is no such body.
-        must_close: whether the connection ends with this exchange; known once the response's head has come.
-        is_long: whether the content is so long, or of no known length, that a server may refuse it without reading it.
-            It has to close the connection then, but Go's, as a reverse proxy, sometimes keeps it and takes the rest for
-            the next request (Caddy 2.11 with a 413, 1 time in some 1,000 on a busy machine). So who refuses is left.
-        was_sent: whether anything of the request may have been written.
-        was_kept: whether the connection had been kept open for this, and may have been closed meanwhile; a pool knows.
-    """
-
-    __slots__ = ("declared", "head", "is_long", "must_close", "timings", "was_kept", "was_sent")
+    __slots__ = (
+        "close_reason",
+        "declared",
+        "head",
+        "heads",
+        "may_be_rejected_unread",
+        "timings",
+        "was_kept",
+        "was_sent",
+    )
 
     is_lenient: ClassVar[bool] = False
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
-        Answer.__init__(self)  # in this form it takes half the time of super()
+        # The head of the request.
         self.head = head
+        # When the steps of the exchange happened.
         self.timings = timings
+        # The heads of the response.
+        self.heads = self._new_heads()
+        # What may still be sent of a body that is sent step by step; None without such a body.
         self.declared: DeclaredBody | None = None
-        self.is_long = False
-        self.must_close = False
+        # Why the connection ends with this exchange, known once the final head was received; None if it goes on.
+        self.close_reason: CloseReason | None = None
+        # Whether the content is so long, or of unknown length, that a server may reject it unread. Such a server should
+        # close the connection; Go's reverse proxy sometimes does not and parses the rest as the next request
+        # (Caddy 2.11, 1 in 1,000 under load). So the connection is never reused after a rejection.
+        self.may_be_rejected_unread = False
+        # Whether a pool had kept the connection idle before this exchange, so that the server may have closed it.
         self.was_kept = False
+        # Whether any byte of the request may have been written.
         self.was_sent = False
+
+    def _new_heads(self) -> ResponseHeads:
+        return ResponseHeads()
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired in the response so far, each kind once; only a lenient exchange repairs anything."""
         return ()
 
-    # The function itself, and not a method around it: each plain response would pay for one call more.
-    open_content: Callable[[ByteReader, Head, str, Limits], tuple[Content, bool]] = staticmethod(open_framed)
+    # The function itself, not a method around it: each response would pay for one more call.
+    open_content: Callable[[ByteReader, Head, str, Limits], tuple[Content, CloseReason | None]] = staticmethod(
+        open_framed
+    )
     """Returns the content of a response, by its head and the request's method; see open_framed()."""
 
     def note(self, *repairs: Repair) -> None:
         """Note repairs; only a lenient exchange has any."""
 
     def hold(self) -> None:
-        """Go on after the last byte of the content; only a lenient exchange does."""
+        """Keep the exchange going after the last byte of the content; only a lenient exchange does."""
 
     def release(self) -> None:
         """End with the content."""

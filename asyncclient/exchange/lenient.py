@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, clip
 from ..limits import Limits
+from ..message.cycle import CloseReason
 from ..message.fields import Fields
 from ..message.framing import Kind
 from ..message.head import Head
@@ -19,7 +20,7 @@ from ..message.repairs import Repair, frame_leniently, parse_head_leniently, par
 from ..message.request import RequestHead
 from ..timings import Timings
 from .exchange import Exchange
-from .receive import A_SIZE, NO_TRAILERS, ChunkedContent, Content, open_content
+from .receive import A_SIZE, NO_TRAILERS, ChunkedContent, Content, ResponseHeads, open_content
 from .stream import ByteReader
 
 _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
@@ -27,6 +28,28 @@ _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
 
 _SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[^\x00\r\n]*+)?+\r?+")
 """The line before a chunk as far as it was received (RFC 9112 §7.1). Other bytes are not the beginning of a chunk."""
+
+
+class LenientHeads(ResponseHeads):
+    """Response heads that are repaired where the strict parser refuses them.
+
+    Attributes:
+        repairs: what was repaired in the response so far, in the order of the message.
+    """
+
+    __slots__ = ("repairs",)
+
+    starts = _STARTS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repairs: dict[Repair, None] = {}
+
+    def parse(self, data: bytes, limits: Limits) -> Head:
+        """Parse a head, repairing it where the strict parser refuses it."""
+        head, repairs = parse_head_leniently(data, limits)
+        self.repairs.update(dict.fromkeys(repairs))
+        return head
 
 
 class LenientExchange(Exchange):
@@ -39,40 +62,39 @@ class LenientExchange(Exchange):
     __slots__ = ("_repairs", "is_held")
 
     is_lenient = True
-    starts = _STARTS
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
         super().__init__(head, timings)
-        self._repairs: dict[Repair, None] = {}
         self.is_held = False
+
+    def _new_heads(self) -> ResponseHeads:
+        heads = LenientHeads()
+        self._repairs = heads.repairs  # shared by the heads and the content
+        return heads
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
         """What was repaired in the response so far, each kind once, in the order of the message."""
         return tuple(self._repairs)
 
-    def parse(self, data: bytes, limits: Limits) -> Head:
-        """Parse a head, repairing it where the strict parser refuses it."""
-        head, repairs = parse_head_leniently(data, limits)
-        self.note(*repairs)
-        return head
-
     def note(self, *repairs: Repair) -> None:
         """Note repairs; the connection is not used again after one."""
-        for repair in repairs:
-            self._repairs[repair] = None
-            self.must_close = True
+        if repairs:
+            self._repairs.update(dict.fromkeys(repairs))
+            self.close_reason = CloseReason.REPAIRED
 
-    def open_content(self, stream: ByteReader, final: Head, method: str, limits: Limits) -> tuple[Content, bool]:
-        """Return the content of the response with this head, and whether the connection may go on after it."""
+    def open_content(
+        self, stream: ByteReader, final: Head, method: str, limits: Limits
+    ) -> tuple[Content, CloseReason | None]:
+        """Return the content of the response with this head, and why the connection ends after it, if it does."""
         framing, repairs = frame_leniently(final, method)
         self.note(*repairs)
-        may_go_on = framing[2] and not self._repairs
+        reason = CloseReason.REPAIRED if self._repairs else framing[2]
         if framing[0] is not Kind.CHUNKED:
-            return LenientContent(open_content(stream, framing, limits), self), may_go_on
+            return LenientContent(open_content(stream, framing, limits), self), reason
         if b"content-length" in final.notable:
-            return open_content(stream, framing, limits), may_go_on  # of two framings neither is repaired
-        return LenientContent(LenientChunks(stream, limits, self), self), may_go_on
+            return open_content(stream, framing, limits), reason  # of two framings neither is repaired
+        return LenientContent(LenientChunks(stream, limits, self), self), reason
 
     def hold(self) -> None:
         """Go on after the last byte of the content, until release()."""

@@ -18,6 +18,7 @@ from typing import ClassVar, Final, Protocol
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
+from ..message.cycle import CloseReason
 from ..message.fields import Fields, check_section
 from ..message.framing import (
     LENGTH,
@@ -38,36 +39,40 @@ EXTENSIONS = 16 * 1024
 """Bytes of chunk extensions allowed beyond the bytes of content that came with them."""
 
 
-class Answer:
-    """What the peer has answered so far to one request: interim heads, then the final one.
+class ResponseHeads:
+    """The heads received in answer to one request: interim responses, then the final response.
 
-    The final head may come while the request is still being sent; `is_early` says that the rest was not sent then.
+    The final head may be received while the request is still being sent; the rest of it is not sent then.
+
+    Attributes:
+        informational: the heads of the interim responses.
+        final: the head of the final response; 101 is one.
+        first_at: when the first head was received, by time.monotonic().
     """
 
-    __slots__ = ("_interim_bytes", "final", "first_at", "informational", "is_early")
+    __slots__ = ("_interim_bytes", "final", "first_at", "informational")
 
     starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
-    """What a head begins with; the end of anything else is not waited for."""
+    """The bytes that a head begins with; the end of anything else is not waited for."""
 
     def __init__(self) -> None:
         self.informational: Sequence[Head] = ()  # a list once there is one
         self.final: Head | None = None
-        self.first_at: float | None = None  # when the first head had come, by time.monotonic()
-        self.is_early = False
+        self.first_at: float | None = None
         self._interim_bytes = 0
 
     async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
-        """Receive the next head, interim or final, and keep it.
+        """Receive the next head, interim or final, and add it.
 
         Raises:
             RemoteDisconnected: the peer closed before its first byte.
-            IncompleteRead: it closed within it (RFC 9112 §8).
-            BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: no head that can be used.
+            IncompleteRead: the peer closed within it (RFC 9112 §8).
+            BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: the head is invalid.
         """
         data = await stream.readhead(limits.head, self.starts)
         if not data:
             raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
-        return self.keep(data, limits)
+        return self.add(data, limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
@@ -75,22 +80,22 @@ class Answer:
             await self.receive_one(stream, limits)
         return self.final
 
-    def keep(self, data: bytes, limits: Limits) -> Head:
-        """Parse and keep a head that was read, its empty line included; raises what receive_one() does."""
+    def add(self, data: bytes, limits: Limits) -> Head:
+        """Parse and add a head that was read, its empty line included; raises what receive_one() does."""
         if self.first_at is None:
             self.first_at = time.monotonic()
         head = self.parse(data, limits)
         if head.status >= 200 or head.status == 101:
             self.final = head
         else:
-            self._keep_interim(head, len(data), limits)
+            self._add_interim(head, len(data), limits)
         return head
 
     def parse(self, data: bytes, limits: Limits) -> Head:
-        """Parse a head; a lenient exchange has another way."""
+        """Parse a head; the heads of a lenient exchange are repaired."""
         return parse_head(data, limits)
 
-    def _keep_interim(self, head: Head, size: int, limits: Limits) -> None:
+    def _add_interim(self, head: Head, size: int, limits: Limits) -> None:
         if not head.is_plain:
             decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read in its own way
         self._interim_bytes += size
@@ -377,15 +382,15 @@ async def read_pieces(content: Content) -> bytes:
     return b"".join(parts)
 
 
-def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> tuple[Content, bool]:
-    """Return the content of the response to a method with this head, and whether the connection may go on after it.
+def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> tuple[Content, CloseReason | None]:
+    """Return the content of the response to a method with this head, and why the connection ends after it, if it does.
 
     Raises:
         UnknownTransferEncoding, ProtocolError: see decide_framing().
     """
-    framing = kind, length, may_go_on = decide_framing(head, method)
+    framing = kind, length, reason = decide_framing(head, method)
     content = LengthContent(stream, length) if kind is LENGTH else open_content(stream, framing, limits)
-    return content, may_go_on
+    return content, reason
 
 
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:

@@ -18,7 +18,7 @@ from ..message.framing import LAST_CHUNK, build_chunk_size, may_be_trailer
 from ..message.head import build_field
 from ..message.request import RequestHead
 from .body import RegularFile, Source, open_pieces
-from .receive import Answer
+from .receive import ResponseHeads
 from .stream import Buffer, ByteStream
 
 Count = Callable[[Buffer], None]
@@ -48,7 +48,7 @@ async def send_request(
     stream: ByteStream,
     head: bytes,
     source: Source | None,
-    answer: Answer,
+    heads: ResponseHeads,
     limits: Limits,
     *,
     chunked: bool = False,
@@ -56,7 +56,7 @@ async def send_request(
     count: Count | None = None,
     trailers: Trailers | None = None,
 ) -> None:
-    """Send a head and its content. A final response that comes first ends it, kept as answer.final.
+    """Send a head and its content. A final response that comes first ends it, kept as heads.final.
 
     What may_go_together() needs none of this.
 
@@ -80,76 +80,78 @@ async def send_request(
     stream.write(head)
     if source.length == 0 and not chunked and (source.data is not None or source.may_grow):
         return
-    if expect is not None and not await _may_continue(stream, answer, limits, expect):
+    if expect is not None and not await _may_continue(stream, heads, limits, expect):
         return
     if count is not None:
-        await send_more(stream, source, answer, limits, count)
+        await send_more(stream, source, heads, limits, count)
     elif chunked:
-        await _send_chunks(stream, source, answer, limits, last_chunk)
-    elif source.file is None or not await _send_file(stream, source, source.file, answer, limits):
-        await _send_pieces(stream, source, answer, limits)
+        await _send_chunks(stream, source, heads, limits, last_chunk)
+    elif source.file is None or not await _send_file(stream, source, source.file, heads, limits):
+        await _send_pieces(stream, source, heads, limits)
 
 
-async def send_more(stream: ByteStream, source: Source, answer: Answer, limits: Limits, count: Count) -> None:
+async def send_more(stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits, count: Count) -> None:
     """Send part of a body as it is; see send_request()."""
     async with aclosing(source.pieces(stream)) as pieces:
         async for piece in pieces:
             count(piece)
-            if await _write(stream, piece, answer, limits):
+            if await _write(stream, piece, heads, limits):
                 return
 
 
-async def _may_continue(stream: ByteStream, answer: Answer, limits: Limits, seconds: float) -> bool:
+async def _may_continue(stream: ByteStream, heads: ResponseHeads, limits: Limits, seconds: float) -> bool:
     """Wait for 100 Continue; False when a final response came instead (RFC 9110 §10.1.1)."""
     until = time.monotonic() + seconds
     while await stream.wait_readable(max(until - time.monotonic(), 0.0)):
-        head = await answer.receive_one(stream, limits)
-        if head is answer.final:
-            answer.is_early = True
+        head = await heads.receive_one(stream, limits)
+        if head is heads.final:
             return False
         if head.status == 100:
             break
     return True
 
 
-async def _is_answered(stream: ByteStream, answer: Answer, limits: Limits) -> bool:
+async def _is_answered(stream: ByteStream, heads: ResponseHeads, limits: Limits) -> bool:
     """Wait until more may be written; True once a final response has come instead."""
     while await stream.drain():
-        if await answer.receive_one(stream, limits) is answer.final:
-            answer.is_early = True
+        if await heads.receive_one(stream, limits) is heads.final:
             return True
     return False
 
 
-async def _write(stream: ByteStream, piece: Buffer, answer: Answer, limits: Limits) -> bool:
+async def _write(stream: ByteStream, piece: Buffer, heads: ResponseHeads, limits: Limits) -> bool:
     """Write a piece once there is room for it; True if a final response came before all of it was written.
 
     A long piece goes in parts: between them the stream is asked whether the peer has answered.
     """
     for start in range(0, len(piece), MAX_WRITE):
-        if await _is_answered(stream, answer, limits):
+        if await _is_answered(stream, heads, limits):
             return True
         stream.write(piece if len(piece) <= MAX_WRITE else memoryview(piece)[start : start + MAX_WRITE])
     return False
 
 
-async def _send_pieces(stream: ByteStream, source: Source, answer: Answer, limits: Limits) -> None:
+async def _send_pieces(stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits) -> None:
     async with aclosing(open_pieces(source, stream)) as pieces:
         async for piece in pieces:
-            if await _write(stream, piece, answer, limits):
+            if await _write(stream, piece, heads, limits):
                 return
 
 
 async def _send_chunks(
-    stream: ByteStream, source: Source, answer: Answer, limits: Limits, last_chunk: bytes | Callable[[], TrailerFields]
+    stream: ByteStream,
+    source: Source,
+    heads: ResponseHeads,
+    limits: Limits,
+    last_chunk: bytes | Callable[[], TrailerFields],
 ) -> None:
     async with aclosing(source.pieces(stream)) as pieces:
         async for piece in pieces:
             # An empty one would be the last chunk.
             chunk = b"".join((build_chunk_size(len(piece)), piece, b"\r\n")) if piece else b""
-            if await _write(stream, chunk, answer, limits):
+            if await _write(stream, chunk, heads, limits):
                 return
-    if not await _is_answered(stream, answer, limits):
+    if not await _is_answered(stream, heads, limits):
         stream.write(last_chunk if isinstance(last_chunk, bytes) else _build_last_chunk(last_chunk()))
 
 
@@ -170,7 +172,9 @@ def _build_last_chunk(trailers: TrailerFields) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-async def _send_file(stream: ByteStream, source: Source, file: RegularFile, answer: Answer, limits: Limits) -> bool:
+async def _send_file(
+    stream: ByteStream, source: Source, file: RegularFile, heads: ResponseHeads, limits: Limits
+) -> bool:
     """Have the kernel send the file; False if it can't, and nothing was sent."""
     sent = 0
     while sent < (source.length or 0):
@@ -180,10 +184,10 @@ async def _send_file(stream: ByteStream, source: Source, file: RegularFile, answ
         sent += step
         if sent == source.length:
             break  # whoever answers now does it in time
-        heard = len(answer.informational)
-        if await _is_answered(stream, answer, limits):
+        heard = len(heads.informational)
+        if await _is_answered(stream, heads, limits):
             break
-        if step == 0 and len(answer.informational) == heard:
+        if step == 0 and len(heads.informational) == heard:
             raise ValueError(f"body ended after {sent} bytes, before its length of {source.length}")
     await file.advance(file.offset + sent)
     return True

@@ -10,7 +10,7 @@ from ..limits import DRAIN, Limits
 from ..message.fields import Fields
 from ..message.framing import Framing, decide_framing
 from ..message.head import Head, build_field, build_request_line
-from .receive import Answer, Content, open_content
+from .receive import Content, ResponseHeads, open_content
 from .stream import ByteStream
 
 
@@ -65,7 +65,7 @@ async def open_tunnel(
         framing, body = await _read_refusal(stream, final, limits)
         if final.status != 407 or login is None or not await login.answer(final.fields):
             raise _build_error(authority, final, body)
-        if framing is None or not framing[2]:
+        if framing is None or framing[2] is not None:
             raise LoginContinues
     if await stream.wait_readable(0):
         raise ProxyError(
@@ -80,7 +80,7 @@ async def open_tunnel(
 async def _ask(stream: ByteStream, authority: str, head: bytes, limits: Limits) -> Head:
     try:
         stream.write(head)
-        return await Answer().receive(stream, limits)
+        return await ResponseHeads().receive(stream, limits)
     except PhaseTimeout as exc:
         raise ConnectTimeout(f"no tunnel to {authority}: {exc}", "proxy", exc.seconds) from exc
     except (HTTPException, OSError) as exc:

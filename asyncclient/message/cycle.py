@@ -1,7 +1,7 @@
-"""The state machine of one connection, in one table.
+"""The state machine of one connection, in one table, and the reasons why a connection ends.
 
-It is http.client's, with two things more: what is under way in another task is a state of its own, so that two tasks
-on one connection are refused and never mixed; and a new request waits for the response before it to be read.
+It is the state machine of http.client with two additions: work in progress in another task is a state of its own, so
+that a second task on the connection is refused; and a request is refused until the response before it has been read.
 
     IDLE ─putrequest─► HEAD ─endheaders─► SENDING ─sent─► SENT       (request() without a body: from IDLE at once)
       ▲                                                    │
@@ -10,13 +10,14 @@ on one connection are refused and never mixed; and a new request waits for the r
 
 from __future__ import annotations
 
+import enum
 from typing import Final
 
 from ..errors import CannotSendHeader, CannotSendRequest, ImproperConnectionState, ResponseNotReady
 
 
 class State:
-    """What a connection is doing. Strings, since members of an Enum are hashed by Python code: 3 µs an exchange."""
+    """What an exchange is doing. Strings: members of an Enum are hashed by Python code (decision 10)."""
 
     IDLE: Final = "idle"
     HEAD: Final = "request started"
@@ -28,7 +29,7 @@ class State:
 
 
 class Event:
-    """What moves it; the first six are calls of the user."""
+    """What changes the state; the first six are calls of the user."""
 
     REQUEST: Final = "request"
     PUTREQUEST: Final = "putrequest"
@@ -51,6 +52,23 @@ _TRANSITIONS: Final[dict[str, dict[str, str]]] = {
     State.CONTENT: {Event.FINISHED: State.IDLE},
     State.UPGRADED: {},
 }
+
+
+class CloseReason(enum.StrEnum):
+    """Why no further exchange may follow on a connection; the value completes "the connection ends: ..."."""
+
+    CLIENT_CLOSE = "the request has Connection: close"
+    SERVER_CLOSE = "the response has Connection: close, or is HTTP/1.0 without keep-alive"
+    READ_UNTIL_CLOSE = "the content ends with the connection"
+    DOUBTFUL_FRAMING = "another recipient may find another end of the content"
+    REPAIRED = "the response has a fault that was repaired or ignored"
+    EARLY_RESPONSE = "the final response was received before the whole request was sent"
+    REJECTED_UNREAD = "the server rejected a long request, perhaps without reading its content"
+    UPGRADED = "the connection was handed over to another protocol"
+    FAILED = "an exchange failed, was cancelled, or was not read to its end"
+    UNSOLICITED = "the server closed the connection or sent data without a request"
+    CLOSED = "it was closed by this side"
+
 
 _REFUSALS: Final[dict[str, type[ImproperConnectionState]]] = {
     Event.REQUEST: CannotSendRequest,

@@ -6,6 +6,7 @@ import enum
 
 from ..errors import ProtocolError, UnknownTransferEncoding, clip
 from . import syntax
+from .cycle import CloseReason
 from .fields import Fields
 from .head import Head
 
@@ -20,9 +21,9 @@ class Kind(enum.Enum):
 
 LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
 
-Framing = tuple[Kind, int, bool]
-"""How the body of one message is delimited, its length (with Kind.LENGTH; no body is a length of 0), and whether the
-connection goes on after it. A plain tuple: with names, making it would cost 0.4 µs."""
+Framing = tuple[Kind, int, CloseReason | None]
+"""How the body of one message is delimited, its length (Kind.LENGTH; 0 without a body), and why the connection ends
+after it (None: another exchange may follow). A plain tuple, made for each response."""
 
 
 def decide_framing(head: Head, method: str) -> Framing:
@@ -36,26 +37,26 @@ def decide_framing(head: Head, method: str) -> Framing:
         ProtocolError: a Content-Length that is not a number, or several that differ.
     """
     if head.is_plain and head.version == 11:
-        length, coding, keep_alive = head.plain_length, None, True
+        length, coding, reason = head.plain_length, None, None
         if length is not None and head.status == 200 and method == "GET":  # as most are
-            return LENGTH, int(length), True
+            return LENGTH, int(length), None
     else:
         found = head.notable
         length, coding = found.get(b"content-length"), found.get(b"transfer-encoding")
-        connection = found.get(b"connection", b"")
-        # Both fields, or a transfer coding in HTTP/1.0: somebody on the way may see another end (RFC 9112 §6.1).
-        is_doubtful = coding is not None and (length is not None or head.version != 11)
-        keep_alive = not is_doubtful and may_keep_alive(head.version, connection)
+        reason = None if may_keep_alive(head.version, found.get(b"connection", b"")) else CloseReason.SERVER_CLOSE
+        # Both fields, or a transfer coding in HTTP/1.0: another recipient may see another end (RFC 9112 §6.1).
+        if coding is not None and (length is not None or head.version != 11):
+            reason = CloseReason.DOUBTFUL_FRAMING
     if method == "CONNECT" and 200 <= head.status < 300:
-        return LENGTH, 0, keep_alive
+        return LENGTH, 0, reason
     size = None if length is None else parse_content_length(length)
     if has_no_content(head.status, method):
-        return LENGTH, 0, keep_alive
+        return LENGTH, 0, reason
     if coding is not None:
         if coding.strip(b" \t").lower() != b"chunked":
             raise UnknownTransferEncoding(f"expected transfer coding 'chunked', got {clip(coding)}")
-        return Kind.CHUNKED, 0, keep_alive
-    return (Kind.UNTIL_CLOSE, 0, False) if size is None else (LENGTH, size, keep_alive)
+        return Kind.CHUNKED, 0, reason
+    return (Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE) if size is None else (LENGTH, size, reason)
 
 
 def has_no_content(status: int, method: str) -> bool:

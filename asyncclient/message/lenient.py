@@ -11,6 +11,7 @@ import re
 from ..errors import ProtocolError, UnknownTransferEncoding
 from ..limits import Limits
 from . import syntax
+from .cycle import CloseReason
 from .framing import Framing, Kind, decide_framing, has_no_content, may_keep_alive, parse_content_length
 from .head import Head, StatusLine, parse_fields
 
@@ -59,8 +60,8 @@ def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limit
             raise
         head, is_sound = Head(line, syntax.OBS_FOLD.sub(b" ", block[start - 1 :]), 1), False
     try:
-        kind, length, keep_alive = decide_framing(head, method)
-        return kind, length, keep_alive and is_sound
+        kind, length, reason = decide_framing(head, method)
+        return kind, length, reason if is_sound else CloseReason.REPAIRED
     except (UnknownTransferEncoding, ProtocolError):
         return _frame_by_rest(head, method, is_sound)
 
@@ -70,17 +71,19 @@ def _frame_by_rest(head: Head, method: str, is_sound: bool) -> Framing:
     found = head.notable
     coding = found.get(b"transfer-encoding")
     if has_no_content(head.status, method):
-        goes_on = is_sound and coding is None and may_keep_alive(head.version, found.get(b"connection", b""))
-        return Kind.LENGTH, 0, goes_on
+        if not is_sound or coding is not None:
+            return Kind.LENGTH, 0, CloseReason.REPAIRED
+        goes_on = may_keep_alive(head.version, found.get(b"connection", b""))
+        return Kind.LENGTH, 0, None if goes_on else CloseReason.SERVER_CLOSE
     if coding is not None and coding.strip(b" \t").lower() == b"chunked":
-        return Kind.CHUNKED, 0, False
+        return Kind.CHUNKED, 0, CloseReason.REPAIRED
     return _frame_by_length(found.get(b"content-length"))
 
 
 def _frame_by_length(value: bytes | None) -> Framing:
     if value is None or _NEGATIVE.fullmatch(value):
-        return Kind.UNTIL_CLOSE, 0, False
+        return Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE
     try:
-        return Kind.LENGTH, parse_content_length(value), False
+        return Kind.LENGTH, parse_content_length(value), CloseReason.REPAIRED
     except ProtocolError as exc:
         raise InvalidLength(str(exc)) from None

@@ -17,6 +17,7 @@ import re
 from ..errors import BadStatusLine, HTTPException, LineTooLong, ProtocolError, UnknownTransferEncoding
 from ..limits import Limits
 from . import syntax
+from .cycle import CloseReason
 from .fields import Fields, check_section
 from .framing import Framing, Kind, check_trailers, decide_framing
 from .head import Head, StatusLine, parse_head, parse_status_line
@@ -84,7 +85,7 @@ def frame_leniently(head: Head, method: str) -> tuple[Framing, tuple[Repair, ...
         members = head.notable[b"transfer-encoding"].split(b",")
         if b"content-length" in head.notable or {member.strip(b" \t").lower() for member in members} != {b"chunked"}:
             raise
-        return (Kind.CHUNKED, 0, False), (Repair.REPEATED_CHUNKED,)
+        return (Kind.CHUNKED, 0, CloseReason.REPAIRED), (Repair.REPEATED_CHUNKED,)
 
 
 def _repair_head(block: bytes, limits: Limits, error: HTTPException) -> tuple[Head, tuple[Repair, ...]]:

@@ -207,8 +207,8 @@ class PooledConnection(HTTPConnection):
         return self._exchange.timings.started + (self._exchange.timings.sent or 0.0)
 
     def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
-        if not self._has_heeded and exchange.final is not None:
-            self._heed_keep_alive(exchange.final.block)
+        if not self._has_heeded and exchange.heads.final is not None:
+            self._heed_keep_alive(exchange.heads.final.block)
         HTTPConnection._response_ended(self, stream, exchange, at)  # in this form it takes half the time of super()
         self.give_back()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncclient.client.body.arguments import Payload, build_payload
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT
 from tests.exchange.sending import read
@@ -24,7 +24,7 @@ async def send(payload: Payload, stream: ScriptedStream | None = None) -> bytes:
     stream = stream or ScriptedStream()
     source = await payload.open(4)
     try:
-        await send_request(stream, b"", source, Answer(), DEFAULT, chunked=source.length is None)
+        await send_request(stream, b"", source, ResponseHeads(), DEFAULT, chunked=source.length is None)
     finally:
         await payload.close()
     return bytes(stream.written)

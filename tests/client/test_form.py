@@ -16,7 +16,7 @@ import pytest
 from asyncclient.client.body.arguments import Part, Payload
 from asyncclient.errors import BodyNotReplayable
 from asyncclient.exchange.body import BLOCK
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import TOGETHER, send_request
 from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
@@ -350,7 +350,7 @@ class Sink(ScriptedStream):
 async def write_out(payload: Payload) -> Sink:
     sink = Sink()
     source = await payload.open()
-    await send_request(sink, b"", source, Answer(), DEFAULT, chunked=source.length is None)
+    await send_request(sink, b"", source, ResponseHeads(), DEFAULT, chunked=source.length is None)
     await payload.close()
     return sink
 

@@ -11,7 +11,7 @@ import httptools
 import pytest
 
 from asyncclient.errors import HTTPException
-from asyncclient.exchange.receive import Answer, open_content
+from asyncclient.exchange.receive import ResponseHeads, open_content
 from asyncclient.limits import DEFAULT
 from asyncclient.message.framing import decide_framing
 from tests.scripted import ScriptedStream, run_now
@@ -32,9 +32,9 @@ Outcome = Reading | str
 def read_ours(message: bytes, method: str, step: int) -> Outcome:
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)])
     try:
-        head = run_now(Answer().receive(stream, DEFAULT))
+        head = run_now(ResponseHeads().receive(stream, DEFAULT))
         framing = decide_framing(head, method)
-        return Reading(head.status, run_now(open_content(stream, framing, DEFAULT).readall()), framing[2])
+        return Reading(head.status, run_now(open_content(stream, framing, DEFAULT).readall()), framing[2] is None)
     except HTTPException:
         return REFUSED
 

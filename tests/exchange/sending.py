@@ -3,7 +3,7 @@
 import contextlib
 
 from asyncclient.exchange.body import Body, Source, open_source
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT, Limits
 from tests.scripted import ScriptedStream, run_now
@@ -25,9 +25,9 @@ def send(
     chunked: bool | None = None,
     expect: float | None = None,
     limits: Limits = DEFAULT,
-) -> Answer:
+) -> ResponseHeads:
     """Send a request as a connection would: in chunks where the length is not known."""
-    answer = Answer()
+    answer = ResponseHeads()
 
     async def run() -> None:
         source = body if body is None or isinstance(body, Source) else await open_source(body, blocksize)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from asyncclient.exchange.body import BLOCK, Body, from_bytes, open_source
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT
 from tests.exchange.sending import content_of
@@ -148,7 +148,7 @@ class Closing:
 
 
 async def upload_until(body: Body, stream: ScriptedStream) -> None:
-    await send_request(stream, b"HEAD", await open_source(body), Answer(), DEFAULT, chunked=True)
+    await send_request(stream, b"HEAD", await open_source(body), ResponseHeads(), DEFAULT, chunked=True)
 
 
 @pytest.mark.parametrize("error", [None, OSError("gone")])

@@ -30,7 +30,7 @@ def test_a_final_response_ends_the_upload_where_it_is_heard(after: int, chunked:
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + len(b"".join(before))])
     answer = send(stream, with_length(PIECES, 12), chunked=chunked)
     assert sent(stream) == b"".join(before)
-    assert answer.is_early
+    assert answer.final is not None
     assert answer.final is not None
     assert answer.final.status == 413
 
@@ -39,7 +39,7 @@ def test_a_final_response_before_the_last_chunk_is_heard_too() -> None:
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD + in_chunks(*PIECES)) - len(LAST_CHUNK)])
     answer = send(stream, PIECES)
     assert sent(stream) == in_chunks(*PIECES).removesuffix(LAST_CHUNK)
-    assert answer.is_early
+    assert answer.final is not None
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -48,7 +48,7 @@ def test_interim_responses_do_not_end_an_upload(chunked: bool) -> None:
     answer = send(stream, with_length(PIECES, 12), chunked=chunked)
     assert sent(stream) == (in_chunks(*PIECES) if chunked else b"".join(PIECES))
     assert [head.status for head in answer.informational] == [103, 100]
-    assert not answer.is_early
+    assert answer.final is None
     assert run_now(answer.receive(stream, DEFAULT)).status == 413
 
 
@@ -97,7 +97,7 @@ def test_no_body_goes_out_after_a_final_response(refusal: bytes, before: bytes) 
     stream = ScriptedStream([before + refusal], answers=[len(HEAD)])
     answer = send(stream, b"hello", expect=1.0)
     assert sent(stream) == b""
-    assert answer.is_early
+    assert answer.final is not None
     assert answer.final is not None
 
 

@@ -11,7 +11,7 @@ from asyncclient.errors import (
     UnknownProtocol,
 )
 from asyncclient.exchange.receive import (
-    Answer,
+    ResponseHeads,
 )
 from asyncclient.limits import DEFAULT, Limits
 from tests.scripted import ScriptedStream, run_now
@@ -23,8 +23,8 @@ def interim(status: int, fields: bytes = b"") -> bytes:
     return b"HTTP/1.1 %d Wait\r\n%b\r\n" % (status, fields)
 
 
-def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[Answer, ScriptedStream]:
-    answer, stream = Answer(), ScriptedStream(pieces)
+def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[ResponseHeads, ScriptedStream]:
+    answer, stream = ResponseHeads(), ScriptedStream(pieces)
     run_now(answer.receive(stream, limits))
     return answer, stream
 
@@ -65,7 +65,7 @@ def test_more_interim_responses_are_refused() -> None:
 def test_endless_interim_responses_are_refused_at_the_default_limit() -> None:
     stream = ScriptedStream([interim(103)] * 1000)
     with pytest.raises(ProtocolError):
-        run_now(Answer().receive(stream, DEFAULT))
+        run_now(ResponseHeads().receive(stream, DEFAULT))
     assert len(stream.unread) == 899 * len(interim(103))
 
 
@@ -73,7 +73,7 @@ def test_interim_responses_are_bounded_in_bytes_together() -> None:
     big = interim(103, b"".join(b"X-%d: %b\r\n" % (number, b"x" * 60_000) for number in range(3)))
     stream = ScriptedStream([big] * 99 + [FINAL])
     with pytest.raises((ProtocolError, LineTooLong)):
-        run_now(Answer().receive(stream, DEFAULT))
+        run_now(ResponseHeads().receive(stream, DEFAULT))
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"0x5", b"5, 6"])
@@ -90,7 +90,7 @@ def test_interim_response_has_no_content_whatever_its_fields_say(fields: bytes) 
 
 
 def test_the_time_of_the_first_head_is_noted_once() -> None:
-    answer, stream = Answer(), ScriptedStream([interim(103), FINAL])
+    answer, stream = ResponseHeads(), ScriptedStream([interim(103), FINAL])
     run_now(answer.receive_one(stream, DEFAULT))
     first = answer.first_at
     run_now(answer.receive(stream, DEFAULT))
@@ -99,7 +99,7 @@ def test_the_time_of_the_first_head_is_noted_once() -> None:
 
 
 def test_a_final_head_is_received_once() -> None:
-    answer, stream = Answer(), ScriptedStream([FINAL, FINAL])
+    answer, stream = ResponseHeads(), ScriptedStream([FINAL, FINAL])
     assert run_now(answer.receive(stream, DEFAULT)) is run_now(answer.receive(stream, DEFAULT))
     assert stream.unread == FINAL
 

@@ -10,6 +10,7 @@ from asyncclient.errors import HTTPException, IncompleteRead, LineTooLong, Proto
 from asyncclient.exchange.lenient import LenientExchange
 from asyncclient.exchange.receive import Content, open_content, read_pieces
 from asyncclient.limits import DEFAULT, Limits
+from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Kind
 from asyncclient.message.head import parse_head
 from asyncclient.message.repairs import Repair
@@ -19,7 +20,7 @@ from tests.scripted import ScriptedStream, run_now
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-CHUNKED_FRAMING = (Kind.CHUNKED, 0, True)
+CHUNKED_FRAMING = (Kind.CHUNKED, 0, None)
 RESET = ConnectionResetError(104, "reset")
 
 
@@ -51,11 +52,11 @@ def read(
     """Receive a message; return its content, what was repaired, and the content as an object."""
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)], loss=loss)
     lenient = exchange()
-    head = run_now(lenient.receive(stream, DEFAULT))
-    content, may_go_on = lenient.open_content(stream, head, lenient.head.method, DEFAULT)
-    assert not (may_go_on and lenient.repairs)
+    head = run_now(lenient.heads.receive(stream, DEFAULT))
+    content, reason = lenient.open_content(stream, head, lenient.head.method, DEFAULT)
+    assert reason is not None or not lenient.repairs
     data = run_now(reader(content))
-    assert lenient.must_close is bool(lenient.repairs)
+    assert (lenient.close_reason is CloseReason.REPAIRED) is bool(lenient.repairs)
     assert content.is_done
     assert content.left in (0, None)
     assert content.takeall() == run_now(content.readall()) == run_now(content.read(9)) == b""
@@ -179,30 +180,30 @@ def test_trailers_are_repaired() -> None:
 def test_repairs_of_interim_heads_count() -> None:
     lenient = exchange()
     interim = b"HTTP/1.1 103 Early\r\nLink : </x>\r\n\r\n"
-    head = run_now(lenient.receive(ScriptedStream([interim, OK + b"\r\n"]), DEFAULT))
+    head = run_now(lenient.heads.receive(ScriptedStream([interim, OK + b"\r\n"]), DEFAULT))
     assert head.status == 200
-    assert lenient.informational[0].fields["link"] == "</x>"
+    assert lenient.heads.informational[0].fields["link"] == "</x>"
     assert tuple(lenient.repairs) == (Repair.BLANKS,)
 
 
 def test_interim_heads_are_bounded_by_the_bytes_received() -> None:
     stray = b"HTTP/1.1 103 Early\r\n" + b"no colon\r\n" * 9 + b"\r\n"
     with pytest.raises(ProtocolError, match="interim"):
-        run_now(exchange().receive(ScriptedStream([stray] * 9 + [OK + b"\r\n"]), Limits(head=500)))
+        run_now(exchange().heads.receive(ScriptedStream([stray] * 9 + [OK + b"\r\n"]), Limits(head=500)))
 
 
 @pytest.mark.parametrize("start", [b"SSH-2.0-x\r\n", b"<html>", b"\n\n", b"\r\nSSH", b"hTTP/1.1 200 OK"])
 def test_end_of_bytes_that_begin_no_head_is_not_waited_for(start: bytes) -> None:
     stream = ScriptedStream([start, AssertionError("more was waited for")])
     with pytest.raises(HTTPException):
-        run_now(exchange().receive(stream, DEFAULT))
+        run_now(exchange().heads.receive(stream, DEFAULT))
 
 
 @pytest.mark.parametrize("start", [b"\r\n" + OK, b"\n" + OK, b"ICY 200 OK\r\n", b"http/1.1 200 OK\r\n"])
 def test_repaired_head_may_be_received_byte_by_byte(start: bytes) -> None:
     data = start + b"A : b\r\n\r\n"
     lenient = exchange()
-    head = run_now(lenient.receive(ScriptedStream([bytes((byte,)) for byte in data]), DEFAULT))
+    head = run_now(lenient.heads.receive(ScriptedStream([bytes((byte,)) for byte in data]), DEFAULT))
     assert head.fields.pairs() == [("A", "b")]
     assert len(lenient.repairs) == 2
 
@@ -217,10 +218,10 @@ def test_held_content_is_not_done_before_its_release() -> None:
     assert not content.is_done
     lenient.release()
     assert content.is_done
-    assert not lenient.must_close
+    assert lenient.close_reason is None
 
 
 def test_strict_exchange_repairs_nothing() -> None:
-    assert open_content(ScriptedStream(), (Kind.CHUNKED, 0, True), DEFAULT).left is None
+    assert open_content(ScriptedStream(), (Kind.CHUNKED, 0, None), DEFAULT).left is None
     with pytest.raises(ProtocolError):
         run_now(open_content(ScriptedStream([b"5\nhello\n0\n\n"]), CHUNKED_FRAMING, DEFAULT).readall())

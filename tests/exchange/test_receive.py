@@ -12,10 +12,10 @@ from asyncclient.errors import (
 )
 from asyncclient.exchange.receive import (
     EXTENSIONS,
-    Answer,
     ChunkedContent,
     Content,
     LengthContent,
+    ResponseHeads,
     UntilCloseContent,
     open_content,
     read_pieces,
@@ -29,8 +29,8 @@ from tests.scripted import ScriptedStream, run_now
 HUGE = 2**64 - 1
 
 
-def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[Answer, ScriptedStream]:
-    answer, stream = Answer(), ScriptedStream(pieces)
+def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[ResponseHeads, ScriptedStream]:
+    answer, stream = ResponseHeads(), ScriptedStream(pieces)
     run_now(answer.receive(stream, limits))
     return answer, stream
 
@@ -52,7 +52,7 @@ def content_of(head: bytes, body: bytes, method: str = "GET") -> tuple[Content, 
     answer, stream = receive(head + b"\r\n" + body)
     assert answer.final is not None
     framing = decide_framing(answer.final, method)
-    return open_content(stream, framing, DEFAULT), framing[2]
+    return open_content(stream, framing, DEFAULT), framing[2] is None
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_other_transfer_codings_are_refused(coding: bytes) -> None:
 
 def test_the_kinds_are_framings_by_themselves() -> None:
     stream = ScriptedStream()
-    assert open_content(stream, (Kind.LENGTH, 3, True), DEFAULT).left == 3
-    assert open_content(stream, (Kind.CHUNKED, 0, True), DEFAULT).left is None
-    assert open_content(stream, (Kind.UNTIL_CLOSE, 0, False), DEFAULT).left is None
+    assert open_content(stream, (Kind.LENGTH, 3, None), DEFAULT).left == 3
+    assert open_content(stream, (Kind.CHUNKED, 0, None), DEFAULT).left is None
+    assert open_content(stream, (Kind.UNTIL_CLOSE, 0, None), DEFAULT).left is None
 
 
 # Content of a length

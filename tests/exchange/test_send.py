@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from asyncclient.exchange.body import Body, from_bytes, open_source
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import TOGETHER, may_go_together, send_more, send_request
 from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
@@ -31,7 +31,7 @@ def test_a_request_without_content_is_its_head() -> None:
     stream = ScriptedStream()
     answer = send(stream, None)
     assert stream.writes == [HEAD]
-    assert not answer.is_early
+    assert answer.final is None
     assert answer.final is None
 
 
@@ -266,7 +266,7 @@ def test_a_final_response_stops_a_file(file: io.BufferedRandom) -> None:
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + 6], file_step=3)
     answer = send(stream, file)
     assert sent(stream) == b"012345"
-    assert answer.is_early
+    assert answer.final is not None
     assert file.tell() == 6
 
 
@@ -276,7 +276,7 @@ def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: in
     answer = send(stream, file)
     assert sent(stream) == b"0123456789"
     assert [head.status for head in answer.informational] == [103]
-    assert not answer.is_early
+    assert answer.final is None
 
 
 # Bodies that a caller frames
@@ -285,7 +285,7 @@ def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: in
 def test_pieces_are_shown_before_they_go_out() -> None:
     stream, seen = ScriptedStream(), list[bytes]()
     source = run_now(open_source([b"a", b"b"]))
-    run_now(send_request(stream, HEAD, source, Answer(), DEFAULT, count=lambda piece: seen.append(bytes(piece))))
+    run_now(send_request(stream, HEAD, source, ResponseHeads(), DEFAULT, count=lambda piece: seen.append(bytes(piece))))
     assert (sent(stream), seen) == (b"ab", [b"a", b"b"])
 
 
@@ -296,12 +296,12 @@ def test_a_piece_that_is_refused_does_not_go_out() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        run_now(send_more(stream, from_bytes(b"a"), Answer(), DEFAULT, refuse))
+        run_now(send_more(stream, from_bytes(b"a"), ResponseHeads(), DEFAULT, refuse))
     assert stream.written == b""
 
 
 def test_a_final_response_ends_what_a_caller_frames() -> None:
-    stream, answer = ScriptedStream([TOO_LARGE], answers=[0]), Answer()
+    stream, answer = ScriptedStream([TOO_LARGE], answers=[0]), ResponseHeads()
     run_now(send_more(stream, from_bytes(b"a"), answer, DEFAULT, lambda piece: None))
     assert stream.written == b""
-    assert answer.is_early
+    assert answer.final is not None

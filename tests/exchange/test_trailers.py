@@ -8,7 +8,7 @@ import h11
 import pytest
 
 from asyncclient.exchange.body import open_source
-from asyncclient.exchange.receive import Answer
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import Trailers, send_request
 from asyncclient.limits import DEFAULT
 from tests.exchange.sending import CONTINUE, FAILED, HEAD, LAST_CHUNK, TOO_LARGE, in_chunks, sent
@@ -23,7 +23,7 @@ def send(
     async def run() -> None:
         source = None if body is None else await open_source(body, 4)
         await send_request(
-            stream, HEAD, source, Answer(), DEFAULT, chunked=chunked, expect=expect, trailers=trailers
+            stream, HEAD, source, ResponseHeads(), DEFAULT, chunked=chunked, expect=expect, trailers=trailers
         )  # fmt: skip
 
     run_now(run())

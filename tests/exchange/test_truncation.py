@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient.errors import IncompleteRead, LineTooLong, ProtocolError
-from asyncclient.exchange.receive import Answer, ChunkedContent, Content, open_content
+from asyncclient.exchange.receive import ChunkedContent, Content, ResponseHeads, open_content
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.framing import decide_framing
 from tests.scripted import ScriptedStream, run_now
@@ -72,7 +72,7 @@ Reader = Callable[[Content, bytearray], Coroutine[Any, Any, None]]
 
 
 async def receive(stream: ScriptedStream, read: Reader, got: bytearray) -> Content:
-    head = await Answer().receive(stream, DEFAULT)
+    head = await ResponseHeads().receive(stream, DEFAULT)
     content = open_content(stream, decide_framing(head, "GET"), DEFAULT)
     await read(content, got)
     return content

@@ -77,7 +77,7 @@ def outcomes(data: bytes, kind: Kind, length: int, sizes: Sequence[int], n: int)
         lambda content: read_into_buffers(content, n),
     ):
         stream = ScriptedStream(split(data, sizes))
-        content = open_content(stream, (kind, length, True), LIMITS)
+        content = open_content(stream, (kind, length, None), LIMITS)
         try:
             found.append(("whole", run_now(read(content)), stream.unread))
         except IncompleteRead:
@@ -152,7 +152,7 @@ def test_claimed_size_is_never_believed(size: int, sizes: list[int]) -> None:
 @given(st.binary(max_size=40))
 def test_trailers_never_hold_what_ends_a_line(trailers: bytes) -> None:
     stream = ScriptedStream([b"0\r\n" + trailers + b"\r\n\r\n"])
-    content = open_content(stream, (Kind.CHUNKED, 0, True), LIMITS)
+    content = open_content(stream, (Kind.CHUNKED, 0, None), LIMITS)
     try:
         run_now(content.readall())
     except HTTPException:

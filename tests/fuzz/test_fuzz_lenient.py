@@ -106,15 +106,15 @@ def read(message: bytes, exchange: Exchange, sizes: Sequence[int], reader: int, 
     """Read a message; None if it is refused."""
     stream = ScriptedStream(split(message, sizes))
     try:
-        head = run_now(exchange.receive(stream, LIMITS))
-        content, may_go_on = exchange.open_content(stream, head, exchange.head.method, LIMITS)
+        head = run_now(exchange.heads.receive(stream, LIMITS))
+        content, reason = exchange.open_content(stream, head, exchange.head.method, LIMITS)
         data = run_now(READERS[reader](content, n))
     except HTTPException as error:
         event(type(error).__name__)
         return None
     assert content.is_done
     assert content.trailers is not None
-    goes_on = may_go_on and not exchange.must_close
+    goes_on = reason is None and exchange.close_reason is None
     return Reading(head.status, head.fields.pairs(), data, content.trailers.pairs(), stream.unread, goes_on)
 
 

@@ -16,7 +16,7 @@ from asyncclient import AuthRequest, Client, Digest
 from asyncclient.client.content.decoding import open_decoder, parse_content_encoding
 from asyncclient.client.content.text import LineSplitter
 from asyncclient.client.cookies.jar import CookieJar
-from asyncclient.exchange.receive import Answer, Content, open_content
+from asyncclient.exchange.receive import Content, ResponseHeads, open_content
 from asyncclient.limits import Limits
 from asyncclient.message.challenges import parse_auth_params, parse_challenges
 from asyncclient.message.disposition import parse_filename, suggest_filename
@@ -194,10 +194,10 @@ def test_file_names_of_a_head() -> None:
 def test_interim_responses() -> None:
     def make(count: int) -> Callable[[], object]:
         def run() -> None:
-            answer = Answer()
+            answer = ResponseHeads()
             for _ in range(count):
-                answer.keep(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", LIMITS)
-            answer.keep(OK + b"\r\n", LIMITS)
+                answer.add(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", LIMITS)
+            answer.add(OK + b"\r\n", LIMITS)
             assert len(answer.informational) == count
 
         return run

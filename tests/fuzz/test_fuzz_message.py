@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from asyncclient.errors import HTTPException, InvalidURL
 from asyncclient.limits import Limits
+from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import decide_framing
 from asyncclient.message.head import build_field, build_request_line, parse_head, parse_status_line
 from asyncclient.message.request import RequestHead
@@ -72,12 +73,12 @@ def check_head(block: bytes) -> None:
         assert not LINE_END.search(value.encode("latin-1"))
         assert value == value.strip(" \t")
     try:
-        _, length, keep_alive = decide_framing(head, "GET")
+        _, length, reason = decide_framing(head, "GET")
     except HTTPException as error:
         event(type(error).__name__)
     else:
         assert 0 <= length < 10**18
-        assert type(keep_alive) is bool
+        assert reason is None or isinstance(reason, CloseReason)
 
 
 @given(MUTATED)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from asyncclient.errors import HTTPException, ProtocolError, UnknownTransferEncoding
 from asyncclient.limits import DEFAULT
+from asyncclient.message.cycle import CloseReason
 from asyncclient.message.fields import Fields, check_section
 from asyncclient.message.framing import (
     Framing,
@@ -15,16 +16,17 @@ from asyncclient.message.framing import (
 )
 from asyncclient.message.head import Head, StatusLine, parse_head
 
-CHUNKED = (Kind.CHUNKED, 0, True)
-CHUNKED_LAST = (Kind.CHUNKED, 0, False)
-UNTIL_CLOSE = (Kind.UNTIL_CLOSE, 0, False)
-NOTHING = (Kind.LENGTH, 0, True)
+SERVER_CLOSE, DOUBTFUL = CloseReason.SERVER_CLOSE, CloseReason.DOUBTFUL_FRAMING
+CHUNKED = (Kind.CHUNKED, 0, None)
+DOUBTFUL_CHUNKS = (Kind.CHUNKED, 0, DOUBTFUL)
+UNTIL_CLOSE = (Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE)
+NOTHING = (Kind.LENGTH, 0, None)
 TE = b"Transfer-Encoding: chunked\r\n"
 CL = b"Content-Length: 5\r\n"
 
 
-def length(count: int, keep_alive: bool = True) -> Framing:
-    return Kind.LENGTH, count, keep_alive
+def length(count: int, reason: CloseReason | None = None) -> Framing:
+    return Kind.LENGTH, count, reason
 
 
 def decide(fields: bytes, line: bytes = b"HTTP/1.1 200 OK", method: str = "GET") -> Framing:
@@ -49,9 +51,9 @@ def decide(fields: bytes, line: bytes = b"HTTP/1.1 200 OK", method: str = "GET")
         (TE, CHUNKED),
         (b"TRANSFER-ENCODING:\tcHuNkEd \t\r\n", CHUNKED),
         (b"Transfer-Encoding:\r\n chunked\r\n", CHUNKED),
-        (TE + CL, CHUNKED_LAST),
-        (CL + b"A: b\r\n" + TE, CHUNKED_LAST),
-        (TE + b"Connection: close\r\n", CHUNKED_LAST),
+        (TE + CL, DOUBTFUL_CHUNKS),
+        (CL + b"A: b\r\n" + TE, DOUBTFUL_CHUNKS),
+        (TE + b"Connection: close\r\n", (Kind.CHUNKED, 0, SERVER_CLOSE)),
     ],
 )
 def test_framing(fields: bytes, framing: Framing) -> None:
@@ -197,12 +199,13 @@ def test_second_transfer_encoding_line_counts(second: bytes) -> None:
     ],
 )
 def test_connection_goes_on_by_version_and_connection_fields(connection: bytes, by_10: bool, by_11: bool) -> None:
+    in_10, in_11 = (None if goes_on else SERVER_CLOSE for goes_on in (by_10, by_11))
     for fields in (connection + CL, CL + connection):
-        assert decide(fields, b"HTTP/1.0 200 OK") == length(5, by_10)
-        assert decide(fields, b"HTTP/1.1 200 OK") == decide(fields, b"HTTP/1.2 200 OK") == length(5, by_11)
+        assert decide(fields, b"HTTP/1.0 200 OK") == length(5, in_10)
+        assert decide(fields, b"HTTP/1.1 200 OK") == decide(fields, b"HTTP/1.2 200 OK") == length(5, in_11)
     assert decide(connection, b"HTTP/1.0 200 OK") == UNTIL_CLOSE
-    assert decide(connection + TE, b"HTTP/1.0 200 OK") == CHUNKED_LAST
-    assert decide(connection + TE) == (Kind.CHUNKED, 0, by_11)
+    assert decide(connection + TE, b"HTTP/1.0 200 OK") == DOUBTFUL_CHUNKS
+    assert decide(connection + TE) == (Kind.CHUNKED, 0, in_11)
 
 
 @pytest.mark.parametrize("fields", [b"", CL, TE, TE + CL, b"Transfer-Encoding: gzip\r\n"])
@@ -223,8 +226,9 @@ def test_connection_goes_on_by_version_and_connection_fields(connection: bytes, 
 )
 def test_no_content_whatever_the_fields_say(method: str, status: int, fields: bytes) -> None:
     line = b"HTTP/1.1 %d x" % status
-    assert decide(fields, line, method) == length(0, fields != TE + CL)
-    assert decide(fields + b"Connection: close\r\n", line, method) == length(0, False)
+    assert decide(fields, line, method) == length(0, DOUBTFUL if fields == TE + CL else None)
+    reason = DOUBTFUL if fields == TE + CL else SERVER_CLOSE
+    assert decide(fields + b"Connection: close\r\n", line, method) == length(0, reason)
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"0x5", b"-1", b"5, 6", b"9" * 19])
@@ -324,21 +328,22 @@ def by_the_rfc(line: StatusLine, pairs: list[tuple[str, str]]) -> Framing | type
         for wanted in ("content-length", "transfer-encoding", "connection")
     )
     options = {option.strip(" \t").lower() for option in ",".join(connections).split(",")}
-    keep_alive = "close" not in options and (line.version == 11 or "keep-alive" in options)
+    goes_on = "close" not in options and (line.version == 11 or "keep-alive" in options)
+    reason = None if goes_on else SERVER_CLOSE
     if codings and (lengths or line.version == 10):
-        keep_alive = False
+        reason = DOUBTFUL
     members = [member.strip(" \t") for member in ",".join(lengths).split(",")] if lengths else ["0"]
     if not all(member.isascii() and member.isdigit() and len(member) < 19 for member in members):
         return ProtocolError
     if len({*map(int, members)}) > 1:
         return ProtocolError
     if line.status == 204:
-        return Kind.LENGTH, 0, keep_alive
+        return Kind.LENGTH, 0, reason
     if codings:
         if [coding.lower() for coding in codings] != ["chunked"]:
             return UnknownTransferEncoding
-        return Kind.CHUNKED, 0, keep_alive
-    return (Kind.LENGTH, int(members[0]), keep_alive) if lengths else UNTIL_CLOSE
+        return Kind.CHUNKED, 0, reason
+    return (Kind.LENGTH, int(members[0]), reason) if lengths else UNTIL_CLOSE
 
 
 def outcome(head: Head) -> Framing | type[HTTPException]:

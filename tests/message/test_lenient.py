@@ -5,12 +5,13 @@ import pytest
 from asyncclient.errors import HTTPException, LineTooLong, ProtocolError
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
+from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Framing, Kind
 from asyncclient.message.head import StatusLine
 from asyncclient.message.lenient import InvalidLength, frame
 
 LIMITS = Limits()
-END = (Kind.UNTIL_CLOSE, 0, False)
+END = (Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE)
 
 
 def framing(
@@ -22,17 +23,17 @@ def framing(
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        (b"Content-Length: 5\r\n", (Kind.LENGTH, 5, True)),
-        (b"Content-Length: 5, 5\r\n", (Kind.LENGTH, 5, True)),
-        (b"Transfer-Encoding: chunked\r\n", (Kind.CHUNKED, 0, True)),
-        (b"Transfer-Encoding: Chunked\r\nContent-Length: 5\r\n", (Kind.CHUNKED, 0, False)),
+        (b"Content-Length: 5\r\n", (Kind.LENGTH, 5, None)),
+        (b"Content-Length: 5, 5\r\n", (Kind.LENGTH, 5, None)),
+        (b"Transfer-Encoding: chunked\r\n", (Kind.CHUNKED, 0, None)),
+        (b"Transfer-Encoding: Chunked\r\nContent-Length: 5\r\n", (Kind.CHUNKED, 0, CloseReason.DOUBTFUL_FRAMING)),
         (b"", END),
         (b"Transfer-Encoding: gzip\r\n", END),
-        (b"Transfer-Encoding: gzip\r\nContent-Length: 5\r\n", (Kind.LENGTH, 5, False)),
-        (b"Transfer-Encoding: chunked, chunked\r\nContent-Length: 5\r\n", (Kind.LENGTH, 5, False)),
+        (b"Transfer-Encoding: gzip\r\nContent-Length: 5\r\n", (Kind.LENGTH, 5, CloseReason.REPAIRED)),
+        (b"Transfer-Encoding: chunked, chunked\r\nContent-Length: 5\r\n", (Kind.LENGTH, 5, CloseReason.REPAIRED)),
         (b"Content-Length: -5\r\n", END),
         (b"Content-Length: -5 \t\r\n", END),
-        (b"Content-Length: 5\r\nConnection: close\r\n", (Kind.LENGTH, 5, False)),
+        (b"Content-Length: 5\r\nConnection: close\r\n", (Kind.LENGTH, 5, CloseReason.SERVER_CLOSE)),
     ],
 )
 def test_content_is_framed_as_by_http_client(section: bytes, expected: Framing) -> None:
@@ -46,9 +47,9 @@ def test_content_is_framed_as_by_http_client(section: bytes, expected: Framing) 
 @pytest.mark.parametrize("is_first", [False, True])
 def test_line_that_is_no_field_is_passed_over_and_ends_the_connection(line: bytes, is_first: bool) -> None:
     fields = [line, b"Content-Length: 5\r\n"] if is_first else [b"Content-Length: 5\r\n", b"X: y\r\n", line]
-    kind, length, keep_alive = framing(b"".join(fields))
+    kind, length, reason = framing(b"".join(fields))
     assert (kind, length) == (Kind.LENGTH, 5)
-    assert keep_alive is (line == b"\tfold\r\n" and not is_first)
+    assert (reason is None) is (line == b"\tfold\r\n" and not is_first)
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"+5", b"5 5", b"0x5", b"5_0", b"5, 6", b"-", b"--5", b"9" * 30])
@@ -88,10 +89,11 @@ def test_response_that_has_no_content_has_none(method: str, status: int) -> None
 def test_invalid_length_that_delimits_nothing_is_ignored(value: bytes) -> None:
     line = b"Content-Length: %b\r\n" % value
     for method, status in (("HEAD", 200), ("GET", 204), ("GET", 304), ("GET", 101)):
-        assert framing(line, method=method, status=status) == (Kind.LENGTH, 0, True)
-        assert framing(line + b"Connection: close\r\n", method=method, status=status) == (Kind.LENGTH, 0, False)
-        assert framing(line + b"no colon\r\n", method=method, status=status) == (Kind.LENGTH, 0, False)
-    assert framing(line + b"Transfer-Encoding: chunked\r\n") == (Kind.CHUNKED, 0, False)
+        assert framing(line, method=method, status=status) == (Kind.LENGTH, 0, None)
+        ends = line + b"Connection: close\r\n"
+        assert framing(ends, method=method, status=status) == (Kind.LENGTH, 0, CloseReason.SERVER_CLOSE)
+        assert framing(line + b"no colon\r\n", method=method, status=status) == (Kind.LENGTH, 0, CloseReason.REPAIRED)
+    assert framing(line + b"Transfer-Encoding: chunked\r\n") == (Kind.CHUNKED, 0, CloseReason.REPAIRED)
 
 
 # What goes out
