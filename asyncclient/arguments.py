@@ -1,4 +1,4 @@
-"""Checks of arguments, with errors that name the argument and say what to write."""
+"""Checks of arguments whose error texts name the argument."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _T = TypeVar("_T")
 
 
 def check_type(name: str, value: object, kinds: Any, expected: str) -> None:
-    """Let a value of one of the kinds pass.
+    """Check the type of an argument.
 
     Raises:
-        TypeError: it is of another type; the text has the name of the argument, and what was expected.
+        TypeError: the value has another type; the text names the argument and the expected type.
     """
     if not isinstance(value, kinds):
         raise TypeError(f"expected {expected} as {name}, got {type(value).__name__}")
 
 
 def check_number(name: str, value: Any, least: float, unit: str = "a number") -> None:
-    """Let a number of at least `least` pass.
+    """Check that an argument is a number of at least `least`.
 
     Raises:
         TypeError: it is not a number.
-        ValueError: it is less, or not a number in the sense of floating point.
+        ValueError: it is smaller, or NaN.
     """
     check_type(name, value, int | float, unit)
     if not value >= least:
@@ -36,10 +36,10 @@ def check_number(name: str, value: Any, least: float, unit: str = "a number") ->
 
 
 def list_collection(name: str, value: Any, kind: type, expected: str) -> list[Any]:
-    """Return the items of a collection that is not a str, all of them of one kind.
+    """Return the items of a collection as a list; all must be of one kind.
 
     Raises:
-        TypeError: it is a str, which is a collection of its characters, is not iterable, or has other items.
+        TypeError: the value is a str, whose items would be its characters; is not iterable; or has other items.
     """
     if isinstance(value, str | bytes):
         raise TypeError(f"expected {expected} as {name}, got the {type(value).__name__} {value!r:.80}")

@@ -1,4 +1,4 @@
-"""A dict with a bound."""
+"""A dict with a maximum size."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ _V = TypeVar("_V")
 
 
 class BoundedDict(dict[_K, _V]):
-    """A dict that forgets the item set longest ago when `d[key] = value` makes it larger than its bound.
+    """A dict that drops its oldest item when setting a key makes it larger than `max_items`.
 
-    Setting a key anew makes its item the youngest. Looking it up does not, and costs no more than with a dict.
-
-    Args:
-        most: items that it holds.
+    Setting an existing key makes its item the newest; a lookup does not, and costs no more than in a dict.
     """
 
-    __slots__ = ("_most",)
+    __slots__ = ("_max_items",)
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_items: int) -> None:
         super().__init__()
-        self._most = most
+        self._max_items = max_items
 
     def __setitem__(self, key: _K, value: _V) -> None:
         self.pop(key, None)
         super().__setitem__(key, value)
-        if len(self) > self._most:
+        if len(self) > self._max_items:
             del self[next(iter(self))]

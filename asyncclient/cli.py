@@ -1,4 +1,4 @@
-"""python -m asyncclient: fetch URLs and show what happened; without URLs, from a server of its own, blocking too."""
+"""python -m asyncclient: fetch URLs and print a table; without URLs, run a demonstration on a local server."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ from .version import __version__
 
 
 class Row(NamedTuple):
-    """What became of one URL; times in seconds, None where it did not get so far."""
+    """The result of fetching one URL; times in seconds, None if that point was not reached."""
 
     url: str
     status: str
     size: int
     first_byte: float | None
     done: float | None
-    way: str
+    connection: str
     extra: str
 
 
 async def fetch(client: Client, url: str) -> Row:
-    """Fetch a URL and say what happened, errors included; what it took includes waiting for a connection."""
+    """Fetch a URL and return a row, also for an error; the times include waiting for a connection."""
     size = 0
     try:
         async with client.stream("GET", url) as response:
             async for chunk in response.iter_chunks():
                 size += len(chunk)
             timings = response.timings
-            way = ("reused" if timings.reused else "new") + (f" {response.tls.version}" if response.tls else "")
+            connection = ("reused" if timings.reused else "new") + (f" {response.tls.version}" if response.tls else "")
     except (HTTPException, OSError) as exc:
         return Row(url, type(exc).__name__, size, None, None, "failed", str(exc))
-    return Row(url, f"{response.status}", size, timings.first_byte, timings.done, way, ", ".join(list_extras(response)))
+    extras = ", ".join(list_extras(response))
+    return Row(url, f"{response.status}", size, timings.first_byte, timings.done, connection, extras)
 
 
 def list_extras(response: Response) -> list[str]:
-    """Return what was not plain about a response."""
+    """Return notes on a response: redirects, interim responses, content codings and trailers."""
     extras = [f"{earlier.status} before" for earlier in response.history]
     extras += [f"{interim.status} first" for interim in response.informational]
     extras += [f"from {value}" for value in response.headers.get_all("content-encoding", [])]
@@ -56,19 +57,19 @@ def list_extras(response: Response) -> list[str]:
 
 
 async def fetch_all(client: Client, urls: Iterable[str]) -> list[Row]:
-    """Fetch all URLs at once; rows in the order of the URLs."""
+    """Fetch all URLs concurrently; the rows are in the order of the URLs."""
     return await asyncio.gather(*(fetch(client, url) for url in urls))
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print rows under their headings."""
+    """Print rows under column headings."""
     width = min(56, max(len(row.url) for row in rows))
     print(f"{'URL':<{width}}  {'status':<8} {'bytes':>11} {'first byte':>11} {'done':>11}  connection")
     for row in rows:
         url = row.url if len(row.url) <= width else row.url[: width - 1] + "…"
         times = f"{_milliseconds(row.first_byte):>11} {_milliseconds(row.done):>11}"
         extra = f"  ({row.extra})" if row.extra else ""
-        print(f"{url:<{width}}  {row.status:<8} {row.size:>11,} {times}  {row.way}{extra}")
+        print(f"{url:<{width}}  {row.status:<8} {row.size:>11,} {times}  {row.connection}{extra}")
 
 
 def _milliseconds(seconds: float | None) -> str:
@@ -76,23 +77,23 @@ def _milliseconds(seconds: float | None) -> str:
 
 
 async def show(urls: Sequence[str], context: ssl.SSLContext | None, connections: int) -> bool:
-    """Fetch URLs at once, print the table, and return whether all went well."""
+    """Fetch URLs concurrently, print the table, and return True if every URL was answered."""
     async with Client(ssl=context, pool=_allow(connections)) as client:
         rows = await fetch_all(client, urls)
     print_table(rows)
-    return _is_well(rows)
+    return _all_answered(rows)
 
 
 def _allow(connections: int) -> PoolLimits:
     return PoolLimits(connections=max(connections, DEFAULT_POOL.connections), per_host=connections)
 
 
-def _is_well(rows: Sequence[Row]) -> bool:
+def _all_answered(rows: Sequence[Row]) -> bool:
     return all(row.status.isdigit() for row in rows)
 
 
 async def demonstrate(connections: int) -> bool:
-    """Start servers, one of them with TLS where a certificate can be made, and fetch from them in several ways."""
+    """Start servers, one with TLS if a certificate can be created, and fetch from them in several ways."""
     async with AsyncExitStack() as stack:
         bases = [(await stack.enter_async_context(DemoServer())).url]
         context = None
@@ -102,13 +103,13 @@ async def demonstrate(connections: int) -> bool:
             print(f"plain HTTP only: {exc}")
         else:
             bases.append((await stack.enter_async_context(DemoServer(server_context))).url)
-        asking = Client(ssl=context, pool=_allow(connections), trust_env=False)  # its servers are behind no proxy
+        asking = Client(ssl=context, pool=_allow(connections), trust_env=False)  # local servers: never by a proxy
         client = await stack.enter_async_context(asking)
-        well = True
+        ok = True
         for base in bases:
-            well &= await _demonstrate_one(client, base)
-        well &= await _demonstrate_many(client, bases, connections)
-        return well & await asyncio.to_thread(_demonstrate_blocking, bases[-1], context)
+            ok &= await _demonstrate_one(client, base)
+        ok &= await _demonstrate_many(client, bases, connections)
+        return ok & await asyncio.to_thread(_demonstrate_blocking, bases[-1], context)
 
 
 async def _demonstrate_one(client: Client, base: str) -> bool:
@@ -116,7 +117,7 @@ async def _demonstrate_one(client: Client, base: str) -> bool:
     paths = ("/", "/json", "/bytes/1000000", "/chunked/100000", "/early-hints", "/gzip", "/redirect/302/json")
     rows = [await fetch(client, base + path) for path in (*paths, "/delay/0.05", "/status/404")]
     print_table(rows)
-    return _is_well(rows)
+    return _all_answered(rows)
 
 
 async def _demonstrate_many(client: Client, bases: Sequence[str], connections: int) -> bool:
@@ -127,7 +128,7 @@ async def _demonstrate_many(client: Client, bases: Sequence[str], connections: i
     seconds = time.perf_counter() - started
     print_table(rows[:2] + rows[-2:])
     failed = sum(not row.status.isdigit() for row in rows)
-    reused = sum(row.way.startswith("reused") for row in rows)
+    reused = sum(row.connection.startswith("reused") for row in rows)
     size = sum(row.size for row in rows)
     print(
         f"{len(rows):,} responses, {failed} failed, {size:,} bytes in {seconds:.2f} s: "
@@ -138,8 +139,8 @@ async def _demonstrate_many(client: Client, bases: Sequence[str], connections: i
 
 
 def _demonstrate_blocking(base: str, context: ssl.SSLContext | None) -> bool:
-    """Run a script that was written for urllib.request and http.client, with compat in the place of http.client."""
-    import http.client  # only here: who names URLs needs none of it
+    """Run a script written for urllib.request and http.client on compat instead of http.client."""
+    import http.client  # imported on use: fetching URLs does not need it
 
     from compat import install
 

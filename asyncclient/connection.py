@@ -20,7 +20,7 @@ from .message.buffer import LAST_HEAD
 from .message.cycle import CloseReason, Event, State, advance
 from .message.fields import HasItems, list_pairs
 from .message.head import Head, build_field
-from .message.request import DeclaredBody, RequestHead
+from .message.request import BodyGuard, RequestHead
 from .opening import Connection
 from .response import HTTPResponse
 from .stream.aio import AioStream
@@ -238,7 +238,7 @@ class HTTPConnection(Connection):
         else:
             data = head.build_without_body()
             if head.length or head.is_chunked:
-                exchange.declared = DeclaredBody(head)
+                exchange.declared = BodyGuard(head)
                 exchange.may_be_rejected_unread = is_long(head.length)
         if self.debuglevel > 0:
             print_sent(data)
@@ -258,7 +258,7 @@ class HTTPConnection(Connection):
             self._send_now(stream, exchange, data)
             return
         exchange.may_be_rejected_unread = is_long(source.length)
-        declared = exchange.declared = DeclaredBody(head) if head.is_chunked and not chunked else None
+        declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():
                 async with self._within_total(stream.timeout, stream.total_until - stream.loop.time()):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 from ..errors import RedirectError
 from ..message.fields import Fields
 from ..message.target import show_url
-from ..message.url import build_url, is_same_origin, join_url, parse_url, quote_raw_bytes
+from ..message.url import build_url, encode_raw_bytes, is_same_origin, join_url, parse_url
 
 _T = TypeVar("_T")
 
@@ -76,7 +76,7 @@ def decide_redirect(method: str, url: str, status: int, location: str | None) ->
         return None
     old = parse_url(url)
     try:
-        new = parse_url(join_url(url, quote_raw_bytes(location)))
+        new = parse_url(join_url(url, encode_raw_bytes(location)))
     except ValueError as exc:  # InvalidURL and UnicodeError
         raise RedirectError(f"no http or https URL in the Location of a {status}: {show_url(location)}") from exc
     if new.fragment is None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from ..bounded import BoundedDict
 from ..exchange.tunnel import build_connect
 from ..message.head import build_field
-from ..message.request import OF_CONSEQUENCE
+from ..message.request import INSPECTED_FIELDS
 from ..message.target import build_authority, build_server_name
 from ..message.url import DEFAULT_PORTS, URL, build_url
 from ..pool.group import Group
@@ -91,7 +91,7 @@ class Site:
         self.origin = origin
         self.fields = fields
         self.names = frozenset(field.name for field in fields)
-        is_plain = self.names.isdisjoint(OF_CONSEQUENCE)
+        is_plain = self.names.isdisjoint(INSPECTED_FIELDS)
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
         self.is_secure = is_secure

@@ -9,7 +9,7 @@ from ..limits import Limits
 from ..message.cycle import CloseReason
 from ..message.head import Head
 from ..message.repairs import Repair
-from ..message.request import DeclaredBody, RequestHead
+from ..message.request import BodyGuard, RequestHead
 from ..timings import Timings
 from .receive import Content, ResponseHeads, open_framed
 from .stream import ByteReader
@@ -39,7 +39,7 @@ class Exchange:
         # The heads of the response.
         self.heads = self._new_heads()
         # What may still be sent of a body that is sent step by step; None without such a body.
-        self.declared: DeclaredBody | None = None
+        self.declared: BodyGuard | None = None
         # Why the connection ends with this exchange, known once the final head was received; None if it goes on.
         self.close_reason: CloseReason | None = None
         # Whether the content is so long, or of unknown length, that a server may reject it unread. Such a server should

@@ -92,7 +92,7 @@ class LenientExchange(Exchange):
         reason = CloseReason.REPAIRED if self._repairs else framing[2]
         if framing[0] is not Kind.CHUNKED:
             return LenientContent(open_content(stream, framing, limits), self), reason
-        if b"content-length" in final.notable:
+        if b"content-length" in final.framing_fields:
             return open_content(stream, framing, limits), reason  # of two framings neither is repaired
         return LenientContent(LenientChunks(stream, limits, self), self), reason
 

@@ -1,1 +1,1 @@
-"""HTTP/1.1 messages as values: bytes become values here and values bytes, and nothing waits."""
+"""HTTP/1.1 messages: parsing and building them, without I/O."""

@@ -1,8 +1,7 @@
-"""WWW-Authenticate: what a server asks credentials for, and of which kind (RFC 9110 §11).
+"""WWW-Authenticate and Proxy-Authenticate: the authentication schemes that a server offers (RFC 9110 §11).
 
-A comma parts challenges, and the parameters of one challenge too; some servers write blanks alone between parameters,
-which is read, too. What servers write is taken as it comes: nothing here raises, and every pattern walks over its text
-once.
+Commas separate challenges and also the parameters of one challenge; some servers write only blanks between parameters,
+which is accepted. Malformed values raise nothing, and every pattern scans its text once.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import NamedTuple
 from .media import QUOTED_TEXT
 from .syntax import TOKEN_TEXT
 
-# What stands between two commas, or from a blank before a parameter on: a scheme, a token68 or a parameter after it, or
-# a parameter alone; then anything. A token before a "=" is no scheme but a parameter's name; one that goes on after its
-# "=" is no token68.
+# The text up to a comma, or up to a blank before a parameter: a scheme, with a token68 or a parameter after it, or a
+# parameter alone; then anything else. A token before "=" is a parameter's name, not a scheme; a token that continues
+# after its "=" is not a token68.
 _ELEMENT = re.compile(
     rf"[ \t]*+(?:({TOKEN_TEXT})(?=[ \t,]|\Z)(?![ \t]*+=)[ \t]*+(?:([A-Za-z0-9._~+/-]++=*+)(?=[ \t]*+(?:,|\Z)))?+)?+"
     rf'(?:({TOKEN_TEXT})[ \t]*+=[ \t]*+(?:{QUOTED_TEXT}|([^\s,"]*+)))?+'
@@ -26,18 +25,18 @@ _ELEMENT = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
-_MOST = 1000
-"""Elements that are looked at: 1 MiB of `a,` would be half a million challenges."""
+_MAX_ELEMENTS = 1000
+"""Elements parsed at most: a field of 1 MiB of `a,` would give half a million challenges."""
 
 
 class Challenge(NamedTuple):
-    """A challenge.
+    """One challenge.
 
     Attributes:
-        scheme: in lower case, such as "basic" or "digest".
-        token68: what follows the scheme where that is no parameters, as with Negotiate; "" if there is none.
-        params: by their names in lower case, realm among them; quotes and escapes are undone. The first of a name
-            counts, so that nothing can be added behind it.
+        scheme: in lower case, for example "basic" or "digest".
+        token68: the token68 after the scheme, as with Negotiate; "" if there is none.
+        params: by lower-case name, realm included, unquoted. The first of repeated parameters is kept, so that one
+            appended later cannot replace it.
     """
 
     scheme: str
@@ -48,8 +47,8 @@ class Challenge(NamedTuple):
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     """Return the challenges of WWW-Authenticate or Proxy-Authenticate fields, in order (RFC 9110 §11.6.1).
 
-    Several fields are one list. Of it 1000 elements are looked at; what is neither a scheme, nor a parameter of the
-    scheme before it, is left out.
+    Several fields form one list, of which at most 1000 elements are parsed. An element that is neither a scheme nor a
+    parameter of the preceding scheme is skipped.
     """
     challenges: list[Challenge] = []
     for element in _find_elements(values):
@@ -62,7 +61,7 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
 
 
 def parse_auth_params(value: str) -> dict[str, str]:
-    """Return the parameters of an Authentication-Info field, by their names in lower case (RFC 9110 §11.6.3)."""
+    """Return the parameters of an Authentication-Info field by lower-case name (RFC 9110 §11.6.3)."""
     params: dict[str, str] = {}
     for element in _find_elements((value,)):
         _add_param(params, element)
@@ -70,7 +69,7 @@ def parse_auth_params(value: str) -> dict[str, str]:
 
 
 def _find_elements(values: Iterable[str]) -> Iterator[re.Match[str]]:
-    return islice((match for value in values for match in _ELEMENT.finditer(value)), _MOST)
+    return islice((match for value in values for match in _ELEMENT.finditer(value)), _MAX_ELEMENTS)
 
 
 def _add_param(params: dict[str, str], element: re.Match[str]) -> None:

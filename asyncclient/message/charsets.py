@@ -1,9 +1,8 @@
-"""Charsets: the codec of Python that a label on the web means, and bytes decoded by that codec.
+"""Charsets: finding Python's codec for a charset label of the web, and decoding bytes with it.
 
-A label means what browsers take it for (WHATWG Encoding §4.2), which is often more than its name says: pages that
-declare gb2312 are in GBK, shift_jis is Windows-31J, iso-8859-1 is windows-1252. Labels that this standard lacks are
-looked up among IANA's names and Python's own. Where a codec of Python leaves bytes undefined that the standard defines,
-a table of this module decodes them.
+A label is read as browsers read it (WHATWG Encoding §4.2), often as a superset of the charset that it names: gb2312 is
+read as GBK, shift_jis as Windows-31J, iso-8859-1 as windows-1252. Labels that the standard lacks are looked up among
+IANA's names and Python's own. For bytes that the standard defines and Python's codec does not, this module has tables.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 USER_DEFINED: Final = "x-user-defined"
-"""Bytes from 0x80 on are U+F780 to U+F7FF (WHATWG Encoding §14.5). Python has no codec of it."""
+"""Bytes from 0x80 on are U+F780 to U+F7FF (WHATWG Encoding §14.5). Python has no such codec."""
 
 REPLACEMENT: Final = "replacement"
-"""Any content is one U+FFFD (WHATWG Encoding §14.1): browsers refuse charsets in which a byte of ASCII may be a part of
-another character at any place, for filters that look for `<` see other characters in them. Python has no such codec."""
+"""Any content decodes to one U+FFFD (WHATWG Encoding §14.1). Browsers refuse charsets in which an ASCII byte may be
+part of another character, because a filter that looks for `<` would be deceived. Python has no such codec."""
 
-LONGEST_LABEL = 64
-"""Characters of a label. The longest name that IANA has registered has 45."""
+MAX_LABEL = 64
+"""Characters of a label. The longest name registered with IANA has 45."""
 
 _NO_WORD = re.compile(r"[^0-9a-z]++|(?<![0-9])0++")
 
-# The codec for names of WHATWG and of Python that servers use for more than the name says. Python's euc_jp and big5
-# lack characters that are common on the web (circled digits; characters of Hong Kong and Taiwan).
+# The codec to use for names, of WHATWG and of Python, that servers use in a wider sense. Python's euc_jp and big5 lack
+# characters that are common on the web (circled digits; characters of Hong Kong and Taiwan).
 _READ_AS = {
     "ascii": "cp1252",
     "iso8859_1": "cp1252",
@@ -60,7 +59,7 @@ _READ_AS = {
     "iso2022_kr": REPLACEMENT,
 }
 
-# Labels that are newer than webencodings, then names of IANA for which Python has no alias.
+# Labels that are missing in webencodings, then names of IANA for which Python has no alias.
 _MORE_LABELS = {
     "unicode11utf8": "utf-8",
     "unicode20utf8": "utf-8",
@@ -83,7 +82,7 @@ _MORE_LABELS = {
     "ebcdic-us-37+euro": "cp1140",
 }
 
-# Codecs of text that no alias of Python names; and aliases of codecs that do not make text, or depend on the system.
+# Text codecs without an alias in Python; and codecs that do not decode to text or depend on the system.
 _WITHOUT_ALIAS = ("cp720", "cp737", "cp874", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian", "utf_8_sig")
 _NO_CHARSETS = {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 
@@ -91,15 +90,15 @@ _CODE_PAGE = re.compile(r"\Ax?+(?:windows|codepage|ccsid|ibm|dos|ms|cp)(?=[0-9]+
 
 
 def find_codec(label: str) -> str | None:
-    """Return the name of the codec that a label means, None if the label is not known.
+    """Return the name of the codec for a label; None if the label is unknown.
 
-    Case, blanks, punctuation and zeros before a number make no difference (UTS #22 §1.4): `ISO.8859.15`, `utf_8` and
-    `'utf-8',` are found. So are code pages by number (`ibm00858`, `x-windows-950`) and IANA's aliases that begin with
-    `cs`. The name is Python's, or one of `x-user-defined` and `replacement`.
+    Case, blanks, punctuation and leading zeros of a number are ignored (UTS #22 §1.4): `ISO.8859.15`, `utf_8` and
+    `'utf-8',` are found, as are code pages by number (`ibm00858`, `x-windows-950`) and IANA's aliases that begin with
+    `cs`. The name is one of Python's, or `x-user-defined` or `replacement`.
     """
-    if len(label) > LONGEST_LABEL or not (label.isascii() and label.strip().isprintable()):
+    if len(label) > MAX_LABEL or not (label.isascii() and label.strip().isprintable()):
         return None
-    if label in ("utf-8", "UTF-8", "utf8"):  # as most: nothing is to be imported for it
+    if label in ("utf-8", "UTF-8", "utf8"):  # the common labels need no import
         return "utf-8"
     known, key = _index_labels(), _fold(label)
     codec = known.get(key) or known.get(key.removeprefix("cs")) or known.get(_CODE_PAGE.sub("cp", key))
@@ -112,8 +111,8 @@ def _fold(label: str) -> str:
 
 @cache
 def _index_labels() -> dict[str, str]:
-    """Return the codecs by folded labels; those of WHATWG count before the names that Python has."""
-    # Only here: it takes 1 ms, and most programs meet no label but utf-8.
+    """Return the codecs by folded label; WHATWG's labels take precedence over Python's names."""
+    # Imported on use: most programs meet only utf-8 (decision 52).
     labels: dict[str, str] = import_module("webencodings.labels").LABELS
     names = {**aliases, **{codec: codec for codec in (*aliases.values(), *_WITHOUT_ALIAS)}, **labels, **_MORE_LABELS}
     return {_fold(label): _READ_AS.get(name, name) for label, name in names.items() if name not in _NO_CHARSETS}
@@ -124,15 +123,15 @@ def _find_name(codec: str) -> str | None:
         return codec
     try:
         return codecs.lookup(codec).name
-    except LookupError:  # of a Python that was built without the codecs of East Asia
+    except LookupError:  # Python was built without the East Asian codecs
         return None
 
 
 def check_codec(name: str) -> str:
-    """Return the name of the codec that a user names: one of Python's, else what the name means as a label.
+    """Return the name of the codec that a user named: one of Python's codecs, otherwise the name read as a label.
 
     Raises:
-        ValueError: it is not the name of a text encoding.
+        ValueError: the name is not that of a text encoding.
     """
     try:
         b"x".decode(name, "ignore")
@@ -145,15 +144,15 @@ def check_codec(name: str) -> str:
 
 
 def decode(data: bytes, codec: str, errors: str = "replace") -> str:
-    """Return bytes as text.
+    """Return bytes decoded to text.
 
     Args:
         data: the bytes.
-        codec: a name as find_codec() and check_codec() return it.
-        errors: what is done with invalid bytes, as bytes.decode() has it.
+        codec: a name from find_codec() or check_codec().
+        errors: handling of invalid bytes, as in bytes.decode().
 
     Raises:
-        UnicodeDecodeError: with errors "strict", for invalid bytes.
+        UnicodeDecodeError: `errors` is "strict" and bytes are invalid.
     """
     if codec in _OWN_DECODERS:
         return open_decoder(codec, errors).decode(data, True)
@@ -161,7 +160,7 @@ def decode(data: bytes, codec: str, errors: str = "replace") -> str:
 
 
 def open_decoder(codec: str, errors: str = "replace") -> codecs.IncrementalDecoder:
-    """Return a decoder of bytes that come in pieces."""
+    """Return an incremental decoder for a codec from find_codec() or check_codec()."""
     if codec == REPLACEMENT:
         return _ReplacementDecoder(errors)
     if codec in _OWN_DECODERS:
@@ -169,7 +168,7 @@ def open_decoder(codec: str, errors: str = "replace") -> codecs.IncrementalDecod
     return codecs.getincrementaldecoder(codec)(errors)
 
 
-# Bytes that Python decodes otherwise than the standard, in addition to the undefined ones from 0x80 to 0x9F.
+# Bytes that Python decodes differently from the standard, in addition to undefined ones from 0x80 to 0x9F.
 _DIFFERENCES = {"cp1255": {0xCA: "\u05ba"}, "koi8-u": {0xAE: "\u045e", 0xBE: "\u040e"}}
 
 _WINDOWS = ("cp874", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1257", "cp1258")
@@ -178,7 +177,7 @@ _OWN_DECODERS = frozenset((*_WINDOWS, "koi8-u", USER_DEFINED, REPLACEMENT))
 
 @cache
 def _find_table(codec: str) -> str:
-    """Return the characters of all bytes, U+FFFE for those without one (see codecs.charmap_decode)."""
+    """Return the characters of all 256 bytes; U+FFFE marks an undefined one (see codecs.charmap_decode)."""
     if codec == USER_DEFINED:
         return bytes(range(0x80)).decode("ascii") + "".join(map(chr, range(0xF780, 0xF800)))
     characters = list(bytes(range(0x100)).decode(codec, "replace").replace("\ufffd", "\ufffe"))
@@ -191,18 +190,18 @@ def _find_table(codec: str) -> str:
 
 
 class _TableDecoder(codecs.IncrementalDecoder):
-    """A decoder for one byte a character."""
+    """Decoder of a single-byte charset."""
 
     def __init__(self, errors: str, table: str) -> None:
         super().__init__(errors)
-        self._table: Any = table  # not every checker's stubs have a str there
+        self._table: Any = table  # Any, because some type checkers' stubs do not allow a str
 
     def decode(self, input: ReadableBuffer, final: bool = False) -> str:
         return codecs.charmap_decode(input, self.errors, self._table)[0]
 
 
 class _ReplacementDecoder(codecs.IncrementalDecoder):
-    """The decoder of `replacement`."""
+    """Decoder of the charset `replacement`."""
 
     _has_begun = False
 

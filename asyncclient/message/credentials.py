@@ -1,4 +1,4 @@
-"""A user and a password as they are sent: to servers, to proxies, and out of URLs."""
+"""User names and passwords as sent in header fields: to servers, to proxies, and from URLs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def basic_value(username: str, password: str) -> str:
-    """Return the value of Authorization or Proxy-Authorization for Basic: UTF-8 in base64 (RFC 7617).
+    """Return the value of Authorization or Proxy-Authorization for the Basic scheme: UTF-8 in base64 (RFC 7617).
 
     Raises:
-        TypeError: one of them is no str.
-        ValueError: the user has a colon, or one of them a control character, or what UTF-8 can't encode.
+        TypeError: the user or the password is not a str.
+        ValueError: the user has a colon, or either has a control character or a lone surrogate.
     """
     user, secret = encode_credential(username), encode_credential(password)
     if b":" in user:
-        raise ValueError("expected a user without colon for Basic")  # RFC 7617 §2: nobody could tell where it ends
+        raise ValueError("expected a user without colon for Basic")  # RFC 7617 §2: the colon ends the user
     return "Basic " + binascii.b2a_base64(user + b":" + secret, newline=False).decode("ascii")
 
 
 def encode_credential(text: str) -> bytes:
-    """Return a user or password as it is sent or hashed: UTF-8, composed (NFC; RFC 7617 §2.1, RFC 7616 §3.3).
+    """Return a user or password as sent or hashed: UTF-8 in NFC (RFC 7617 §2.1, RFC 7616 §3.3).
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it has a control character, or a lone surrogate.
+        TypeError: it is not a str.
+        ValueError: it has a control character or a lone surrogate.
     """
     if not isinstance(text, str):
         raise TypeError(f"expected str as user and password, got {type(text).__name__}")
@@ -34,9 +34,9 @@ def encode_credential(text: str) -> bytes:
         raise ValueError("expected user and password without control characters")
     if text.isascii():
         return text.encode("ascii")
-    from unicodedata import normalize  # only here: it is a library of its own to load, 1 MB
+    from unicodedata import normalize  # imported on use: a shared library of 1 MB
 
     try:
         return normalize("NFC", text).encode("utf-8")
-    except UnicodeEncodeError:  # its text has the character, and it holds the whole
+    except UnicodeEncodeError:  # not chained: the error holds the credential
         raise ValueError("expected user and password that UTF-8 can encode") from None

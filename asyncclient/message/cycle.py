@@ -81,15 +81,15 @@ _REFUSALS: Final[dict[str, type[ImproperConnectionState]]] = {
 
 
 def advance(state: str, event: str) -> str:
-    """Return the state that follows.
+    """Return the next state.
 
     Raises:
         CannotSendRequest, CannotSendHeader, ResponseNotReady: the call is not allowed in this state.
     """
-    following = _TRANSITIONS[state].get(event)
-    if following is None:
+    next_state = _TRANSITIONS[state].get(event)
+    if next_state is None:
         raise _REFUSALS.get(event, ImproperConnectionState)(f"{event} is not possible now: {state}")
-    return following
+    return next_state
 
 
 BLOCKING: Final[dict[str, dict[str, str]]] = {
@@ -97,5 +97,5 @@ BLOCKING: Final[dict[str, dict[str, str]]] = {
     "Request-started": {Event.PUTHEADER: "Request-started", Event.ENDHEADERS: "Request-sent"},
     "Request-sent": {Event.GETRESPONSE: "Idle"},
 }
-"""http.client's own transitions, under the names that its errors show: one caller and no task, and a request may go out
-while the response before it is still being read (only the next response waits for that)."""
+"""The transitions of http.client, with the state names that its errors show. There are no concurrent tasks, and a
+request may be sent while the previous response is still being read (only getresponse() waits for that)."""

@@ -1,7 +1,7 @@
-"""Encodings that documents declare at their beginning: HTML in <meta>, XML in its declaration, CSS in @charset.
+"""Encodings that documents declare in their first bytes: <meta> in HTML, the XML declaration, @charset in CSS.
 
-HTML is looked at as browsers do (HTML §13.2.3.2, "prescan a byte stream to determine its encoding"): only markup
-counts, so that no comment, attribute or script in front of it declares anything.
+HTML is scanned as browsers do (HTML §13.2.3.2, "prescan a byte stream to determine its encoding"): only markup counts,
+so a comment, an attribute or a script cannot declare an encoding.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Final
 from .charsets import REPLACEMENT, USER_DEFINED, decode, find_codec
 
 PRESCAN: Final = 1024
-"""Bytes at the beginning of a document that are looked at."""
+"""Bytes at the start of a document that are scanned."""
 
 _ATTRIBUTE = re.compile(
     rb"""[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"""
     rb"""(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"([^"]*+)"|'([^']*+)'|([^\t\n\f\r "'>][^\t\n\f\r >]*+)?+))?+"""
 )
-# The same for any number of them; a quoted value that is not closed goes on to the end.
+# Any number of attributes; an unclosed quoted value extends to the end.
 _ATTRIBUTES = (
     rb"""(?:[\t\n\f\r /]*+[^\t\n\f\r />][^\t\n\f\r />=]*+"""
     rb"""(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r "'>][^\t\n\f\r >]*+)?+)?+)*+"""
 )
 
-# A comment; a tag with its attributes, those of <meta> in a group; other markup. What is not closed goes on to the end.
+# A comment; a tag with its attributes, those of <meta> in a group; other markup. Unclosed markup extends to the end.
 _MARKUP = re.compile(
     rb"<!(?=--)(?:--(?:>|->|.*?-->)|.*+)"
     rb"|<(?:meta(?=[\t\n\f\r /])(" + _ATTRIBUTES + rb")[\t\n\f\r /]*+>|/?[a-z][^\t\n\f\r >]*+" + _ATTRIBUTES + rb")"
@@ -42,13 +42,13 @@ _CSS = re.compile(rb'@charset "([^"]*+)";')
 
 
 def find_declared_codec(start: bytes, media_type: str) -> str | None:
-    """Return the codec that a document declares for itself, None if it declares none that is known.
+    """Return the codec that a document declares; None if it declares none, or an unknown one.
 
-    More bytes do not change a codec that was found: a document may be looked at as it comes.
+    More bytes do not change a codec that was found, so a document can be scanned while it arrives.
 
     Args:
-        start: its first PRESCAN bytes, or all if it has fewer.
-        media_type: in lower case; "" is a type that is not known: content that begins with "<" is taken for HTML.
+        start: the first PRESCAN bytes, or all bytes of a shorter document.
+        media_type: in lower case; "" is unknown: content that begins with "<" is then read as HTML.
     """
     start = start[:PRESCAN]
     if media_type == "text/css":
@@ -59,7 +59,7 @@ def find_declared_codec(start: bytes, media_type: str) -> str | None:
 
 
 def may_declare(start: bytes, media_type: str) -> bool:
-    """Return whether a codec may be found that find_declared_codec() has not found yet, once there are more bytes."""
+    """Return True if find_declared_codec() has found no codec yet and may find one with more bytes."""
     if len(start) >= PRESCAN:
         return False
     if media_type == "text/css":
@@ -75,7 +75,7 @@ def _begins_alike(start: bytes, beginning: bytes) -> bool:
 
 
 def is_xml(media_type: str) -> bool:
-    """Return whether a media type, in lower case, is one of XML (RFC 7303 §3)."""
+    """Return True if a media type, in lower case, is XML (RFC 7303 §3)."""
     return media_type in ("text/xml", "application/xml") or media_type.endswith("+xml")
 
 
@@ -111,9 +111,9 @@ def _find_known(match: re.Match[bytes] | None) -> str | None:
 
 
 def _read_label(label: bytes) -> str | None:
-    """Return the codec of a label, None if the document can't be in it, since its label was read as ASCII.
+    """Return the codec for a label; None if the document, whose label was read as ASCII, cannot be in it.
 
-    For UTF-16 it is UTF-8, as browsers have it.
+    UTF-16 is read as UTF-8, as in browsers.
     """
     codec = find_codec(label.decode("latin-1"))
     if codec is None or codec == REPLACEMENT or decode(b"<", codec) == "<":

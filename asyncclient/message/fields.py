@@ -1,4 +1,4 @@
-"""Fields of a head: pairs in wire order, an index only when somebody looks one up."""
+"""Field sections: the fields as pairs in wire order, indexed by name on the first lookup."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from . import syntax
 
 _T = TypeVar("_T")
 
+HeaderValue = str | bytes | int
+
 
 class HasItems(Protocol):
-    """A mapping, or what is like one: http.client asks headers for nothing but items()."""
+    """A mapping-like object: as in http.client, `items()` is all that headers need."""
 
     def items(self) -> Iterable[tuple[Any, Any]]:
         """Return pairs (name, value)."""
         ...
 
 
+Headers = Mapping[str, HeaderValue] | HasItems | Iterable[tuple[str | bytes, HeaderValue]]
+"""Fields as callers pass them."""
+
+Pairs = list[tuple[str, Any]]
+"""Fields of a request in wire order; the values are checked when the head is built."""
+
+
 def list_pairs(headers: Any, what: str = "headers") -> list[tuple[Any, Any]]:
-    """Return the fields that a caller gives, as pairs.
+    """Return the fields that a caller passed as a list of pairs.
 
     Raises:
-        TypeError: neither something with items() nor pairs.
+        TypeError: `headers` has no items() and is not an iterable of pairs.
     """
     items = headers.items() if hasattr(headers, "items") else headers
     pairs = list(items) if isinstance(items, Iterable) else [items]
@@ -34,11 +43,11 @@ def list_pairs(headers: Any, what: str = "headers") -> list[tuple[Any, Any]]:
 
 
 class Fields(Mapping[str, str]):
-    """The fields of a message, read-only: a mapping by name in any case, and the pairs as they came.
+    """The fields of a message, read-only: a mapping by case-insensitive name, and the pairs as received.
 
-    Several fields of one name count as one whose values are joined by ", " (RFC 9110 §5.3); `get_all` keeps them
-    apart, which Set-Cookie needs; `get_single` is for fields that have one value. `items()` gives every pair, in wire
-    order and with the names' own case.
+    Fields with the same name count as one field whose values are joined by ", " (RFC 9110 §5.3). `get_all` returns them
+    separately, as Set-Cookie needs; `get_single` is for fields with one value. `items()` gives every pair, in wire
+    order, with the spelling of the name as received.
     """
 
     __slots__ = ("_index", "_pairs", "_text")
@@ -50,7 +59,7 @@ class Fields(Mapping[str, str]):
 
     @classmethod
     def from_section(cls, section: bytes) -> Fields:
-        """Return the fields of a section that `check_section` let through; it is taken apart when asked for."""
+        """Return the fields of a section that `check_section` accepted; it is split on first use."""
         fields = cls.__new__(cls)
         fields._text = section.decode("latin-1")
         fields._pairs = None
@@ -59,10 +68,10 @@ class Fields(Mapping[str, str]):
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return a list of the pairs (name, value) in wire order."""
-        return self._split().copy()  # responses with the same head share their fields
+        return self._split().copy()  # a copy: responses with the same head share one Fields object
 
     def _split(self) -> list[tuple[str, str]]:
-        """Return the pairs, taken apart when they are asked for first."""
+        """Return the pairs, splitting the section on the first call."""
         if self._pairs is None:
             self._pairs = [(name, value.rstrip(" \t")) for name, value in syntax.FIELD.findall(self._text)]
             self._text = ""
@@ -82,16 +91,15 @@ class Fields(Mapping[str, str]):
     def get_all(self, name: str, default: _T) -> list[str] | _T: ...
 
     def get_all(self, name: str, default: object = None) -> object:
-        """Return a list of the values of all fields of that name, the default if there is none."""
+        """Return the values of all fields of that name as a list, or the default if there is no such field."""
         values = self._by_name().get(name.lower())
         return default if values is None else values.copy()
 
     def get_single(self, name: str) -> str | None:
-        """Return the value of a singleton field; None if the field is missing, or if its values differ.
+        """Return the value of a singleton field; None if the field is missing or its values differ.
 
-        A singleton field has one value (RFC 9110 §5.5): a date, a tag, a URL. A second line with the same value is a
-        repetition, not a second member of a list. Values that differ contradict each other, so that none of them can
-        be used.
+        A singleton field has one value (RFC 9110 §5.5), for example a date, a tag or a URL. A second line with the same
+        value is accepted as a repetition. Different values contradict each other, so none of them is used.
         """
         values = self._by_name().get(name.lower(), ())
         return values[0] if values and all(value == values[0] for value in values) else None
@@ -103,20 +111,20 @@ class Fields(Mapping[str, str]):
         return isinstance(name, str) and name.lower() in self._by_name()
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names, each once, as its first field spelled it."""
+        """Iterate over the distinct names, each spelled as in its first field."""
         first = {name.lower(): name for name, _ in reversed(self._split())}
         return (first[lower] for lower in self._by_name())
 
     def __len__(self) -> int:
-        """Return the number of names."""
+        """Return the number of distinct names."""
         return len(self._by_name())
 
     def items(self) -> ItemsView[str, str]:
-        """Return a view of all pairs, in wire order; a name with several fields appears as often."""
+        """Return a view of all pairs in wire order, including every field of a repeated name."""
         return _Pairs(self)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both have the same fields in the same order; names count in any case."""
+        """Return True if both have the same fields in the same order; names are case-insensitive."""
         if not isinstance(other, Fields):
             return NotImplemented
         return [(n.lower(), v) for n, v in self._split()] == [(n.lower(), v) for n, v in other._split()]
@@ -127,12 +135,12 @@ class Fields(Mapping[str, str]):
         return f"<Fields {clip(self._split())}>"
 
     def __str__(self) -> str:
-        """Return all fields, one on each line, as they came. Secrets in them are shown."""
+        """Return all fields as received, one per line. Secrets are not hidden."""
         return "\n".join(f"{name}: {value}" for name, value in self._split())
 
 
 class _Pairs(ItemsView[str, str]):
-    """items() of Fields: every field, where a Mapping's own would join those of one name."""
+    """items() of Fields: every field, where the view of a Mapping would join fields of the same name."""
 
     _mapping: Fields
 
@@ -147,9 +155,9 @@ class _Pairs(ItemsView[str, str]):
 
 
 def check_section(block: bytes, limits: Limits, start: int = 0, what: str = "header") -> bytes:
-    """Return a block whose end, from `start`, is a field section with its empty line, once that is well-formed.
+    """Return the block once the field section from `start` to its end, empty line included, is known to be well-formed.
 
-    The section is checked as a whole; only where that fails is the guilty line looked for. Folded lines come back
+    The section is matched as a whole; the invalid line is searched for only after that fails. Folded lines are returned
     unfolded (RFC 9112 §5.2).
 
     Raises:
@@ -166,5 +174,5 @@ def check_section(block: bytes, limits: Limits, start: int = 0, what: str = "hea
     if syntax.FIELD_LINES.fullmatch(block, start) is not None:
         return block
     lines = (line + b"\n" for line in block[start:].split(b"\n"))
-    guilty = next((line for line in lines if syntax.FIELD_LINE.fullmatch(line) is None), b"")
-    raise ProtocolError(f"invalid {what} line: {clip(guilty)}")
+    invalid = next((line for line in lines if syntax.FIELD_LINE.fullmatch(line) is None), b"")
+    raise ProtocolError(f"invalid {what} line: {clip(invalid)}")

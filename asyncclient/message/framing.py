@@ -1,4 +1,4 @@
-"""Where a body ends, decided once for each response and handed on as a value; and the lines that frame chunks."""
+"""Message framing: where the body of a response ends, decided once per response, and the lines that frame chunks."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ class Kind(enum.Enum):
     UNTIL_CLOSE = "until close"
 
 
-LENGTH = Kind.LENGTH  # members of an Enum take long to find before Python 3.12
+LENGTH = Kind.LENGTH  # a module global: looking up a member of an Enum is slow before Python 3.12
 
 Framing = tuple[Kind, int, CloseReason | None]
 """How the body of one message is delimited, its length (Kind.LENGTH; 0 without a body), and why the connection ends
-after it (None: another exchange may follow). A plain tuple, made for each response."""
+after it (None: another exchange may follow). A plain tuple, because each response makes one (decision 53)."""
 
 
 def decide_framing(head: Head, method: str) -> Framing:
-    """Decide how the body of the response to `method` is delimited (RFC 9112 §6.3), by its rules in their order.
+    """Decide how the body of the response to `method` is delimited: the rules of RFC 9112 §6.3, in their order.
 
-    A Content-Length is checked also where it delimits nothing (interim responses, HEAD, 204, 304, beside `chunked`):
-    another recipient may go by it. Only a 2xx to CONNECT has none that counts (RFC 9110 §9.3.6).
+    Content-Length is checked even where it delimits nothing (interim responses, HEAD, 204, 304, together with
+    `chunked`), because another recipient may rely on it. The exception is a 2xx response to CONNECT, where it is
+    ignored (RFC 9110 §9.3.6).
 
     Raises:
-        UnknownTransferEncoding: a transfer coding other than one `chunked`.
+        UnknownTransferEncoding: a transfer coding other than a single `chunked`.
         ProtocolError: a Content-Length that is not a number, or several that differ.
     """
     if head.is_plain and head.version == 11:
         length, coding, reason = head.plain_length, None, None
-        if length is not None and head.status == 200 and method == "GET":  # as most are
+        if length is not None and head.status == 200 and method == "GET":  # the common case
             return LENGTH, int(length), None
     else:
-        found = head.notable
+        found = head.framing_fields
         length, coding = found.get(b"content-length"), found.get(b"transfer-encoding")
         reason = None if may_keep_alive(head.version, found.get(b"connection", b"")) else CloseReason.SERVER_CLOSE
         # Both fields, or a transfer coding in HTTP/1.0: another recipient may see another end (RFC 9112 §6.1).
@@ -60,21 +61,21 @@ def decide_framing(head: Head, method: str) -> Framing:
 
 
 def has_no_content(status: int, method: str) -> bool:
-    """Return whether a response has no content whatever its fields say (RFC 9112 §6.3, rule 1)."""
+    """Return True if a response has no content, regardless of its fields (RFC 9112 §6.3, rule 1)."""
     return method == "HEAD" or status < 200 or status in (204, 304)
 
 
 def may_keep_alive(version: int, connection: bytes) -> bool:
-    """Return whether the connection persists by its version and Connection fields (RFC 9112 §9.3)."""
+    """Return True if version and Connection field allow the connection to persist (RFC 9112 §9.3)."""
     options = {option.strip(b" \t").lower() for option in connection.split(b",")}
     return b"close" not in options and (version == 11 or b"keep-alive" in options)
 
 
 def parse_content_length(value: bytes) -> int:
-    """Parse Content-Length: digits, or a list of equal ones (RFC 9110 §8.6).
+    """Parse Content-Length: digits, or a list of equal numbers (RFC 9110 §8.6).
 
     Raises:
-        ProtocolError: anything else, also more than 18 digits.
+        ProtocolError: any other value, or more than 18 digits.
     """
     if value.isdigit() and len(value) < 19:
         return int(value)
@@ -88,10 +89,10 @@ def parse_content_length(value: bytes) -> int:
 
 
 def parse_chunk_size(line: bytes) -> tuple[int, int]:
-    """Parse the line before a chunk, its CRLF included (RFC 9112 §7.1): its size, and how long its extensions are.
+    """Parse the line before a chunk, CRLF included (RFC 9112 §7.1); return the chunk size and the extensions' length.
 
     Raises:
-        ProtocolError: it is not hexadecimal digits, extensions and CRLF.
+        ProtocolError: the line is not hexadecimal digits, extensions and CRLF.
     """
     match = syntax.CHUNK_SIZE.fullmatch(line)
     if match is None:
@@ -100,7 +101,7 @@ def parse_chunk_size(line: bytes) -> tuple[int, int]:
 
 
 def build_chunk_size(size: int) -> bytes:
-    """Return the line before a chunk of that many bytes; the chunk and a CRLF follow."""
+    """Return the line before a chunk of `size` bytes; the chunk and a CRLF follow it."""
     return b"%X\r\n" % size
 
 
@@ -134,14 +135,15 @@ _NOT_IN_TRAILERS = frozenset(
 
 
 def may_be_trailer(name: str) -> bool:
-    """Return whether a field may come after the content: not those that frame, route or guard (RFC 9110 §6.5.1)."""
+    """Return True if a field may be sent after the content: it does not frame, route or protect (RFC 9110 §6.5.1)."""
     return name.lower() not in _NOT_IN_TRAILERS
 
 
 def check_trailers(trailers: Fields) -> None:
-    """Let trailers pass that all recipients read alike.
+    """Check that every recipient reads the trailers in the same way.
 
-    Values of a head may have control characters, as http.client allows; those of trailers have no such past.
+    Control characters are allowed in the values of a head, as in http.client, but not in trailers, where no program
+    relies on them.
 
     Raises:
         ProtocolError: a control character in a value (RFC 9110 §5.5), or a Content-Length that is not a number.

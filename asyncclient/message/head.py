@@ -1,4 +1,4 @@
-"""Heads: a status line and fields from bytes, a request line and fields to bytes."""
+"""Message heads: parsing a status line and fields, and building a request line and field lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fields import Fields, check_section
 
 
 class StatusLine(NamedTuple):
-    """Version (10 for HTTP/1.0, 11 for any later 1.x), code and reason phrase."""
+    """Version (10 for HTTP/1.0, 11 for HTTP/1.1 and later 1.x), status code and reason phrase."""
 
     version: int
     status: int
@@ -20,17 +20,17 @@ class StatusLine(NamedTuple):
 
 
 class Head:
-    """The head of a response. Its fields are taken apart when they are asked for.
+    """The head of a response; its fields are parsed on first use.
 
     Attributes:
         version, status, reason: see StatusLine.
-        block: the head as bytes, folds undone.
-        start: where its field section begins.
-        is_plain: nothing in it but perhaps a Content-Length, `plain_length`, says anything about framing, and there is
-            no content coding and no cookie.
+        block: the head as bytes, with folded lines unfolded.
+        start: offset of the field section in `block`.
+        is_plain: True if the only inspected field is one Content-Length at most, kept in `plain_length`: no other
+            framing field, no content coding, no cookie.
     """
 
-    __slots__ = ("_fields", "_notable", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
+    __slots__ = ("_fields", "_framing", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
 
     def __init__(
         self, line: StatusLine, block: bytes, start: int, is_plain: bool = False, plain_length: bytes | None = None
@@ -41,27 +41,28 @@ class Head:
         self.is_plain = is_plain
         self.plain_length = plain_length
         self._fields: Fields | None = None
-        self._notable: dict[bytes, bytes] | None = None
+        self._framing: dict[bytes, bytes] | None = None
 
     @property
-    def notable(self) -> dict[bytes, bytes]:
-        """The fields that change what is done with a response, by names in lower case; several are joined by commas.
+    def framing_fields(self) -> dict[bytes, bytes]:
+        """The fields that change how a response is handled, by lower-case name; repeated fields are joined by commas.
 
-        They are Content-Length, Transfer-Encoding, Connection, Content-Encoding, and Set-Cookie, of which it says only
-        that there are some. All fields taken apart take three times as long.
+        They are Content-Length, Transfer-Encoding, Connection and Content-Encoding, and Set-Cookie, whose joined value
+        only shows that there are cookies. They are found without parsing all fields (decision 50).
         """
-        if self._notable is None:
-            found = self._notable = {}
+        if self._framing is None:
+            found = self._framing = {}
+            # Start at the LF before the first field, because the pattern begins with an LF.
             # From the LF before the first field, so that each begins after one.
-            for name, value in syntax.NOTABLE_FIELD.findall(self.block, self.start - 1):
+            for name, value in syntax.INSPECTED_FIELD.findall(self.block, self.start - 1):
                 key = name.lower()
                 found[key] = found[key] + b"," + value if key in found else value
-        return self._notable
+        return self._framing
 
     @property
     def is_simple(self) -> bool:
-        """Whether there is no content coding and no cookie, as where it is plain."""
-        return not (b"content-encoding" in self.notable or b"set-cookie" in self.notable)
+        """True if there is no content coding and no cookie; always so for a plain head."""
+        return not (b"content-encoding" in self.framing_fields or b"set-cookie" in self.framing_fields)
 
     @property
     def fields(self) -> Fields:
@@ -72,12 +73,12 @@ class Head:
 
     @property
     def line(self) -> str:
-        """The status line with its ending."""
+        """The status line with its line ending."""
         return self.block[: self.start].decode("latin-1")
 
 
 class Interim:
-    """An interim response (1xx) that came before the final one."""
+    """An interim response (1xx), received before the final response."""
 
     __slots__ = ("_head",)
 
@@ -86,7 +87,7 @@ class Interim:
 
     @property
     def status(self) -> int:
-        """The code."""
+        """The status code."""
         return self._head.status
 
     @property
@@ -96,7 +97,7 @@ class Interim:
 
     @property
     def headers(self) -> Fields:
-        """The fields, such as Link of 103 Early Hints."""
+        """The fields, for example Link in 103 Early Hints."""
         return self._head.fields
 
     def __repr__(self) -> str:
@@ -104,11 +105,11 @@ class Interim:
 
 
 def parse_status_line(line: bytes) -> StatusLine:
-    """Parse a status line, its ending included (RFC 9112 §4); the reason may be missing.
+    """Parse a status line with its line ending (RFC 9112 §4); the reason may be missing.
 
     Raises:
-        BadStatusLine: it is not a version, a code of three digits and a reason.
-        UnknownProtocol: the version is not 1.x (RFC 9112 §2.3); HTTP/0.9 is never guessed.
+        BadStatusLine: the line is not a version, a code of three digits and a reason.
+        UnknownProtocol: the version is not 1.x (RFC 9112 §2.3); HTTP/0.9 is never assumed.
     """
     match = syntax.STATUS_LINE.fullmatch(line)
     if match is None:
@@ -121,7 +122,7 @@ def parse_status_line(line: bytes) -> StatusLine:
 
 
 remember_status_line = lru_cache(maxsize=128)(parse_status_line)
-"""Servers send the same few lines over and over; long ones are not kept."""
+"""parse_status_line() with a cache: servers repeat the same few lines. Long lines are not cached."""
 
 
 def parse_head(block: bytes, limits: Limits = DEFAULT) -> Head:
@@ -139,12 +140,12 @@ def parse_head(block: bytes, limits: Limits = DEFAULT) -> Head:
 
 
 def parse_fields(line: StatusLine, block: bytes, start: int, limits: Limits = DEFAULT) -> Head:
-    """Parse the rest of a head whose status line is known: a field section with its empty line, behind an LF.
+    """Parse the field section of a head, empty line included, given the status line.
 
     Raises:
         LineTooLong, ProtocolError: see check_section.
     """
-    is_short = len(block) < 3 * limits.fields  # no line has fewer bytes
+    is_short = len(block) < 3 * limits.fields  # a field line has at least three bytes: no need to count them
     if len(block) <= limits.line and (is_short or block.count(b"\n") - 2 <= limits.fields):
         match = syntax.PLAIN_FIELD_LINES.fullmatch(block, start)
         if match is not None:
@@ -153,19 +154,19 @@ def parse_fields(line: StatusLine, block: bytes, start: int, limits: Limits = DE
 
 
 def has_final_begun(data: bytes) -> bool:
-    """Return whether what a peer has begun to answer goes beyond interim responses (RFC 9110 §15.2)."""
+    """Return True if `data`, the start of a response, has reached the final response (RFC 9110 §15.2)."""
     interim = syntax.INTERIM_HEADS.match(data)
-    code = data[9 + (interim.end() if interim else 0) :][:3]  # behind "HTTP/1.1 "
+    code = data[9 + (interim.end() if interim else 0) :][:3]  # after "HTTP/1.1 "
     return len(code) == 3 and (code[:1] != b"1" or code == b"101")
 
 
 def build_request_line(method: str, target: str) -> bytes:
-    """Return a request line without its ending (RFC 9112 §3).
+    """Return a request line without its line ending (RFC 9112 §3).
 
     Raises:
-        TypeError: one of them is no str.
+        TypeError: the method or the target is not a str.
         ValueError: the method is not a token.
-        InvalidURL: the target has a blank, a control or a non-ASCII character: quoting it is the caller's part.
+        InvalidURL: the target has a blank, a control character or a non-ASCII character; the caller must encode them.
     """
     try:
         line = method + " " + target + " HTTP/1.1"
@@ -180,11 +181,11 @@ def build_request_line(method: str, target: str) -> bytes:
 
 
 def build_field(name: str | bytes, *values: str | bytes | int) -> bytes:
-    """Return a field line without its ending; several values make lines that go on after a tab, as in http.client.
+    """Return a field line without its line ending; several values become continuation lines, as in http.client.
 
     Raises:
-        TypeError: the name is neither str nor bytes, or a value neither of these nor int.
-        ValueError: the name is not a token, or a value would end the line or is not ISO-8859-1.
+        TypeError: the name is not str or bytes, or a value is not str, bytes or int.
+        ValueError: the name is not a token, or a value contains a line ending or is not ISO-8859-1.
     """
     if isinstance(name, bytes):
         name = name.decode("latin-1")
@@ -201,7 +202,7 @@ def _field_value(name: str, value: str | bytes | int) -> bytes:
         raise TypeError(f"expected str, bytes or int as value of header {name}, got {type(value).__name__}")
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     if syntax.FIELD_VALUE.fullmatch(text) is None:
-        # The value stays out of the text: it may be a credential.
+        # The value is left out of the error text: it may be a credential.
         raise ValueError(f"invalid value of header {name}: it has a CR, LF or NUL")
     try:
         return text.encode("latin-1")

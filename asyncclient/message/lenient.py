@@ -1,7 +1,7 @@
-"""What http.client lets pass where RFC 9110 and 9112 do not: the grammar for programs that were written for it.
+"""The tolerance of http.client where RFC 9110 and 9112 are strict, for programs that were written for it.
 
-Two things stay as strict as everywhere: nothing that goes out can end its line, and nothing that comes in is read in
-two ways. Where a head is not sound, its connection ends with it.
+Two rules stay strict: nothing sent can contain an unintended line ending, and nothing received is read ambiguously. A
+connection is not reused after a malformed head.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from .framing import Framing, Kind, decide_framing, has_no_content, may_keep_ali
 from .head import Head, StatusLine, parse_fields
 
 FIELD_NAME = re.compile(rb"[^:\s\x00][^:\r\n\x00]*+")
-"""A name that goes out: any bytes that can't be taken for another line or a fold."""
+"""A field name to send: any bytes that cannot be taken for another line or a fold."""
 
 NOT_IN_VALUE = re.compile(rb"\n(?![ \t])|\r(?![ \t\n])|\x00")
-"""What no value that goes out may have; a fold is let through."""
+"""Not allowed in a field value that is sent. A fold is allowed."""
 
 REQUEST_LINE = re.compile(syntax.TOKEN_TEXT + r" [\x21-\x7e]++ [\x21-\x7e]++")
-"""A request line that nothing is wrong with, whatever version it names."""
+"""A request line without faults, with any version."""
 
 NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
-"""What no request target may have; others than ASCII fail when it is encoded."""
+"""Not allowed in a request target. Non-ASCII characters fail when the target is encoded."""
 
 NOT_IN_METHOD = re.compile(r"[\x00-\x1f]")
-"""What http.client itself refuses in a method."""
+"""Refused in a method by http.client itself."""
 
 _NOT_IN_SECTION = re.compile(rb"\x00|\r(?!\n)")
-"""What is read as the end of a line, or of a text, by some recipients and not by others (RFC 9110 §5.5)."""
+"""Characters that some recipients, but not all, read as the end of a line or of the text (RFC 9110 §5.5)."""
 
 _NEGATIVE = re.compile(rb"-[0-9]++[ \t]*+")
 
 
 class InvalidLength(ProtocolError):
-    """Content-Length fields that leave no length; what else the head says can still be looked at."""
+    """Content-Length fields that give no valid length; the rest of the head can still be used."""
 
 
 def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limits) -> Framing:
-    """Decide how the content of a response is delimited, given its status line and, from `start`, its field section.
+    """Decide how the body of a response is delimited, given its status line and, from `start`, its field section.
 
-    As in http.client, lines that are not fields are passed over; a transfer coding other than `chunked`, a negative
-    length, and a length that delimits nothing are ignored. After lines that are not fields and after a body that is
-    delimited in spite of an ignored field, the connection is not used again.
+    As in http.client, lines that are not fields are skipped; a transfer coding other than `chunked`, a negative length,
+    and a length that delimits nothing are ignored. The connection is not reused after a skipped line, nor after a body
+    that is delimited in spite of an ignored field.
 
     Raises:
         LineTooLong: a line is too long.
@@ -67,8 +67,8 @@ def frame(line: StatusLine, block: bytes, start: int, method: str, limits: Limit
 
 
 def _frame_by_rest(head: Head, method: str, is_sound: bool) -> Framing:
-    """Return the framing where decide_framing() refuses a length or a transfer coding."""
-    found = head.notable
+    """Return the framing after decide_framing() has refused a length or a transfer coding."""
+    found = head.framing_fields
     coding = found.get(b"transfer-encoding")
     if has_no_content(head.status, method):
         if not is_sound or coding is not None:

@@ -1,6 +1,6 @@
-"""Link fields (RFC 8288): where a response leads, such as the next page of a list.
+"""Link fields (RFC 8288): links from a response, for example to the next page of a list.
 
-What servers write is taken as it comes: nothing here raises, and every pattern walks over its text once.
+Malformed values raise nothing, and every pattern scans its text once.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import NamedTuple
 
 from .disposition import decode_extended
 from .media import QUOTED_TEXT, parse_parameters
-from .url import join_url, quote_raw_bytes
+from .url import encode_raw_bytes, join_url
 
 _LINK = re.compile(rf'<([^<>]*+)>((?:[^,"]++|{QUOTED_TEXT})*+)', re.DOTALL)
 
-_MOST = 1000
-"""Links that are made of fields: 1 MiB of `<>,` would be 350,000 of them."""
+_MAX_LINKS = 1000
+"""Links parsed at most: a field of 1 MiB of `<>,` would give 350,000 of them."""
 
 
-_MOST_TEXT = 1024 * 1024
-"""Characters of their URLs together: a base of 64 KiB would be put before each."""
+_MAX_URL_CHARACTERS = 1024 * 1024
+"""Characters of all URLs together: each relative reference is prefixed by the base, which may have 64 KiB."""
 
 
 class Link(NamedTuple):
     """A link.
 
     Attributes:
-        url: absolute: resolved against the URL of the response, which the server's may be relative to. What is not
-            ASCII in it is percent-encoded.
-        rel: relation types, in lower case, blanks between them; "" if there is none.
-        params: all parameters, rel included, by their names in lower case. `title*`, decoded, takes title's place.
+        url: absolute; a relative reference is resolved against the URL of the response. Non-ASCII characters are
+            percent-encoded.
+        rel: relation types in lower case, separated by blanks; "" if there is none.
+        params: all parameters, rel included, by lower-case name, unquoted. A decoded `title*` replaces `title`.
     """
 
     url: str
@@ -40,17 +40,17 @@ class Link(NamedTuple):
 
 
 def parse_links(values: Iterable[str], base: str) -> list[Link]:
-    """Return the links of Link fields, in order, 1000 and 1 MiB of URLs at most; what is no link is left out.
+    """Return the links of Link fields in order, at most 1000 and 1 MiB of URLs; malformed links are skipped.
 
-    Of parameters with one name the first counts, as the RFC has it for rel, media, title and type.
+    The first of repeated parameters is kept, as the RFC requires for rel, media, title and type.
 
     Args:
-        values: of the fields, decoded as latin-1.
+        values: the field values, decoded as latin-1.
         base: the absolute URL of the response.
     """
     links: list[Link] = []
-    left = _MOST_TEXT
-    for match in islice((match for value in values for match in _LINK.finditer(value)), _MOST):
+    left = _MAX_URL_CHARACTERS
+    for match in islice((match for value in values for match in _LINK.finditer(value)), _MAX_LINKS):
         links.append(_build_link(_resolve(match[1].strip(" \t"), base), match[2]))
         left -= len(links[-1].url)
         if left < 0:
@@ -60,8 +60,8 @@ def parse_links(values: Iterable[str], base: str) -> list[Link]:
 
 def _resolve(reference: str, base: str) -> str:
     try:
-        reference = quote_raw_bytes(reference)
-    except UnicodeError:  # a host that is not UTF-8: nothing can be connected to
+        reference = encode_raw_bytes(reference)
+    except UnicodeError:  # the host is not UTF-8: keep the reference; it will fail when it is parsed
         pass
     return join_url(base, reference)
 
@@ -75,9 +75,9 @@ def _build_link(url: str, section: str) -> Link:
 
 
 def index_links(links: Iterable[Link]) -> dict[str, Link]:
-    """Return links by each of their relation types; the first of a type counts.
+    """Return links by relation type; the first link of a type is kept.
 
-    A link with an anchor is left out: it leads from somewhere else, not from this response (RFC 8288 §3.2).
+    A link with an anchor is skipped: it starts from another document, not from this response (RFC 8288 §3.2).
     """
     index: dict[str, Link] = {}
     for link in links:

@@ -1,6 +1,6 @@
 """Content-Type: media types, their parameters, and the charset among them (RFC 9110 §8.3).
 
-What servers write is taken as it comes: nothing here raises, and every pattern walks over its text once.
+Malformed values raise nothing, and every pattern scans its text once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from .syntax import TOKEN_TEXT
 
 QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
-"""RFC 9110 §5.6.4, for patterns with DOTALL; a quoted string that nobody closed goes on to the end."""
+"""RFC 9110 §5.6.4, for patterns with DOTALL; an unclosed quoted string extends to the end of the text."""
 
 _PARAMETER = re.compile(
     rf';[ \t]*+([^;="\s]*+)[ \t]*+(?:=[ \t]*+(?:{QUOTED_TEXT}|([^;"]*+)))?+(?:[^;"]++|{QUOTED_TEXT})*+', re.DOTALL
@@ -23,13 +23,13 @@ _MEDIA_TYPE = re.compile(rf"[ \t]*+{TOKEN_TEXT}/{TOKEN_TEXT}[ \t]*+(?:;|\Z)")
 
 
 def choose_content_type(values: Sequence[str]) -> str | None:
-    """Return the content type that several Content-Type fields mean: the last valid member; None if there is no field.
+    """Return the effective content type of several Content-Type fields: the last valid member; None without a field.
 
-    A server or a proxy may have repeated the field, in lines of its own or joined by commas (RFC 9110 §8.3). The rule
-    is that of browsers (Fetch §2.2.2, "extract a MIME type"): `*/*` does not count, and a repetition of a media type
-    without charset leaves the charset that came before. If no member is valid, the first value is returned.
+    A server or proxy may have repeated the field, on separate lines or joined by commas (RFC 9110 §8.3). The rule is
+    that of browsers (Fetch §2.2.2, "extract a MIME type"): `*/*` is ignored, and a repeated media type without charset
+    keeps the earlier charset. If no member is valid, the first value is returned.
     """
-    if len(values) == 1 and "," not in values[0]:  # as most
+    if len(values) == 1 and "," not in values[0]:  # the common case
         return values[0]
     chosen, essence, has_charset = None, "", False
     for member in (member for value in values for member in _MEMBER.findall(value)):
@@ -41,16 +41,16 @@ def choose_content_type(values: Sequence[str]) -> str | None:
 
 
 def parse_content_type(value: str) -> tuple[str, dict[str, str]]:
-    """Return the media type in lower case, "" if there is none, and its parameters as parse_parameters() does."""
+    """Return the media type in lower case, "" if there is none, and its parameters by parse_parameters()."""
     media_type, semicolon, parameters = value.partition(";")
     return media_type.strip(" \t").lower(), parse_parameters(semicolon + parameters) if semicolon else {}
 
 
 def parse_parameters(text: str) -> dict[str, str]:
-    """Return the parameters of `;name=value;name="value"`, names in lower case (RFC 9110 §5.6.6).
+    """Return the parameters of `;name=value;name="value"` by lower-case name (RFC 9110 §5.6.6).
 
-    The first of a name counts; one without value has "". Escapes in a quoted string are undone, and a semicolon in it
-    ends nothing. What comes before the first semicolon is skipped.
+    The first of repeated parameters is kept; a parameter without value has "". Values are unquoted, and a semicolon in
+    a quoted value is part of it. Text before the first semicolon is skipped.
     """
     parameters: dict[str, str] = {}
     for name, quoted, plain, _ in _PARAMETER.findall(text):
@@ -61,18 +61,15 @@ def parse_parameters(text: str) -> dict[str, str]:
 
 
 def is_json(media_type: str) -> bool:
-    """Return whether a media type, in lower case, is one of JSON (RFC 8259 §11, RFC 6839 §3.1)."""
+    """Return True if a media type, in lower case, is JSON (RFC 8259 §11, RFC 6839 §3.1)."""
     return media_type in ("application/json", "text/json") or media_type.endswith("+json")
 
 
 def find_charset(value: str | None) -> str | None:
-    """Return the codec of the charset of a Content-Type; None if the charset is missing or not known.
-
-    The name is what find_codec() returns.
-    """
+    """Return the codec for the charset of a Content-Type, see find_codec(); None if it is missing or unknown."""
     if value is None or ";" not in value:
         return None
-    from .charsets import find_codec  # only here: not every content type is asked for its charset
+    from .charsets import find_codec  # imported on use: many responses are never decoded to text
 
     charset = parse_content_type(value)[1].get("charset")
     return None if charset is None else find_codec(charset)

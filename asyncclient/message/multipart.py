@@ -1,6 +1,6 @@
-"""multipart/form-data (RFC 7578): the head of each part, and what stands between parts.
+"""multipart/form-data (RFC 7578): the head of each part, and the delimiters between parts.
 
-A body is, for each part, its head, its content and PART_END; and after them build_end().
+A body is, for each part, build_part_head(), the content and PART_END, followed by build_end().
 """
 
 from __future__ import annotations
@@ -11,37 +11,38 @@ from collections.abc import Iterable
 
 from ..errors import clip
 from .head import build_field
+from .url import percent_encode
 
 MULTIPART = "multipart/form-data"
 
 PART_END = b"\r\n"
-"""What follows the content of a part; it belongs to the delimiter (RFC 2046 §5.1.1)."""
+"""The bytes after the content of a part; they belong to the delimiter (RFC 2046 §5.1.1)."""
 
 OCTETS = "application/octet-stream"
-"""The type of content of which nothing is known (RFC 7578 §4.4)."""
+"""The type of content of unknown type (RFC 7578 §4.4)."""
 
-# What might end the quotes or, in whatever way a server splits lines, the line. A backslash before the closing quote
-# would take it away where a server reads quoted pairs, as RFC 9110 §5.6.4 has them and browsers do not.
+# Characters that might end the quoted name, or the line for a server that splits lines in another way. A backslash
+# before the closing quote would escape it for a server that reads quoted pairs (RFC 9110 §5.6.4), as browsers do not.
 _UNSAFE = re.compile(r'["\x00-\x1f\x7f\x85\u2028\u2029]|\\\Z')
 
 
 def build_boundary() -> str:
-    """Return a boundary that nobody can foresee, so that content can't have it: 128 random bits."""
+    """Return an unpredictable boundary of 128 random bits, so that no content can contain it on purpose."""
     return os.urandom(16).hex()
 
 
 class BoundaryCheck:
-    """Finds a boundary in the content of a part, which would end there: for a boundary that a caller chose."""
+    """Detects a boundary chosen by the caller in the content of a part, which would end the part there."""
 
     def __init__(self, boundary: str) -> None:
         self._delimiter = b"--" + boundary.encode()
         self._end = b""
 
     def feed(self, piece: bytes | bytearray | memoryview) -> None:
-        """Let more of the content pass.
+        """Check the next piece of the content.
 
         Raises:
-            ValueError: it has the boundary.
+            ValueError: the content has the boundary.
         """
         data = piece if isinstance(piece, bytes) and not self._end else b"".join((self._end, piece))
         if self._delimiter in data:
@@ -61,21 +62,21 @@ def build_part_head(
     content_type: str | None = None,
     headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
-    r"""Return what comes before the content of a part: delimiter, fields, empty line.
+    r"""Return the bytes before the content of a part: delimiter, fields, empty line.
 
-    Names go out as UTF-8, as browsers send them: `"`, CR and LF become %22, %0D and %0A (WHATWG HTML §4.10.21.8). So do
-    here all other control characters, and a backslash at the end.
+    Names are sent as UTF-8, as browsers do: `"`, CR and LF become %22, %0D and %0A (WHATWG HTML §4.10.21.8). Here all
+    other control characters, and a backslash at the end, are percent-encoded too.
 
     Args:
-        boundary: of the body.
-        name: of the form's field.
-        filename: None for a field that is no file.
-        content_type: of the part, unless the headers have one; nothing is sent for None or "".
+        boundary: the boundary of the body.
+        name: the name of the form field.
+        filename: None for a field that is not a file.
+        content_type: of the part, unless the headers have one; None or "" sends none.
         headers: further fields of the part.
 
     Raises:
-        TypeError: a name is no str.
-        ValueError: a name that UTF-8 can't encode, a field that would add another, or a Content-Disposition.
+        TypeError: a name is not a str.
+        ValueError: a name can't be encoded as UTF-8, a field contains a line ending, or is Content-Disposition.
     """
     disposition = b'Content-Disposition: form-data; name="' + _quote(name) + b'"'
     if filename is not None:
@@ -90,13 +91,13 @@ def build_part_head(
 
 
 def build_end(boundary: str) -> bytes:
-    """Return what comes after the last part."""
+    """Return the bytes after the last part."""
     return b"--" + boundary.encode() + b"--\r\n"
 
 
 def _quote(name: str) -> bytes:
     try:
-        # Surrogates are how Python shows the bytes of a file name that is not UTF-8 (PEP 383).
+        # Surrogates stand for the bytes of a file name that is not UTF-8 (PEP 383).
         return _UNSAFE.sub(_escape, name).encode("utf-8", "surrogateescape")
     except TypeError:
         raise TypeError(f"expected str as name of a part, got {type(name).__name__}") from None
@@ -105,15 +106,15 @@ def _quote(name: str) -> bytes:
 
 
 def _escape(match: re.Match[str]) -> str:
-    return f"%{match[0].encode().hex('%').upper()}"
+    return percent_encode(match[0].encode())
 
 
 def guess_content_type(filename: str) -> str | None:
-    """Return the type that goes with the ending of a file name; None if that tells nothing.
+    """Return the media type for the extension of a file name; None if it is unknown.
 
-    By Python's own table and what was added to it, so that a request does not depend on the machine it comes from; and
-    not looking for the machine's tables blocks nobody.
+    Only Python's own table and the program's additions are used: the request does not depend on the machine, and no
+    system files are read in the event loop.
     """
-    import mimetypes  # takes 3 ms with what it imports, and is for uploads only
+    import mimetypes  # imported on use: slow to import, for uploads only (decision 52)
 
     return mimetypes.types_map.get(os.path.splitext(filename)[1].lower())

@@ -1,4 +1,4 @@
-"""Content-Range: which bytes of a representation a response brings (RFC 9110 §14.4). Nothing here raises."""
+"""Content-Range: the byte range of a partial response (RFC 9110 §14.4). Malformed values raise nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CONTENT_RANGE = re.compile(r"(?i:bytes) ([0-9]{1,18}+)-([0-9]{1,18}+)/(?:([0-9]
 
 
 class ContentRange(NamedTuple):
-    """The bytes of a representation from start up to stop, of total; a total of None is unknown."""
+    """The bytes from `start` to before `stop` of a representation of `total` bytes; None if the total is unknown."""
 
     start: int
     stop: int
@@ -17,12 +17,12 @@ class ContentRange(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether these are known to be all bytes of the representation."""
+        """True if the range is known to be the whole representation."""
         return self.start == 0 and self.stop == self.total
 
 
 def parse_content_range(value: str) -> ContentRange | None:
-    """Return the range of a Content-Range field; None if the value is malformed, or no bytes are in the range."""
+    """Return the range of a Content-Range field; None if the value is malformed or the range is empty."""
     match = _CONTENT_RANGE.fullmatch(value)
     if match is None:
         return None

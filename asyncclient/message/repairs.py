@@ -1,12 +1,12 @@
-"""What a lenient client repairs in a response, and the repair of heads and trailers.
+"""Repairs for a lenient client: what may be repaired in a response, and the repair of heads and trailers.
 
-Every message is parsed strictly first; only what that refuses is repaired. Each repair is one that browsers make, or
-that RFC 9112 allows to a recipient. In a line that names Content-Length or Transfer-Encoding nothing but blanks before
-the colon and CRs at the end are repaired: two recipients must not find two ends of one message.
+Every message is parsed strictly first; only a refused message is repaired. Each repair is made by browsers too, or
+allowed by RFC 9112. In a line that names Content-Length or Transfer-Encoding only blanks before the colon and CRs at
+the end are repaired, because two recipients must not see two different ends of a message.
 
-The tolerance of http.client (lenient.py, for `compat`) is another: it ignores what it cannot parse, reports nothing,
-shows the section to the program as it was received, and ignores an unknown transfer coding. A section that was changed
-would be wrong there, and an ignored transfer coding would be unsafe here. Both share the grammar and the framing.
+The tolerance of http.client (lenient.py, for `compat`) is different: it ignores lines that it cannot parse, reports
+nothing, gives the program the section as received, and ignores unknown transfer codings. There a changed section would
+be wrong; here an ignored transfer coding would be unsafe. Both share the grammar and the framing rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .head import Head, StatusLine, parse_head, parse_status_line
 
 
 class Repair(enum.StrEnum):
-    """A fault of a response that was repaired (`Client(lenient=True)`); `Response.repairs` has them."""
+    """A fault of a response that was repaired (`Client(lenient=True)`); listed in `Response.repairs`."""
 
     EMPTY_LINE = "empty line before the status line"
     STATUS_LINE = "malformed status line"
@@ -40,8 +40,8 @@ class Repair(enum.StrEnum):
 _Repaired = tuple[bytes, tuple[Repair, ...]]
 
 _STATUS_LINE = re.compile(rb"(?:(?i:HTTP)/1(?:\.([0-9]))?+|ICY)[ \t]++([1-9][0-9]{2})(?![0-9])[ \t]*+([^\n]*+)")
-"""RFC 9112 §4 as servers also write it: in lower case, with several blanks or tabs or none before the reason, without a
-minor version, or with the name that Shoutcast has for its version of HTTP/1.0."""
+"""RFC 9112 §4 as some servers write it: in lower case, with several blanks or tabs or none before the reason, without a
+minor version, or with ICY, the name that Shoutcast uses for its version of HTTP/1.0."""
 
 _FIELD_NAME = re.compile(syntax.TOKEN_TEXT.encode())
 
@@ -55,11 +55,11 @@ _HEAD_ENDS = (b"\n\r\n", b"\n\n")
 
 
 def parse_head_leniently(block: bytes, limits: Limits) -> tuple[Head, tuple[Repair, ...]]:
-    """Return the head of a response, its empty line included, and what was repaired in it.
+    """Return the head of a response, empty line included, and its repairs.
 
     Raises:
-        BadStatusLine, ProtocolError: the head cannot be repaired; the error is that of parse_head(), or says that
-            Content-Length stands beside Transfer-Encoding in a head with other faults.
+        BadStatusLine, ProtocolError: the head cannot be repaired. The error is that of parse_head(), or says that a
+            head with other faults has both Content-Length and Transfer-Encoding.
         UnknownProtocol, LineTooLong: see parse_head().
     """
     repairs: tuple[Repair, ...] = ()
@@ -67,23 +67,25 @@ def parse_head_leniently(block: bytes, limits: Limits) -> tuple[Head, tuple[Repa
         head = parse_head(block, limits)
     except (BadStatusLine, ProtocolError) as error:
         head, repairs = _repair_head(block, limits, error)
-    if repairs and b"transfer-encoding" in head.notable and b"content-length" in head.notable:
+    if repairs and b"transfer-encoding" in head.framing_fields and b"content-length" in head.framing_fields:
         raise ProtocolError(f"got Content-Length beside Transfer-Encoding in a head with faults: {repairs[0]}")
     return head, repairs
 
 
 def frame_leniently(head: Head, method: str) -> tuple[Framing, tuple[Repair, ...]]:
-    """Decide how the body of the response to `method` is delimited, and what was repaired for it.
+    """Decide how the body of the response to `method` is delimited; return the framing and the repairs.
 
     Raises:
-        UnknownTransferEncoding, ProtocolError: see decide_framing(). Only `chunked` that is named more than once, and
-            without a Content-Length, is repaired.
+        UnknownTransferEncoding, ProtocolError: see decide_framing(). The only repair is for `chunked` named more than
+            once without a Content-Length.
     """
     try:
         return decide_framing(head, method), ()
     except UnknownTransferEncoding:
-        members = head.notable[b"transfer-encoding"].split(b",")
-        if b"content-length" in head.notable or {member.strip(b" \t").lower() for member in members} != {b"chunked"}:
+        members = head.framing_fields[b"transfer-encoding"].split(b",")
+        if b"content-length" in head.framing_fields or {member.strip(b" \t").lower() for member in members} != {
+            b"chunked"
+        }:
             raise
         return (Kind.CHUNKED, 0, CloseReason.REPAIRED), (Repair.REPEATED_CHUNKED,)
 
@@ -116,26 +118,26 @@ def _repair_status_line(line: bytes, error: HTTPException) -> tuple[StatusLine, 
 
 
 def repair_section(section: bytes, limits: Limits, what: str = "header") -> _Repaired:
-    """Return a field section, its empty line included, as check_section() takes it, and what was repaired.
+    """Return a field section, empty line included, in the form that check_section() accepts, and its repairs.
 
     Raises:
         LineTooLong: a line is longer than limits.line.
-        ProtocolError: too many lines, or a line that cannot be repaired since it names Content-Length or
-            Transfer-Encoding; the error is that of check_section().
+        ProtocolError: too many lines, or an invalid line that names Content-Length or Transfer-Encoding; the error is
+            that of check_section().
     """
     try:
         return check_section(section, limits, what=what), ()
     except ProtocolError as error:
         lines = syntax.OBS_FOLD.sub(b" ", section).split(b"\n")[:-2]
         if section.count(b"\n") - 1 > limits.fields or not all(line.strip(b"\r\0") for line in lines):
-            raise  # a line of CRs is the empty line for some recipients
+            raise  # some recipients take a line of CRs for the empty line
         repaired = [_repair_line(_strip_cr(line), error) for line in lines]
     noted = dict.fromkeys(repair for _, repairs in repaired for repair in repairs)
     return b"".join((*(line for line, _ in repaired), b"\r\n")), tuple(noted)
 
 
 def _repair_line(line: bytes, error: ProtocolError) -> _Repaired:
-    """Return a field line with its ending, b"" for a line that is not a field."""
+    """Return a field line with its line ending, or b"" if the line is not a field; and the repairs."""
     whole = line + b"\r\n"
     if syntax.FIELD_LINE.fullmatch(whole) is not None:
         return whole, ()
@@ -153,10 +155,10 @@ def _repair_line(line: bytes, error: ProtocolError) -> _Repaired:
 
 
 def parse_trailers_leniently(section: bytes, limits: Limits) -> tuple[Fields, tuple[Repair, ...]]:
-    """Return the fields of a trailer section, its empty line included, and what was repaired in them.
+    """Return the fields of a trailer section, empty line included, and the repairs.
 
     Raises:
-        LineTooLong, ProtocolError: see repair_section(); a Content-Length that is not a number.
+        LineTooLong, ProtocolError: see repair_section(); also for a Content-Length that is not a number.
     """
     section, repairs = repair_section(section, limits, "trailer")
     pairs = Fields.from_section(section).pairs()

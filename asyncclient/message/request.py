@@ -1,4 +1,4 @@
-"""The head of a request while it is put together, and what it says about the body that follows."""
+"""The head of a request while it is being built, and the framing it declares for the body."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from .head import build_field, build_request_line
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
-_LINE = 64 * 1024
+MAX_CHUNK_LINE = 64 * 1024
+"""Bytes of a chunk-size or trailer line in a body that the caller has chunked."""
 
 EXPECTS_LENGTH = frozenset(("PATCH", "POST", "PUT"))
-"""Methods whose meaning is their content: without any they say so, Content-Length: 0 (RFC 9110 §8.6)."""
+"""Methods that usually carry content: without a body they send Content-Length: 0 (RFC 9110 §8.6)."""
 
 
 class RequestHead:
-    """A request head: lines as they go out, checked one by one, and the framing they declare.
+    """A request head: field lines, each checked when it is added, and the framing they declare.
 
-    Content-Length and Transfer-Encoding exclude each other, each comes once, and the body that is sent is held to
-    them: nothing else keeps its end from being taken for the next request (RFC 9112 §6.2).
+    Content-Length and Transfer-Encoding exclude each other, and each may occur once. The body must match the declared
+    framing; otherwise its end could be taken for the start of the next request (RFC 9112 §6.2).
 
     Attributes:
         method: as given.
-        length: the Content-Length declared, None if there is none.
-        is_chunked: whether Transfer-Encoding: chunked was declared.
-        expects_continue: whether 100 Continue was asked for (RFC 9110 §10.1.1).
-        asks_upgrade: whether there is an Upgrade field (RFC 9110 §7.8).
-        asks_close: whether the connection is to end with this exchange (RFC 9112 §9.6).
+        length: the declared Content-Length; None if it is not declared.
+        is_chunked: True if `Transfer-Encoding: chunked` is declared.
+        expects_continue: True if 100 Continue is requested (RFC 9110 §10.1.1).
+        asks_upgrade: True if there is an Upgrade field (RFC 9110 §7.8).
+        asks_close: True if the connection must close after this exchange (RFC 9112 §9.6).
     """
 
     __slots__ = ("_lines", "asks_close", "asks_upgrade", "expects_continue", "is_chunked", "length", "method")
 
     def __init__(self, method: str, target: str, *built: bytes) -> None:
-        """Begin with the request line and with lines that were built before."""
+        """Start with the request line and the field lines in `built`, which are not inspected."""
         self._lines = [build_request_line(method, target), *built]
         self.method = method
         self.length: int | None = None
@@ -47,32 +48,32 @@ class RequestHead:
 
     @property
     def target(self) -> str:
-        """The request target, as it goes out."""
+        """The request target as sent."""
         return self._lines[0].split(b" ")[1].decode("latin-1")
 
     def add(self, name: str | bytes, *values: str | bytes | int) -> None:
-        """Add a field; several values make lines that go on after a tab.
+        """Add a field; several values become continuation lines.
 
         Raises:
-            ValueError: the name is no token, a value would end its line, or the field contradicts one before it.
+            ValueError: the name is not a token, a value contains a line ending, or it contradicts another field.
         """
         self.add_line(build_field(name, *values))
 
     def add_line(self, line: bytes) -> None:
-        """Add a field line that was built before; raises what add() does."""
-        note = _NOTES.get(line[: line.index(b":")].lower())
-        if note is not None:
-            note(self, line[line.index(b":") + 2 :].decode("latin-1"))
+        """Add a field line built by build_field(); raises the errors of add()."""
+        inspect = _INSPECTORS.get(line[: line.index(b":")].lower())
+        if inspect is not None:
+            inspect(self, line[line.index(b":") + 2 :].decode("latin-1"))
         self._lines.append(line)
 
-    def _note_length(self, value: str) -> None:
+    def _inspect_length(self, value: str) -> None:
         if _DIGITS.fullmatch(value) is None:
             raise ValueError(f"expected digits as content length, got {clip(value)}")
         self._refuse_second_framing()
         self.length = int(value)
 
-    def _note_coding(self, value: str) -> None:
-        # Only what every recipient reads the same way: one line, chunked once and last (RFC 9112 §6.1).
+    def _inspect_coding(self, value: str) -> None:
+        # Accept only what every recipient reads in the same way: one line, chunked once and last (RFC 9112 §6.1).
         codings = [coding.strip(" \t").lower() for coding in value.split(",")]
         if codings[-1] != "chunked" or codings.count("chunked") > 1 or "\n" in value:
             raise ValueError(f"expected chunked as last transfer coding, got {clip(value)}")
@@ -83,25 +84,25 @@ class RequestHead:
         if self.length is not None or self.is_chunked:
             raise ValueError("a request has one Content-Length or Transfer-Encoding at most")
 
-    def _note_expectation(self, value: str) -> None:
+    def _inspect_expectation(self, value: str) -> None:
         self.expects_continue = value.lower() == "100-continue"
 
-    def _note_connection(self, value: str) -> None:
+    def _inspect_connection(self, value: str) -> None:
         if "close" in {option.strip(" \t").lower() for option in value.split(",")}:
             self.asks_close = True
 
-    def _note_upgrade(self, value: str) -> None:
+    def _inspect_upgrade(self, value: str) -> None:
         self.asks_upgrade = True
 
     def frame(self, length: int | None, *, encode_chunked: bool) -> bool:
-        """Declare the framing of a body unless it is declared already; return whether we are to put it in chunks.
+        """Declare the framing of a body unless it is declared already; return True if the sender must chunk the body.
 
         Args:
-            length: bytes of the body, None if that is not known.
-            encode_chunked: put it in chunks; without this a body with a declared Transfer-Encoding is in chunks.
+            length: bytes of the body; None if unknown.
+            encode_chunked: chunk the body. If False, a body with a declared Transfer-Encoding is chunked already.
 
         Raises:
-            ValueError: the body has another length than was declared.
+            ValueError: the length of the body differs from the declared Content-Length.
         """
         if self.is_chunked:
             return encode_chunked
@@ -116,54 +117,54 @@ class RequestHead:
         return False
 
     def build_without_body(self) -> bytes:
-        """Return the head of a request that has no body, or one that follows later as far as it was declared.
+        """Return the head of a request that has no body, or whose body is sent separately.
 
-        Where the method lets a body be expected the head says that there is none.
+        PATCH, POST and PUT without declared framing get Content-Length: 0.
         """
         if self.method in EXPECTS_LENGTH and self.length is None and not self.is_chunked:
             self.add("Content-Length", 0)
         return b"\r\n".join(self._lines) + b"\r\n\r\n"
 
     def build(self) -> bytes:
-        """Return the head as it goes out, its empty line included."""
+        """Return the head as bytes, empty line included."""
         return b"\r\n".join(self._lines) + b"\r\n\r\n"
 
 
-_NOTES = {
-    b"content-length": RequestHead._note_length,
-    b"transfer-encoding": RequestHead._note_coding,
-    b"expect": RequestHead._note_expectation,
-    b"connection": RequestHead._note_connection,
-    b"upgrade": RequestHead._note_upgrade,
+_INSPECTORS = {
+    b"content-length": RequestHead._inspect_length,
+    b"transfer-encoding": RequestHead._inspect_coding,
+    b"expect": RequestHead._inspect_expectation,
+    b"connection": RequestHead._inspect_connection,
+    b"upgrade": RequestHead._inspect_upgrade,
 }
 
 
-OF_CONSEQUENCE = frozenset(name.decode() for name in _NOTES)
-"""Names of fields, in lower case, that a head has to look at."""
+INSPECTED_FIELDS = frozenset(name.decode() for name in _INSPECTORS)
+"""Lower-case names of the fields that change how a request is sent."""
 
 
-class DeclaredBody:
-    """What a head has declared of its body, and how much of that was given: for who sends a body step by step.
+class BodyGuard:
+    """Holds a body that is sent step by step to the framing that its head has declared.
 
-    Nothing else keeps bytes beyond it from being taken for the next request (RFC 9112 §6.2).
+    Without this check, bytes beyond the declared end would be taken for the next request (RFC 9112 §6.2).
     """
 
     __slots__ = ("_chunks", "_left")
 
     def __init__(self, head: RequestHead) -> None:
         self._left = head.length or 0
-        self._chunks = ChunkCheck() if head.is_chunked else None
+        self._chunks = ChunkValidator() if head.is_chunked else None
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing: the connection may serve another request."""
+        """True if the whole declared body was counted, so that the connection may serve another request."""
         return not self._left if self._chunks is None else self._chunks.is_complete
 
     def count(self, data: bytes | bytearray | memoryview) -> None:
-        """Let data pass that belong to the body.
+        """Count data that is about to be sent.
 
         Raises:
-            ValueError: they go beyond the Content-Length, or are not chunks.
+            ValueError: the data exceeds the Content-Length, or is not valid chunked coding.
         """
         if self._chunks is not None:
             self._chunks.feed(bytes(data))
@@ -173,22 +174,22 @@ class DeclaredBody:
             self._left -= len(data)
 
 
-class ChunkCheck:
-    """Follows a body that its sender has put in chunks himself (RFC 9112 §7.1)."""
+class ChunkValidator:
+    """Validates, piece by piece, a body that the caller has chunked (RFC 9112 §7.1)."""
 
     __slots__ = ("_in_chunk", "_line", "_next", "is_complete")
 
     def __init__(self) -> None:
         self._in_chunk = 0
         self._line = b""
-        self._next: Callable[[ChunkCheck, bytes], None] = ChunkCheck._begin_chunk
+        self._next: Callable[[ChunkValidator, bytes], None] = ChunkValidator._begin_chunk
         self.is_complete = False
 
     def feed(self, data: bytes) -> None:
-        """Let more of the body pass.
+        """Validate the next piece of the body.
 
         Raises:
-            ValueError: it is not chunks, or goes on after the last.
+            ValueError: the body is not valid chunked coding, or continues after the last chunk.
         """
         at = 0
         while at < len(data):
@@ -202,8 +203,8 @@ class ChunkCheck:
             end = data.find(b"\n", at) + 1
             self._line += data[at : end or len(data)]
             at = end or len(data)
-            if len(self._line) > _LINE:
-                raise ValueError(f"body is not in chunks: a line of more than {_LINE} bytes")
+            if len(self._line) > MAX_CHUNK_LINE:
+                raise ValueError(f"body is not in chunks: a line of more than {MAX_CHUNK_LINE} bytes")
             if end:
                 line, self._line = self._line, b""
                 self._next(self, line)
@@ -213,12 +214,12 @@ class ChunkCheck:
             self._in_chunk, _ = parse_chunk_size(line)
         except ProtocolError as exc:
             raise ValueError(f"body is not in chunks: {exc}") from None
-        self._next = ChunkCheck._end_chunk if self._in_chunk else ChunkCheck._end_trailer
+        self._next = ChunkValidator._end_chunk if self._in_chunk else ChunkValidator._end_trailer
 
     def _end_chunk(self, line: bytes) -> None:
         if line != b"\r\n":
             raise ValueError(f"body is not in chunks: expected CRLF after a chunk, got {clip(line)}")
-        self._next = ChunkCheck._begin_chunk
+        self._next = ChunkValidator._begin_chunk
 
     def _end_trailer(self, line: bytes) -> None:
         if not line.endswith(b"\r\n") or (line != b"\r\n" and syntax.FIELD_LINE.fullmatch(line) is None):

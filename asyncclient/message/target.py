@@ -1,4 +1,4 @@
-"""Hosts, ports and authorities: what a connection is opened to and what a request calls it."""
+"""Hosts, ports and authorities, for connecting and for the request target and Host field."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _QUERY = re.compile("[?#]")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-@lru_cache(maxsize=1024, typed=True)  # a connection is opened to the same place again and again
+@lru_cache(maxsize=1024, typed=True)  # most connections go to the same few hosts
 def parse_host_port(host: str, port: int | str | None, default_port: int) -> tuple[str, int]:
-    """Split `host`, `host:port`, `[v6]` or `[v6]:port`; a port given apart counts, as in http.client.
+    """Split `host`, `host:port`, `[v6]` or `[v6]:port`; a separate `port` takes precedence, as in http.client.
 
-    An IPv6 address comes back without its brackets.
+    An IPv6 address is returned without brackets.
 
     Raises:
-        TypeError: the host is no str.
-        InvalidURL: the port is empty, no number or beyond 65535, or the host has characters that no host has.
+        TypeError: the host is not a str.
+        InvalidURL: the port is empty, not a number or above 65535, or the host is not a valid name or address.
     """
     if not isinstance(host, str):
         raise TypeError(f"expected str as host, got {type(host).__name__}")
@@ -51,7 +51,7 @@ def parse_port(port: int | str) -> int:
     """Return a port as a number.
 
     Raises:
-        InvalidURL: it is empty, no number or beyond 65535.
+        InvalidURL: it is empty, not a number or above 65535.
     """
     if _PORT.fullmatch(str(port)) is None or int(port) > 65535:
         raise InvalidURL(f"expected a port of 0 to 65535, got {show(str(port))}")
@@ -59,11 +59,11 @@ def parse_port(port: int | str) -> int:
 
 
 def check_host(host: str) -> None:
-    """Let a host name or address pass.
+    """Check a host name or address.
 
     Raises:
-        InvalidURL: it is empty or has a blank, a control character or a delimiter of URLs, a part of 0 or more than 63
-            characters, or colons where it is no IPv6 address.
+        InvalidURL: it is empty; has a blank, a control character or a URL delimiter; has a label of 0 or more than 63
+            characters; or has colons but is not an IPv6 address.
     """
     if ":" in host:
         address, percent, zone = host.partition("%")
@@ -76,7 +76,7 @@ def check_host(host: str) -> None:
 
 
 def is_ipv6(text: str) -> bool:
-    """Return whether a text is an IPv6 address by the grammar of RFC 3986 §3.2.2, without brackets and zone."""
+    """Return True if a text is an IPv6 address by the grammar of RFC 3986 §3.2.2, without brackets and zone."""
     if len(text) > 45:  # 0000:0000:0000:0000:0000:ffff:255.255.255.255
         return False
     start, gap, end = text.partition("::")
@@ -91,55 +91,61 @@ def is_ipv6(text: str) -> bool:
 
 
 def show(text: str) -> str:
-    """Return what may be shown of a host or URL: no user, no password."""
+    """Return a host or URL for display, without user and password."""
     _, at, rest = text.rpartition("@")
     return clip(f"***@{rest}" if at else text)
 
 
 def show_url(url: str) -> str:
-    """Return what may be shown of a URL or what was taken for one: no user, no password, no query, no fragment."""
+    """Return a URL, valid or not, for display: without user, password, query and fragment."""
     _, at, rest = url.rpartition("@")
     start = _QUERY.split(rest, maxsplit=1)[0]
     return clip(f"{'***@' if at else ''}{start}{'?…' if start != rest else ''}")
 
 
 def encode_host(host: str) -> str:
-    """Return a host as it goes on the wire: labels that are not ASCII encoded, IPv6 addresses in brackets, no zone.
+    """Return a host as sent on the wire: non-ASCII labels encoded, IPv6 addresses without zone and without brackets.
 
-    Names are encoded by UTS 46 as browsers do, see encode_domain(); a name of ASCII stays as it is.
+    Names are encoded by UTS 46 as browsers do, see encode_domain(); an ASCII name is returned unchanged.
 
     Raises:
         InvalidURL: the name can't be encoded.
     """
     if ":" in host:
         check_host(host)
-        return f"[{host.partition('%')[0]}]"
+        return host.partition("%")[0]
     if host.isascii():
         return host
-    from .domain import encode_domain  # only here: the tables of IDNA take 5 ms to import
+    from .domain import encode_domain  # imported on use: the IDNA tables are slow to load (decision 52)
 
     try:
         encoded = encode_domain(host)
         if ":" in encoded or "%" in encoded:
             raise ValueError("a delimiter among its letters")
-        check_host(encoded)  # after encoding, which maps other letters to delimiters
-    except ValueError as exc:  # InvalidURL, UnicodeError and idna's own errors are
+        check_host(encoded)  # after encoding, which maps some letters to delimiters
+    except ValueError as exc:  # the base of InvalidURL, UnicodeError and idna's errors
         raise InvalidURL(f"host can't be encoded: {clip(host)}: {clip(str(exc))[1:-1]}") from exc
     return encoded
 
 
+def build_host(host: str) -> str:
+    """Return encode_host() with brackets around an IPv6 address, as in a URL and a Host field (RFC 3986 §3.2.2)."""
+    encoded = encode_host(host)
+    return f"[{encoded}]" if ":" in encoded else encoded
+
+
 def build_server_name(host: str) -> str:
-    """Return the name that a certificate has to have: a host without brackets and without a final dot (RFC 6066 §3).
+    """Return the name that the certificate must match: a host without its final dot (RFC 6066 §3).
 
     Raises:
         InvalidURL: the name can't be encoded.
     """
-    return encode_host(host).strip("[]").removesuffix(".")
+    return encode_host(host).removesuffix(".")
 
 
 def build_authority(host: str, port: int, default_port: int | None = None) -> str:
-    """Return `host:port` for the wire, without the port where it is the scheme's own (RFC 9110 §7.2)."""
-    encoded = encode_host(host)
+    """Return `host:port` as sent on the wire, without the scheme's default port (RFC 9110 §7.2)."""
+    encoded = build_host(host)
     return encoded if port == default_port else f"{encoded}:{port}"
 
 

@@ -114,7 +114,7 @@ async def _choose_address(socks: Socks, target: tuple[str, int], resolver: Resol
     """
     host, port = target
     check_host(host)  # a NUL would end a name early
-    name = encode_host(host).strip("[]")
+    name = encode_host(host)
     if parse_literal(name, port) is not None:
         return name, port
     if socks.kind in _RESOLVING_PROXIES:

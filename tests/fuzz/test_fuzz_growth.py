@@ -12,7 +12,7 @@ from asyncclient.limits import Limits
 from asyncclient.message.framing import decide_framing, parse_chunk_size
 from asyncclient.message.head import build_field, build_request_line, parse_head
 from asyncclient.message.repairs import parse_head_leniently
-from asyncclient.message.request import ChunkCheck, RequestHead
+from asyncclient.message.request import ChunkValidator, RequestHead
 from asyncclient.message.target import find_authority, parse_host_port
 from asyncclient.message.url import parse_url
 from tests.fuzz.growth import assert_grows_less
@@ -120,6 +120,6 @@ def test_time_for_a_text_grows_with_its_size(name: str, run: str) -> None:
 def test_time_for_own_chunks_grows_with_their_size(body: bytes) -> None:
     def make(n: int) -> Callable[[], object]:
         data = b"0\r\n" * body.startswith(b"A") + body * (8 * n // len(body))
-        return lambda: ChunkCheck().feed(data)
+        return lambda: ChunkValidator().feed(data)
 
     assert_linear(make)

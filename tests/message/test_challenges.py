@@ -1,4 +1,4 @@
-"""WWW-Authenticate: what RFC 9110 allows, what servers write, and hostile fields."""
+"""WWW-Authenticate: values that RFC 9110 allows, values that servers send, and hostile values."""
 
 import time
 
@@ -108,7 +108,7 @@ def test_what_is_none_is_left_out(value: str, challenges: list[Challenge]) -> No
     assert parse_challenges([value]) == challenges
 
 
-def test_quote_that_nobody_closed_ends_with_its_field() -> None:
+def test_unclosed_quote_ends_with_its_field() -> None:
     challenges = parse_challenges(['Digest realm="a', 'Basic realm="a"'])
     assert challenges == [Challenge("digest", "", {"realm": "a"}), BASIC]
 

@@ -1,4 +1,4 @@
-"""Content-Disposition: the name that a server suggests for a file, and what of it is safe."""
+"""Content-Disposition: the file name that a server suggests, made safe."""
 
 import time
 

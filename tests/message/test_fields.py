@@ -1,4 +1,4 @@
-"""Fields: what a section may hold, what comes out of it, and the mapping that shows it."""
+"""Field sections: valid and invalid ones, and the mapping of their fields."""
 
 import pytest
 
@@ -192,7 +192,7 @@ def test_items_are_all_pairs() -> None:
     assert ("Via", "x, y") not in items
 
 
-def test_get_all_keeps_values_apart_and_is_nobodys_storage() -> None:
+def test_get_all_returns_separate_values_in_a_new_list() -> None:
     values = SET_COOKIES.get_all("set-Cookie", [])
     assert values == ["a=1", "b=2"]
     values.clear()

@@ -1,4 +1,4 @@
-"""Response heads from bytes, request lines and fields to bytes: tables of what is taken, built and refused."""
+"""Parsing response heads, and building request lines and fields: accepted and refused input."""
 
 import pytest
 

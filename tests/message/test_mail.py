@@ -1,4 +1,4 @@
-"""HTTPMessage: what http.client's own parser would have made of the same fields."""
+"""HTTPMessage is equal to the message that http.client's parser makes of the same fields."""
 
 import http.client
 import io

@@ -1,4 +1,4 @@
-"""Parts of multipart/form-data: what their heads look like, and that no name can be anything but a name."""
+"""Heads of multipart/form-data parts; a name cannot add fields or end its part."""
 
 import mimetypes
 import re

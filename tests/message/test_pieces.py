@@ -153,7 +153,7 @@ def test_any_order_of_calls_gives_the_bytes_that_came(calls: list[tuple[str, byt
 
 
 def call_one(pieces: Pieces, call: str, n: int) -> bytes | None:
-    """Make one of the calls; what was refused, or would be, took nothing."""
+    """Make one of the calls; a refused call takes nothing."""
     if call == "take":
         return pieces.take(n)
     if call == "exactly":

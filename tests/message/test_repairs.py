@@ -1,4 +1,4 @@
-"""Heads and trailers that are repaired, what they become, and what stays an error."""
+"""Repairs of heads and trailers, and faults that stay errors."""
 
 import pytest
 
@@ -192,7 +192,7 @@ def test_coding_of_a_response_without_content_is_not_repaired(method: str, statu
         b"A: b\r\rcontent--length: 5\r\n" + LENGTH,
         # a line of CRs is the empty line for some
         b"A: b\r\n\r\r\n" + LENGTH,
-        # what is not known
+        # unknown
         b"Transfer-Encoding: gzip, chunked\r\n",
         b"Transfer-Encoding: chunked, gzip\r\n",
         b"Transfer-Encoding: chunked,\r\n",

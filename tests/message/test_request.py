@@ -1,4 +1,4 @@
-"""The head of a request and what it declares of its body; chunks that the sender has made himself."""
+"""The head of a request and its declared framing; bodies that the caller has chunked."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncclient.errors import InvalidURL
-from asyncclient.message.request import ChunkCheck, DeclaredBody, RequestHead
+from asyncclient.message.request import BodyGuard, ChunkValidator, RequestHead
 
 Given = Sequence[tuple[str, str | int]]
 
@@ -203,7 +203,7 @@ def test_missing_body_is_declared_where_one_is_expected(method: str, fields: Giv
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_declared_length_is_counted_down(kind: type[bytes] | type[bytearray] | type[memoryview]) -> None:
-    body = DeclaredBody(head_with(("Content-Length", 5)))
+    body = BodyGuard(head_with(("Content-Length", 5)))
     for part in (b"hel", b"", b"lo"):
         assert not body.is_complete
         body.count(kind(part))
@@ -214,7 +214,7 @@ def test_declared_length_is_counted_down(kind: type[bytes] | type[bytearray] | t
 
 
 def test_bytes_beyond_the_declared_length_are_refused_as_a_whole() -> None:
-    body = DeclaredBody(head_with(("Content-Length", 5)))
+    body = BodyGuard(head_with(("Content-Length", 5)))
     with pytest.raises(ValueError, match="6 bytes to send, where the head declared 5 more"):
         body.count(b"hello!")
     body.count(b"hello")
@@ -222,14 +222,14 @@ def test_bytes_beyond_the_declared_length_are_refused_as_a_whole() -> None:
 
 
 def test_nothing_declared_means_nothing_may_follow() -> None:
-    body = DeclaredBody(head_with())
+    body = BodyGuard(head_with())
     assert body.is_complete
     with pytest.raises(ValueError, match="declared 0 more"):
         body.count(b"GET / HTTP/1.1\r\n")
 
 
 def test_declared_chunks_are_followed() -> None:
-    body = DeclaredBody(head_with(*CHUNKED))
+    body = BodyGuard(head_with(*CHUNKED))
     for part in (BODY[:7], BODY[7:20], BODY[20:]):
         assert not body.is_complete
         body.count(memoryview(part))
@@ -240,7 +240,7 @@ def test_declared_chunks_are_followed() -> None:
 
 def state_after(parts: Sequence[bytes]) -> bool | str:
     """Whether the body is complete after these parts, or "refused"."""
-    check = ChunkCheck()
+    check = ChunkValidator()
     try:
         for part in parts:
             check.feed(part)
@@ -301,11 +301,11 @@ def test_refusals_say_what_is_wrong() -> None:
         (b"0\r\n\r\nx", r"body goes on after its last chunk: b'x'"),
     ]:
         with pytest.raises(ValueError, match=text):
-            ChunkCheck().feed(body)
+            ChunkValidator().feed(body)
 
 
 def test_line_that_does_not_end_is_refused() -> None:
-    check = ChunkCheck()
+    check = ChunkValidator()
     with pytest.raises(ValueError, match="a line of more than 65536 bytes"):
         for _ in range(100):
             check.feed(b"0" * 1000)

@@ -1,4 +1,4 @@
-"""The patterns one by one: what they take is the RFC's grammar and nothing beside it, and none can backtrack."""
+"""Each pattern accepts the RFC's grammar and nothing else, and none can backtrack."""
 
 import re
 
@@ -40,9 +40,9 @@ def test_line_ends_with_crlf_or_lf(name: str, eol: bytes) -> None:
 @pytest.mark.parametrize(
     "name", ["content-length", "Transfer-Encoding", "CONNECTION", "Content-Encoding", "set-cookie"]
 )
-def test_notable_field_is_found_in_any_case_at_the_begin_of_a_line_only(name: str) -> None:
+def test_inspected_field_is_found_in_any_case_at_the_start_of_a_line_only(name: str) -> None:
     for spelled in (name, name.lower(), name.upper(), name.swapcase()):
-        found = syntax.NOTABLE_FIELD.findall(
+        found = syntax.INSPECTED_FIELD.findall(
             b"\nA: " + name.encode() + b": 1\r\n" + spelled.encode() + b":\t 2\r\n\r\n"
         )
         assert found == [(spelled.encode(), b"2")]

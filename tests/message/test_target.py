@@ -1,4 +1,4 @@
-"""Hosts, ports and authorities: what a connection is opened to, and what can't be one."""
+"""Valid and invalid hosts, ports and authorities."""
 
 import socket
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from asyncclient.errors import InvalidURL
 from asyncclient.message.target import (
     build_authority,
+    build_host,
     check_host,
     encode_host,
     find_authority,
@@ -139,9 +140,9 @@ def test_errors_are_short_and_are_value_errors() -> None:
         ("example.com", "example.com"),
         ("EXAMPLE_1.com", "EXAMPLE_1.com"),
         ("127.0.0.1", "127.0.0.1"),
-        ("::1", "[::1]"),
-        ("fe80::1%eth0", "[fe80::1]"),
-        ("fe80::1%25eth0", "[fe80::1]"),
+        ("::1", "::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("fe80::1%25eth0", "fe80::1"),
         ("bücher.example", "xn--bcher-kva.example"),
         ("BÜCHER.Example", "xn--bcher-kva.example"),
         ("straße.example", "xn--strae-oqa.example"),
@@ -160,8 +161,21 @@ def test_errors_are_short_and_are_value_errors() -> None:
         ("א.example", "xn--4db.example"),
     ],
 )
-def test_host_goes_on_the_wire_as_ascii(host: str, encoded: str) -> None:
+def test_host_is_sent_as_ascii(host: str, encoded: str) -> None:
     assert encode_host(host) == encoded
+
+
+@pytest.mark.parametrize(
+    ("host", "encoded", "built"),
+    [
+        ("::1", "::1", "[::1]"),
+        ("fe80::1%eth0", "fe80::1", "[fe80::1]"),
+        ("a.example", "a.example", "a.example"),
+        ("käse.example", "xn--kse-qla.example", "xn--kse-qla.example"),
+    ],
+)
+def test_only_build_host_puts_an_ipv6_address_in_brackets(host: str, encoded: str, built: str) -> None:
+    assert (encode_host(host), build_host(host)) == (encoded, built)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a URL is taken apart into, what is refused, and how URLs are joined and given parameters."""
+"""Parsing, refusing, joining URLs, and adding parameters."""
 
 from collections.abc import Callable
 from typing import Any
