@@ -51,7 +51,7 @@ async def fetch(client: Client, url: str) -> Row:
 def list_extras(response: Response) -> list[str]:
     """Return notes on a response: redirects, interim responses, content codings and trailers."""
     extras = [f"{earlier.status} before" for earlier in response.history]
-    extras += [f"{interim.status} first" for interim in response.informational]
+    extras += [f"{interim.status} first" for interim in response.interim]
     extras += [f"from {value}" for value in response.headers.get_all("content-encoding", [])]
     return extras + [f"{name} after" for name in response.trailers or ()]
 

@@ -329,7 +329,7 @@ class HTTPConnection(Connection):
     async def getresponse(self) -> HTTPResponse:
         """Return the response to the request that was sent, as soon as its head has come.
 
-        Interim responses (1xx) are skipped and kept as `informational`. In all cases below, and when cancelled, the
+        Interim responses (1xx) are skipped and kept as `interim`. In all cases below, and when cancelled, the
         connection is dropped.
 
         Raises:

@@ -35,7 +35,7 @@ class Printing:
 
 def print_received(heads: ResponseHeads) -> None:
     """Print what http.client prints of a response."""
-    for head in (*heads.informational, heads.final):
+    for head in (*heads.interim, heads.final):
         if head is not None:
             print("reply:", repr(head.line))
             print_fields(head)

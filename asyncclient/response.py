@@ -295,9 +295,9 @@ class HTTPResponse:
         return self._exchange.repairs
 
     @property
-    def informational(self) -> tuple[Interim, ...]:
+    def interim(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
-        return tuple(map(Interim, self._exchange.heads.informational))
+        return tuple(map(Interim, self._exchange.heads.interim))
 
     @overload
     def getheader(self, name: str) -> str | None: ...

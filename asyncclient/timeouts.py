@@ -68,6 +68,10 @@ class Timeout:
         if self.min_rate == 0:
             raise ValueError("expected a min_rate above 0, or None")
 
+    def __hash__(self) -> int:
+        """Return a hash of one field: a request with `timeout=5` is looked up by it, and most values differ there."""
+        return hash(self.read)
+
     @staticmethod
     @lru_cache(maxsize=64)  # called twice for each new connection; the checks take a few microseconds
     def each(seconds: float | None) -> Timeout:

@@ -9,7 +9,7 @@ async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
         await connection.request("GET", "/early-hints")
         async with await connection.getresponse() as response:
-            for interim in response.informational:
+            for interim in response.interim:
                 print(interim.status, interim.reason, interim.headers["Link"])
 
         await connection.request("GET", "/chunked/100000")

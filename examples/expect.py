@@ -9,7 +9,7 @@ async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port, asyncclient.Timeout(expect=1.0)) as connection:
         await connection.request("PUT", "/echo", bytes(1_000_000), {"Expect": "100-continue"})
         response = await connection.getresponse()
-        print([interim.status for interim in response.informational], response.status)
+        print([interim.status for interim in response.interim], response.status)
 
 
 if __name__ == "__main__":

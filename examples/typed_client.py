@@ -74,7 +74,7 @@ async def content(client: Client) -> None:
     assert_type(response.headers["Content-Type"], str)
     assert_type(response.headers.get("Link"), str | None)
     assert_type(response.trailers, asyncclient.Fields | None)
-    assert_type(response.informational, tuple[asyncclient.Interim, ...])
+    assert_type(response.interim, tuple[asyncclient.Interim, ...])
     assert_type(response.history, tuple[Response, ...])
     assert_type(response.request, Request)
     assert_type(response.links, dict[str, Link])

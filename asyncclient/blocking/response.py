@@ -76,9 +76,9 @@ class Response:
         return self._response.trailers
 
     @property
-    def informational(self) -> tuple[Interim, ...]:
+    def interim(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
-        return self._response.informational
+        return self._response.interim
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

@@ -98,9 +98,9 @@ class Response:
         return self._raw.trailers
 
     @property
-    def informational(self) -> tuple[Interim, ...]:
+    def interim(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) that came first."""
-        return self._raw.informational
+        return self._raw.interim
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

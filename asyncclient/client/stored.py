@@ -27,7 +27,7 @@ class StoredResponse:
 
     def __init__(self, response: HTTPResponse | StoredResponse) -> None:
         self.head: Head = response.head
-        self.informational: tuple[Interim, ...] = response.informational
+        self.interim: tuple[Interim, ...] = response.interim
         self.trailers: Fields | None = response.trailers
         self.repairs: tuple[Repair, ...] = response.repairs
         self.timings: Timings = response.timings

@@ -45,18 +45,18 @@ class ResponseHeads:
     The final head may be received while the request is still being sent; the rest of it is not sent then.
 
     Attributes:
-        informational: the heads of the interim responses.
+        interim: the heads of the interim responses.
         final: the head of the final response; 101 is one.
         first_at: when the first head was received, by time.monotonic().
     """
 
-    __slots__ = ("_interim_bytes", "final", "first_at", "informational")
+    __slots__ = ("_interim_bytes", "final", "first_at", "interim")
 
     starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
     """The bytes that a head begins with; the end of anything else is not waited for."""
 
     def __init__(self) -> None:
-        self.informational: Sequence[Head] = ()  # a list once there is one
+        self.interim: Sequence[Head] = ()  # a list once there is one
         self.final: Head | None = None
         self.first_at: float | None = None
         self._interim_bytes = 0
@@ -99,12 +99,12 @@ class ResponseHeads:
         if not head.is_plain:
             decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read in its own way
         self._interim_bytes += size
-        if len(self.informational) == limits.interim or self._interim_bytes > limits.head:
+        if len(self.interim) == limits.interim or self._interim_bytes > limits.head:
             raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
-        if isinstance(self.informational, list):
-            self.informational.append(head)
+        if isinstance(self.interim, list):
+            self.interim.append(head)
         else:
-            self.informational = [head]
+            self.interim = [head]
 
 
 class Content(Protocol):

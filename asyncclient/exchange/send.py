@@ -184,10 +184,10 @@ async def _send_file(
         sent += step
         if sent == source.length:
             break  # whoever answers now does it in time
-        heard = len(heads.informational)
+        heard = len(heads.interim)
         if await _is_answered(stream, heads, limits):
             break
-        if step == 0 and len(heads.informational) == heard:
+        if step == 0 and len(heads.interim) == heard:
             raise ValueError(f"body ended after {sent} bytes, before its length of {source.length}")
     await file.advance(file.offset + sent)
     return True

@@ -66,7 +66,7 @@ ATTRIBUTES: dict[str, Callable[[Any], object]] = {
     **{name: lambda response, name=name: getattr(response, name) for name in ("links", "tls", "upgraded")},  # type: ignore[misc]
     "headers": lambda response: [pair for pair in response.headers.items() if pair[0] != "Date"],
     "trailers": lambda response: response.trailers and list(response.trailers.items()),
-    "informational": lambda response: [(one.status, one.headers["Link"]) for one in response.informational],
+    "interim": lambda response: [(one.status, one.headers["Link"]) for one in response.interim],
     "history": lambda response: [one.url for one in response.history],
     "peer": lambda response: response.peer,
     "timings": lambda response: response.timings.done is not None,

@@ -164,7 +164,7 @@ async def test_22_content_waits_for_100_continue_and_not_for_ever(
         async with Client(timeout=Timeout(expect=expect)) as client:
             with lasts(0, 3):
                 response = await client.post(server.url, body=b"content", expect_continue=True)
-            assert [*(interim.status for interim in response.informational), response.status] == statuses
+            assert [*(interim.status for interim in response.interim), response.status] == statuses
             assert (await client.get(server.url)).content == b"ok"
     assert (script.contents, server.accepted) == ([b"content", b""], 1)
 
@@ -203,7 +203,7 @@ async def test_23_interim_responses_are_never_the_answer(interim: bytes, count: 
             for number in range(20):
                 response = await client.get(f"{server.url}/{number}")
                 assert (response.status, response.text) == (200, f"/{number}")
-                assert len(response.informational) == count
+                assert len(response.interim) == count
     assert server.accepted == 1
 
 

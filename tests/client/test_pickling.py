@@ -58,7 +58,7 @@ async def test_a_response_that_was_read_keeps_everything_but_its_connection(agai
         assert getattr(twin, name) == getattr(response, name), name
     assert twin.headers == response.headers
     assert twin.trailers == response.trailers == asyncclient.Fields([("X-Sum", "7")])
-    assert [one.status for one in twin.informational] == [103]
+    assert [one.status for one in twin.interim] == [103]
     assert twin.timings.done == response.timings.done
     assert repr(twin) == repr(response)
     assert [one.url for one in twin.history] == [one.url for one in response.history]

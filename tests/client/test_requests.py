@@ -544,7 +544,7 @@ async def test_the_content_goes_out_after_100_continue(first: bytes) -> None:
                 response = await client.post(server.url, body=b"content", expect_continue=True)
             assert (await client.get(server.url)).content == b"ok"
     assert (script.asked[0]["expect"], response.status) == ("100-continue", 200)
-    assert [interim.status for interim in response.informational][-1] == 100
+    assert [interim.status for interim in response.interim][-1] == 100
     assert server.accepted == 1
 
 

@@ -97,11 +97,11 @@ async def test_content_type_that_is_repeated_is_one() -> None:
         assert [text async for text in response.iter_text()] == ["да"]
 
 
-async def test_informational_responses() -> None:
+async def test_interim_responses() -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
     response = await get(b"HTTP/1.1 102 Processing\r\n\r\n" + hints * 2 + OK)
-    assert [interim.status for interim in response.informational] == [102, 103, 103]
-    assert response.informational[1].headers["link"] == "</a.css>; rel=preload"
+    assert [interim.status for interim in response.interim] == [102, 103, 103]
+    assert response.interim[1].headers["link"] == "</a.css>; rel=preload"
     assert (response.status, response.content) == (200, b"ok")
 
 

@@ -274,9 +274,9 @@ async def test_r9_interim_responses_are_skipped(interim: bytes) -> None:
     early = b"HTTP/1.1 " + interim + b"\r\nContent-Length: 7\r\n\r\n"
     async with serving(early * 3 + OK, OK) as connection:
         response = await start(connection)
-        assert [r.status for r in response.informational] == [int(interim[:3])] * 3
+        assert [r.status for r in response.interim] == [int(interim[:3])] * 3
         assert await response.read() == b"ok"
-        assert (await start(connection)).informational == ()
+        assert (await start(connection)).interim == ()
 
 
 async def test_r9_flood_of_interim_responses() -> None:

@@ -318,7 +318,7 @@ async def test_timings_of_a_reused_connection() -> None:
 async def test_interim_responses_are_kept() -> None:
     early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     async with answered(early + OK) as response:
-        assert [(r.status, r.reason, r.headers.get("link")) for r in response.informational] == [
+        assert [(r.status, r.reason, r.headers.get("link")) for r in response.interim] == [
             (100, "Continue", None),
             (103, "Early Hints", "</a>"),
         ]

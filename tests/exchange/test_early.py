@@ -47,7 +47,7 @@ def test_interim_responses_do_not_end_an_upload(chunked: bool) -> None:
     stream = ScriptedStream([HINTS, CONTINUE, TOO_LARGE], answers=[0, len(HEAD) + 4])
     answer = send(stream, with_length(PIECES, 12), chunked=chunked)
     assert sent(stream) == (in_chunks(*PIECES) if chunked else b"".join(PIECES))
-    assert [head.status for head in answer.informational] == [103, 100]
+    assert [head.status for head in answer.interim] == [103, 100]
     assert answer.final is None
     assert run_now(answer.receive(stream, DEFAULT)).status == 413
 
@@ -88,7 +88,7 @@ def test_the_body_goes_out_after_100_continue(body: Body) -> None:
     answer = send(stream, body, expect=1.0)
     assert sent(stream) == (b"hello" if body == b"hello" else in_chunks(b"he", b"llo"))
     assert stream.waits == [pytest.approx(1.0, abs=0.1)]
-    assert [head.status for head in answer.informational] == [100]
+    assert [head.status for head in answer.interim] == [100]
 
 
 @pytest.mark.parametrize("refusal", [FAILED, UNAUTHORIZED, TOO_LARGE])
@@ -107,7 +107,7 @@ def test_other_interim_responses_do_not_call_for_the_body() -> None:
     assert sent(stream) == b"hello"
     assert stream.waits == [pytest.approx(1.0, abs=0.1)] * 3
     assert stream.waits == sorted(stream.waits, reverse=True)  # one limit for all of them
-    assert len(answer.informational) == 3
+    assert len(answer.interim) == 3
 
 
 @pytest.mark.parametrize("before", [[], [HINTS]])

@@ -39,8 +39,8 @@ def test_a_head_may_come_byte_by_byte() -> None:
 @pytest.mark.parametrize("status", [100, 102, 103, 104, 199])
 def test_interim_responses_are_skipped_and_kept(status: int) -> None:
     answer, _ = receive(interim(status, b"Link: </style.css>\r\n") + interim(100) + FINAL)
-    assert [head.status for head in answer.informational] == [status, 100]
-    assert answer.informational[0].fields["link"] == "</style.css>"
+    assert [head.status for head in answer.interim] == [status, 100]
+    assert answer.interim[0].fields["link"] == "</style.css>"
     assert answer.final is not None
     assert answer.final.status == 200
 
@@ -54,7 +54,7 @@ def test_switching_protocols_is_final_and_what_follows_stays_in_the_stream() -> 
 
 def test_as_many_interim_responses_as_the_limit_are_taken() -> None:
     answer, _ = receive(interim(103) * 3 + FINAL, limits=Limits(interim=3))
-    assert len(answer.informational) == 3
+    assert len(answer.interim) == 3
 
 
 def test_more_interim_responses_are_refused() -> None:

@@ -182,7 +182,7 @@ def test_repairs_of_interim_heads_count() -> None:
     interim = b"HTTP/1.1 103 Early\r\nLink : </x>\r\n\r\n"
     head = run_now(lenient.heads.receive(ScriptedStream([interim, OK + b"\r\n"]), DEFAULT))
     assert head.status == 200
-    assert lenient.heads.informational[0].fields["link"] == "</x>"
+    assert lenient.heads.interim[0].fields["link"] == "</x>"
     assert tuple(lenient.repairs) == (Repair.BLANKS,)
 
 

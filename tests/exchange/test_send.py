@@ -275,7 +275,7 @@ def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: in
     stream = ScriptedStream([HINTS], answers=[len(HEAD) + at], file_step=3)
     answer = send(stream, file)
     assert sent(stream) == b"0123456789"
-    assert [head.status for head in answer.informational] == [103]
+    assert [head.status for head in answer.interim] == [103]
     assert answer.final is None
 
 

@@ -198,7 +198,7 @@ def test_interim_responses() -> None:
             for _ in range(count):
                 answer.add(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", LIMITS)
             answer.add(OK + b"\r\n", LIMITS)
-            assert len(answer.informational) == count
+            assert len(answer.interim) == count
 
         return run
 
