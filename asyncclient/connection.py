@@ -26,7 +26,7 @@ from .response import HTTPResponse
 from .stream.aio import AioStream
 from .stream.files import open_file
 from .stream.handover import hand_over
-from .timings import Timings
+from .timings import Timings, copy_opening
 
 SHORT_IDLE: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
@@ -121,7 +121,7 @@ class HTTPConnection(Connection):
             head.add(name, value)
         exchange = Exchange(head, Timings(time.monotonic()))
         if self._opening is not None:  # connect() was called for this request
-            exchange.timings.add_opening(self._opening)
+            copy_opening(self._opening, exchange.timings)
             self._opening = None
         return exchange
 

@@ -1,17 +1,17 @@
-"""When things happened to one exchange."""
+"""How long the phases of one exchange took."""
 
 from __future__ import annotations
 
 
 class Timings:
-    """Seconds, measured on the monotonic clock; None until it happened, or where it did not.
+    """Durations of the phases of one exchange, in seconds of the monotonic clock; None for a phase that did not happen.
 
     Attributes:
-        started: the clock at the start of the request, for putting exchanges side by side.
-        resolve, connect, tls: how long each took; None on a connection that was open before, or without TLS.
+        started: reading of the clock at the start of the request, to compare exchanges.
+        resolve, connect, tls: duration of each; None on a reused connection, and `tls` also without TLS.
         sent: from the start of the request until all of it was written.
-        first_byte: from the start until the first head of the response had come, an interim one included.
-        done: from the start until the last byte of the content had come.
+        first_byte: from the start until the first head of the response was received, interim heads included.
+        done: from the start until the last byte of the content was received.
     """
 
     __slots__ = ("connect", "done", "first_byte", "resolve", "sent", "started", "tls")
@@ -25,15 +25,16 @@ class Timings:
         self.first_byte: float | None = None
         self.done: float | None = None
 
-    def add_opening(self, other: Timings) -> None:
-        """Take over what opening the connection took, if that was done before the request."""
-        self.resolve, self.connect, self.tls = other.resolve, other.connect, other.tls
-
     @property
     def reused(self) -> bool:
-        """Whether the request went out on a connection that was open before."""
+        """Whether the request was sent on a connection that was open before."""
         return self.connect is None
 
     def __repr__(self) -> str:
         known = ((name, getattr(self, name)) for name in ("resolve", "connect", "tls", "sent", "first_byte", "done"))
         return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in known if s is not None)}>"
+
+
+def copy_opening(opening: Timings, timings: Timings) -> None:
+    """Copy the durations of opening a connection to the first exchange on it."""
+    timings.resolve, timings.connect, timings.tls = opening.resolve, opening.connect, opening.tls

@@ -193,10 +193,10 @@ class Request:
         return bool(expected)
 
     def __copy__(self) -> Request:
-        return self.redirected(self.method, self.url, self.headers, self.payload, self.choices)
+        return build_derived(self.method, self.url, self.headers, self.payload, self.choices)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Request:
-        return self.redirected(self.method, self.url, [*self.headers], self.payload, self.choices)
+        return build_derived(self.method, self.url, [*self.headers], self.payload, self.choices)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the request says. A body that is not at hand, `auth` and functions are not in a pickle.
@@ -206,15 +206,16 @@ class Request:
         payload = None if self.payload is None else store_payload(self.payload)
         return _restore, (self.method, self.url, self.headers, payload, _store(self.choices))
 
-    def redirected(self, method: str, url: str, headers: Pairs, payload: Payload | None, choices: Choices) -> Request:
-        """Return the request that goes out instead of this one, after a redirect."""
-        request = Request.__new__(Request)
-        request.method, request.url = method, url
-        request.headers, request.payload, request.choices = headers, payload, choices
-        return request
-
     def __repr__(self) -> str:
         return f"<Request {self.method} {show(self.url)}>"
+
+
+def build_derived(method: str, url: str, headers: Pairs, payload: Payload | None, choices: Choices) -> Request:
+    """Return a request made of checked parts of another: a copy, or the request that a redirect leads to."""
+    request = Request.__new__(Request)
+    request.method, request.url = method, url
+    request.headers, request.payload, request.choices = headers, payload, choices
+    return request
 
 
 def _choose(options: ChoiceOptions) -> Choices:
@@ -264,7 +265,7 @@ def check_timeout(value: Any) -> None:
 def _restore(method: str, url: str, headers: Pairs, payload: Payload | None, choices: tuple[Any, ...]) -> Request:
     """Return a request that was pickled; most of them were made with the usual choices."""
     made = Choices(*choices)
-    return Request.redirected(Request.__new__(Request), method, url, headers, payload, USUAL if made == USUAL else made)
+    return build_derived(method, url, headers, payload, USUAL if made == USUAL else made)
 
 
 def _store(choices: Choices) -> tuple[Any, ...]:

@@ -43,7 +43,7 @@ from .heads import build_head, locate
 from .proxy.authentication import ProxyLogin
 from .proxy.proxies import Proxy
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
-from .request import USUAL, Request
+from .request import USUAL, Request, build_derived
 from .response import Response
 from .retries import Action, Decision, Outcome, decide_retry
 from .settings import Settings, find_deadline
@@ -477,7 +477,7 @@ class Transfer:
         if payload is None:
             choices = choices._replace(trailers=None)
         headers = strip_fields(request.headers, redirect, self._settings.secret_names)
-        return request.redirected(redirect.method, redirect.url, headers, payload, choices)
+        return build_derived(redirect.method, redirect.url, headers, payload, choices)
 
 
 def _is_whole(raw: HTTPResponse) -> bool:

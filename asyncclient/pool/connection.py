@@ -23,7 +23,7 @@ from ..response import HTTPResponse
 from ..stream.aio import AioStream
 from ..stream.dial import Route
 from ..timeouts import Timeout
-from ..timings import Timings
+from ..timings import Timings, copy_opening
 from .guard import Caller, Guard
 
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
@@ -172,7 +172,7 @@ class PooledConnection(HTTPConnection):
         stream.timeout, stream.total_until = timeout, until
         self.is_new = False
         if self._opening is not None:
-            exchange.timings.add_opening(self._opening)
+            copy_opening(self._opening, exchange.timings)
             self._opening = None
         self._exchange = exchange
         return stream

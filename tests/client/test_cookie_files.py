@@ -17,13 +17,13 @@ from asyncclient.client.cookies.jar import Cookie, CookieJar
 LATER = 4_000_000_000  # Unix seconds, in 2096
 
 COOKIES = [
-    Cookie("sid", "s3cr=t", "www.example.com", "/", is_secure=True, is_http_only=True, is_host_only=True),
+    Cookie("sid", "s3cr=t", "www.example.com", "/", secure=True, http_only=True, host_only=True),
     Cookie("shared", '"\xe9 x"', "example.com", "/a;b", LATER),
     Cookie("empty", "", "example.com"),
-    Cookie("", "nameless", "localhost", is_host_only=True),
-    Cookie("v4", "1", "127.0.0.1", is_host_only=True),
-    Cookie("v6", "1", "::1", is_host_only=True),
-    Cookie("tab", "a\tb", "example.com", is_http_only=True),
+    Cookie("", "nameless", "localhost", host_only=True),
+    Cookie("v4", "1", "127.0.0.1", host_only=True),
+    Cookie("v6", "1", "::1", host_only=True),
+    Cookie("tab", "a\tb", "example.com", http_only=True),
 ]
 
 TEXT = (
@@ -84,16 +84,16 @@ def test_file_at_a_path_is_latin_1(tmp_path: Path) -> None:
     [
         ("", []),
         ("\n \r\n# a comment\n#\ta\tb\tc\td\te\tf\n", []),
-        (line() + "\r\n", [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
-        (line(value="\x85"), [Cookie("n", "\x85", "a.com", is_host_only=True)]),
-        (line(value="")[:-1], [Cookie("n", "", "a.com", is_host_only=True)]),
-        (line(shared="true", secure="true"), [Cookie("n", "SECRET", "a.com", is_secure=True)]),
+        (line() + "\r\n", [Cookie("n", "SECRET", "a.com", host_only=True)]),
+        (line(value="\x85"), [Cookie("n", "\x85", "a.com", host_only=True)]),
+        (line(value="")[:-1], [Cookie("n", "", "a.com", host_only=True)]),
+        (line(shared="true", secure="true"), [Cookie("n", "SECRET", "a.com", secure=True)]),
         (line(domain=".A.com", shared="TRUE"), [Cookie("n", "SECRET", "a.com")]),
-        (line(domain=".a.com"), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
-        (line(domain=".co.uk", shared="TRUE"), [Cookie("n", "SECRET", "co.uk", is_host_only=True)]),
-        (line(expires=""), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
-        (line(expires="-1"), [Cookie("n", "SECRET", "a.com", is_host_only=True)]),
-        (line(expires="9.5"), [Cookie("n", "SECRET", "a.com", expires=9.5, is_host_only=True)]),
+        (line(domain=".a.com"), [Cookie("n", "SECRET", "a.com", host_only=True)]),
+        (line(domain=".co.uk", shared="TRUE"), [Cookie("n", "SECRET", "co.uk", host_only=True)]),
+        (line(expires=""), [Cookie("n", "SECRET", "a.com", host_only=True)]),
+        (line(expires="-1"), [Cookie("n", "SECRET", "a.com", host_only=True)]),
+        (line(expires="9.5"), [Cookie("n", "SECRET", "a.com", expires=9.5, host_only=True)]),
     ],
 )
 def test_file_is_read_as_others_write_it(text: str, expected: list[Cookie]) -> None:
@@ -175,22 +175,22 @@ def test_cookiejar_gets_all_and_gives_them_back() -> None:
     assert type(jar) is cookiejar.CookieJar
     assert [cookie.expires for cookie in to_cookiejar([COOKIES[1]._replace(expires=LATER + 0.5)])] == [LATER]
     back = set(from_cookiejar(jar))
-    assert back == {*COOKIES, Cookie("own", "1", ""), Cookie("", "nameless", "localhost.local", is_host_only=True)}
+    assert back == {*COOKIES, Cookie("own", "1", ""), Cookie("", "nameless", "localhost.local", host_only=True)}
 
 
 @pytest.mark.parametrize(
     ("cookie", "url", "header"),
     [
-        (Cookie("a", "1", "www.example.com", is_host_only=True), "http://www.example.com/", "a=1"),
+        (Cookie("a", "1", "www.example.com", host_only=True), "http://www.example.com/", "a=1"),
         (Cookie("a", "1", "example.com"), "http://www.example.com/", "a=1"),
         (Cookie("a", "1", "example.com"), "http://example.org/", None),
         (Cookie("a", "1", "example.com", "/x"), "http://example.com/", None),
-        (Cookie("a", "1", "example.com", is_secure=True), "http://example.com/", None),
-        (Cookie("a", "1", "example.com", is_secure=True), "https://example.com/", "a=1"),
+        (Cookie("a", "1", "example.com", secure=True), "http://example.com/", None),
+        (Cookie("a", "1", "example.com", secure=True), "https://example.com/", "a=1"),
         (Cookie("a", "1", "example.com", expires=time.time() - 1), "http://example.com/", None),
         (Cookie("a", "1", "example.com", expires=LATER + 0.5), "http://example.com/", "a=1"),
-        (Cookie("a", "1", "localhost", is_host_only=True), "http://localhost/", "a=1"),
-        (Cookie("a", "1", "127.0.0.1", is_host_only=True), "http://127.0.0.1/", "a=1"),
+        (Cookie("a", "1", "localhost", host_only=True), "http://localhost/", "a=1"),
+        (Cookie("a", "1", "127.0.0.1", host_only=True), "http://127.0.0.1/", "a=1"),
         (Cookie("", "x", "example.com"), "http://example.com/", "x"),
     ],
 )
@@ -201,19 +201,19 @@ def test_cookiejar_sends_what_it_was_given(cookie: Cookie, url: str, header: str
 @pytest.mark.parametrize(
     ("cookie", "expected"),
     [
-        (standard_cookie(), [Cookie("n", "v", "a.com", is_host_only=True)]),
+        (standard_cookie(), [Cookie("n", "v", "a.com", host_only=True)]),
         (standard_cookie(domain=".a.com"), [Cookie("n", "v", "a.com")]),
-        (standard_cookie(domain=".co.uk"), [Cookie("n", "v", "co.uk", is_host_only=True)]),
+        (standard_cookie(domain=".co.uk"), [Cookie("n", "v", "co.uk", host_only=True)]),
         (standard_cookie(domain=""), [Cookie("n", "v", "")]),
         (standard_cookie(domain=".a.local"), [Cookie("n", "v", "a.local")]),
         (
             standard_cookie(domain="a.local"),
-            [Cookie("n", "v", "a", is_host_only=True), Cookie("n", "v", "a.local", is_host_only=True)],
+            [Cookie("n", "v", "a", host_only=True), Cookie("n", "v", "a.local", host_only=True)],
         ),
-        (standard_cookie(value=None), [Cookie("", "n", "a.com", is_host_only=True)]),
-        (standard_cookie(HttpOnly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
-        (standard_cookie(httponly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
-        (standard_cookie(HTTPOnly=""), [Cookie("n", "v", "a.com", is_http_only=True, is_host_only=True)]),
+        (standard_cookie(value=None), [Cookie("", "n", "a.com", host_only=True)]),
+        (standard_cookie(HttpOnly=""), [Cookie("n", "v", "a.com", http_only=True, host_only=True)]),
+        (standard_cookie(httponly=""), [Cookie("n", "v", "a.com", http_only=True, host_only=True)]),
+        (standard_cookie(HTTPOnly=""), [Cookie("n", "v", "a.com", http_only=True, host_only=True)]),
         (standard_cookie(value="a;b"), []),
         (standard_cookie(value="a\r\nb"), []),
         (standard_cookie(value="\u20ac"), []),
@@ -241,7 +241,7 @@ def test_cookiejar_that_is_a_mapping_too_keeps_its_domains() -> None:
 
 
 def test_cookies_of_cookiejar_join_those_there_are() -> None:
-    jar = CookieJar([Cookie("n", "old", "a.com", is_host_only=True), Cookie("m", "1", "a.com")])
+    jar = CookieJar([Cookie("n", "old", "a.com", host_only=True), Cookie("m", "1", "a.com")])
     jar.update(standard_jar(standard_cookie(value="new")))
     assert jar.build_header("a.com", "/", False) == "n=new; m=1"
 

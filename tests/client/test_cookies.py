@@ -142,8 +142,8 @@ def test_field_that_is_no_cookie_is_ignored(field: str) -> None:
     ("attributes", "changes"),
     [
         ("", {}),
-        ("Secure", {"is_secure": True}),
-        ("secure = no;HTTPONLY", {"is_secure": True, "is_http_only": True}),
+        ("Secure", {"secure": True}),
+        ("secure = no;HTTPONLY", {"secure": True, "http_only": True}),
         ("insecure; xsecure; Secure-; http only", {}),
         ("Path=/x", {"path": "/x"}),
         (" \tPATH\t = /x y/ ", {"path": "/x y/"}),
@@ -153,9 +153,9 @@ def test_field_that_is_no_cookie_is_ignored(field: str) -> None:
         ('Path="/"', {}),
         ("Path=/" + "y" * 1023, {"path": "/" + "y" * 1023}),
         ("Path=/x; Path=/" + "y" * 1024, {"path": "/x"}),
-        ("Domain=example.com", {"domain": "example.com", "is_host_only": False}),
+        ("Domain=example.com", {"domain": "example.com", "host_only": False}),
         ("Domain=example.com; Domain=", {}),
-        ("Domain=example.com; Domain=" + "x" * 1025, {"domain": "example.com", "is_host_only": False}),
+        ("Domain=example.com; Domain=" + "x" * 1025, {"domain": "example.com", "host_only": False}),
         ("Max-Age=10", {"expires": NOW + 10}),
         ("Max-Age=10; Expires=Thu, 01 Jan 1970 00:00:00 GMT", {"expires": NOW + 10}),
         ("Max-Age=10; Max-Age=20; Max-Age=x", {"expires": NOW + 20}),
@@ -174,7 +174,7 @@ def test_field_that_is_no_cookie_is_ignored(field: str) -> None:
     ],
 )
 def test_attributes(attributes: str, changes: dict[str, Any]) -> None:
-    assert accept(f"a=b; {attributes}") == Cookie("a", "b", HOST, "/a", is_host_only=True)._replace(**changes)
+    assert accept(f"a=b; {attributes}") == Cookie("a", "b", HOST, "/a", host_only=True)._replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_dates_are_read_leniently(text: str, date: tuple[int, int, int, int, int
 )
 def test_domain_of_a_cookie(host: str, domain: str, expected: tuple[str, bool] | None) -> None:
     cookie = accept(f"a=b; Domain={domain}", host)
-    assert (cookie and (cookie.domain, cookie.is_host_only)) == expected
+    assert (cookie and (cookie.domain, cookie.host_only)) == expected
 
 
 @pytest.mark.parametrize(
@@ -630,7 +630,7 @@ def test_set_keeps_what_it_is_told(jar: CookieJar) -> None:
     jar.set("b", "2", domain="example.com", host_only=True)
     assert list(jar) == [
         Cookie("a", "1", "example.com", "/x", NOW + 5, True, True, False, created=NOW),
-        Cookie("b", "2", "example.com", is_host_only=True, created=list(jar)[1].created),
+        Cookie("b", "2", "example.com", host_only=True, created=list(jar)[1].created),
     ]
     assert jar.build_header(HOST, "/x", True) == "a=1"
     assert jar.build_header("example.com", "/", False) == "b=2"

@@ -58,9 +58,9 @@ class Cookie(NamedTuple):
         domain: lower-case ASCII; "" for every host, which only the user can say.
         path: begins with "/"; the cookie goes to it and to what is below it.
         expires: Unix seconds; None for the end of the session, which is the end of the jar or clear_session().
-        is_secure: goes over TLS only.
-        is_http_only: not meant for scripts. Nothing here asks for it; files keep it.
-        is_host_only: goes to `domain` itself, not to hosts below it.
+        secure: goes over TLS only.
+        http_only: not meant for scripts. Nothing here asks for it; files keep it.
+        host_only: goes to `domain` itself, not to hosts below it.
         created: Unix seconds; 0 lets the jar that takes it say when.
     """
 
@@ -69,9 +69,9 @@ class Cookie(NamedTuple):
     domain: str
     path: str = "/"
     expires: float | None = None
-    is_secure: bool = False
-    is_http_only: bool = False
-    is_host_only: bool = False
+    secure: bool = False
+    http_only: bool = False
+    host_only: bool = False
     created: float = 0.0
 
     def __repr__(self) -> str:
@@ -86,8 +86,8 @@ class SetCookie(NamedTuple):
     domain: str
     path: str
     expires: float | None
-    is_secure: bool
-    is_http_only: bool
+    secure: bool
+    http_only: bool
 
     def __repr__(self) -> str:
         return f"<SetCookie {clip(self.name)}>"
@@ -118,7 +118,7 @@ def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, flo
     """
     domain = path = ""
     expires = max_age = None
-    is_secure = is_http_only = False
+    secure = http_only = False
     for key, text in _ATTRIBUTE.findall(field, start):
         text = text.strip(_BLANKS)
         if len(text) > ATTRIBUTE_SIZE:
@@ -134,12 +134,12 @@ def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, flo
             case "max-age":
                 max_age = min(int(text), MAX_AGE) if _SECONDS.fullmatch(text) else max_age
             case "secure":
-                is_secure = True
+                secure = True
             case _:
-                is_http_only = True
+                http_only = True
     if max_age is not None:
         expires = now + max_age if max_age > 0 else 0.0
-    return domain, path, expires, is_secure, is_http_only
+    return domain, path, expires, secure, http_only
 
 
 def parse_date(text: str) -> float | None:
@@ -173,13 +173,13 @@ def accept_cookie(field: str, host: str, path: str, is_secure: bool, now: float)
     """
     said = parse_set_cookie(field, now)
     scope = None if said is None or not host else _decide_scope(said.domain, host)
-    if said is None or scope is None or (said.is_secure and not is_secure) or _breaks_prefix(said):
+    if said is None or scope is None or (said.secure and not is_secure) or _breaks_prefix(said):
         return None
-    domain, is_host_only = scope
+    domain, host_only = scope
     path = said.path or default_path(path)
     if len(path) > ATTRIBUTE_SIZE:
         return None
-    return Cookie(said.name, said.value, domain, path, said.expires, said.is_secure, said.is_http_only, is_host_only)
+    return Cookie(said.name, said.value, domain, path, said.expires, said.secure, said.http_only, host_only)
 
 
 def _decide_scope(domain: str, host: str) -> tuple[str, bool] | None:
@@ -194,8 +194,8 @@ def _decide_scope(domain: str, host: str) -> tuple[str, bool] | None:
 def _breaks_prefix(said: SetCookie) -> bool:
     name = said.name.lower()
     if name.startswith("__host-"):
-        return not said.is_secure or said.domain != "" or said.path != "/"
-    return name.startswith("__secure-") and not said.is_secure
+        return not said.secure or said.domain != "" or said.path != "/"
+    return name.startswith("__secure-") and not said.secure
 
 
 def check_cookie(cookie: Cookie) -> Cookie:
@@ -224,8 +224,8 @@ def check_cookie(cookie: Cookie) -> Cookie:
         raise ValueError("expected a name for a cookie whose value is empty or has a '='")
     if cookie.expires is not None and not math.isfinite(cookie.expires):
         raise ValueError(f"expected Unix seconds or None as expires of cookie {clip(cookie.name)}")
-    is_alone = domain != "" and (cookie.is_host_only or is_address(domain) or is_public_suffix(domain))
-    return cookie._replace(domain=domain, is_host_only=is_alone)
+    is_alone = domain != "" and (cookie.host_only or is_address(domain) or is_public_suffix(domain))
+    return cookie._replace(domain=domain, host_only=is_alone)
 
 
 def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) -> None:

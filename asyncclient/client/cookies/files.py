@@ -75,9 +75,9 @@ def _read_line(line: str, number: int) -> Cookie:
             domain,
             path,
             expires=seconds if seconds > 0 else None,
-            is_secure=_FLAGS[is_secure.upper()],
-            is_http_only=line.startswith(_HTTP_ONLY),
-            is_host_only=not _FLAGS[is_shared.upper()],
+            secure=_FLAGS[is_secure.upper()],
+            http_only=line.startswith(_HTTP_ONLY),
+            host_only=not _FLAGS[is_shared.upper()],
         )
         return check_cookie(cookie)
     except (ValueError, KeyError):
@@ -98,9 +98,9 @@ def _is_writable(cookie: Cookie) -> bool:
 
 
 def _write_line(cookie: Cookie) -> str:
-    prefix = _HTTP_ONLY if cookie.is_http_only else ""
-    dot = "" if cookie.is_host_only else "."
-    flags = [str(flag).upper() for flag in (not cookie.is_host_only, cookie.is_secure)]
+    prefix = _HTTP_ONLY if cookie.http_only else ""
+    dot = "" if cookie.host_only else "."
+    flags = [str(flag).upper() for flag in (not cookie.host_only, cookie.secure)]
     expires = "0" if cookie.expires is None else str(int(cookie.expires))
     parts = [prefix + dot + cookie.domain, flags[0], cookie.path, flags[1], expires, cookie.name, cookie.value]
     return "\t".join(parts) + "\n"
@@ -134,9 +134,9 @@ def _from_standard(cookie: cookiejar.Cookie, domain: str) -> Cookie:
         domain=domain,
         path=cookie.path,
         expires=cookie.expires,
-        is_secure=cookie.secure,
-        is_http_only=any(map(cookie.has_nonstandard_attr, spellings)),
-        is_host_only=domain != "" and not domain.startswith("."),
+        secure=cookie.secure,
+        http_only=any(map(cookie.has_nonstandard_attr, spellings)),
+        host_only=domain != "" and not domain.startswith("."),
     )
 
 
@@ -151,8 +151,8 @@ def to_cookiejar(cookies: Iterable[Cookie]) -> cookiejar.CookieJar:
 
 
 def _to_standard(cookie: Cookie, kind: type[cookiejar.Cookie]) -> cookiejar.Cookie:
-    is_shared = cookie.domain != "" and not cookie.is_host_only
-    needs_local = cookie.is_host_only and not {".", ":"} & set(cookie.domain)  # it looks for such hosts by that name
+    is_shared = cookie.domain != "" and not cookie.host_only
+    needs_local = cookie.host_only and not {".", ":"} & set(cookie.domain)  # it looks for such hosts by that name
     return kind(
         version=0,
         name=cookie.name or cookie.value,
@@ -164,10 +164,10 @@ def _to_standard(cookie: Cookie, kind: type[cookiejar.Cookie]) -> cookiejar.Cook
         domain_initial_dot=is_shared,
         path=cookie.path,
         path_specified=True,
-        secure=cookie.is_secure,
+        secure=cookie.secure,
         expires=None if cookie.expires is None else int(cookie.expires),
         discard=cookie.expires is None,
         comment=None,
         comment_url=None,
-        rest={"HttpOnly": ""} if cookie.is_http_only else {},
+        rest={"HttpOnly": ""} if cookie.http_only else {},
     )

@@ -54,11 +54,11 @@ def _by_access(entry: _Entry) -> tuple[float, float]:
 
 
 def _by_worth(entry: _Entry) -> tuple[bool, float, float]:
-    return entry.cookie.is_secure, entry.accessed, entry.cookie.created
+    return entry.cookie.secure, entry.accessed, entry.cookie.created
 
 
 def _key(cookie: Cookie) -> _Key:
-    return cookie.name, cookie.path, cookie.is_host_only
+    return cookie.name, cookie.path, cookie.host_only
 
 
 class CookieJar:
@@ -286,7 +286,7 @@ class CookieJar:
         cookie = cookie._replace(created=created)
         self._shelves.setdefault(cookie.domain, {})[_key(cookie)] = _Entry(cookie, now)
         self._count += 1
-        if cookie.is_secure:
+        if cookie.secure:
             self._secure.add(cookie)
         if cookie.expires is not None:
             self._note_expiry(cookie)
@@ -309,7 +309,7 @@ class CookieJar:
         if entry is None:
             return None
         self._count -= 1
-        if entry.cookie.is_secure:
+        if entry.cookie.secure:
             self._secure.remove(entry.cookie)
         if not shelf:
             del self._shelves[cookie.domain]
@@ -358,7 +358,7 @@ def _select(shelf: dict[_Key, _Entry], path: str, is_secure: bool, is_host: bool
     return [
         entry
         for entry in shelf.values()
-        if (is_host or not entry.cookie.is_host_only)
-        and (is_secure or not entry.cookie.is_secure)
+        if (is_host or not entry.cookie.host_only)
+        and (is_secure or not entry.cookie.secure)
         and (entry.cookie.path == "/" or path_matches(path, entry.cookie.path))
     ]

@@ -35,7 +35,7 @@ from ...message.repairs import Repair
 from ...message.url import parse_url
 from ..content.decoding import IDENTITY
 from ..error_context import add_context
-from ..request import Request
+from ..request import Request, build_derived
 from ..response import Response, build_status_error
 from ..retries import Action, Outcome, decide_retry
 from ..settings import Settings, find_deadline
@@ -180,7 +180,7 @@ class Download:
             left = max(self._until - get_running_loop().time(), 0.0)
             choices = choices._replace(timeout=replace(self._timeout, total=left))
         self._has_asked = True
-        return request.redirected(request.method, request.url, headers, request.payload, choices)
+        return build_derived(request.method, request.url, headers, request.payload, choices)
 
     def _step_back(self, status: int) -> None:
         """Ask for less after a server has refused to go on: without If-Range, else for the whole.
