@@ -13,7 +13,7 @@ from .errors import ImproperConnectionState, NotConnected, ProtocolError, Remote
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import ResponseHeads
-from .exchange.send import Trailers, is_long, may_go_together, send_more, send_request
+from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
 from .exchange.stream import Buffer
 from .message import target as targets
 from .message.buffer import LAST_HEAD
@@ -24,7 +24,7 @@ from .message.request import BodyGuard, RequestHead
 from .opening import Connection
 from .response import HTTPResponse
 from .stream.aio import AioStream
-from .stream.files import open_file
+from .stream.files import offload, open_file
 from .stream.handover import hand_over
 from .timings import Timings, copy_opening
 
@@ -164,7 +164,7 @@ class HTTPConnection(Connection):
             await self._send_path(exchange, body, encode_chunked)
             return
         try:
-            source = None if body is None else await open_source(body, self.blocksize)
+            source = None if body is None else await open_source(body, self.blocksize, offload=offload)
             self._check_current(exchange)
             chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
             stream = self._find_fresh_stream(exchange) or await self._ready_stream(exchange)
@@ -239,7 +239,7 @@ class HTTPConnection(Connection):
             data = head.build_without_body()
             if head.length or head.is_chunked:
                 exchange.declared = BodyGuard(head)
-                exchange.may_be_rejected_unread = is_long(head.length)
+                exchange.may_be_rejected_unread = may_be_rejected_unread(head.length)
         if self.debuglevel > 0:
             print_sent(data)
         try:
@@ -254,10 +254,12 @@ class HTTPConnection(Connection):
     ) -> None:
         head = exchange.head
         data = None if self.debuglevel > 0 else source.data
-        if data is not None and may_go_together(head, data, trailers):
+        if data is not None and fits_single_write(head, data, trailers):
             self._send_now(stream, exchange, data)
             return
-        exchange.may_be_rejected_unread = is_long(source.length)
+        exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
+        if head.length is not None:
+            source.length = head.length
         declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
         try:
             with self._closable():
@@ -265,12 +267,12 @@ class HTTPConnection(Connection):
                     await send_request(
                         cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
                         head.build(),
-                        source if head.length is None else source._replace(length=head.length),
+                        source,
                         exchange.heads,
                         self.limits,
                         chunked=chunked,
                         expect=stream.timeout.expect if head.expects_continue else None,
-                        count=None if declared is None else declared.count,
+                        check=None if declared is None else declared.check,
                         trailers=trailers,
                     )
             if not (exchange.heads.final is not None or declared is None or declared.is_complete):
@@ -308,21 +310,22 @@ class HTTPConnection(Connection):
         assert stream is not None
         self._state = following
         try:
-            source = await open_source(data, self.blocksize)
+            source = await open_source(data, self.blocksize, offload=offload)
             if exchange.heads.final is None:
-                await send_more(stream, source, exchange.heads, self.limits, self._count_sent)
+                await send_content(stream, source, exchange.heads, self.limits, self._check_sent)
         except BaseException:
             self._fail(stream, exchange)
             raise
         self._note_sent(stream, exchange)
 
-    def _count_sent(self, data: Buffer) -> None:
+    def _check_sent(self, data: Buffer) -> Buffer:
         declared = self._current().declared
         if declared is None:
             raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
-        declared.count(data)
+        declared.check(data)
         if self.debuglevel > 0:
             print_sent(data)
+        return data
 
     # The response
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from .connection import HTTPConnection
-from .exchange.body import BLOCK
+from .exchange.body import BLOCKSIZE
 from .limits import DEFAULT, Limits
 from .opening import GLOBAL_DEFAULT, GlobalDefault
 from .stream.options import SocketOption
@@ -35,7 +35,7 @@ class HTTPSConnection(HTTPConnection):
         port: int | None = None,
         timeout: float | Timeout | GlobalDefault | None = GLOBAL_DEFAULT,
         source_address: tuple[str, int] | None = None,
-        blocksize: int = BLOCK,
+        blocksize: int = BLOCKSIZE,
         *,
         context: ssl.SSLContext | None = None,
         max_response_headers: int | None = None,

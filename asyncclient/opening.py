@@ -16,7 +16,7 @@ from typing import ClassVar, Final, Self
 from .arguments import check_type
 from .debug import print_fields, print_sent
 from .errors import ImproperConnectionState, NotConnected, TotalTimeout
-from .exchange.body import BLOCK
+from .exchange.body import BLOCKSIZE
 from .exchange.exchange import Exchange
 from .exchange.tunnel import build_connect
 from .limits import DEFAULT, Limits
@@ -66,7 +66,7 @@ class Connection:
         port: int | None = None,
         timeout: float | Timeout | GlobalDefault | None = GLOBAL_DEFAULT,
         source_address: tuple[str, int] | None = None,
-        blocksize: int = BLOCK,
+        blocksize: int = BLOCKSIZE,
         *,
         max_response_headers: int | None = None,
         limits: Limits = DEFAULT,

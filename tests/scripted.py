@@ -8,7 +8,7 @@ Coroutines over it need no loop:
 
 import os
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from asyncclient.errors import IncompleteRead, LineTooLong, NotConnected, RemoteDisconnected
@@ -43,7 +43,6 @@ class ScriptedStream:
     Attributes:
         written: all bytes written; `writes` has them as they were given.
         waits: the seconds of each wait_readable().
-        offloaded: the functions called where they block nobody.
         is_aborted: whether abort() was called.
     """
 
@@ -61,7 +60,6 @@ class ScriptedStream:
         self.written = bytearray()
         self.writes: list[Buffer] = []
         self.waits: list[float] = []
-        self.offloaded: list[Callable[..., Any]] = []
         self.is_aborted = False
         self._script = deque(pieces)
         self._answers = deque(answers)
@@ -177,10 +175,6 @@ class ScriptedStream:
         data = os.pread(descriptor, min(count, self._file_step), offset)
         self.write(data)
         return len(data)
-
-    async def offload(self, function: Callable[..., T], *args: Any) -> T:
-        self.offloaded.append(function)
-        return function(*args)
 
     def abort(self) -> None:
         self.is_aborted = True

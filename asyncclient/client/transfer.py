@@ -27,7 +27,7 @@ from ..errors import (
     TotalTimeout,
 )
 from ..exchange.exchange import Exchange
-from ..exchange.send import may_go_together
+from ..exchange.send import fits_single_write
 from ..message.ranges import parse_content_range
 from ..message.url import URL, build_url, parse_url
 from ..pool.connection import PooledConnection
@@ -296,7 +296,7 @@ class Transfer:
         try:
             if data is not None:
                 head.frame(len(data), encode_chunked=in_chunks)
-                if may_go_together(head, data, trailers):
+                if fits_single_write(head, data, trailers):
                     connection.begin(exchange, self._timeout, self._until, data)
                     return
             try:
@@ -306,7 +306,7 @@ class Transfer:
                     exchange, self._timeout, self._until, source, chunked=chunked, trailers=trailers
                 )
             finally:
-                await payload.close()
+                await payload.aclose()
         except BaseException:
             connection.give_back()  # fit for others if nothing was sent on it
             raise

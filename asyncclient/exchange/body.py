@@ -1,4 +1,4 @@
-"""What a caller may pass as a body, as one thing: how long it is, and its pieces."""
+"""Request bodies: what a caller may pass, and the Source that a request reads an opened body from."""
 
 from __future__ import annotations
 
@@ -6,30 +6,39 @@ import inspect
 import io
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from ..errors import clip
-from .stream import Buffer, ByteStream
+from ..errors import BodyNotReplayable, clip
+from .stream import Buffer
 
-BLOCK: Final = 256 * 1024
-"""Bytes read from a file at once, each time in a worker thread: the hop costs 60 µs, a block 30."""
+BLOCKSIZE: Final = 256 * 1024
+"""Bytes read from a file at once, and the longest chunk of content in memory: the hop to a worker thread is shared by
+that many."""
 
 LATIN_1: Final = "ISO-8859-1"
 """http.client's charset for text."""
 
-Pieces = Callable[[ByteStream], AsyncGenerator[Buffer, None]]
-
 
 class Readable(Protocol):
-    """A file object: read(n) gives bytes or str, at the end an empty one."""
+    """A file object: read(n) returns bytes or str, empty at the end."""
 
     def read(self, n: int, /) -> Any: ...
 
 
 class AsyncReadable(Protocol):
-    """A file object whose read(n) is a coroutine, as aiofiles gives."""
+    """A file object whose read(n) is a coroutine, such as those of aiofiles."""
 
     async def read(self, n: int, /) -> Any: ...
 
@@ -46,80 +55,246 @@ Body = (
     | AsyncIterable[Buffer]
 )
 
+Offload = Callable[..., Awaitable[Any]]
+"""Calls a function that may block on a disk, given with its arguments, and returns its result. asyncio callers pass
+stream.files.offload, which uses a worker thread."""
+
+
+async def in_place(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in the calling thread: the Offload for memory, and for callers that block in any case."""
+    return function(*args)
+
 
 class RegularFile(NamedTuple):
-    """A file that the kernel can send by itself: its descriptor, where its content begins, and the object above it."""
+    """A file that the kernel can send by itself: its descriptor, the offset of the content, and the file object."""
 
     descriptor: int
     offset: int
     file: Any
 
     async def advance(self, position: int) -> None:
-        """Leave the file where reading it would have."""
+        """Move the file's position to where reading it would have left it."""
         moved = self.file.seek(position)
         if inspect.isawaitable(moved):
             await moved
 
 
-class Source(NamedTuple):
-    """The content of a request.
+class Source:
+    """An opened body: its length, and its content in chunks, to be read once.
+
+    A source takes nothing from the body before the first read(). After that aclose() is due, however the reading ended.
 
     Attributes:
-        length: its bytes, None if only the end of the pieces will tell.
-        pieces: gives them, given the stream they go to, whose workers read files.
-        data: all of it, where it is at hand as bytes.
-        file: the regular file it is in, if it is.
-        may_grow: it is in a file: what that has beyond the length is not content.
+        length: bytes of content; None if it is not known. The content is held to it, and it may be set before the first
+            read(): None lets the content end where it ends.
+        data: the whole content where it is in memory, which may be sent without read().
+        file: the regular file that the content is in, which may be sent without read().
+        bytes_read: bytes that read() has returned.
+        has_begun: whether read() was called, on this source or on an earlier one of the same body.
+        had_content: whether an earlier source of the same body returned content. If this one returns none, the body is
+            used up, which is an error.
     """
 
-    length: int | None
-    pieces: Pieces
-    data: Buffer | None = None
-    file: RegularFile | None = None
-    may_grow: bool = False
+    __slots__ = ("bytes_read", "data", "file", "had_content", "has_begun", "length")
+
+    def __init__(self, length: int | None, data: Buffer | None = None, file: RegularFile | None = None) -> None:
+        self.length = length
+        self.data = data
+        self.file = file
+        self.bytes_read = 0
+        self.has_begun = False
+        self.had_content = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known, before anything is read, that there is no content."""
+        return False
+
+    async def read(self) -> Buffer:
+        """Return the next chunk of the content, which the caller may keep; b"" at the end.
+
+        Raises:
+            ValueError: the content is shorter or longer than its length, or text that the charset can't encode.
+            TypeError: the body returned something other than bytes.
+            BodyNotReplayable: the body is used up.
+            Exception: whatever the body raised.
+        """
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Close what read() has opened; any number of times. The body itself stays the caller's."""
+
+    def _count(self, chunk: Buffer) -> Buffer:
+        """Return a chunk, after checking that it is within the length."""
+        self.bytes_read += len(chunk)
+        if self.length is not None and self.bytes_read > self.length:
+            raise ValueError(f"body is longer than its length of {self.length} bytes")
+        return chunk
+
+    def _end(self) -> bytes:
+        """Return b"", after checking that the content may end here."""
+        if self.had_content and not self.bytes_read:
+            raise BodyNotReplayable("body has to be sent again, but gives nothing any more")
+        if self.length is not None and self.bytes_read < self.length:
+            missing = self.length - self.bytes_read
+            raise ValueError(f"body ended {missing} bytes before its length of {self.length}")
+        return b""
 
 
-async def open_source(body: Body, blocksize: int = BLOCK, charset: str = LATIN_1) -> Source:
-    """Return the content that a body stands for; the body stays the caller's, to close and to keep as it is.
+class BytesSource(Source):
+    """Content in memory."""
 
-    A file counts from its present position. Paths are the business of whoever opens them.
+    __slots__ = ("_data",)
+
+    def __init__(self, data: Buffer) -> None:
+        super().__init__(len(data), data)
+        self._data = data
+
+    @property
+    def is_empty(self) -> bool:
+        return self.length == 0
+
+    async def read(self) -> Buffer:
+        chunk = memoryview(self._data)[self.bytes_read : self.bytes_read + BLOCKSIZE]
+        if not chunk:
+            return self._end()
+        # A transport may keep what it is given for a while, so a buffer that the caller may change is copied.
+        return self._count(chunk if isinstance(self._data, bytes) else bytes(chunk))
+
+
+class IterableSource(Source):
+    """Content from an iterable. Empty items are skipped."""
+
+    __slots__ = ("_items", "_iterator")
+
+    def __init__(self, items: Iterable[Buffer]) -> None:
+        super().__init__(None)
+        self._items = items
+        self._iterator: Iterator[Buffer] | None = None
+
+    async def read(self) -> Buffer:
+        if self._iterator is None:
+            self.has_begun = True
+            self._iterator = iter(self._items)
+        for item in self._iterator:
+            chunk = item if isinstance(item, bytes) else _to_bytes(item)
+            if chunk:
+                return self._count(chunk)
+        return self._end()
+
+    async def aclose(self) -> None:
+        if isinstance(self._iterator, Generator):
+            self._iterator.close()
+
+
+class AsyncIterableSource(Source):
+    """Content from an async iterable. Empty items are skipped."""
+
+    __slots__ = ("_items", "_iterator")
+
+    def __init__(self, items: AsyncIterable[Buffer]) -> None:
+        super().__init__(None)
+        self._items = items
+        self._iterator: AsyncIterator[Buffer] | None = None
+
+    async def read(self) -> Buffer:
+        if self._iterator is None:
+            self.has_begun = True
+            self._iterator = aiter(self._items)
+        async for item in self._iterator:
+            chunk = item if isinstance(item, bytes) else _to_bytes(item)
+            if chunk:
+                return self._count(chunk)
+        return self._end()
+
+    async def aclose(self) -> None:
+        # The garbage collector would close an unfinished generator in a task of its own.
+        if isinstance(self._iterator, AsyncGenerator):
+            await self._iterator.aclose()
+
+
+class FileSource(Source):
+    """Content of a file, read in blocks. Bytes that the file has beyond the length are not content: it may grow.
+
+    Args:
+        read: reads up to n bytes or characters; empty at the end.
+        length: bytes from the present position to the end, None if not known.
+        file: see Source.
+        blocksize: what read() is called with.
+        charset: of text that read() returns.
+    """
+
+    __slots__ = ("_blocksize", "_charset", "_read")
+
+    def __init__(
+        self,
+        read: Callable[[int], Awaitable[object]],
+        length: int | None,
+        file: RegularFile | None,
+        blocksize: int,
+        charset: str,
+    ) -> None:
+        super().__init__(length, None, file)
+        self._read = read
+        self._blocksize = blocksize
+        self._charset = charset
+
+    @property
+    def is_empty(self) -> bool:
+        return self.length == 0
+
+    async def read(self) -> Buffer:
+        self.has_begun = True
+        left = None if self.length is None else self.length - self.bytes_read
+        if left == 0:
+            return self._end()
+        block = await self._read(self._blocksize if left is None else min(left, self._blocksize))
+        chunk = _encode_block(block, self._charset)[:left]
+        return self._count(chunk) if chunk else self._end()
+
+
+async def open_source(
+    body: Body, blocksize: int = BLOCKSIZE, charset: str = LATIN_1, *, offload: Offload = in_place
+) -> Source:
+    """Return the source of a body. The body stays the caller's, to close and not to change until it is sent.
+
+    A file is read from its present position. Paths are not accepted here: open them first.
 
     Args:
         body: what a caller may pass.
         blocksize: bytes read from a file at once.
-        charset: of a str, and of what a text file gives.
+        charset: of a str, and of what a text file returns.
+        offload: calls the read() of a file.
 
     Raises:
-        TypeError: nothing that can be sent.
-        ValueError: text that the charset can't encode.
+        TypeError: the body is of no type that can be sent.
+        ValueError: text that the charset can't encode, or a file that is not open for reading.
     """
     if isinstance(body, str):
-        return from_bytes(encode_text(body, charset))
+        return BytesSource(encode_text(body, charset))
     if isinstance(body, bytes):
-        return from_bytes(body)
+        return BytesSource(body)
     read = getattr(body, "read", None)
-    if read is not None:
-        return (
-            await _from_async_file(body, blocksize, charset)
-            if inspect.iscoroutinefunction(read)
-            else _from_file(body, blocksize, charset)
-        )
-    return _from_buffer_or_iterable(body)
+    if read is None:
+        return _open_buffer_or_iterable(body)
+    if inspect.iscoroutinefunction(read):
+        return await _open_async_file(body, blocksize, charset)
+    return _open_file(body, blocksize, charset, offload)
 
 
-def _from_buffer_or_iterable(body: Any) -> Source:
+def _open_buffer_or_iterable(body: Any) -> Source:
     data = find_buffer(body)
     if data is not None:
-        return from_bytes(data)
+        return BytesSource(data)
     if isinstance(body, AsyncIterable):
-        return Source(None, lambda stream: _checked(body))
+        return AsyncIterableSource(body)
     if isinstance(body, Iterable) and not isinstance(body, Mapping):
-        return Source(None, lambda stream: _checked(_iterate(body)))
+        return IterableSource(body)
     raise TypeError(f"expected bytes, str, a file, a path or an iterable of bytes as body, got {type(body).__name__}")
 
 
 def find_buffer(body: Any) -> Buffer | None:
-    """Return the bytes of an object that has them at hand, such as a bytearray or an array; None if it has none."""
+    """Return the bytes of an object with the buffer protocol, such as a bytearray or an array; None for others."""
     try:
         view = memoryview(body)
     except TypeError:
@@ -128,7 +303,7 @@ def find_buffer(body: Any) -> Buffer | None:
 
 
 def encode_text(text: str, charset: str = LATIN_1) -> bytes:
-    """Encode text; what the charset can't encode is a ValueError that tells no more than that of it."""
+    """Encode text; raises a ValueError that names the first characters the charset can't encode, and no others."""
     try:
         return text.encode(charset)
     except UnicodeEncodeError as exc:
@@ -137,69 +312,54 @@ def encode_text(text: str, charset: str = LATIN_1) -> bytes:
         ) from None
 
 
-def from_bytes(data: Buffer) -> Source:
-    """Return the content that these bytes are."""
-    return Source(len(data), lambda stream: _slices(data), data)
-
-
-async def _slices(data: Buffer) -> AsyncGenerator[Buffer, None]:
-    view = memoryview(data)
-    for start in range(0, len(view), BLOCK):
-        piece = view[start : start + BLOCK]
-        # A transport may keep what it is given for a while: only bytes can't change meanwhile.
-        yield piece if isinstance(data, bytes) else bytes(piece)
-
-
-async def _iterate(pieces: Iterable[Buffer]) -> AsyncGenerator[Buffer, None]:
-    iterator = iter(pieces)
+def _to_bytes(item: object) -> bytes:
     try:
-        for piece in iterator:
-            yield piece
-    finally:
-        if isinstance(iterator, Generator):
-            iterator.close()
-
-
-async def _checked(pieces: AsyncIterable[Buffer]) -> AsyncGenerator[Buffer, None]:
-    iterator = aiter(pieces)
-    try:
-        async for piece in iterator:
-            yield piece if isinstance(piece, bytes) else _to_bytes(piece)
-    finally:
-        # A generator that is not exhausted would be closed by the garbage collector, in a task of its own.
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
-
-
-def _to_bytes(piece: object) -> bytes:
-    try:
-        return bytes(memoryview(piece))  # type: ignore[arg-type]
+        return bytes(memoryview(item))  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"expected bytes from the body, got {type(piece).__name__}") from None
+        raise TypeError(f"expected bytes from the body, got {type(item).__name__}") from None
 
 
-def _from_file(file: Any, blocksize: int, charset: str) -> Source:
+def _encode_block(block: object, charset: str) -> bytes:
+    """Return the result of read() as bytes. None, from a file in non-blocking mode, is refused: it is not the end."""
+    if isinstance(block, bytes):
+        return block
+    return encode_text(block, charset) if isinstance(block, str) else _to_bytes(block)
+
+
+# Files
+
+
+def _open_file(file: Any, blocksize: int, charset: str, offload: Offload) -> Source:
     if isinstance(file, io.IOBase) and not file.readable():
         raise ValueError("expected a file that is open for reading as body")
-    if isinstance(file, io.BytesIO):
-        return Source(_size_from_here(file), lambda stream: _read_memory(file, blocksize), may_grow=True)
-    length = _size_from_here(file) if _is_measurable(file) else None
-    regular = _find_regular_file(file, file)
-    return Source(length, lambda stream: _read_blocks(stream, file, blocksize, charset), None, regular, True)
+    read = partial(in_place if isinstance(file, io.BytesIO) else offload, file.read)
+    length = _measure(file) if _is_measurable(file) else None
+    return FileSource(read, length, _find_regular_file(file, file), blocksize, charset)
 
 
-_UNPACKING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
-"""Modules whose files unpack all they hold to find their end."""
+async def _open_async_file(file: Any, blocksize: int, charset: str) -> Source:
+    raw = getattr(file, "_file", None)  # of aiofiles; a file of another type there is not used
+    regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
+    length = await _measure_async(file) if _is_measurable(file) and _is_measurable(raw) else None
+    return FileSource(file.read, length, regular, blocksize, charset)
+
+
+_DECOMPRESSING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
+"""Modules whose files decompress all their content to find its end."""
 
 
 def _is_measurable(file: Any) -> bool:
-    """Return whether the end of a file tells its length: text has another one once it is encoded."""
+    """Return whether the end of a file gives its length: encoded text has another length than its file."""
     is_text = isinstance(file, io.TextIOBase) or getattr(file, "encoding", None) is not None
-    return not is_text and type(file).__module__ not in _UNPACKING
+    return not is_text and type(file).__module__ not in _DECOMPRESSING
 
 
-def _size_from_here(file: Any) -> int | None:
-    """Return the bytes from the present position to the end, by seeking there and back; None if it can't."""
+_CANT_SEEK = (AttributeError, OSError, ValueError, TypeError)
+"""What a pipe raises, or an object that has only read()."""
+
+
+def _measure(file: Any) -> int | None:
+    """Return the bytes from the present position to the end, by seeking there and back; None if the file can't seek."""
     try:
         position = file.tell()
         try:
@@ -207,50 +367,12 @@ def _size_from_here(file: Any) -> int | None:
             size = file.tell() - position
         finally:
             file.seek(position)
-    except (AttributeError, OSError, ValueError, TypeError):
-        return None  # a pipe, an object with nothing but read()
+    except _CANT_SEEK:
+        return None
     return max(int(size), 0)
 
 
-def _find_regular_file(file: Any, raw: Any) -> RegularFile | None:
-    """Return the regular file read through `raw`, if it is read as it is: a subclass may have a read() of its own."""
-    if type(raw) not in (io.BufferedReader, io.BufferedRandom, io.FileIO):
-        return None
-    if type(getattr(raw, "raw", raw)) is not io.FileIO or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-        return None
-    return RegularFile(raw.fileno(), raw.tell(), file)
-
-
-async def _read_memory(file: io.BytesIO, blocksize: int) -> AsyncGenerator[bytes, None]:
-    while block := file.read(blocksize):
-        yield block
-
-
-async def _read_blocks(stream: ByteStream, file: Readable, blocksize: int, charset: str) -> AsyncGenerator[bytes, None]:
-    while block := _encode_block(await stream.offload(file.read, blocksize), charset):
-        yield block
-
-
-async def _read_async(file: AsyncReadable, blocksize: int, charset: str) -> AsyncGenerator[bytes, None]:
-    while block := _encode_block(await file.read(blocksize), charset):
-        yield block
-
-
-def _encode_block(block: object, charset: str) -> bytes:
-    """Return what read() gave as bytes; None, from a file that does not block, is not the end of it."""
-    if isinstance(block, bytes):
-        return block
-    return encode_text(block, charset) if isinstance(block, str) else _to_bytes(block)
-
-
-async def _from_async_file(file: Any, blocksize: int, charset: str) -> Source:
-    raw = getattr(file, "_file", None)  # aiofiles; only a file that is really that is looked at further
-    regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
-    length = await _async_size_from_here(file) if _is_measurable(file) and _is_measurable(raw) else None
-    return Source(length, lambda stream: _read_async(file, blocksize, charset), None, regular, True)
-
-
-async def _async_size_from_here(file: Any) -> int | None:
+async def _measure_async(file: Any) -> int | None:
     try:
         position = await file.tell()
         try:
@@ -258,29 +380,15 @@ async def _async_size_from_here(file: Any) -> int | None:
             size = await file.tell() - position
         finally:
             await file.seek(position)
-    except (AttributeError, OSError, ValueError, TypeError):
+    except _CANT_SEEK:
         return None
     return max(int(size), 0)
 
 
-def open_pieces(source: Source, stream: ByteStream) -> AsyncGenerator[Buffer, None]:
-    """Return the pieces of a source, held to its length: what a file has grown by since it was measured is left out.
-
-    Reading them raises ValueError where the content turns out shorter, or longer and is no file.
-    """
-    return source.pieces(stream) if source.length is None else _hold_to(source.length, source, stream)
-
-
-async def _hold_to(length: int, source: Source, stream: ByteStream) -> AsyncGenerator[Buffer, None]:
-    left = length
-    async with aclosing(source.pieces(stream)) as pieces:
-        async for piece in pieces:
-            if len(piece) > left and not source.may_grow:
-                raise ValueError(f"body is longer than its length of {length} bytes")
-            kept = piece[:left]
-            left -= len(kept)
-            yield kept
-            if left == 0 and source.may_grow:
-                return
-    if left:
-        raise ValueError(f"body ended {left} bytes before its length of {length}")
+def _find_regular_file(file: Any, raw: Any) -> RegularFile | None:
+    """Return the regular file under `raw`. A subclass is refused, because its read() may return other bytes."""
+    if type(raw) not in (io.BufferedReader, io.BufferedRandom, io.FileIO):
+        return None
+    if type(getattr(raw, "raw", raw)) is not io.FileIO or not stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+        return None
+    return RegularFile(raw.fileno(), raw.tell(), file)

@@ -1,8 +1,8 @@
-"""Sending a request, and hearing the peer while it goes out.
+"""Sending a request, and hearing the server while the content goes out.
 
-A peer may answer before it has the whole request: 413 to an upload, 417 to an expectation, or interim responses. So
-after each piece the stream is asked whether an answer has begun. A final one ends the upload; the connection is of no
-use after that, for the peer still expects what was not sent.
+A server may respond before it has received the whole request: 413 to an upload, 417 to an expectation, or interim
+responses. So before each chunk the stream is asked whether a response has begun. A final response ends the upload, and
+the connection is not used again: the server still expects the rest of the content.
 """
 
 from __future__ import annotations
@@ -14,34 +14,40 @@ from contextlib import aclosing
 from ..errors import clip
 from ..limits import Limits
 from ..message.fields import HasItems, list_pairs
-from ..message.framing import LAST_CHUNK, build_chunk_size, may_be_trailer
+from ..message.framing import LAST_CHUNK, build_chunk, may_be_trailer
 from ..message.head import build_field
 from ..message.request import RequestHead
-from .body import RegularFile, Source, open_pieces
+from .body import RegularFile, Source
 from .receive import ResponseHeads
 from .stream import Buffer, ByteStream
 
-Count = Callable[[Buffer], None]
+Frame = Callable[[Buffer], Buffer]
+"""Returns what goes out for a chunk of content; raises ValueError to refuse the chunk."""
 
 TrailerFields = HasItems | Iterable[tuple[str, str]]
 Trailers = TrailerFields | Callable[[], TrailerFields]
-"""Fields to send after the content: a mapping or pairs, or a function that gives them once the content is sent."""
+"""Fields to send after the content: a mapping or pairs, or a function that returns them once the content is sent."""
 
-MAX_WRITE = 256 * 1024
-"""Bytes written before the stream is asked again whether the peer has answered."""
+WRITE_BEFORE_PEEK = 256 * 1024
+"""Bytes written before the stream is asked again whether a response has begun."""
 
-TOGETHER = 64 * 1024
-"""Content up to this many bytes goes out with the head, in one write: copying it costs less than a write."""
-
-
-def is_long(length: int | None) -> bool:
-    """Return whether content of that length, None if nobody knows it, does not go out with its head."""
-    return length is None or length > TOGETHER
+MAX_SINGLE_WRITE = 64 * 1024
+"""Content up to this many bytes goes out with the head in one write: copying it costs less than a second write."""
 
 
-def may_go_together(head: RequestHead, content: Buffer, trailers: Trailers | None = None) -> bool:
-    """Return whether content, whose framing the head declares, may go out with it in one write, without any wait."""
-    return not (is_long(len(content)) or head.is_chunked or head.expects_continue or trailers is not None)
+def may_be_rejected_unread(length: int | None) -> bool:
+    """Return whether content of that length, None if not known, is sent after its head, and so may be rejected unread.
+
+    Args:
+        length: bytes of content.
+    """
+    return length is None or length > MAX_SINGLE_WRITE
+
+
+def fits_single_write(head: RequestHead, content: Buffer, trailers: Trailers | None = None) -> bool:
+    """Return whether the content, whose framing the head declares, may go out with it in one write, without a wait."""
+    is_long = may_be_rejected_unread(len(content))
+    return not (is_long or head.is_chunked or head.expects_continue or trailers is not None)
 
 
 async def send_request(
@@ -53,54 +59,63 @@ async def send_request(
     *,
     chunked: bool = False,
     expect: float | None = None,
-    count: Count | None = None,
+    check: Frame | None = None,
     trailers: Trailers | None = None,
 ) -> None:
-    """Send a head and its content. A final response that comes first ends it, kept as heads.final.
+    """Send a head and the content of a source, which is closed afterwards. An early final response ends it.
 
-    What may_go_together() needs none of this.
+    Content that fits_single_write() does not need this.
 
     Args:
-        chunked: the content goes in chunks (RFC 9112 §7.1); else as it is, and the head says its length.
-        expect: the head asks for 100 Continue; wait that many seconds for it before the content goes out anyway.
-        count: sees each piece before it goes out, and raises to refuse it: for content in chunks of the caller's own.
-        trailers: fields to send after the last chunk (RFC 9110 §6.5); a function is called once the content is sent,
-            and not where an answer ended that early.
+        heads: keeps the response heads received meanwhile; heads.final is the final one.
+        chunked: send the content in chunks (RFC 9112 §7.1); else as it is, and the head declares its length.
+        expect: the head asks for 100 Continue: wait that many seconds for it, then send the content anyway.
+        check: for content that its caller has framed, chunk by chunk.
+        trailers: fields to send after the last chunk (RFC 9110 §6.5). A function is called once the content is sent,
+            and not if a response ended the sending.
 
     Raises:
-        ValueError: the content is shorter or longer than its length; a trailer that can't be one, or no chunks for it
-            to follow. Nothing is sent where trailers are wrong that are no function.
-        HTTPException, OSError: the peer's part.
+        ValueError: the content is shorter or longer than its length; an invalid trailer, or trailers of content that is
+            not sent in chunks. Nothing is sent if trailers that are not a function are invalid.
+        HTTPException, OSError: the server or the connection failed.
         Exception: whatever the body raised. After any of these the stream is of no use.
     """
     last_chunk = LAST_CHUNK if trailers is None else _prepare_last_chunk(trailers, source is not None and chunked)
-    if source is None:
-        stream.write(head)
-        return
     stream.write(head)
-    if source.length == 0 and not chunked and (source.data is not None or source.may_grow):
+    if source is None or (source.is_empty and not chunked):
         return
     if expect is not None and not await _may_continue(stream, heads, limits, expect):
         return
-    if count is not None:
-        await send_more(stream, source, heads, limits, count)
-    elif chunked:
-        await _send_chunks(stream, source, heads, limits, last_chunk)
-    elif source.file is None or not await _send_file(stream, source, source.file, heads, limits):
-        await _send_pieces(stream, source, heads, limits)
+    if chunked or check is not None:
+        frame = build_chunk if chunked else check
+        if await send_content(stream, source, heads, limits, frame) and chunked:
+            await _send_last_chunk(stream, heads, limits, last_chunk)
+    elif source.file is None or not await _send_file(stream, source.length or 0, source.file, heads, limits):
+        await send_content(stream, source, heads, limits)
 
 
-async def send_more(stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits, count: Count) -> None:
-    """Send part of a body as it is; see send_request()."""
-    async with aclosing(source.pieces(stream)) as pieces:
-        async for piece in pieces:
-            count(piece)
-            if await _write(stream, piece, heads, limits):
-                return
+async def send_content(
+    stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits, frame: Frame | None = None
+) -> bool:
+    """Send the content of a source, and close that; False if a final response came before all of it was written.
+
+    A long chunk is written in parts: between them the stream is asked whether a response has begun. Content that is
+    framed is not held to the length of the source. Raises what send_request() does.
+    """
+    if frame is not None:
+        source.length = None
+    async with aclosing(source):
+        while chunk := await source.read():
+            data = chunk if frame is None else frame(chunk)
+            for start in range(0, len(data), WRITE_BEFORE_PEEK):
+                if await stream.drain() and await _has_final(stream, heads, limits):
+                    return False
+                stream.write(data if len(data) <= WRITE_BEFORE_PEEK else memoryview(data)[start:][:WRITE_BEFORE_PEEK])
+    return True
 
 
 async def _may_continue(stream: ByteStream, heads: ResponseHeads, limits: Limits, seconds: float) -> bool:
-    """Wait for 100 Continue; False when a final response came instead (RFC 9110 §10.1.1)."""
+    """Wait for 100 Continue; False if a final response came instead (RFC 9110 §10.1.1)."""
     until = time.monotonic() + seconds
     while await stream.wait_readable(max(until - time.monotonic(), 0.0)):
         head = await heads.receive_one(stream, limits)
@@ -111,48 +126,12 @@ async def _may_continue(stream: ByteStream, heads: ResponseHeads, limits: Limits
     return True
 
 
-async def _is_answered(stream: ByteStream, heads: ResponseHeads, limits: Limits) -> bool:
-    """Wait until more may be written; True once a final response has come instead."""
-    while await stream.drain():
-        if await heads.receive_one(stream, limits) is heads.final:
-            return True
-    return False
-
-
-async def _write(stream: ByteStream, piece: Buffer, heads: ResponseHeads, limits: Limits) -> bool:
-    """Write a piece once there is room for it; True if a final response came before all of it was written.
-
-    A long piece goes in parts: between them the stream is asked whether the peer has answered.
-    """
-    for start in range(0, len(piece), MAX_WRITE):
-        if await _is_answered(stream, heads, limits):
-            return True
-        stream.write(piece if len(piece) <= MAX_WRITE else memoryview(piece)[start : start + MAX_WRITE])
-    return False
-
-
-async def _send_pieces(stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits) -> None:
-    async with aclosing(open_pieces(source, stream)) as pieces:
-        async for piece in pieces:
-            if await _write(stream, piece, heads, limits):
-                return
-
-
-async def _send_chunks(
-    stream: ByteStream,
-    source: Source,
-    heads: ResponseHeads,
-    limits: Limits,
-    last_chunk: bytes | Callable[[], TrailerFields],
-) -> None:
-    async with aclosing(source.pieces(stream)) as pieces:
-        async for piece in pieces:
-            # An empty one would be the last chunk.
-            chunk = b"".join((build_chunk_size(len(piece)), piece, b"\r\n")) if piece else b""
-            if await _write(stream, chunk, heads, limits):
-                return
-    if not await _is_answered(stream, heads, limits):
-        stream.write(last_chunk if isinstance(last_chunk, bytes) else _build_last_chunk(last_chunk()))
+async def _has_final(stream: ByteStream, heads: ResponseHeads, limits: Limits) -> bool:
+    """Receive a response that has begun, and more until there is room to write again; True after a final one."""
+    while await heads.receive_one(stream, limits) is not heads.final:
+        if not await stream.drain():
+            return False
+    return True
 
 
 def _prepare_last_chunk(trailers: Trailers, has_chunks: bool) -> bytes | Callable[[], TrailerFields]:
@@ -172,22 +151,27 @@ def _build_last_chunk(trailers: TrailerFields) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-async def _send_file(
-    stream: ByteStream, source: Source, file: RegularFile, heads: ResponseHeads, limits: Limits
-) -> bool:
+async def _send_last_chunk(
+    stream: ByteStream, heads: ResponseHeads, limits: Limits, last_chunk: bytes | Callable[[], TrailerFields]
+) -> None:
+    if not (await stream.drain() and await _has_final(stream, heads, limits)):
+        stream.write(last_chunk if isinstance(last_chunk, bytes) else _build_last_chunk(last_chunk()))
+
+
+async def _send_file(stream: ByteStream, length: int, file: RegularFile, heads: ResponseHeads, limits: Limits) -> bool:
     """Have the kernel send the file; False if it can't, and nothing was sent."""
     sent = 0
-    while sent < (source.length or 0):
-        step = await stream.sendfile(file.descriptor, file.offset + sent, (source.length or 0) - sent)
+    while sent < length:
+        step = await stream.sendfile(file.descriptor, file.offset + sent, length - sent)
         if step is None:
             return False
         sent += step
-        if sent == source.length:
-            break  # whoever answers now does it in time
+        if sent == length:
+            break  # everything is sent: a response from here on is not early
         heard = len(heads.interim)
-        if await _is_answered(stream, heads, limits):
+        if await stream.drain() and await _has_final(stream, heads, limits):
             break
         if step == 0 and len(heads.interim) == heard:
-            raise ValueError(f"body ended after {sent} bytes, before its length of {source.length}")
+            raise ValueError(f"body ended after {sent} bytes, before its length of {length}")
     await file.advance(file.offset + sent)
     return True

@@ -6,12 +6,9 @@ over a blocking file none of its methods ever suspends, and one `coroutine.send(
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 Buffer = bytes | bytearray | memoryview
-
-_T = TypeVar("_T")
 
 
 class ByteReader(Protocol):
@@ -96,10 +93,6 @@ class ByteStream(ByteReader, Protocol):
         Returns how many were sent, fewer than count where the file ended or the peer began to answer; None if this
         stream can't do it, and then nothing was sent.
         """
-        ...
-
-    async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Call a function that may block on a disk, where it blocks nobody."""
         ...
 
     def abort(self) -> None:

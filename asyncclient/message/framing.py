@@ -105,6 +105,11 @@ def build_chunk_size(size: int) -> bytes:
     return b"%X\r\n" % size
 
 
+def build_chunk(data: bytes | bytearray | memoryview) -> bytes:
+    """Return data as a chunk (RFC 9112 §7.1). Empty data would make the last chunk."""
+    return b"".join((build_chunk_size(len(data)), data, b"\r\n"))
+
+
 LAST_CHUNK = b"0\r\n\r\n"
 """The last chunk and an empty trailer section (RFC 9112 §7.1)."""
 

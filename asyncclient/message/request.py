@@ -10,6 +10,8 @@ from . import syntax
 from .framing import parse_chunk_size
 from .head import build_field, build_request_line
 
+_Buffer = bytes | bytearray | memoryview
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 MAX_CHUNK_LINE = 64 * 1024
@@ -160,8 +162,8 @@ class BodyGuard:
         """True if the whole declared body was counted, so that the connection may serve another request."""
         return not self._left if self._chunks is None else self._chunks.is_complete
 
-    def count(self, data: bytes | bytearray | memoryview) -> None:
-        """Count data that is about to be sent.
+    def check(self, data: _Buffer) -> _Buffer:
+        """Count data that is about to be sent, and return it.
 
         Raises:
             ValueError: the data exceeds the Content-Length, or is not valid chunked coding.
@@ -172,6 +174,7 @@ class BodyGuard:
             raise ValueError(f"{len(data)} bytes to send, where the head declared {self._left} more")
         else:
             self._left -= len(data)
+        return data
 
 
 class ChunkValidator:

@@ -128,7 +128,7 @@ class PooledConnection(HTTPConnection):
             exchange: the request's head is made.
             timeout: for each wait; `total` is in error messages only.
             until: the time of the loop at which all is to be done.
-            content: what may_go_together() with the head, which declares its framing.
+            content: what fits_single_write() with the head, which declares its framing.
 
         Raises:
             RemoteDisconnected: the connection was closed, or the server sent data; nothing was written.

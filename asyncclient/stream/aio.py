@@ -14,8 +14,7 @@ import os
 import select
 import ssl
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import cast
 
 from .. import errors, limits
 from ..exchange.stream import Buffer
@@ -23,6 +22,7 @@ from ..message.head import Head
 from ..timeouts import Timeout
 from .descriptor import Descriptor, duplicate
 from .direct import DirectFeed
+from .files import offload
 from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
 
 LOOK_UP_EVERY = 64 * 1024
@@ -39,8 +39,6 @@ LOOKS = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
 
 CAN_DUPLICATE = sys.platform != "win32"
-
-_T = TypeVar("_T")
 
 
 class AioStream(Waiting):
@@ -308,7 +306,7 @@ class AioStream(Waiting):
     async def _send_some(self, socket: Descriptor, file: Descriptor, offset: int, count: int) -> int | None:
         """Send once what the socket takes; None when it had to be waited for."""
         try:
-            return await self.offload(_sendfile, socket, file, offset, count)
+            return await offload(_sendfile, socket, file, offset, count)
         except BlockingIOError:
             await self._wait_for_room(socket)
         except ConnectionError:
@@ -326,10 +324,6 @@ class AioStream(Waiting):
                 await self._wait(self.timeout.write, WRITE)
             finally:
                 self.loop.remove_writer(number)
-
-    async def offload(self, function: Callable[..., _T], *args: Any) -> _T:
-        """See ByteStream."""
-        return await self.loop.run_in_executor(None, function, *args)
 
 
 def _sendfile(socket: Descriptor, file: Descriptor, offset: int, count: int) -> int:

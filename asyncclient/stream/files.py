@@ -7,11 +7,14 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
 from functools import partial
 from io import BufferedReader
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ..errors import clip
+
+_T = TypeVar("_T")
 
 AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 """Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
@@ -75,6 +78,11 @@ def check_owner(found: os.stat_result, path: str) -> None:
         raise PermissionError(errno.EPERM, "expected a file of this user", path)
 
 
+async def offload(function: Callable[..., _T], *args: Any) -> _T:
+    """Call a function that may block on a disk in a worker thread of the loop; return its result."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+
+
 class FileState(NamedTuple):
     """What tells a regular file from another one, and from itself after a change."""
 
@@ -90,7 +98,7 @@ async def measure_file(path: str | os.PathLike[str]) -> FileState | None:
     Raises:
         OSError: it can't be read, or is a directory.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, _measure, path)
+    return await offload(_measure, path)
 
 
 async def open_file(

@@ -26,7 +26,7 @@ async def send(payload: Payload, stream: ScriptedStream | None = None) -> bytes:
     try:
         await send_request(stream, b"", source, ResponseHeads(), DEFAULT, chunked=source.length is None)
     finally:
-        await payload.close()
+        await payload.aclose()
     return bytes(stream.written)
 
 
@@ -36,7 +36,7 @@ async def send_all(payload: Payload) -> tuple[int | None, bytes]:
     try:
         return source.length, await read(source)
     finally:
-        await payload.close()
+        await payload.aclose()
 
 
 def is_open(path: Path) -> bool:

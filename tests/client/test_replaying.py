@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ async def test_what_can_be_read_once_is_sent_once(make: Callable[[], Any], lengt
     payload = build(body=make())
     assert payload.is_replayable
     await payload.open(4)  # and nothing is taken: the connection could not be opened, say
-    await payload.close()
+    await payload.aclose()
     assert payload.is_replayable
     assert await send_all(payload) == (length, b"abc")
     assert not payload.is_replayable
@@ -208,7 +209,25 @@ async def test_the_kernel_may_send_a_file_that_is_rewound(path: Path) -> None:
         for _ in range(2):
             stream = ScriptedStream(file_step=3)
             assert await send(payload, stream) == b"0123456789"
-            assert not stream.offloaded
+            assert max(map(len, stream.writes)) == 3  # and not the 4 that are read at once
+
+
+class ThreadNotingFile(io.StringIO):
+    """A file that notes the threads in which it is read."""
+
+    threads: list[int]
+
+    def read(self, n: int | None = -1, /) -> str:
+        self.threads.append(threading.get_ident())
+        return super().read(n)
+
+
+async def test_a_file_is_read_in_a_worker_thread() -> None:
+    file = ThreadNotingFile("abc")
+    file.threads = []
+    assert await send_all(build(body=file)) == (None, b"abc")
+    assert len(file.threads) == 2
+    assert threading.get_ident() not in file.threads
 
 
 async def test_a_pipe_is_sent_once() -> None:
@@ -309,16 +328,16 @@ async def test_a_path_is_open_while_it_is_sent(path: Path) -> None:
     assert not is_open(path)
     await payload.open()
     assert is_open(path)
-    await payload.close()
+    await payload.aclose()
     assert not is_open(path)
-    await payload.close()
+    await payload.aclose()
 
 
 async def test_a_path_that_is_not_there() -> None:
     payload = build(body=Path("nowhere"))
     with pytest.raises(FileNotFoundError):
         await payload.open()
-    await payload.close()
+    await payload.aclose()
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])

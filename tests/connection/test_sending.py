@@ -198,6 +198,26 @@ async def test_body_that_fails_drops_the_connection(
     assert len(b"".join(received)) < 100
 
 
+class ThreadNotingFile:
+    """A file that notes the threads in which it is read."""
+
+    def __init__(self) -> None:
+        self.blocks = [b"abc", b""]
+        self.threads: list[int] = []
+
+    def read(self, n: int) -> bytes:
+        self.threads.append(threading.get_ident())
+        return self.blocks.pop(0)
+
+
+async def test_file_is_read_in_a_worker_thread(app: App) -> None:
+    file = ThreadNotingFile()
+    async with HTTPConnection(app.host, app.port, 10) as connection:
+        assert (await echo(connection, "/echo", file))["length"] == 3
+    assert len(file.threads) == 2
+    assert threading.get_ident() not in file.threads
+
+
 @pytest.mark.parametrize("change", [-1, 1])
 async def test_file_that_changes_its_size(change: int, tmp_path: Path) -> None:
     path = tmp_path / "body"

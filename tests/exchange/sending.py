@@ -48,18 +48,20 @@ def sent(stream: ScriptedStream) -> bytes:
     return bytes(stream.written[len(HEAD) :])
 
 
-def with_length(body: Body, length: int, *, may_grow: bool = False) -> Source:
-    return run_now(open_source(body, 4))._replace(length=length, may_grow=may_grow)
+def with_length(body: Body, length: int) -> Source:
+    source = run_now(open_source(body, 4))
+    source.length = length
+    return source
 
 
-async def read(source: Source, stream: ScriptedStream | None = None) -> bytes:
-    """All pieces of a source; each is bytes, or a view of the caller's bytes, which can't change."""
-    parts = []
-    async with contextlib.aclosing(source.pieces(stream or ScriptedStream())) as pieces:
-        async for piece in pieces:
-            assert isinstance(piece, bytes) or (isinstance(piece, memoryview) and piece.readonly)
-            parts.append(bytes(piece))
-    return b"".join(parts)
+async def read(source: Source) -> bytes:
+    """Return the content of a source; each chunk is bytes, or a view of the caller's bytes, which can't change."""
+    chunks = []
+    async with contextlib.aclosing(source):
+        while chunk := await source.read():
+            assert isinstance(chunk, bytes) or (isinstance(chunk, memoryview) and chunk.readonly)
+            chunks.append(bytes(chunk))
+    return b"".join(chunks)
 
 
 def content_of(body: Body, blocksize: int = 4) -> tuple[int | None, bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from asyncclient.exchange.body import BLOCK, Body, from_bytes, open_source
+from asyncclient.exchange.body import BLOCKSIZE, Body, BytesSource, open_source
 from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT
@@ -64,10 +64,11 @@ def test_a_long_text_is_not_in_the_message() -> None:
 
 
 def test_much_data_comes_in_blocks() -> None:
-    async def blocks(data: bytes | bytearray) -> list[int]:
-        return [len(piece) async for piece in from_bytes(data).pieces(ScriptedStream())]
+    def sizes(data: bytes | bytearray) -> list[int]:
+        source = BytesSource(data)
+        return [len(run_now(source.read())) for _ in range(4)]
 
-    assert run_now(blocks(b"x" * (2 * BLOCK + 1))) == run_now(blocks(bytearray(2 * BLOCK + 1))) == [BLOCK, BLOCK, 1]
+    assert sizes(b"x" * (2 * BLOCKSIZE + 1)) == sizes(bytearray(2 * BLOCKSIZE + 1)) == [BLOCKSIZE, BLOCKSIZE, 1, 0]
 
 
 # Iterables

@@ -9,7 +9,7 @@ import io
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 
 from asyncclient.exchange.body import open_source
 from tests.exchange.sending import content_of, read
-from tests.scripted import ScriptedStream, run_now
+from tests.scripted import run_now
 
 REFUSAL = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
 
@@ -82,10 +82,15 @@ def test_what_was_written_and_not_flushed_belongs_to_a_file(path: Path) -> None:
 
 
 def test_files_are_read_where_they_block_nobody(path: Path) -> None:
-    stream = ScriptedStream()
+    calls = []
+
+    async def offload(function: Callable[..., Any], *args: Any) -> Any:
+        calls.append((function, *args))
+        return function(*args)
+
     with path.open("rb") as file:
-        run_now(read(run_now(open_source(file, 4)), stream))
-    assert len(stream.offloaded) == 4
+        assert run_now(read(run_now(open_source(file, 4, offload=offload)))) == b"0123456789"
+    assert calls == [(file.read, 4), (file.read, 4), (file.read, 2)]
 
 
 class OwnRead(io.FileIO):
@@ -273,13 +278,23 @@ async def test_an_asynchronous_file_whose_seek_returns_nothing_is_sent_whole() -
     assert await read(source) == b"hello"
 
 
-def iterate_lines(lines: Iterator[bytes]) -> Iterator[bytes]:
-    return lines
+@pytest.mark.parametrize("kind", ["on disk", "in memory"])
+def test_bytes_that_a_file_grows_by_are_not_content(path: Path, kind: str) -> None:
+    with path.open("r+b") if kind == "on disk" else io.BytesIO(path.read_bytes()) as file:
+        source = run_now(open_source(file, 4))
+        file.seek(0, os.SEEK_END)
+        file.write(b"more")
+        file.seek(0)
+        assert run_now(read(source)) == b"0123456789"
+        assert file.tell() == 10
 
 
-def test_a_growing_file_in_memory_is_marked_as_one(path: Path) -> None:
+def test_an_empty_source_is_known_before_it_is_read(path: Path) -> None:
     with path.open("rb") as file:
-        assert run_now(open_source(file)).may_grow
-    assert run_now(open_source(io.BytesIO(b"x"))).may_grow
-    assert not run_now(open_source(b"x")).may_grow
-    assert not run_now(open_source(iterate_lines(iter([b"x"])))).may_grow
+        assert not run_now(open_source(file)).is_empty
+        file.seek(10)
+        assert run_now(open_source(file)).is_empty
+    assert run_now(open_source(io.BytesIO())).is_empty
+    assert run_now(open_source(b"")).is_empty
+    assert not run_now(open_source(b"x")).is_empty
+    assert not run_now(open_source([])).is_empty

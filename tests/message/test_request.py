@@ -206,18 +206,18 @@ def test_declared_length_is_counted_down(kind: type[bytes] | type[bytearray] | t
     body = BodyGuard(head_with(("Content-Length", 5)))
     for part in (b"hel", b"", b"lo"):
         assert not body.is_complete
-        body.count(kind(part))
+        body.check(kind(part))
     assert body.is_complete
-    body.count(kind(b""))
+    body.check(kind(b""))
     with pytest.raises(ValueError, match="1 bytes to send, where the head declared 0 more"):
-        body.count(kind(b"!"))
+        body.check(kind(b"!"))
 
 
 def test_bytes_beyond_the_declared_length_are_refused_as_a_whole() -> None:
     body = BodyGuard(head_with(("Content-Length", 5)))
     with pytest.raises(ValueError, match="6 bytes to send, where the head declared 5 more"):
-        body.count(b"hello!")
-    body.count(b"hello")
+        body.check(b"hello!")
+    body.check(b"hello")
     assert body.is_complete
 
 
@@ -225,17 +225,17 @@ def test_nothing_declared_means_nothing_may_follow() -> None:
     body = BodyGuard(head_with())
     assert body.is_complete
     with pytest.raises(ValueError, match="declared 0 more"):
-        body.count(b"GET / HTTP/1.1\r\n")
+        body.check(b"GET / HTTP/1.1\r\n")
 
 
 def test_declared_chunks_are_followed() -> None:
     body = BodyGuard(head_with(*CHUNKED))
     for part in (BODY[:7], BODY[7:20], BODY[20:]):
         assert not body.is_complete
-        body.count(memoryview(part))
+        body.check(memoryview(part))
     assert body.is_complete
     with pytest.raises(ValueError, match="goes on after its last chunk"):
-        body.count(b"\r\n")
+        body.check(b"\r\n")
 
 
 def state_after(parts: Sequence[bytes]) -> bool | str:

@@ -234,13 +234,6 @@ async def test_nothing_holds_up_writing_and_nobody_answers(feed: Feed) -> None:
         assert not await stream.drain()
 
 
-async def test_what_may_block_is_called_with_its_arguments(feed: Feed) -> None:
-    async with feed([], stays=True) as stream:
-        assert await stream.offload(divmod, 7, 2) == (3, 1)
-        with pytest.raises(ZeroDivisionError):
-            await stream.offload(divmod, 7, 0)
-
-
 async def test_a_stream_that_was_dropped_is_of_no_use(feed: Feed) -> None:
     async with feed([], stays=True) as stream:
         stream.abort()

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from asyncclient.stream.files import open_file, open_regular, open_regular_or_null
+from asyncclient.stream.files import offload, open_file, open_regular, open_regular_or_null
 from asyncclient.testing import RawServer
 from tests.connection.scripts import echo_target, fetch, to
 
@@ -32,6 +33,13 @@ def is_same(number: int, found: os.stat_result) -> bool:
         return os.path.samestat(os.fstat(number), found)
     except OSError:
         return False
+
+
+async def test_a_blocking_function_is_called_with_its_arguments_in_a_worker_thread() -> None:
+    assert await offload(divmod, 7, 2) == (3, 1)
+    assert await offload(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await offload(divmod, 7, 0)
 
 
 async def let_open(path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
-from ...exchange.body import BLOCK, Source, encode_text, open_pieces
-from ...exchange.send import TOGETHER
-from ...exchange.stream import Buffer, ByteStream
+from ...exchange.body import BLOCKSIZE, Source, encode_text
+from ...exchange.send import MAX_SINGLE_WRITE
+from ...exchange.stream import Buffer
 from ...message.fields import HasItems, list_pairs
 from ...message.multipart import (
     OCTETS,
@@ -24,7 +24,7 @@ from ...message.multipart import (
 )
 from ...message.url import list_named, list_values
 from .content_fields import URLENCODED, ContentFields
-from .payload import CHARSET, BytesPayload, Payload, make_payload, open_all
+from .payload import CHARSET, BytesPayload, Payload, make_payload
 
 Scalar = str | bytes | int | float | bool | None
 FormData = Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
@@ -139,8 +139,12 @@ class _Part(NamedTuple):
     payload: Payload
     length: int | None = None
 
-    def fit(self, source: Source) -> Source:
-        return source if self.length is None else source._replace(length=self.length)
+    async def open(self, blocksize: int) -> Source:
+        """See Payload."""
+        source = await self.payload.open(blocksize, lazy=True)
+        if self.length is not None:
+            source.length = self.length
+        return source
 
 
 def _to_part(name: str, file: Any) -> Part:
@@ -176,17 +180,17 @@ def _join_small(parts: Sequence[_Part], end: bytes) -> bytes | None:
         if payload.data is None or length is not None:
             return None
         pieces += (head, payload.data, PART_END)
-    return b"".join((*pieces, end)) if sum(map(len, pieces)) <= TOGETHER else None
+    return b"".join((*pieces, end)) if sum(map(len, pieces)) <= MAX_SINGLE_WRITE else None
 
 
 class MultipartPayload(Payload):
-    """A form with files, whose parts are read as they are sent.
+    """A form with files, whose parts are read while they are sent.
 
     Args:
         content_type: of the whole body.
-        parts: what is sent, in order.
-        end: what comes after the last part.
-        own_boundary: a boundary that the caller chose, which no content may have.
+        parts: in the order of sending.
+        end: the bytes after the last part.
+        own_boundary: a boundary that the caller chose, which the content of no part may contain.
     """
 
     def __init__(self, content_type: str, parts: Sequence[_Part], end: bytes, own_boundary: str | None = None) -> None:
@@ -194,48 +198,81 @@ class MultipartPayload(Payload):
         self._parts = parts
         self._end = end
         self._own_boundary = own_boundary
-        self._opened = AsyncExitStack()
 
     @property
     def is_replayable(self) -> bool:
         """See Payload."""
         return all(part.payload.is_replayable for part in self._parts)
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
-        """See Payload. The length is known if that of each part is; paths are opened one after the other."""
-        payloads = [part.payload for part in self._parts]
-        sources, self._opened = await open_all(payloads, blocksize, in_turn=True)
-        sources = [part.fit(source) for part, source in zip(self._parts, sources, strict=True)]
-        return Source(self._measure(sources), lambda stream: self._read(sources, stream))
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
+        """See Payload. The length is known if that of each part is; the file of a path is open while it is read."""
+        sources = []
+        try:
+            for part in self._parts:
+                sources.append((part.head, await part.open(blocksize)))
+        except BaseException:
+            await self.aclose()
+            raise
+        return _MultipartSource(sources, self._end, self._own_boundary)
 
-    def _measure(self, sources: Sequence[Source]) -> int | None:
-        total = len(self._end)
-        for part, source in zip(self._parts, sources, strict=True):
-            if source.length is None:
-                return None
-            total += len(part.head) + source.length + len(PART_END)
-        return total
-
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See Payload."""
-        await self._opened.aclose()
+        async with AsyncExitStack() as closing:
+            for part in self._parts:
+                closing.push_async_callback(part.payload.aclose)
 
-    async def _read(self, sources: Sequence[Source], stream: ByteStream) -> AsyncGenerator[Buffer, None]:
-        """Yield all, heads and content at hand together; content that only comes now is not kept waiting for more."""
-        waiting: Buffer = b""
-        for part, source in zip(self._parts, sources, strict=True):
-            waiting = b"".join((waiting, part.head))
-            check = None if self._own_boundary is None else BoundaryCheck(self._own_boundary)
-            async with aclosing(open_pieces(source, stream)) as pieces:
-                async for piece in pieces:
-                    if check is not None:
-                        check.feed(piece)
-                    waiting = b"".join((waiting, piece)) if waiting else piece
-                    if source.data is None or len(waiting) >= TOGETHER:
-                        yield waiting
-                        waiting = b""
-            waiting = b"".join((waiting, PART_END))
-            if len(waiting) >= TOGETHER:
-                yield waiting
-                waiting = b""
-        yield b"".join((waiting, self._end))
+
+class _MultipartSource(Source):
+    """The content of a form with files.
+
+    Args:
+        parts: the head of each part, and the source of its content.
+        end: the bytes after the last part.
+        own_boundary: see MultipartPayload.
+    """
+
+    __slots__ = ("_check", "_end_of_form", "_own_boundary", "_part", "_parts")
+
+    def __init__(self, parts: Sequence[tuple[bytes, Source]], end: bytes, own_boundary: str | None) -> None:
+        super().__init__(_measure(parts, end))
+        self._parts = iter(parts)
+        self._end_of_form = end
+        self._own_boundary = own_boundary
+        self._check: BoundaryCheck | None = None
+        self._part: Source | None = None  # the part that is being read
+
+    async def read(self) -> Buffer:
+        """See Source. Small parts in memory are joined; content that has to be read does not wait for more."""
+        waiting: list[Buffer] = [] if self.has_begun else [self._begin_part()]
+        size = sum(map(len, waiting))
+        while self._part is not None:
+            chunk = await self._part.read()
+            if self._check is not None:
+                self._check.feed(chunk)
+            is_read = bool(chunk) and self._part.data is None
+            waiting.append(chunk or PART_END + self._begin_part())
+            size += len(waiting[-1])
+            if is_read or size >= MAX_SINGLE_WRITE:
+                break
+        return self._count(waiting[0] if len(waiting) == 1 else b"".join(waiting)) if waiting else self._end()
+
+    def _begin_part(self) -> bytes:
+        """Go on to the next part, and return its head; after the last part return the end of the form."""
+        self.has_begun = True
+        head, self._part = next(self._parts, (self._end_of_form, None))
+        self._check = None if self._own_boundary is None else BoundaryCheck(self._own_boundary)
+        return head
+
+    async def aclose(self) -> None:
+        """See Payload."""
+        if self._part is not None:
+            await self._part.aclose()
+
+
+def _measure(parts: Sequence[tuple[bytes, Source]], end: bytes) -> int | None:
+    total = len(end)
+    for head, source in parts:
+        if source.length is None:
+            return None
+        total += len(head) + source.length + len(PART_END)
+    return total

@@ -1,8 +1,8 @@
-"""A request's body as the client keeps it: opened anew for each sending.
+"""A request's body as the client keeps it: opened anew each time the request is sent.
 
-A request may have to go out again: after a redirect, a challenge, a retry. Then its body has to be what it was. So it
-is rewound or made anew; where that can't be done, and where it turns out that it was not, the request fails. What goes
-out is never less than what was meant, silently.
+A request may be sent several times: after a redirect, a challenge or an error. Each time its body has to be the same,
+so it is rewound or made anew. If that is impossible, or turns out to have failed, the request fails: a body is never
+sent shorter than it was meant without an error.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from __future__ import annotations
 import inspect
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from io import BufferedReader
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ...errors import BodyNotReplayable
-from ...exchange.body import BLOCK, Source, encode_text, find_buffer, from_bytes, open_source
-from ...exchange.stream import Buffer, ByteStream
-from ...stream.files import FileState, measure_file, open_file
+from ...exchange.body import BLOCKSIZE, BytesSource, Source, encode_text, find_buffer, open_source
+from ...exchange.stream import Buffer
+from ...stream.files import FileState, measure_file, offload, open_file
 
 CHARSET: Final = "UTF-8"
-"""Of text that is sent: of a str, and of what a text file gives."""
+"""Of text that is sent: of a str, and of what a text file returns."""
 
 TEXT: Final = "text/plain; charset=utf-8"
 
 _CANT_SEEK = (AttributeError, OSError, ValueError, TypeError)
 
 
-class Payload(Protocol):
-    """The body of a request, for any number of sendings, one at a time: open() it, send the source, close() it.
+class Payload:
+    """The body of a request, which may be sent any number of times, one at a time: open(), send the source, aclose().
 
     Attributes:
-        content_type: a default for Content-Type, None if nothing is known.
-        data: all of it, where it is at hand; it may be sent without open().
+        content_type: a default for Content-Type; None if it is not known.
+        data: the whole body where it is in memory; it may be sent without open().
     """
 
     content_type: str | None = None
@@ -43,43 +41,37 @@ class Payload(Protocol):
 
     @property
     def is_replayable(self) -> bool:
-        """Whether open() gives the whole of it now: nothing was taken yet, or it can be rewound or made anew."""
+        """Whether open() returns the whole body now: it is not begun yet, or it can be rewound or made anew."""
         return True
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
-        """Return the content, for one sending. If this fails or is cancelled nothing stays open.
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
+        """Return the source of the body, to be sent once. If this fails or is cancelled nothing stays open.
 
         Args:
             blocksize: bytes read from a file at once.
+            lazy: measure a path now, and open it with the first read of the source, which closes it at its end: the
+                parts of a form need one descriptor at a time.
 
         Raises:
-            BodyNotReplayable: some of it was taken before, and is gone.
-            OSError, ValueError, TypeError: it can't be opened or sent; and what a caller's function or file raises.
+            BodyNotReplayable: the body was read before, and can be read only once.
+            OSError, ValueError, TypeError: it can't be opened or sent; and whatever a caller's function or file raises.
         """
-        ...
+        raise NotImplementedError
 
-    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
-        """Return the content as open() does, for one of many parts: a path is measured now, and opened when it is read.
-
-        Raises: as open().
-        """
-        return await self.open(blocksize)
-
-    async def close(self) -> None:
-        """Close what open() has opened, not what is the caller's; any number of times."""
-        ...
+    async def aclose(self) -> None:
+        """Close what open() has opened, but not what is the caller's; any number of times."""
 
 
 def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
-    """Return the payload for what a caller gives as a body.
+    """Return the payload of a caller's body.
 
     Args:
         body: bytes, str (UTF-8), a path, a file, an iterable or async iterable of bytes, or a function without
-            arguments, plain or async, generator or not, that returns one of these for each sending.
-        is_owned: a file is closed after the sending.
+            arguments, plain or async, generator or not, that returns one of these each time the body is sent.
+        is_owned: aclose() closes a file.
 
     Raises:
-        TypeError: none of these.
+        TypeError: the body is of another type.
         ValueError: text that UTF-8 can't encode, or a closed file.
     """
     if isinstance(body, str):
@@ -104,29 +96,26 @@ def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
 
 
 class BytesPayload(Payload):
-    """Bytes that are at hand."""
+    """A body in memory."""
 
     def __init__(self, data: Buffer, content_type: str | None = None) -> None:
         self.data = self._data = data
         self.content_type = content_type
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
-        return from_bytes(self._data)
-
-    async def close(self) -> None:
-        """See Payload; nothing was opened."""
+        return BytesSource(self._data)
 
 
 def store_payload(payload: Payload) -> Payload:
-    """Return what stands for a payload in a pickle: its bytes if they are at hand, else a payload that is gone."""
+    """Return the payload to put into a pickle: with the bytes if the body is in memory, else a GonePayload."""
     if payload.data is None:
         return GonePayload(payload.content_type)
     return BytesPayload(bytes(payload.data), payload.content_type)
 
 
 class GonePayload(Payload):
-    """A body that was left out of the pickle that its request comes from."""
+    """A body that was left out of a pickle of its request."""
 
     def __init__(self, content_type: str | None) -> None:
         self.content_type = content_type
@@ -136,38 +125,29 @@ class GonePayload(Payload):
         """See Payload."""
         return False
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
-        """Raise BodyNotReplayable."""
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
+        """See Payload."""
         raise BodyNotReplayable("body is not kept in a pickle of its request: only bytes that are at hand are")
 
-    async def close(self) -> None:
-        """See Payload; nothing was opened."""
 
-
-class _Watched(Payload):
-    """A body that is read while it is sent, so that another time it may turn out to be gone."""
+class _ReadPayload(Payload):
+    """A body that is read while it is sent, so that it may turn out to be used up when it is opened again."""
 
     def __init__(self) -> None:
-        self._is_begun = False
-        self._had_content = False
+        self._source: Source | None = None  # the latest
 
-    def _watch(self, source: Source) -> Source:
-        return source._replace(pieces=lambda stream: self._read(source, stream))
+    @property
+    def _has_begun(self) -> bool:
+        return self._source is not None and self._source.has_begun
 
-    async def _read(self, source: Source, stream: ByteStream) -> AsyncGenerator[Buffer, None]:
-        self._is_begun = True
-        is_empty = True
-        async with aclosing(source.pieces(stream)) as pieces:
-            async for piece in pieces:
-                if piece:
-                    is_empty = False
-                    self._had_content = True
-                yield piece
-        if is_empty and self._had_content:
-            raise BodyNotReplayable("body has to be sent again, but gives nothing any more")
-
-    async def close(self) -> None:
-        """See Payload; nothing was opened."""
+    def _track(self, source: Source) -> Source:
+        """Return a source, after passing on to it what was read from the one before."""
+        last = self._source
+        if last is not None:
+            source.has_begun |= last.has_begun
+            source.had_content = last.had_content or last.bytes_read > 0
+        self._source = source
+        return source
 
 
 def _used_up(body: object) -> BodyNotReplayable:
@@ -176,8 +156,8 @@ def _used_up(body: object) -> BodyNotReplayable:
     )
 
 
-class FilePayload(_Watched):
-    """A file, plain or async, from where it stands at first; rewound to there if it can be."""
+class FilePayload(_ReadPayload):
+    """A file, plain or async, read from its position at the first open(), and rewound to that if it can seek."""
 
     def __init__(self, file: Any, *, is_owned: bool = False) -> None:
         super().__init__()
@@ -189,152 +169,175 @@ class FilePayload(_Watched):
     @property
     def is_replayable(self) -> bool:
         """See Payload."""
-        return self._may_seek or not self._is_begun
+        return self._may_seek or not self._has_begun
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
         if self._start is not None:
             await self._rewind(self._start)
-        elif self._is_begun:
+        elif self._has_begun:
             raise _used_up(self._file)
         elif self._may_seek:
             await self._note_start()
-        return self._watch(await open_source(self._file, blocksize, CHARSET))
+        return self._track(await open_source(self._file, blocksize, CHARSET, offload=offload))
 
     async def _note_start(self) -> None:
         try:
-            self._start = await _settle(self._file.tell())
+            self._start = await _maybe_await(self._file.tell())
         except _CANT_SEEK:
             self._may_seek = False
 
     async def _rewind(self, start: int) -> None:
         try:
-            await _settle(self._file.seek(start))
+            await _maybe_await(self._file.seek(start))
         except _CANT_SEEK as exc:
             raise BodyNotReplayable(f"body has to be sent again, but can't be rewound: {exc}") from exc
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See Payload."""
         close = getattr(self._file, "close", None) if self._is_owned else None
         if close is not None:
-            await _settle(close())
+            await _maybe_await(close())
 
 
 def _may_seek(file: Any) -> bool:
-    """Return whether a file says that it can be rewound; where only a coroutine knows, what methods it has."""
+    """Return whether a file says that it can be rewound; if only a coroutine can tell, whether it has the methods."""
     seekable = getattr(file, "seekable", None)
     if seekable is None or inspect.iscoroutinefunction(seekable):
         return hasattr(file, "seek") and hasattr(file, "tell")
     return bool(seekable())
 
 
-async def _settle(value: Any) -> Any:
-    """Return what a method gave that may be a coroutine."""
+async def _maybe_await(value: Any) -> Any:
+    """Return the result of a call that may have returned an awaitable."""
     return await value if inspect.isawaitable(value) else value
 
 
-class IterablePayload(_Watched):
-    """Pieces of bytes, from something that begins anew each time, or from an iterator, which does not."""
+class IterablePayload(_ReadPayload):
+    """Bytes from an iterable, which begins anew each time, or from an iterator, which does not."""
 
-    def __init__(self, pieces: Iterable[Buffer] | AsyncIterable[Buffer]) -> None:
+    def __init__(self, items: Iterable[Buffer] | AsyncIterable[Buffer]) -> None:
         super().__init__()
-        self._pieces = pieces
-        self._is_once = isinstance(pieces, Iterator | AsyncIterator)
+        self._items = items
+        self._is_iterator = isinstance(items, Iterator | AsyncIterator)
 
     @property
     def is_replayable(self) -> bool:
         """See Payload."""
-        return not (self._is_once and self._is_begun)
+        return not (self._is_iterator and self._has_begun)
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
-        if not self.is_replayable or _is_finished(self._pieces):
-            raise _used_up(self._pieces)
-        return self._watch(await open_source(self._pieces, blocksize))
+        if not self.is_replayable or _is_finished(self._items):
+            raise _used_up(self._items)
+        return self._track(await open_source(self._items, blocksize))
 
 
-def _is_finished(pieces: object) -> bool:
-    """Return whether this is a generator that has ended, for another request perhaps."""
-    if isinstance(pieces, GeneratorType):
-        return pieces.gi_frame is None
-    return isinstance(pieces, AsyncGeneratorType) and pieces.ag_frame is None
+def _is_finished(items: object) -> bool:
+    """Return whether this is a generator that has ended, perhaps because another request has sent it."""
+    if isinstance(items, GeneratorType):
+        return items.gi_frame is None
+    return isinstance(items, AsyncGeneratorType) and items.ag_frame is None
 
 
-class FactoryPayload(_Watched):
-    """A function that makes the body for each sending. A file that it returns is handed over: closed afterwards."""
+class FactoryPayload(_ReadPayload):
+    """A function that makes the body each time it is sent. aclose() closes a file that it returned."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         super().__init__()
         self._make = make
-        self._opened = AsyncExitStack()
+        self._made: Payload | None = None
 
-    async def open(self, blocksize: int = BLOCK) -> Source:
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
-        return await self._open(blocksize, in_turn=False)
+        self._made = make_payload(await _maybe_await(self._make()), is_owned=True)
+        try:
+            return self._track(await self._made.open(blocksize, lazy=lazy))
+        except BaseException:
+            await self.aclose()
+            raise
 
-    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
-        """See Payload; a path that the function returns is opened when it is read."""
-        return await self._open(blocksize, in_turn=True)
-
-    async def _open(self, blocksize: int, *, in_turn: bool) -> Source:
-        payload = make_payload(await _settle(self._make()), is_owned=True)
-        (source,), self._opened = await open_all([payload], blocksize, in_turn=in_turn)
-        return self._watch(source)
-
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See Payload."""
-        await self._opened.aclose()
+        made, self._made = self._made, None
+        if made is not None:
+            await made.aclose()
 
 
-class PathPayload(FactoryPayload):
-    """The file that a path names, opened anew for each sending. A FIFO or a device gives its content only once."""
+class PathPayload(_ReadPayload):
+    """The file at a path, opened anew each time. A FIFO or a device can be read only once."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(self._open_path)
+        super().__init__()
         self._path = path
-        self._was_regular: bool | None = None  # not known before it was opened
+        self._is_regular: bool | None = None  # None until it is opened or measured
+        self._file: BufferedReader | None = None
 
     @property
     def is_replayable(self) -> bool:
         """See Payload."""
-        return self._was_regular is not False
+        return self._is_regular is not False or not self._has_begun
 
-    async def _open_path(self) -> BufferedReader:
+    async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
+        """See Payload."""
         if not self.is_replayable:
             raise _used_up(self._path)
-        file = await open_file(self._path, must_be_regular=self._was_regular is True)
-        self._was_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-        return file
+        source = await (self._open_lazily(blocksize) if lazy else self._open_now(blocksize))
+        return self._track(source)
 
-    async def open_in_turn(self, blocksize: int = BLOCK) -> Source:
-        """See Payload. A regular file must be the same, and unchanged, when it is opened."""
+    async def _open_now(self, blocksize: int) -> Source:
+        self._file = await open_file(self._path, must_be_regular=self._is_regular is True)
+        self._is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        source = await open_source(self._file, blocksize, offload=offload)
+        source.has_begun = not self._is_regular  # opening a FIFO and closing it ends the program that writes to it
+        return source
+
+    async def _open_lazily(self, blocksize: int) -> Source:
         state = await measure_file(self._path)
-        if not self.is_replayable or (state is None and self._was_regular):
+        if state is None and self._is_regular:
             raise _used_up(self._path)
-        self._was_regular = None if state is None else True
-        length = None if state is None else state.size
-        return self._watch(Source(length, partial(self._read_in_turn, state, blocksize), may_grow=True))
+        self._is_regular = state is not None
+        return _LazyFileSource(self._path, state, blocksize)
 
-    async def _read_in_turn(
-        self, state: FileState | None, blocksize: int, stream: ByteStream
-    ) -> AsyncGenerator[Buffer, None]:
-        if state is None:
-            self._was_regular = False
-        with await open_file(self._path, state) as file:
-            source = await open_source(file, blocksize, CHARSET)
-            async with aclosing(source.pieces(stream)) as pieces:
-                async for piece in pieces:
-                    yield piece
+    async def aclose(self) -> None:
+        """See Payload."""
+        if self._file is not None:
+            self._file.close()
 
 
-async def open_all(
-    payloads: Iterable[Payload], blocksize: int, *, in_turn: bool
-) -> tuple[list[Source], AsyncExitStack]:
-    """Open all payloads, or none if one fails; return their sources, and what closes the payloads."""
-    sources = []
-    async with AsyncExitStack() as opened:
-        for payload in payloads:
-            opened.push_async_callback(payload.close)
-            sources.append(await (payload.open_in_turn(blocksize) if in_turn else payload.open(blocksize)))
-        kept = opened.pop_all()
-    return sources, kept
+class _LazyFileSource(Source):
+    """The content of a path, opened with the first read() and closed at the end.
+
+    Args:
+        path: of the file.
+        state: of a regular file, which must be unchanged when it is opened; None for a FIFO or a device.
+        blocksize: bytes read at once.
+    """
+
+    __slots__ = ("_blocksize", "_file", "_opened", "_path", "_state")
+
+    def __init__(self, path: str | os.PathLike[str], state: FileState | None, blocksize: int) -> None:
+        super().__init__(None if state is None else state.size)
+        self._path = path
+        self._state = state
+        self._blocksize = blocksize
+        self._file: BufferedReader | None = None
+        self._opened: Source | None = None
+
+    async def read(self) -> Buffer:
+        self.has_begun = True
+        if self._opened is None:
+            self._file = await open_file(self._path, self._state)
+            self._opened = await open_source(self._file, self._blocksize, offload=offload)
+            if self.length is not None:
+                self._opened.length = self.length
+        chunk = await self._opened.read()
+        if chunk:
+            return self._count(chunk)
+        await self.aclose()
+        return self._end()
+
+    async def aclose(self) -> None:
+        """See Payload."""
+        if self._file is not None:
+            self._file.close()
