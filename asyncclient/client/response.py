@@ -14,7 +14,7 @@ from ..message.target import show
 from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
 from ..timings import Timings
-from .content.iterators import Made, Pulled, Remaining
+from .content.iterators import BufferedContent, ChunkIterator, MappedIterator
 from .content.reader import ContentReader
 from .error_context import add_context, shorten_url
 from .request import Request
@@ -295,13 +295,13 @@ class Response:
         if size is not None and size < 1:
             raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
         if self._content is not None:
-            return Pulled(Remaining(self._content).read1, size)
-        return Pulled(self._read1, size)
+            return ChunkIterator(BufferedContent(self._content).read1, size)
+        return ChunkIterator(self._read1, size)
 
     def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
         decoder = open_text_decoder(self)
-        return Made(
+        return MappedIterator(
             self.iter_chunks(),
             lambda chunk: filter(None, (decoder.feed(chunk),)),
             lambda: filter(None, (decoder.finish(),)),
@@ -312,7 +312,7 @@ class Response:
         from .content.text import LineSplitter
 
         splitter = LineSplitter()
-        return Made(self.iter_text(), splitter.feed, splitter.finish)
+        return MappedIterator(self.iter_text(), splitter.feed, splitter.finish)
 
     # Ending
 

@@ -22,7 +22,7 @@ from ..version import __version__
 from .connection_fields import check_client_fields, check_tunnelled
 from .content.decoding import IDENTITY, accept_encoding
 from .cookies.fields import is_loopback
-from .proxy.authentication import ProxyLogin
+from .proxy.authentication import ProxyAuthentication
 from .proxy.proxies import Proxy, ProxySelector
 from .redirects import reveals_secure_page
 from .request import as_text
@@ -255,7 +255,7 @@ class Sites:
                 target=origin[1:],
             )
         authority = build_authority(*origin[1:])
-        login = None if proxy.auth is None else partial(ProxyLogin, proxy, proxy.auth, "CONNECT", authority)
+        login = None if proxy.auth is None else partial(ProxyAuthentication, proxy, proxy.auth, "CONNECT", authority)
         is_secure = proxy.scheme == "https"
         return direct._replace(
             host=proxy.host,

@@ -35,12 +35,12 @@ from ..pool.guard import Caller
 from ..response import HTTPResponse
 from ..stream.scope import TimeLimit
 from ..timings import Timings
-from .auth.schemes import Auth, AuthRequest, Pairs, from_userinfo, open_auth
+from .auth.schemes import AddedFields, Auth, AuthRequest, from_userinfo, open_auth
 from .body.arguments import Payload, Unset
 from .content.reader import ContentReader, Pace
 from .error_context import add_context
 from .heads import build_head, locate
-from .proxy.authentication import ProxyLogin
+from .proxy.authentication import ProxyAuthentication
 from .proxy.proxies import Proxy
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
 from .request import USUAL, Request, build_derived
@@ -110,7 +110,7 @@ class Transfer:
         self._is_stranger = self._is_downgraded = False
         self._auth_rounds = self._attempts = 0
         self._auth_fields: Sequence[tuple[str, str]] = ()
-        self._proxy_login: ProxyLogin | None = None
+        self._proxy_login: ProxyAuthentication | None = None
 
     async def run(self) -> Response:
         """Send the request until there is a response for its caller, whose content is still to be read.
@@ -257,13 +257,15 @@ class Transfer:
     async def _authorize(self, auth: Auth) -> None:
         self._auth_fields = await self._settle(auth.authorize(self._describe()))
 
-    async def _log_in_to_proxy(self, proxy: Proxy) -> Pairs:
+    async def _log_in_to_proxy(self, proxy: Proxy) -> AddedFields:
         """Return the fields that log in to a proxy which is asked for this request, and not for a tunnel."""
         login = self._proxy_login
         if login is None:
             assert proxy.auth is not None
             target = self._site.prefix + self._url.target
-            login = self._proxy_login = ProxyLogin(proxy, proxy.auth, self.request.method, target, self._find_body())
+            login = self._proxy_login = ProxyAuthentication(
+                proxy, proxy.auth, self.request.method, target, self._find_body()
+            )
         return await self._in_time(login.list_fields())
 
     def _find_body(self) -> bytes | None:

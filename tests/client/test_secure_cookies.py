@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncclient.client.cookies.fields import Cookie, domain_matches, path_matches
-from asyncclient.client.cookies.secure import LABELS, SEGMENTS, SecureCookies
+from asyncclient.client.cookies.secure import MAX_LABELS, MAX_SEGMENTS, SecureCookies
 
 
 def is_rival(cookie: Cookie, secure: Cookie) -> bool:
@@ -31,7 +31,7 @@ def test_index_says_what_the_rule_says(kept: list[Cookie], removed: list[Cookie]
     for cookie in removed:
         index.remove(cookie)
     for cookie in asked:
-        assert index.has_rival_of(cookie) == any(is_rival(cookie, secure) for secure in kept)
+        assert index.has_conflict(cookie) == any(is_rival(cookie, secure) for secure in kept)
 
 
 @given(st.integers(0, 4), st.integers(0, 4), st.integers(-3, 3), st.integers(-3, 3), st.booleans())
@@ -42,20 +42,20 @@ def test_cut_domains_and_paths_lose_no_rival(
         domain = ".".join(["a"] * label_count)
         return Cookie("n", "v", domain, "/a" * segment_count + "/" * ends_with_slash or "/")
 
-    secure = build(LABELS + labels, SEGMENTS + segments)
-    cookie = build(LABELS + more_labels, SEGMENTS + more_segments)
+    secure = build(MAX_LABELS + labels, MAX_SEGMENTS + segments)
+    cookie = build(MAX_LABELS + more_labels, MAX_SEGMENTS + more_segments)
     index = SecureCookies()
     index.add(secure)
-    assert index.has_rival_of(cookie) or not is_rival(cookie, secure)
+    assert index.has_conflict(cookie) or not is_rival(cookie, secure)
 
 
-@pytest.mark.parametrize("count", [LABELS, 127])
+@pytest.mark.parametrize("count", [MAX_LABELS, 127])
 def test_one_cookie_costs_a_bounded_number_of_entries(count: int) -> None:
     index = SecureCookies()
     index.add(Cookie("n", "v", ".".join(["a"] * count), "/a" * 512))
     assert len(index._at) == 1
-    assert len(index._below) <= LABELS
-    assert max(len(path) for paths in index._below.values() for path in paths) <= 2 * SEGMENTS
+    assert len(index._below) <= MAX_LABELS
+    assert max(len(path) for paths in index._below.values() for path in paths) <= 2 * MAX_SEGMENTS
 
 
 def test_nothing_stays_of_what_was_removed() -> None:

@@ -1,4 +1,4 @@
-"""Credentials by host from a netrc file, as curl and ftp have it."""
+"""Credentials by host from a netrc file, in the format that curl and ftp use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ...errors import InvalidURL
 from ...message.credentials import basic_value
 from ...message.target import encode_host
 from ...stream.files import open_regular_or_null
-from .schemes import Auth, AuthRequest, Pairs
+from .schemes import AddedFields, Auth, AuthRequest
 
 Credentials = tuple[str, str]
 
 _DEFAULT = ""
-"""The key of the entry `default`: no host is called so."""
+"""The key of the entry `default`; no host has this name."""
 
 _TOKEN = re.compile(r'[ \t\r\n]*+(?:"((?:[^"\\]++|\\.)*+)"|((?:[^\s\\]++|\\.)++))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -29,18 +29,18 @@ _MACRO = re.compile(r"[^\n]*+(?:\n[^\n]++)*+\n(?:\n|\Z)")
 
 
 class Netrc(Auth):
-    """User and password of a netrc file, sent as Basic to the hosts that it names; its `default` goes to every other.
+    """User names and passwords from a netrc file, sent by Basic to the hosts it names; `default` is for all others.
 
-    The file is read once, in a worker thread, when the first request goes out. A host that is not in it gets nothing.
-    The host alone decides: scheme and port do not count, and an address has no brackets in the file. Of several entries
-    for a host the first counts, as with curl.
+    The file is read once, in a worker thread, at the first request. A host without entry gets no credentials. Only the
+    host is compared, not scheme or port; an address has no brackets in the file. The first of several entries for a
+    host is used, as in curl.
 
-    Since the file says which host each password is for, it also serves a redirect to another origin that it names;
-    `default` does not, and neither does the file where a redirect led from https to http.
+    Because the file says which host each password is for, it also serves redirects to another origin that it names.
+    `default` does not, and the file is not used after a redirect from https to http.
 
     Args:
-        path: of the file, with "~" for the home directory. None is the file that NETRC names in the environment, or
-            else `~/.netrc`, which only its owner may be able to read.
+        path: path of the file; "~" is the home directory. None is the file named by the environment variable NETRC,
+            otherwise `~/.netrc`, which other users must not be able to read.
     """
 
     names_hosts = True
@@ -48,22 +48,22 @@ class Netrc(Auth):
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._path = path
         self._credentials: dict[str, Credentials] | None = None
-        # Of threads, not of a loop: workers alone take it, so that requests which come together read the file once.
+        # A lock for threads: only workers take it, so that concurrent requests read the file once.
         self._lock = Lock()
 
-    def authorize(self, request: AuthRequest) -> Pairs | Awaitable[Pairs]:
-        """Return Authorization if the file has the host, else [].
+    def authorize(self, request: AuthRequest) -> AddedFields | Awaitable[AddedFields]:
+        """Return Authorization if the file names the host, otherwise [].
 
         Raises:
-            OSError: the file is there, but can't be read; the next request tries again.
-            ValueError: it is no netrc file, others may read it, or user or password can't be sent.
+            OSError: the file exists but can't be read; the next request tries again.
+            ValueError: it is not a netrc file, others may read it, or the user or password can't be sent.
         """
         if self._credentials is None:
             return self._read_and_find(request)
-        return _find_pairs(self._credentials, request)
+        return _find_fields(self._credentials, request)
 
-    async def _read_and_find(self, request: AuthRequest) -> Pairs:
-        return _find_pairs(await get_running_loop().run_in_executor(None, self._read), request)
+    async def _read_and_find(self, request: AuthRequest) -> AddedFields:
+        return _find_fields(await get_running_loop().run_in_executor(None, self._read), request)
 
     def _read(self) -> dict[str, Credentials]:
         with self._lock:
@@ -72,7 +72,7 @@ class Netrc(Auth):
             return self._credentials
 
 
-def _find_pairs(credentials: dict[str, Credentials], request: AuthRequest) -> Pairs:
+def _find_fields(credentials: dict[str, Credentials], request: AuthRequest) -> AddedFields:
     found = credentials.get(request.host.removesuffix("."))
     if found is None and not request.is_foreign:
         found = credentials.get(_DEFAULT)
@@ -81,7 +81,7 @@ def _find_pairs(credentials: dict[str, Credentials], request: AuthRequest) -> Pa
 
 
 def read_netrc(path: str | os.PathLike[str] | None = None) -> dict[str, Credentials]:
-    """Return user and password by host, in lower case and ASCII, of a netrc file; {} if it is missing. It blocks.
+    """Return user and password by lower-case ASCII host from a netrc file; {} if the file is missing. It blocks.
 
     The entry `default` has the key "".
 
@@ -89,8 +89,8 @@ def read_netrc(path: str | os.PathLike[str] | None = None) -> dict[str, Credenti
         path: see Netrc.
 
     Raises:
-        OSError: it is there, but can't be read, or is not a regular file.
-        ValueError: it is no netrc file, or others may read the default one. No text has anything out of the file.
+        OSError: the file exists but can't be read, or is not a regular file.
+        ValueError: it is not a netrc file, or others may read the default file. No error text quotes the file.
     """
     chosen = os.fspath(path) if path is not None else os.environ.get("NETRC") or None
     name = "~/.netrc" if chosen is None else repr(chosen)
@@ -123,10 +123,10 @@ class _Entry(NamedTuple):
 
 
 def parse_netrc(text: str, name: str = "a text") -> dict[str, Credentials]:
-    """Return user and password by host of the text of a netrc file; see read_netrc().
+    """Return user and password by host from the text of a netrc file; see read_netrc().
 
     Raises:
-        ValueError: it is no such text; `name` and the number of the line are in the error.
+        ValueError: the text is malformed; the error names `name` and the line number.
     """
     credentials: dict[str, Credentials] = {}
     for host, words in _Parser(text, name).read_entries():
@@ -135,9 +135,9 @@ def parse_netrc(text: str, name: str = "a text") -> dict[str, Credentials]:
 
 
 class _Parser:
-    """Reads the entries of a netrc file: words between blanks, or in double quotes; a backslash takes the next letter.
+    """Parser of netrc files. Words are separated by blanks or quoted; a backslash escapes the next character.
 
-    A word that begins with "#" where a keyword is expected begins a comment; a password may begin so.
+    "#" starts a comment where a keyword is expected; a password may begin with "#".
     """
 
     def __init__(self, text: str, name: str) -> None:
@@ -162,7 +162,7 @@ class _Parser:
         return entries
 
     def _take_keyword(self) -> str | None:
-        """Return the next word that is not in a comment; None at the end."""
+        """Return the next word outside of comments; None at the end."""
         while (word := self._take_word()) is not None and word.startswith("#"):
             self._skip(_REST_OF_LINE)
         return word
@@ -195,7 +195,7 @@ class _Parser:
 
 
 def _fold_host(host: str) -> str:
-    """Return a host as AuthRequest has it."""
+    """Return a host in the form of AuthRequest.host."""
     host = host.removeprefix("[").removesuffix("]").removesuffix(".")
     try:
         return host.lower() if ":" in host else encode_host(host).lower()

@@ -1,8 +1,8 @@
-"""Who sends a request: credentials that go out with it, or in answer to a 401 (RFC 9110 §11).
+"""Authentication schemes: credentials sent with a request, or in answer to a 401 (RFC 9110 §11).
 
-An Auth is asked twice at most for each sending: what to add to a request, and what to answer a challenge with. It never
-sends anything. For which origins it is asked is the client's affair. No text and no repr made here shows a user, which
-is often the key itself, a password or a token.
+For each request an Auth is asked for fields to add, and for the answer to a challenge. It never sends anything itself;
+the client decides for which origins it is asked. No error text or repr shows a user name (often an API key), a password
+or a token.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from ...message.fields import list_pairs
 from ...message.target import show
 from ...message.url import unquote_userinfo
 
-Pairs = list[tuple[str, str]]
-"""Fields to add to a request."""
+AddedFields = list[tuple[str, str]]
+"""Fields that an Auth adds to a request."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]++")
 
 
 class AuthRequest(NamedTuple):
-    """A request as an Auth sees it.
+    """The request that an Auth is asked about.
 
     Attributes:
-        method: as it goes out.
+        method: as sent.
         url: absolute, without userinfo and fragment.
-        target: path and query as they go out.
-        host: in lower case and ASCII, without brackets.
-        port: that of the URL or its scheme.
+        target: path and query as sent.
+        host: in lower-case ASCII, without brackets.
+        port: the port of the URL, or the scheme's default.
         body: the content; b"" if there is none, None if it is not in memory.
-        is_foreign: no caller named the host together with this Auth: a redirect led to another origin, or it is not
-            the origin of the client's base_url. Only an Auth that names hosts is asked then.
-        is_proxy: it logs in to a proxy: host and port are the proxy's, `url` is its root, `target` is what the proxy is
-            asked for. Authorization is sent as Proxy-Authorization.
+        is_foreign: True if the caller did not name this host together with this Auth: a redirect led to another origin,
+            or the origin is not that of the client's base_url. Then only an Auth with `names_hosts` is asked.
+        is_proxy: True for authentication to a proxy: host and port are the proxy's, `url` is its root, `target` is the
+            target sent to it. Authorization is sent as Proxy-Authorization.
     """
 
     method: str
@@ -49,49 +49,49 @@ class AuthRequest(NamedTuple):
     is_proxy: bool = False
 
     def __repr__(self) -> str:
-        """Show the request, but not its content."""
+        """Show the request without its content."""
         return f"<AuthRequest {self.method} {show(self.url)}>"
 
 
 class Auth:
-    """A way to log in. Derive from it for one of your own; authorize() and answer() may be coroutine functions.
+    """An authentication scheme. Derive from it to add your own; authorize() and answer() may be coroutine functions.
 
-    One Auth serves any number of requests at once, so what it keeps must bear that.
+    One Auth serves many concurrent requests, so its state must allow for that.
 
     Attributes:
-        names_hosts: the Auth knows by itself which host each of its credentials is for, as a netrc file does. It is
-            asked for the hosts of redirects to other origins too, unless one led from https to http.
+        names_hosts: True if the Auth itself knows the host of each credential, as a netrc file does. It is then also
+            asked for the hosts of redirects to other origins, except after a redirect from https to http.
     """
 
     names_hosts: ClassVar[bool] = False
 
-    def authorize(self, request: AuthRequest) -> Pairs | Awaitable[Pairs]:
-        """Return the fields to add to a request, [] for none. Asked each time before it goes out, until answer() is."""
+    def authorize(self, request: AuthRequest) -> AddedFields | Awaitable[AddedFields]:
+        """Return the fields to add to a request, [] for none. Called before each attempt, until answer() is called."""
         return []
 
     def answer(
         self, request: AuthRequest, status: int, challenges: Sequence[str], attempt: int
-    ) -> Pairs | Awaitable[Pairs | None] | None:
-        """Return the fields for another try, in place of the first ones; None gives the response to the caller.
+    ) -> AddedFields | Awaitable[AddedFields | None] | None:
+        """Return the fields for another attempt, which replace those of authorize(); None returns the response.
 
         Args:
-            request: that was refused.
+            request: the refused request.
             status: of the response: 401, from a proxy 407.
-            challenges: values of all its WWW-Authenticate or Proxy-Authenticate fields, which parse_challenges() reads.
+            challenges: all WWW-Authenticate or Proxy-Authenticate values, for parse_challenges().
             attempt: 1 for the first answer for this request, 2 for the second.
         """
         return None
 
     def note(self, request: AuthRequest, fields: Mapping[str, str]) -> None:
-        """Look at the fields of a response, which are found by name in any case; for Authentication-Info."""
+        """Receive the fields of a response, by case-insensitive name, for example Authentication-Info."""
 
     def __repr__(self) -> str:
-        """Show the kind alone: whatever a subclass holds may be secret."""
+        """Show only the class: the attributes of a subclass may be secret."""
         return f"<{type(self).__name__}>"
 
 
 class Basic(Auth):
-    """User and password in every request (RFC 7617); in clear, so only https keeps them secret.
+    """User name and password in every request (RFC 7617). They are not encrypted: only https keeps them secret.
 
     Raises:
         TypeError, ValueError: see basic_value().
@@ -100,8 +100,8 @@ class Basic(Auth):
     def __init__(self, username: str, password: str) -> None:
         self._field = ("Authorization", basic_value(username, password))
 
-    def authorize(self, request: AuthRequest) -> Pairs:
-        """Return Authorization, whatever the request is."""
+    def authorize(self, request: AuthRequest) -> AddedFields:
+        """Return Authorization for any request."""
         return [self._field]
 
 
@@ -109,8 +109,8 @@ class Bearer(Auth):
     """A token in every request (RFC 6750 §2.1).
 
     Raises:
-        TypeError: it is no str.
-        ValueError: it is empty, or has a blank or anything else but visible ASCII characters.
+        TypeError: the token is not a str.
+        ValueError: it is empty, or has a character that is not visible ASCII.
     """
 
     def __init__(self, token: str) -> None:
@@ -120,25 +120,25 @@ class Bearer(Auth):
             raise ValueError("expected a token of visible ASCII characters")
         self._field = ("Authorization", f"Bearer {token}")
 
-    def authorize(self, request: AuthRequest) -> Pairs:
-        """Return Authorization, whatever the request is."""
+    def authorize(self, request: AuthRequest) -> AddedFields:
+        """Return Authorization for any request."""
         return [self._field]
 
 
 AuthFields = Mapping[str, str] | Iterable[tuple[str, str]] | str | None
-"""What a function may return for a request: fields, the value of Authorization, or None for nothing."""
+"""The result of an auth function: fields, the value of Authorization, or None for nothing."""
 
 AuthFunction = Callable[[AuthRequest], AuthFields | Awaitable[AuthFields]]
 
 
 class Custom(Auth):
-    """A function, which may be a coroutine function, that is asked for the fields of each request.
+    """A function or coroutine function that returns the fields for each request.
 
-    It returns a mapping or pairs, the value of Authorization as str, or None. What it raises reaches the caller of the
-    request. To answer challenges as well, derive from Auth.
+    It returns a mapping or pairs, the value of Authorization as str, or None. Its exceptions reach the caller of the
+    request. To answer challenges, derive from Auth instead.
 
     Raises:
-        TypeError: it can't be called, or is a class, such as Basic where Basic(user, password) is meant.
+        TypeError: it is not callable, or is a class, for example Basic instead of Basic(user, password).
     """
 
     def __init__(self, function: AuthFunction) -> None:
@@ -148,21 +148,21 @@ class Custom(Auth):
             raise TypeError(f"expected (user, password), an Auth or a function as auth, got {kind}")
         self._function = function
 
-    def authorize(self, request: AuthRequest) -> Pairs | Awaitable[Pairs]:
-        """Return what the function gives, as pairs.
+    def authorize(self, request: AuthRequest) -> AddedFields | Awaitable[AddedFields]:
+        """Return the result of the function as pairs.
 
         Raises:
-            TypeError: it is none of what a function may return.
+            TypeError: the result is not of type AuthFields.
         """
         found = self._function(request)
-        return _await_pairs(found) if inspect.isawaitable(found) else _list_fields(found)
+        return _await_fields(found) if inspect.isawaitable(found) else _list_fields(found)
 
 
-async def _await_pairs(found: Awaitable[AuthFields]) -> Pairs:
+async def _await_fields(found: Awaitable[AuthFields]) -> AddedFields:
     return _list_fields(await found)
 
 
-def _list_fields(found: Any) -> Pairs:
+def _list_fields(found: Any) -> AddedFields:
     if found is None:
         return []
     if isinstance(found, str):
@@ -176,15 +176,15 @@ def _list_fields(found: Any) -> Pairs:
 
 
 AuthLike = tuple[str, str] | Auth | AuthFunction
-"""What a client takes as `auth`: (user, password) for Basic, an Auth, or a function as Custom takes it."""
+"""The argument `auth` of a client: (user, password) for Basic, an Auth, or a function as for Custom."""
 
 
 def open_auth(auth: AuthLike | None) -> Auth | None:
-    """Return the Auth that a caller's value means; None for None.
+    """Return the Auth for the argument `auth`; None for None.
 
     Raises:
-        TypeError: it means none. The text has its type alone.
-        ValueError: user or password can't be sent.
+        TypeError: the argument has another type; the text shows the type only.
+        ValueError: the user or password can't be sent.
     """
     if auth is None or isinstance(auth, Auth):
         return auth
@@ -192,14 +192,14 @@ def open_auth(auth: AuthLike | None) -> Auth | None:
         if len(auth) != 2:
             raise TypeError(f"expected (user, password) as auth, got a tuple of {len(auth)}")
         return Basic(*auth)
-    return Custom(auth)  # which refuses what is none
+    return Custom(auth)  # raises TypeError for other types
 
 
 def from_userinfo(userinfo: str) -> Basic:
-    """Return the Basic of the `user:password` in a URL, percent-encoded UTF-8; without a colon the password is "".
+    """Return the Basic for the userinfo of a URL, percent-encoded UTF-8; without a colon the password is "".
 
     Raises:
-        ValueError: it is not that, or can't be sent.
+        ValueError: it is malformed or can't be sent.
     """
     username, _, password = userinfo.partition(":")
     return Basic(unquote_userinfo(username, "a URL"), unquote_userinfo(password, "a URL"))

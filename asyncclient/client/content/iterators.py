@@ -1,6 +1,6 @@
-"""Content by pieces: bytes, text and lines as they come.
+"""Asynchronous iterators over content: bytes, text and lines.
 
-No generators: one that is left early would be closed by the garbage collector, in a task of its own.
+They are classes, not generators: a generator that is not finished is closed by the garbage collector, in another task.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ...message.buffer import Pieces
 _T = TypeVar("_T")
 
 
-class Remaining:
-    """Content that has been read, as something to read from."""
+class BufferedContent:
+    """Content in memory, readable in pieces."""
 
     def __init__(self, content: bytes) -> None:
         self._pieces = Pieces()
@@ -26,8 +26,8 @@ class Remaining:
         return self._pieces.take(n if n >= 0 else self._pieces.size) if self._pieces.size else b""
 
 
-class Pulled(AsyncIterator[bytes]):
-    """Pieces that a coroutine function gives, call by call, up to an empty one; with a size, pieces of that size."""
+class ChunkIterator(AsyncIterator[bytes]):
+    """Iterator over the results of read1() until the empty one; with a size, over chunks of that size."""
 
     def __init__(self, read1: Callable[..., Awaitable[bytes]], size: int | None) -> None:
         self._read1 = read1
@@ -47,19 +47,19 @@ class Pulled(AsyncIterator[bytes]):
         return b"".join(parts)
 
 
-class Made(AsyncIterator[str], Generic[_T]):
-    """What is made of the pieces of something else: some of each, and the last at its end.
+class MappedIterator(AsyncIterator[str], Generic[_T]):
+    """Iterator over the items that `feed()` makes of each chunk, and `finish()` at the end.
 
     Args:
-        pieces: what it is made of.
-        feed: gives what is complete with the next piece.
-        finish: gives what is left at the end.
+        chunks: the source.
+        feed: returns the items that are complete with the next chunk.
+        finish: returns the remaining items at the end.
     """
 
     def __init__(
-        self, pieces: AsyncIterator[_T], feed: Callable[[_T], Iterable[str]], finish: Callable[[], Iterable[str]]
+        self, chunks: AsyncIterator[_T], feed: Callable[[_T], Iterable[str]], finish: Callable[[], Iterable[str]]
     ) -> None:
-        self._pieces = pieces
+        self._chunks = chunks
         self._feed = feed
         self._finish = finish
         self._ready: deque[str] = deque()
@@ -70,7 +70,7 @@ class Made(AsyncIterator[str], Generic[_T]):
             if self._is_over:
                 raise StopAsyncIteration
             try:
-                self._ready.extend(self._feed(await anext(self._pieces)))
+                self._ready.extend(self._feed(await anext(self._chunks)))
             except StopAsyncIteration:
                 self._is_over = True
                 self._ready.extend(self._finish())

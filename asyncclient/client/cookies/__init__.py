@@ -1,1 +1,1 @@
-"""Cookies: the jar, the fields that set and send them, and the files that keep them."""
+"""Cookies: the jar, Set-Cookie and Cookie fields, and cookie files."""

@@ -1,11 +1,11 @@
-"""Cookies as values: what a Set-Cookie field says, which of it is taken from a server, and where it is sent.
+"""Cookies as values: parsing Set-Cookie, deciding whether to accept the cookie, and matching domains and paths.
 
-Nothing here keeps state. Text is latin-1, one character for each byte, and stays as it came: values are opaque, so none
-is unquoted or decoded. All of it follows RFC 6265bis.
+All of it is stateless and follows RFC 6265bis. Text is latin-1, one character per byte; values are opaque and are never
+unquoted or decoded.
 
-What other jars have stumbled over is settled here: a Domain attribute is lower-cased before it is compared with
-anything (CVE-2023-46218: `co.UK`), a dot at the end makes another host (CVE-2022-27779), an address shares cookies with
-nobody, a prefix counts in any case of letters, a cookie without a name can't pose as one that has one.
+Known faults of other jars are avoided: a Domain attribute is lower-cased before any comparison (CVE-2023-46218:
+`co.UK`), a final dot makes another host (CVE-2022-27779), an address shares cookies with no other host, name prefixes
+are compared without case, and a cookie without a name cannot imitate one with a name.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ ATTRIBUTE_SIZE = 1024
 """Bytes of an attribute's value; longer ones are ignored (RFC 6265bis §5.6)."""
 
 MAX_AGE = 400 * 24 * 3600
-"""Seconds that a server may have a cookie kept (RFC 6265bis §5.5)."""
+"""Seconds that a server may have a cookie stored (RFC 6265bis §5.5)."""
 
 _BLANKS = " \t"
-_SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")  # all bytes but those of control characters, TAB excepted
+_SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*+")  # all bytes except control characters; TAB is allowed
 _ATTRIBUTE = re.compile(
     r";[ \t]*+(domain|path|expires|max-age|secure|httponly)[ \t]*+(?:=([^;]*+)|(?=;|\Z))", re.ASCII | re.IGNORECASE
 )
@@ -51,17 +51,17 @@ _DATE_PARTS = (
 
 
 class Cookie(NamedTuple):
-    """One cookie: what is sent, and where to. Its repr leaves out the value, which is a secret as a rule.
+    """One cookie and where it is sent. Its repr omits the value, which is usually a secret.
 
     Attributes:
-        name, value: as on the wire, latin-1; a cookie without a name is sent as its value alone.
-        domain: lower-case ASCII; "" for every host, which only the user can say.
-        path: begins with "/"; the cookie goes to it and to what is below it.
+        name, value: as sent, latin-1; a cookie without a name is sent as its value alone.
+        domain: lower-case ASCII; "" for every host, which only the user can set.
+        path: begins with "/"; the cookie is sent to it and to paths below.
         expires: Unix seconds; None for the end of the session, which is the end of the jar or clear_session().
-        secure: goes over TLS only.
-        http_only: not meant for scripts. Nothing here asks for it; files keep it.
-        host_only: goes to `domain` itself, not to hosts below it.
-        created: Unix seconds; 0 lets the jar that takes it say when.
+        secure: sent over TLS only.
+        http_only: not for scripts. It has no effect here; cookie files keep it.
+        host_only: sent to `domain` itself, not to hosts below it.
+        created: Unix seconds; 0 lets the jar set it.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Cookie(NamedTuple):
 
 
 class SetCookie(NamedTuple):
-    """What a Set-Cookie field says. `domain` and `path` are "" where it does not, or in no way that counts."""
+    """A parsed Set-Cookie field. `domain` and `path` are "" if absent or invalid."""
 
     name: str
     value: str
@@ -94,10 +94,10 @@ class SetCookie(NamedTuple):
 
 
 def parse_set_cookie(field: str, now: float) -> SetCookie | None:
-    """Parse the value of a Set-Cookie field; None if it is to be ignored whole (RFC 6265bis §5.6).
+    """Parse the value of a Set-Cookie field; None if all of it must be ignored (RFC 6265bis §5.6).
 
-    `now`, in Unix seconds, is what Max-Age counts from; it comes before Expires. A cookie without a name is taken,
-    unless its value would be read as name and value, or as a name with a prefix, when it is sent back.
+    `now`, in Unix seconds, is the base of Max-Age, which takes precedence over Expires. A cookie without a name is
+    accepted unless its value, when it is sent back, would be read as name and value or as a name with a prefix.
     """
     if _SENDABLE.fullmatch(field) is None:
         return None
@@ -112,9 +112,9 @@ def parse_set_cookie(field: str, now: float) -> SetCookie | None:
 
 
 def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, float | None, bool, bool]:
-    """Return the last of each attribute from `start` on, where what is ignored (a date that is none) does not count.
+    """Return the last valid value of each attribute from `start` on; invalid values are ignored.
 
-    Unknown ones cost a step of the pattern: SameSite among them, for there is no site that a request comes from.
+    Unknown attributes are skipped by the pattern. SameSite is one of them: requests here do not come from a site.
     """
     domain = path = ""
     expires = max_age = None
@@ -143,9 +143,9 @@ def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, flo
 
 
 def parse_date(text: str) -> float | None:
-    """Return the Unix seconds of a date as cookies have it, None if it is none (RFC 6265bis §5.1.1).
+    """Return the Unix seconds of a cookie date; None if it is malformed (RFC 6265bis §5.1.1).
 
-    Its parts may come in any order, with anything between them; the time zone is always UTC.
+    Its parts may be in any order, with any text between them; the time zone is always UTC.
     """
     found: dict[str, re.Match[str]] = {}
     for token in _DATE_TOKEN.findall(text):
@@ -167,23 +167,24 @@ def parse_date(text: str) -> float | None:
 
 
 def accept_cookie(field: str, host: str, path: str, is_secure: bool, now: float) -> Cookie | None:
-    """Return the cookie that a Set-Cookie field of this host's response makes, None if it is refused.
+    """Return the cookie for a Set-Cookie field received from `host`; None if it is refused.
 
-    RFC 6265bis §5.7 as far as it does not ask what the jar holds. A path by default is bounded as the attribute is.
+    RFC 6265bis §5.7, except the checks that depend on the jar. A default path has the same length limit as the
+    attribute.
     """
-    said = parse_set_cookie(field, now)
-    scope = None if said is None or not host else _decide_scope(said.domain, host)
-    if said is None or scope is None or (said.secure and not is_secure) or _breaks_prefix(said):
+    sent = parse_set_cookie(field, now)
+    scope = None if sent is None or not host else _decide_scope(sent.domain, host)
+    if sent is None or scope is None or (sent.secure and not is_secure) or _breaks_prefix(sent):
         return None
     domain, host_only = scope
-    path = said.path or default_path(path)
+    path = sent.path or default_path(path)
     if len(path) > ATTRIBUTE_SIZE:
         return None
-    return Cookie(said.name, said.value, domain, path, said.expires, said.secure, said.http_only, host_only)
+    return Cookie(sent.name, sent.value, domain, path, sent.expires, sent.secure, sent.http_only, host_only)
 
 
 def _decide_scope(domain: str, host: str) -> tuple[str, bool] | None:
-    """Return the domain that a cookie gets and whether it is for that host only; None refuses it."""
+    """Return the domain of a cookie and whether it is for that host only; None refuses the cookie."""
     if not domain:
         return host, True
     if domain == host:
@@ -191,21 +192,21 @@ def _decide_scope(domain: str, host: str) -> tuple[str, bool] | None:
     return (domain, False) if domain_matches(host, domain) and not is_public_suffix(domain) else None
 
 
-def _breaks_prefix(said: SetCookie) -> bool:
-    name = said.name.lower()
+def _breaks_prefix(sent: SetCookie) -> bool:
+    name = sent.name.lower()
     if name.startswith("__host-"):
-        return not said.secure or said.domain != "" or said.path != "/"
-    return name.startswith("__secure-") and not said.secure
+        return not sent.secure or sent.domain != "" or sent.path != "/"
+    return name.startswith("__secure-") and not sent.secure
 
 
 def check_cookie(cookie: Cookie) -> Cookie:
-    """Return a cookie that a user made, its domain lower-case and without a dot before it.
+    """Return a user's cookie with its domain in lower case and without a leading dot.
 
-    It is for its host only where it would be shared with strangers: below a public suffix, or with an address.
+    It becomes host-only if other owners could share its domain: a public suffix or an address.
 
     Raises:
-        TypeError: its name, value, domain or path is no str.
-        ValueError: one of them can't be what it is to be; the text does not show the value.
+        TypeError: its name, value, domain or path is not a str.
+        ValueError: one of them is invalid; the text does not show the value.
     """
     if not isinstance(cookie, Cookie):
         raise TypeError(f"expected a Cookie, got {type(cookie).__name__}")
@@ -224,8 +225,8 @@ def check_cookie(cookie: Cookie) -> Cookie:
         raise ValueError("expected a name for a cookie whose value is empty or has a '='")
     if cookie.expires is not None and not math.isfinite(cookie.expires):
         raise ValueError(f"expected Unix seconds or None as expires of cookie {clip(cookie.name)}")
-    is_alone = domain != "" and (cookie.host_only or is_address(domain) or is_public_suffix(domain))
-    return cookie._replace(domain=domain, host_only=is_alone)
+    host_only = domain != "" and (cookie.host_only or is_address(domain) or is_public_suffix(domain))
+    return cookie._replace(domain=domain, host_only=host_only)
 
 
 def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) -> None:
@@ -234,31 +235,31 @@ def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) 
 
 
 def is_address(host: str) -> bool:
-    """Return whether a host is an IP address, or would be taken for one: its last label is a number."""
+    """Return True if a host is an IP address or would be read as one, because its last label is a number."""
     return _ADDRESS.fullmatch(host) is not None
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine: `localhost`, or a loopback address.
+    """Return True if a host is this machine: `localhost` or a loopback address.
 
-    A request to it is as safe as one over TLS, so Secure cookies go there without, as with browsers and curl (Secure
-    Contexts §3.1). A name below `localhost` may be looked up in the DNS, and is not.
+    A request to it is as safe as one over TLS, so Secure cookies are sent to it without TLS, as in browsers and curl
+    (Secure Contexts §3.1). Names below `localhost` are excluded: the DNS may resolve them.
     """
     return _LOOPBACK.fullmatch(host) is not None
 
 
 def domain_matches(host: str, domain: str) -> bool:
-    """Return whether a host is the domain or, being a name, lies below it (RFC 6265bis §5.1.3)."""
+    """Return True if a host is the domain or, being a name, below it (RFC 6265bis §5.1.3)."""
     return host == domain or (host.endswith("." + domain) and not is_address(host))
 
 
 def default_path(path: str) -> str:
-    """Return the path of a cookie that names none: that of the request up to its last slash (RFC 6265bis §5.1.4)."""
+    """Return the path of a cookie without Path: that of the request up to its last slash (RFC 6265bis §5.1.4)."""
     return (path.startswith("/") and path[: path.rfind("/")]) or "/"
 
 
 def path_matches(path: str, cookie_path: str) -> bool:
-    """Return whether a request's path is that of the cookie or below it (RFC 6265bis §5.1.4)."""
+    """Return True if a request's path is the cookie's path or below it (RFC 6265bis §5.1.4)."""
     if not path.startswith(cookie_path):
         return False
     return cookie_path.endswith("/") or path[len(cookie_path) : len(cookie_path) + 1] in ("", "/")

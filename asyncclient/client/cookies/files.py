@@ -1,4 +1,4 @@
-"""Cookies from and to others: http.cookiejar, and Netscape's files, as curl, wget and browsers' exports have them."""
+"""Import and export of cookies: http.cookiejar, and the Netscape file format of curl, wget and browser exports."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SECONDS = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]*+)?|", re.ASCII)
 def read_netscape(source: str | PathLike[str], *, strict: bool = False) -> Iterator[Cookie]:
     """Iterate over the cookies in the text of a Netscape cookie file, or in the file at a path.
 
-    A line that is not a cookie for a domain is left out, as with curl; a file that has no other lines is an error.
+    A line that is not a cookie for a domain is skipped, as in curl; a file with no other lines is an error.
 
-    A `str` is text; a path, which has to be a `pathlib.Path` or the like, is read whole as latin-1 with the first step,
-    and blocks meanwhile: on an event loop, read the text on another thread. Cookies without an expiry, or with one of 0
-    or less, are a session's.
+    A `str` is text. A path must be a `pathlib.Path` or another PathLike; its file is read as latin-1 at the first step,
+    which blocks: in an event loop, read the text in a worker thread. Cookies without an expiry, or with one of 0 or
+    less, are session cookies.
 
     Args:
-        source: see above.
-        strict: raise for the first line that would be left out.
+        source: text or path.
+        strict: raise an error for the first line that would be skipped.
 
     Raises:
-        OSError: the file can't be read, or is not a regular one, such as a FIFO.
-        ValueError: a line is not a cookie; it names the line's number only, since values are secrets.
+        OSError: the file can't be read, or is not a regular file (for example a FIFO).
+        ValueError: a line is not a cookie. The error has the line number only, because values are secrets.
     """
     text = source if isinstance(source, str) else _read_file(source)
     first_error, count = None, 0
@@ -63,7 +63,7 @@ def _read_file(path: PathLike[str]) -> str:
 
 def _read_line(line: str, number: int) -> Cookie:
     parts = line.removeprefix(_HTTP_ONLY).split("\t", 6)
-    parts += [""] if len(parts) == 6 else []  # an empty value, whose TAB an editor took away
+    parts += [""] if len(parts) == 6 else []  # an empty value whose TAB was removed by an editor
     try:
         domain, is_shared, path, is_secure, expires, name, value = parts
         if not domain.strip(".") or _SECONDS.fullmatch(expires) is None:
@@ -85,10 +85,10 @@ def _read_line(line: str, number: int) -> Cookie:
 
 
 def write_netscape(cookies: Iterable[Cookie]) -> str:
-    """Return the text of a Netscape cookie file; write it as latin-1, to a file that only its owner can read.
+    """Return cookies as the text of a Netscape cookie file; write it as latin-1 to a file that only its owner can read.
 
-    Session cookies are kept, with an expiry of 0. Left out is what the format has no words for: cookies for every host,
-    and a TAB in a name or path.
+    Session cookies get an expiry of 0. Cookies that the format cannot express are left out: those for every host, and
+    those with a TAB in name or path.
     """
     return _MAGIC + "".join(_write_line(cookie) for cookie in cookies if _is_writable(cookie))
 
@@ -107,10 +107,10 @@ def _write_line(cookie: Cookie) -> str:
 
 
 def from_cookiejar(jar: cookiejar.CookieJar) -> Iterator[Cookie]:
-    """Iterate over the cookies of a jar of http.cookiejar, or of one derived from it, such as requests'.
+    """Iterate over the cookies of an http.cookiejar.CookieJar or a class derived from it, such as requests' jar.
 
-    Those that can't be sent are left out: one of them, from any server, must not lose the others. A domain of "" is
-    every host there, too. Ports and comments (RFC 2965) go.
+    Cookies that can't be sent are skipped, so that one bad cookie from a server does not lose the others. A domain of
+    "" means every host there too. Ports and comments (RFC 2965) are dropped.
     """
     for cookie in jar:
         for domain in _domains_of(cookie):
@@ -121,13 +121,13 @@ def from_cookiejar(jar: cookiejar.CookieJar) -> Iterator[Cookie]:
 
 
 def _domains_of(cookie: cookiejar.Cookie) -> list[str]:
-    """Return the domain, and the host without dots that http.cookiejar adds `.local` to, and may have meant."""
+    """Return the domain, and the host without dots that it may stand for: http.cookiejar adds `.local` to those."""
     host = cookie.domain.removesuffix(".local")
     return [cookie.domain] if "." in host or host in ("", cookie.domain) else [host, cookie.domain]
 
 
 def _from_standard(cookie: cookiejar.Cookie, domain: str) -> Cookie:
-    spellings = ("HttpOnly", "httponly", "HTTPOnly")  # servers', and MozillaCookieJar's own
+    spellings = ("HttpOnly", "httponly", "HTTPOnly")  # those of servers and of MozillaCookieJar
     return Cookie(
         name="" if cookie.value is None else cookie.name,
         value=cookie.name if cookie.value is None else cookie.value,
@@ -141,8 +141,8 @@ def _from_standard(cookie: cookiejar.Cookie, domain: str) -> Cookie:
 
 
 def to_cookiejar(cookies: Iterable[Cookie]) -> cookiejar.CookieJar:
-    """Return a new jar of http.cookiejar with these cookies; those for every host have the domain "" there, too."""
-    from http import cookiejar  # 20 ms
+    """Return a new http.cookiejar.CookieJar with these cookies; those for every host have the domain "" there too."""
+    from http import cookiejar  # imported on use: takes 20 ms
 
     jar = cookiejar.CookieJar()
     for cookie in cookies:
@@ -152,7 +152,7 @@ def to_cookiejar(cookies: Iterable[Cookie]) -> cookiejar.CookieJar:
 
 def _to_standard(cookie: Cookie, kind: type[cookiejar.Cookie]) -> cookiejar.Cookie:
     is_shared = cookie.domain != "" and not cookie.host_only
-    needs_local = cookie.host_only and not {".", ":"} & set(cookie.domain)  # it looks for such hosts by that name
+    needs_local = cookie.host_only and not {".", ":"} & set(cookie.domain)  # it looks up such hosts by that name
     return kind(
         version=0,
         name=cookie.name or cookie.value,

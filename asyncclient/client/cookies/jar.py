@@ -1,8 +1,8 @@
-"""The cookie jar of RFC 6265bis: what servers set, within bounds, and what a request takes along.
+"""The cookie jar of RFC 6265bis: stores cookies from servers, within limits, and selects those for a request.
 
-Cookies lie on shelves, one for each domain, so a look-up asks for the host and for each of its parents, however many
-hosts the jar knows. Nothing that has expired is ever seen: a heap has the times when cookies expire, the next one
-first. An empty jar costs a request one look at a dict. What a server sets costs the same however full the jar is.
+Cookies are stored by domain. A lookup visits the host and its parent domains, so its cost does not depend on the number
+of hosts in the jar. Expired cookies are never returned: a heap holds the expiry times. The cost of storing a cookie
+does not depend on the size of the jar either.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["EVERY_HOST", "Cookie", "CookieJar"]
 
 NamedCookies = Mapping[str, Any] | Iterable[tuple[str, Any]]
-"""Cookies by name, with values as `params` takes them; see list_cookies()."""
+"""Cookies by name, with values as in `params`; see list_cookies()."""
 
 EVERY_HOST = ""
-"""The domain of cookies that go to every host."""
+"""The domain of cookies that are sent to every host."""
 
 _Key = tuple[str, str, bool]
 
 
 class _Entry:
-    """A cookie on its shelf, with what a look-up needs of it at hand."""
+    """A cookie in its domain's dict, with values precomputed for lookups."""
 
     __slots__ = ("accessed", "cookie", "order", "pair")
 
@@ -62,24 +62,27 @@ def _key(cookie: Cookie) -> _Key:
 
 
 class CookieJar:
-    """Cookies by domain. Iterating gives each `Cookie`, the oldest first, from a copy: the jar may change meanwhile.
+    """Cookies by domain. Iteration yields each `Cookie`, oldest first, over a copy, so the jar may change meanwhile.
 
-    Cookies for every host, as a mapping name -> value makes them, are the user's own: no server can change or remove
-    them, and they don't count for the bounds. They go to **each** host that a request or a redirect leads to, over TLS
-    or not: give a secret a domain, with set(). Where a cookie of the same name is kept for a host, that one goes.
+    Cookies for every host, such as those from a mapping of names to values, belong to the user: servers cannot change
+    or remove them, and the limits do not count them. They are sent to **each** host that a request or a redirect leads
+    to, with or without TLS: give a secret a domain, with set(). A stored cookie of the same name for a host takes
+    precedence there.
 
-    Not safe for several threads at once.
+    Not thread-safe.
 
     Args:
-        cookies: what to begin with, as in update().
-        max_cookies: in all. Beyond it goes a tenth of them, those not sent for the longest time. The RFC asks for 3000.
-        max_per_domain: beyond it goes one that is not secure, if there is, not sent for the longest time. The RFC asks
-            for 50 at least; Chrome, which servers are tested against, has 180.
-        max_size: bytes of name and value together; a larger cookie is ignored. The RFC says 4096.
-        clock: Unix seconds now.
+        cookies: initial cookies, as in update().
+        max_cookies: cookies in total. Beyond it the tenth that was not sent for the longest time is removed. The RFC
+            asks for at least 3000.
+        max_per_domain: cookies per domain. Beyond it the cookie that was not sent for the longest time is removed, one
+            that is not secure first. The RFC asks for at least 50; Chrome, which servers are tested against, allows
+            180.
+        max_size: bytes of name and value together; larger cookies are ignored. The RFC says 4096.
+        clock: returns the current time in Unix seconds.
 
     Raises:
-        ValueError: a bound is less than 1, or as in update().
+        ValueError: a limit is less than 1, or as in update().
     """
 
     def __init__(
@@ -91,17 +94,17 @@ class CookieJar:
         max_size: int = 4096,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        bounds = (("max_cookies", max_cookies), ("max_per_domain", max_per_domain), ("max_size", max_size))
-        for name, bound in bounds:
-            check_number(name, bound, 1)
+        limits = (("max_cookies", max_cookies), ("max_per_domain", max_per_domain), ("max_size", max_size))
+        for name, limit in limits:
+            check_number(name, limit, 1)
         self.max_cookies = max_cookies
         self.max_per_domain = max_per_domain
         self.max_size = max_size
         self._clock = clock
-        self._shelves: dict[str, dict[_Key, _Entry]] = {}
+        self._domains: dict[str, dict[_Key, _Entry]] = {}
         self._count = 0
         self._secure = SecureCookies()
-        # When, where and which; what was replaced or removed stays in it until its time, or until it is cleared out.
+        # Time, domain and key. Items of replaced or removed cookies stay until they are due or the heap is rebuilt.
         self._expiries: list[tuple[float, str, _Key]] = []
         self._last_created = 0.0
         if cookies is not None:
@@ -116,35 +119,35 @@ class CookieJar:
 
     def __iter__(self) -> Iterator[Cookie]:
         self.expire()
-        cookies = [entry.cookie for shelf in self._shelves.values() for entry in shelf.values()]
+        cookies = [entry.cookie for entries in self._domains.values() for entry in entries.values()]
         return iter(sorted(cookies, key=attrgetter("created")))
 
     def __repr__(self) -> str:
-        return f"<CookieJar {len(self)} cookies for {len(self._shelves)} domains>"
+        return f"<CookieJar {len(self)} cookies for {len(self._domains)} domains>"
 
     def store(self, host: str, path: str, is_secure: bool, fields: Iterable[str]) -> None:
-        """Take what the Set-Cookie fields of a response say; what is wrong with one makes it ignored, never an error.
+        """Store the cookies of a response's Set-Cookie fields; invalid ones are ignored, never an error.
 
         Args:
-            host: what the request went to: lower-case ASCII (IDNA encoded), or an address, IPv6 without brackets.
-            path: that of the request target, without query.
-            is_secure: whether it went over TLS.
-            fields: their values as latin-1 text, in wire order.
+            host: host of the request: in lower-case ASCII (IDNA encoded), or an address, IPv6 without brackets.
+            path: path of the request target, without query.
+            is_secure: True if the request was sent over TLS.
+            fields: the field values as latin-1 text, in wire order.
 
         RFC 6265bis §5.6 and §5.7; SameSite is ignored.
         """
         now = self._clock()
         self._sweep(now)
-        made = [accept_cookie(field, host, path, is_secure, now) for field in fields]
-        cookies = [cookie for cookie in made if cookie is not None]
-        for cookie in cookies if is_secure else self._spare_secure(cookies):
+        accepted = [accept_cookie(field, host, path, is_secure, now) for field in fields]
+        cookies = [cookie for cookie in accepted if cookie is not None]
+        for cookie in cookies if is_secure else self._drop_conflicting(cookies):
             self._put(cookie, now)
 
     def build_header(self, host: str, path: str, is_secure: bool) -> str | None:
-        """Build the value of a Cookie field for a request, None if no cookie goes with it (RFC 6265bis §5.8.3).
+        """Return the value of Cookie for a request; None if no cookie matches (RFC 6265bis §5.8.3).
 
-        Arguments are as in store(). Longer paths come first, then what was created earlier. The text is latin-1, and
-        without control characters other than TAB.
+        Arguments are as in store(). Cookies with longer paths come first, then those created earlier. The text is
+        latin-1 without control characters other than TAB.
         """
         if not self._count:
             return None
@@ -170,20 +173,20 @@ class CookieJar:
         http_only: bool = False,
         host_only: bool = False,
     ) -> None:
-        """Keep a cookie of the user's own; one that has expired removes its namesake.
+        """Store a cookie of the user's own; an expired one removes the stored cookie of that name, domain and path.
 
         Args:
-            name, value: sent as they are, latin-1.
-            domain: the host that it goes to, and those below it unless `host_only`, a public suffix or an address;
+            name, value: sent unchanged, latin-1.
+            domain: the host that receives it, and all hosts below unless `host_only`, a public suffix or an address;
                 "" for every host, see CookieJar.
-            path: it goes to that path and what is below it.
-            expires: Unix seconds, None for the end of the session.
-            secure: it goes over TLS only.
+            path: it is sent to that path and paths below.
+            expires: Unix seconds; None for the end of the session.
+            secure: send it over TLS only.
 
         Raises:
-            TypeError: something is no str that has to be.
-            ValueError: it can't be sent (a control character, a semicolon, blanks at an end), the domain is no host in
-                ASCII, the path does not begin with "/", or it is larger than max_size.
+            TypeError: name, value, domain or path is not a str.
+            ValueError: it can't be sent (a control character, a semicolon, blanks at either end), the domain is not a
+                host in ASCII, the path does not begin with "/", or it is larger than max_size.
         """
         cookie = check_cookie(Cookie(name, value, domain, path, expires, secure, http_only, host_only))
         if len(name) + len(value) > self.max_size:
@@ -191,18 +194,19 @@ class CookieJar:
         self._put(cookie, self._clock())
 
     def update(self, cookies: NamedCookies | Iterable[Cookie] | cookiejar.CookieJar) -> None:
-        """Take cookies: those of a jar, this one's kind or http.cookiejar's, or names with values, for every host.
+        """Add cookies: those of a CookieJar or an http.cookiejar, or names with values, for every host.
 
         Names with values are a mapping or pairs, see list_cookies().
 
-        Cookies of a jar that are too large for this one are left out, and so are those of http.cookiejar that can't
-        be sent. One that this jar has is replaced.
+        Cookies of a jar that are too large for this one are skipped, as are those of http.cookiejar that can't be sent.
+        Equal cookies (name, domain and path) are replaced.
 
         Raises:
-            TypeError, ValueError: as set() does.
+            TypeError, ValueError: see set().
         """
+        standard = sys.modules.get("http.cookiejar")  # slow to import; if it is not imported, `cookies` is not one
         standard = sys.modules.get("http.cookiejar")  # slow to import; what nobody has imported can't be here
-        if standard is not None and isinstance(cookies, standard.CookieJar):  # first: requests' jar is a mapping, too
+        if standard is not None and isinstance(cookies, standard.CookieJar):  # first: requests' jar is also a mapping
             from .files import from_cookiejar
 
             self.update(from_cookiejar(cast("cookiejar.CookieJar", cookies)))
@@ -213,13 +217,13 @@ class CookieJar:
             )
         given: list[Any] = [*cookies.items()] if isinstance(cookies, Mapping) else [*cast("Iterable[Any]", cookies)]
         named = list_cookies(item for item in given if _is_pair(item))
-        for cookie in [check_cookie(item) for item in given if not _is_pair(item)]:  # all or none
+        for cookie in [check_cookie(item) for item in given if not _is_pair(item)]:  # check all before adding any
             self._put(cookie, self._clock())
         for name, value in named.items():
             self.set(name, value, domain=EVERY_HOST)
 
     def remove(self, name: str, domain: str | None = None, path: str | None = None) -> int:
-        """Remove the cookies of that name, of one domain or path only where given; return how many there were."""
+        """Remove the cookies of that name, if given only of one domain or path; return how many were removed."""
 
         def stays(cookie: Cookie) -> bool:
             return cookie.name != name or domain not in (None, cookie.domain) or path not in (None, cookie.path)
@@ -232,104 +236,104 @@ class CookieJar:
         self._keep(lambda cookie: False)
 
     def clear_session(self) -> None:
-        """Remove what has no expiry, as a browser does that is closed; the user's own for every host, too."""
+        """Remove cookies without expiry, as a browser does when it closes, and the user's own for every host."""
         self._keep(lambda cookie: cookie.expires is not None)
 
     def expire(self) -> None:
-        """Remove what has expired. Every call does so by itself; this gives memory back earlier."""
+        """Remove expired cookies. Every method does so itself; calling this only frees memory earlier."""
         self._sweep(self._clock())
 
     def _sweep(self, now: float) -> None:
         expiries = self._expiries
         while expiries and expiries[0][0] <= now:
             _, domain, key = heappop(expiries)
-            entry = self._shelves.get(domain, {}).get(key)
+            entry = self._domains.get(domain, {}).get(key)
             if entry is not None and _expiry(entry.cookie) <= now:
-                self._take(entry.cookie)
+                self._pop(entry.cookie)
 
     def _keep(self, stays: Callable[[Cookie], bool]) -> int:
-        """Remove all but those that stay; return how many went."""
-        entries = (entry for shelf in self._shelves.values() for entry in shelf.values())
-        gone = [entry.cookie for entry in entries if not stays(entry.cookie)]
-        for cookie in gone:
-            self._take(cookie)
-        return len(gone)
+        """Remove all cookies for which `stays` is False; return how many were removed."""
+        entries = (entry for stored in self._domains.values() for entry in stored.values())
+        removed = [entry.cookie for entry in entries if not stays(entry.cookie)]
+        for cookie in removed:
+            self._pop(cookie)
+        return len(removed)
 
     def _find(self, host: str, path: str, is_secure: bool) -> list[_Entry]:
-        """Return the entries that go with a request, in no order."""
+        """Return the entries for a request, unsorted."""
         found: list[_Entry] = []
         domain = host
         while domain:
-            shelf = self._shelves.get(domain)
-            if shelf is not None:
-                found += _select(shelf, path, is_secure, domain == host)
+            stored = self._domains.get(domain)
+            if stored is not None:
+                found += _select(stored, path, is_secure, domain == host)
             domain = domain.partition(".")[2]
-        own = self._shelves.get(EVERY_HOST)
+        own = self._domains.get(EVERY_HOST)
         if own is not None:
             names = {entry.cookie.name for entry in found}
             found += [entry for entry in _select(own, path, is_secure, True) if entry.cookie.name not in names]
         return found
 
-    def _spare_secure(self, cookies: list[Cookie]) -> list[Cookie]:
-        """Return the cookies set without TLS but for those that would take the place of a secure one."""
-        return [cookie for cookie in cookies if not self._secure.has_rival_of(cookie)]
+    def _drop_conflicting(self, cookies: list[Cookie]) -> list[Cookie]:
+        """Return the cookies, received without TLS, that do not conflict with a secure cookie."""
+        return [cookie for cookie in cookies if not self._secure.has_conflict(cookie)]
 
     def _put(self, cookie: Cookie, now: float) -> None:
-        """Put a cookie in place of its namesake, whose time of creation it keeps; one that has expired removes it."""
+        """Store a cookie, keeping the creation time of the one it replaces; an expired cookie only removes that one."""
         self._sweep(now)
         if len(cookie.name) + len(cookie.value) > self.max_size:
             return
-        old = self._take(cookie)
+        old = self._pop(cookie)
         if _expiry(cookie) <= now:
             return
         created = old.created if old is not None else cookie.created or self._next_created(now)
         cookie = cookie._replace(created=created)
-        self._shelves.setdefault(cookie.domain, {})[_key(cookie)] = _Entry(cookie, now)
+        self._domains.setdefault(cookie.domain, {})[_key(cookie)] = _Entry(cookie, now)
         self._count += 1
         if cookie.secure:
             self._secure.add(cookie)
         if cookie.expires is not None:
-            self._note_expiry(cookie)
+            self._push_expiry(cookie)
         if cookie.domain != EVERY_HOST:
             self._evict(cookie.domain)
 
-    def _note_expiry(self, cookie: Cookie) -> None:
+    def _push_expiry(self, cookie: Cookie) -> None:
         expiries = self._expiries
-        if len(expiries) > 2 * self._count + 100:  # most are of cookies that were replaced since
-            entries = (entry.cookie for shelf in self._shelves.values() for entry in shelf.values())
+        if len(expiries) > 2 * self._count + 100:  # most items belong to replaced cookies: rebuild the heap
+            entries = (entry.cookie for stored in self._domains.values() for entry in stored.values())
             expiries[:] = [(kept.expires, kept.domain, _key(kept)) for kept in entries if kept.expires is not None]
             heapify(expiries)
         else:
             heappush(expiries, (_expiry(cookie), cookie.domain, _key(cookie)))
 
-    def _take(self, cookie: Cookie) -> Cookie | None:
-        """Remove the namesake of a cookie and return it."""
-        shelf = self._shelves.get(cookie.domain, {})
-        entry = shelf.pop(_key(cookie), None)
+    def _pop(self, cookie: Cookie) -> Cookie | None:
+        """Remove the stored cookie with the same name, domain and path, and return it."""
+        stored = self._domains.get(cookie.domain, {})
+        entry = stored.pop(_key(cookie), None)
         if entry is None:
             return None
         self._count -= 1
         if entry.cookie.secure:
             self._secure.remove(entry.cookie)
-        if not shelf:
-            del self._shelves[cookie.domain]
+        if not stored:
+            del self._domains[cookie.domain]
         return entry.cookie
 
     def _next_created(self, now: float) -> float:
-        """Return a time later than any before, for cookies of one response keep their order."""
+        """Return a creation time later than all before, so that the cookies of one response keep their order."""
         self._last_created = max(now, math.nextafter(self._last_created, math.inf))
         return self._last_created
 
     def _evict(self, domain: str) -> None:
-        """Keep the bounds, after a cookie was put (RFC 6265bis §5.7, at its end; what has expired has gone before)."""
-        shelf = self._shelves[domain]
-        if len(shelf) > self.max_per_domain:
-            self._take(min(shelf.values(), key=_by_worth).cookie)
-        if self._count - len(self._shelves.get(EVERY_HOST, ())) > self.max_cookies:
-            entries = [entry for name, shelf in self._shelves.items() if name != EVERY_HOST for entry in shelf.values()]
-            # a tenth at once, for this walks over all; a server may set hundreds with each response
+        """Enforce the limits after a cookie was stored (end of RFC 6265bis §5.7); expired cookies are gone already."""
+        stored = self._domains[domain]
+        if len(stored) > self.max_per_domain:
+            self._pop(min(stored.values(), key=_by_worth).cookie)
+        if self._count - len(self._domains.get(EVERY_HOST, ())) > self.max_cookies:
+            entries = [entry for name, group in self._domains.items() if name != EVERY_HOST for entry in group.values()]
+            # A tenth at once: this visits all cookies, and a server may set hundreds with each response.
             for entry in sorted(entries, key=_by_access)[: 1 + self.max_cookies // 10]:
-                self._take(entry.cookie)
+                self._pop(entry.cookie)
 
 
 def _is_pair(item: object) -> bool:
@@ -337,13 +341,13 @@ def _is_pair(item: object) -> bool:
 
 
 def list_cookies(given: NamedCookies) -> dict[str, str]:
-    """Return the value of each cookie in a mapping or pairs (name, value), as text.
+    """Return the value of each cookie in a mapping or pairs (name, value) as text.
 
-    Numbers and bytes become text, True and False `true` and `false`; None leaves the cookie out. Of several values for
-    a name, a list or tuple among them, the last one counts: there is one cookie of a name.
+    Numbers and bytes become text, True and False `true` and `false`; None omits the cookie. Of several values for a
+    name, also in a list or tuple, the last is used.
 
     Raises:
-        TypeError: a name is not a str, or a value none of those.
+        TypeError: a name is not a str, or a value has another type.
     """
     pairs = list_values(given, "cookies", "a mapping, pairs (name, value) or Cookies")
     return {name: value if isinstance(value, str) else value.decode("latin-1") for name, value in pairs}
@@ -353,11 +357,11 @@ def _expiry(cookie: Cookie) -> float:
     return math.inf if cookie.expires is None else cookie.expires
 
 
-def _select(shelf: dict[_Key, _Entry], path: str, is_secure: bool, is_host: bool) -> list[_Entry]:
-    """Return a shelf's entries for a path; `is_host` is whether the shelf is that of the request's host itself."""
+def _select(stored: dict[_Key, _Entry], path: str, is_secure: bool, is_host: bool) -> list[_Entry]:
+    """Return the entries of one domain for a path; `is_host` is True if the domain is the request's host itself."""
     return [
         entry
-        for entry in shelf.values()
+        for entry in stored.values()
         if (is_host or not entry.cookie.host_only)
         and (is_secure or not entry.cookie.secure)
         and (entry.cookie.path == "/" or path_matches(path, entry.cookie.path))

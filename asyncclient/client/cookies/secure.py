@@ -1,12 +1,13 @@
-"""Which secure cookies a cookie would take the place of, found without looking at each cookie of a jar.
+"""An index of a jar's secure cookies: does a cookie conflict with one of them?
 
-Without TLS a cookie may not replace a secure one, nor be sent beside it to the same place under the same name (RFC
-6265bis §5.7): where the names are equal, the one domain is at or below the other, and the secure cookie's path is at or
-above the other's. A server may set hundreds of cookies with one response, and thousands before, so a question costs the
-same however many there are.
+A cookie received without TLS must not replace a secure cookie, nor be sent together with it under the same name (RFC
+6265bis §5.7). It conflicts if the names are equal, one domain is equal to or below the other, and the secure cookie's
+path is equal to or above the other's. A server may set thousands of cookies, so the cost of a lookup does not depend on
+their number.
 
-Domains and paths are cut to `LABELS` and `SEGMENTS`, which real ones do not reach: a hostile one of hundreds would cost
-as many entries. What is cut is answered as if there were one, which loses a cookie and endangers none.
+Domains and paths are cut to MAX_LABELS and MAX_SEGMENTS, which real ones do not reach; a hostile domain of hundreds of
+labels would create as many entries. A cookie that is cut is treated as conflicting: a cookie may be lost, but none is
+exposed.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Final
 
 from .fields import Cookie, is_address
 
-LABELS: Final = 16
-SEGMENTS: Final = 64
+MAX_LABELS: Final = 16
+MAX_SEGMENTS: Final = 64
 
 _Paths = dict[str, int]
-"""How many cookies there are for each path; a cut one ends with a slash."""
+"""The number of cookies for each path; a path that was cut ends with a slash."""
 
 
 class SecureCookies:
@@ -33,14 +34,14 @@ class SecureCookies:
         self._below: dict[tuple[str, str], _Paths] = {}  # by name and each parent of the domain
 
     def add(self, cookie: Cookie) -> None:
-        """Take a secure cookie in."""
+        """Add a secure cookie."""
         path = _cut_path(cookie.path)
         for table, key in self._list_keys(cookie):
             paths = table.setdefault(key, {})
             paths[path] = paths.get(path, 0) + 1
 
     def remove(self, cookie: Cookie) -> None:
-        """Take out a cookie that was added."""
+        """Remove a cookie that was added."""
         path = _cut_path(cookie.path)
         for table, key in self._list_keys(cookie):
             paths = table[key]
@@ -50,8 +51,8 @@ class SecureCookies:
                 if not paths:
                     del table[key]
 
-    def has_rival_of(self, cookie: Cookie) -> bool:
-        """Return whether a cookie would replace one of them, or be sent beside it under its name."""
+    def has_conflict(self, cookie: Cookie) -> bool:
+        """Return True if the cookie would replace a secure cookie, or be sent together with it under the same name."""
         name, domain = cookie.name, cookie.domain
         domains = (domain, *_list_parents(domain))
         found = [paths for parent in domains if (paths := self._at.get((name, parent))) is not None]
@@ -63,12 +64,12 @@ class SecureCookies:
     def _list_keys(self, cookie: Cookie) -> Iterator[tuple[dict[tuple[str, str], _Paths], tuple[str, str]]]:
         yield self._at, (cookie.name, cookie.domain)
         for parent in _list_parents(cookie.domain):
-            if parent.count(".") < LABELS:
+            if parent.count(".") < MAX_LABELS:
                 yield self._below, (cookie.name, parent)
 
 
 def _list_parents(domain: str) -> Iterator[str]:
-    """Yield the domains that a domain lies below, the nearest first; an address lies below none."""
+    """Yield the parent domains of a domain, nearest first; an address has none."""
     if is_address(domain):
         return
     parent = domain.partition(".")[2]
@@ -78,18 +79,18 @@ def _list_parents(domain: str) -> Iterator[str]:
 
 
 def _cut_domain(domain: str) -> str:
-    return domain if domain.count(".") < LABELS else ".".join(domain.rsplit(".", LABELS)[1:])
+    return domain if domain.count(".") < MAX_LABELS else ".".join(domain.rsplit(".", MAX_LABELS)[1:])
 
 
 def _cut_path(path: str) -> str:
-    """Return a path, or its first segments and a slash where it has more than are looked at."""
-    return path if path.count("/") <= SEGMENTS else "/".join(path.split("/", SEGMENTS)[:SEGMENTS]) + "/"
+    """Return the path; if it has more than MAX_SEGMENTS segments, the first ones and a slash."""
+    return path if path.count("/") <= MAX_SEGMENTS else "/".join(path.split("/", MAX_SEGMENTS)[:MAX_SEGMENTS]) + "/"
 
 
 def _list_prefixes(path: str) -> Iterator[str]:
-    """Yield what path_matches() lets a cookie's path be for a request to this one, as cut as _cut_path() cuts it."""
+    """Yield the cookie paths that path_matches() accepts for a request to this path, cut as by _cut_path()."""
     slash = 0
-    for _ in range(SEGMENTS):
+    for _ in range(MAX_SEGMENTS):
         yield path[: slash + 1]  # with the slash
         slash = path.find("/", slash + 1)
         if slash < 0:

@@ -1,7 +1,7 @@
-"""Which domains are public suffixes: below them anybody can register, so no cookie may be shared there.
+"""Public suffixes: domains below which anyone can register a name, so that cookies must not be shared there.
 
-The list is publicsuffixlist's (extra `[cookies]`), with its private part (github.io and the like). Without that
-package only single labels count as public: `com` does, `co.uk` does not.
+The list is that of publicsuffixlist (extra `[cookies]`), private part included (for example github.io). Without that
+package only single labels count as public suffixes: `com` does, `co.uk` does not.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 @cache
 def load_suffixes() -> PublicSuffixList | None:
-    """Return the rules, None where publicsuffixlist is not installed.
+    """Return the rules; None if publicsuffixlist is not installed.
 
-    The first call reads a file of 330 KB, which takes 20 to 30 ms; an event loop may want it on another thread.
+    The first call reads a file of 330 KB, which takes 20 to 30 ms. In an event loop, call it in a worker thread.
     """
     try:
-        # optional, and not for programs that never see a Domain attribute
+        # imported on use: optional, and needed only for a Domain attribute
         from publicsuffixlist import PublicSuffixList
     except ImportError:
         return None
-    return PublicSuffixList(accept_encoded_idn=False)  # encoding all its rules would take as long again, twice
+    return PublicSuffixList(accept_encoded_idn=False)  # encoding all rules would triple the time
 
 
-@lru_cache(256)  # 5 µs without; a server sets all its cookies for one domain
+@lru_cache(256)  # a server usually sets all its cookies for one domain
 def is_public_suffix(domain: str) -> bool:
-    """Return whether a domain is a public suffix; in any case of letters, with or without a dot at its end.
+    """Return True if a domain is a public suffix; case and a final dot are ignored.
 
-    What is no domain name, an empty label in it say, counts as one, since cookies for it are refused then.
+    Malformed names (for example with an empty label) count as public suffixes, so cookies for them are refused.
     Source: RFC 6265bis §5.7, https://publicsuffix.org/list/.
     """
     labels = domain.lower().removesuffix(".").split(".")

@@ -1,4 +1,4 @@
-"""Logging in to a proxy with an Auth: Proxy-Authorization, and answers to a 407 (RFC 9110 §11.7)."""
+"""Authentication to a proxy by an Auth: Proxy-Authorization, and the answer to a 407 (RFC 9110 §11.7)."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...message.fields import Fields
-from ..auth.schemes import Auth, AuthRequest, Pairs
+from ..auth.schemes import AddedFields, Auth, AuthRequest
 from .proxies import Proxy
 
-ROUNDS: Final = 2
-"""Answers to challenges of a proxy for one request: one, and one more for a nonce that has become stale."""
+MAX_ANSWERS: Final = 2
+"""Challenges of a proxy that are answered for one request: one, and another for a stale nonce."""
 
 
-class ProxyLogin:
-    """The login of one request to a proxy, which CONNECT is one of; it lasts over the challenges to that request.
+class ProxyAuthentication:
+    """The authentication of one request (also CONNECT) to a proxy, over all challenges to that request.
 
     Args:
-        proxy: which one.
+        proxy: the proxy.
         auth: its Auth.
-        method, target: of the request, as they go out.
+        method, target: of the request, as sent.
         body: the content; b"" if there is none, None if it is not in memory.
     """
 
-    __slots__ = ("_answered", "_auth", "_request", "_rounds")
+    __slots__ = ("_answer", "_answers", "_auth", "_request")
 
     def __init__(self, proxy: Proxy, auth: Auth, method: str, target: str, body: bytes | None = b"") -> None:
         self._auth = auth
         self._request = AuthRequest(method, f"{proxy}/", target, proxy.host, proxy.port, body, is_proxy=True)
-        self._rounds = 0
-        self._answered: Pairs | None = None
+        self._answers = 0
+        self._answer: AddedFields | None = None
 
-    async def list_fields(self) -> Pairs:
-        """Return the fields for the next sending: those of the last answer, once, or what the Auth adds by itself."""
-        fields, self._answered = self._answered, None
+    async def list_fields(self) -> AddedFields:
+        """Return the fields for the next attempt: those of the last answer, once, otherwise those of authorize()."""
+        fields, self._answer = self._answer, None
         if fields is not None:
             return fields
         found = self._auth.authorize(self._request)
         return _rename(await found if inspect.isawaitable(found) else found)
 
     async def answer(self, headers: Fields) -> bool:
-        """Return whether a 407 with these fields has an answer, which list_fields() gives then."""
-        if self._rounds == ROUNDS:
+        """Return True if a 407 with these fields can be answered; list_fields() then returns the answer."""
+        if self._answers == MAX_ANSWERS:
             return False
-        self._rounds += 1
+        self._answers += 1
         challenges = headers.get_all("proxy-authenticate", [])
-        found = self._auth.answer(self._request, 407, challenges, self._rounds)
+        found = self._auth.answer(self._request, 407, challenges, self._answers)
         fields = await found if inspect.isawaitable(found) else found
-        self._answered = None if fields is None else _rename(fields)
+        self._answer = None if fields is None else _rename(fields)
         return fields is not None
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Let the Auth see Proxy-Authentication-Info, under the name that it has from a server (RFC 7615)."""
+        """Pass Proxy-Authentication-Info to the Auth, as Authentication-Info (RFC 7615)."""
         info = headers.get("proxy-authentication-info")
         if info is not None:
             self._auth.note(self._request, Fields([("Authentication-Info", info)]))
 
 
-def _rename(fields: Sequence[tuple[str, str]]) -> Pairs:
-    """Return the fields of an Auth as a proxy has them."""
+def _rename(fields: Sequence[tuple[str, str]]) -> AddedFields:
+    """Return the fields of an Auth with Authorization renamed to Proxy-Authorization."""
     return [("Proxy-Authorization" if name.lower() == "authorization" else name, value) for name, value in fields]

@@ -1,7 +1,7 @@
-"""NO_PROXY: which hosts are reached without the proxy that the environment names.
+"""NO_PROXY: the hosts that are reached without the proxy from the environment.
 
-No standard says what the variable means. The rules here are curl's; where curl has none (ports, `*.`, IPv4-mapped
-addresses), Go's. `localhost` and loopback addresses go through the proxy unless they are listed, as with curl.
+No standard defines the variable. The rules here are curl's; where curl has none (ports, `*.`, IPv4-mapped addresses),
+they are Go's. `localhost` and loopback addresses use the proxy unless they are listed, as in curl.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from ...errors import InvalidURL
 from ...message.target import encode_host, parse_port
 
 _SEPARATORS = re.compile(r"[,\s]+")
-_MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, IPv4 addresses written as IPv6 (RFC 4291 §2.5.5.2)
+_MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96: IPv4 addresses in IPv6 notation (RFC 4291 §2.5.5.2)
 
 
 class NoProxy:
-    """A list of hosts, parsed once: looking up a name takes one set look-up for each of its labels and dots.
+    """A parsed list of hosts. Matching a name takes one set lookup per label and dot.
 
-    Make one with parse(). Each entry, of any case, is one of:
+    Create it with parse(). Each entry, in any case, is one of:
 
     - `*`: every host;
-    - `example.com` or `.example.com`: that host and all below it;
-    - `*.example.com`: all below it, not the host itself;
-    - `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`: an address, however it is written; zones don't count;
+    - `example.com` or `.example.com`: that host and all hosts below it;
+    - `*.example.com`: all hosts below it, not the host itself;
+    - `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`: an address in any notation; zones are ignored;
     - `192.0.2.0/24` or `2001:db8::/32`: a network;
-    - one of the above but `*` and a network, with `:port`: that port only; an IPv6 address needs its brackets then.
+    - a name or an address with `:port`: that port only; an IPv6 address then needs brackets.
     """
 
     __slots__ = ("_everything", "_names", "_networks", "_prefixes")
 
     def __init__(self) -> None:
         self._everything = False
-        # What a host or one of its suffixes must be: "example.com", ".example.com" where only hosts below it count.
+        # "example.com" matches the host and all below; ".example.com" only those below. With the port, or None.
         self._names: set[tuple[str, int | None]] = set()
-        # (bits of the address, bits of the prefix, prefix, port); beside it which lengths there are to try.
+        # (bits of the address, bits of the prefix, prefix, port), and the set of prefix lengths to try.
         self._networks: set[tuple[int, int, int, int | None]] = set()
         self._prefixes: set[tuple[int, int]] = set()
 
     @classmethod
     def parse(cls, text: str) -> NoProxy:
-        """Return the list that a text gives, its entries parted by commas or blanks; what is no entry is left out."""
+        """Return the list in a text; entries are separated by commas or blanks, and invalid entries are skipped."""
         hosts = cls()
         for entry in _SEPARATORS.split(text):
             try:
                 hosts._add(entry)
-            except ValueError:  # InvalidURL, too: one bad entry must not switch off the others, nor stop a program
+            except ValueError:  # includes InvalidURL: one bad entry must neither disable the others nor raise
                 continue
         return hosts
 
@@ -69,7 +69,7 @@ class NoProxy:
         packed = _pack(_strip_brackets(address))
         if packed is None or not (length.isascii() and length.isdigit()):
             raise InvalidURL("expected an address and the length of a prefix")
-        # The length counts from the start of what was written, IPv4-mapped or not.
+        # The prefix length refers to the notation used, IPv4-mapped or not.
         bits = int(length) - (96 if ":" in address and len(packed) == 4 else 0)
         if not 0 <= bits <= 8 * len(packed):
             raise InvalidURL("expected a prefix that is no longer than the address")
@@ -81,11 +81,11 @@ class NoProxy:
         self._networks.add((size, bits, int.from_bytes(packed, "big") >> (size - bits), port))
 
     def matches(self, host: str, port: int) -> bool:
-        """Return whether a host is reached without a proxy.
+        """Return True if a host is reached without a proxy.
 
         Args:
             host: a name in ASCII, or an address without brackets; IPv6 may have a zone.
-            port: the port that is connected to, the scheme's own where the URL has none.
+            port: the port to connect to; the scheme's default if the URL has none.
         """
         if self._everything:
             return True
@@ -107,7 +107,7 @@ class NoProxy:
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:
-    """Split `host`, `host:port`, `[v6]`, `[v6]:port` or a bare v6 address, which has no port."""
+    """Split `host`, `host:port`, `[v6]`, `[v6]:port` or an IPv6 address without brackets, which has no port."""
     host, colon, port = entry.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")):
         return _strip_brackets(entry), None
@@ -119,9 +119,9 @@ def _strip_brackets(host: str) -> str:
 
 
 def _parse_name(entry: str) -> str:
-    """Return a name as it is looked up: in lower case and ASCII, a dot before it where the host itself is left out.
+    """Return a name for lookups: in lower-case ASCII, with a leading dot if only hosts below it match.
 
-    What can be no name is not found out: no host is equal to it.
+    Invalid names are not rejected; they never match.
     """
     below_only = entry.startswith("*.")
     name = encode_host(entry[2:] if below_only else entry.removeprefix(".")).lower().removesuffix(".")
@@ -131,7 +131,7 @@ def _parse_name(entry: str) -> str:
 
 
 def _suffixes(name: str) -> Iterator[str]:
-    """Yield the name, and from each of its dots on what follows, with the dot and without it."""
+    """Yield the name, and for each of its dots the rest of the name with and without the dot."""
     yield name
     dot = name.find(".")
     while dot >= 0:
@@ -141,7 +141,7 @@ def _suffixes(name: str) -> Iterator[str]:
 
 
 def _pack(host: str) -> bytes | None:
-    """Return the 4 or 16 bytes of an address, those of the IPv4 address for a mapped one; None for a name."""
+    """Return the 4 or 16 bytes of an address (4 for an IPv4-mapped one); None for a name."""
     if ":" not in host:
         return _to_bytes(socket.AF_INET, host.removesuffix(".")) if host[-1:] in "0123456789." else None
     packed = _to_bytes(socket.AF_INET6, host.partition("%")[0])

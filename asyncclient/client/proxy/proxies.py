@@ -1,8 +1,8 @@
-"""Proxies: what a URL of one says, and which one a request goes through.
+"""Proxies: parsing a proxy's URL, and choosing the proxy for a request.
 
-A proxy given to the client is the only source: the environment is not read then. Without one the client reads
-`http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` from the environment, once, when it is made, unless
-trust_env=False: that is how to have no proxy at all. Proxy settings of Windows and macOS are not read.
+A proxy given to the client is the only source: the environment is not read then. Otherwise the client reads
+`http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` from the environment once, when it is created. trust_env=False
+without a proxy means no proxy at all. Proxy settings of Windows and macOS are not read.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .no_proxy import NoProxy
 _DEFAULT_PORTS = {**DEFAULT_PORTS, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
-_FOR_ONE_HOP = frozenset(("content-length", "expect", *CONTROLLED))
-"""Fields that say where a request goes and how it is framed: the client's affair, with a proxy too."""
+_CLIENT_FIELDS = frozenset(("content-length", "expect", *CONTROLLED))
+"""Fields that route and frame a request: the client sets them, also for a proxy."""
 
 
 class _Parts(NamedTuple):
@@ -40,30 +40,30 @@ class _Parts(NamedTuple):
 
 
 class Proxy(_Parts):
-    """A proxy; hashable, and its repr and str never show credentials, nor the values of its fields.
+    """A proxy; hashable. Its repr and str never show credentials or field values.
 
-    It is made of a URL, `Proxy("http://user:password@host:port", headers=…)`, or of its parts. Two that differ in
-    anything share no connection.
+    It is created from a URL, `Proxy("http://user:password@host:port", headers=…)`, or from its parts. Connections are
+    shared only between equal proxies.
 
     Attributes:
-        scheme: how the proxy is spoken to: "http", "https" (TLS to the proxy itself), "socks4", "socks4a", "socks5" or
-            "socks5h". With socks4 and socks5 host names are resolved here, with the other two by the proxy.
-        host: a name in lower case and ASCII, or an address without brackets.
+        scheme: protocol to the proxy: "http", "https" (TLS to the proxy itself), "socks4", "socks4a", "socks5" or
+            "socks5h". With socks4 and socks5 host names are resolved here, with socks4a and socks5h by the proxy.
+        host: a name in lower-case ASCII, or an address without brackets.
         port: from 0 to 65535.
-        username, password: percent-decoded, None where there is none.
-        headers: pairs, for the proxy alone: they go with CONNECT, and with each request that the proxy is asked for by
-            its whole URL, where a field of the request with the same name counts more.
-        auth: logs in to the proxy, as Digest does; None where username does, or nothing.
+        username, password: percent-decoded; None if absent.
+        headers: pairs for the proxy only: sent with CONNECT, and with each request whose whole URL is sent to the
+            proxy. A field of the request with the same name takes precedence there.
+        auth: authenticates to the proxy, for example by Digest; None if `username` does, or nothing.
 
     Args:
-        scheme: that, or the URL with everything up to the port, see parse_proxy(); the next four are not given then.
+        scheme: the scheme, or a URL, see parse_proxy(); with a URL the next four arguments are not given.
         headers: a mapping or pairs.
-        auth: (user, password) for Basic, an Auth, or a function as Custom takes it. An Auth is asked with an
-            AuthRequest whose `is_proxy` is True, and its Authorization becomes Proxy-Authorization.
+        auth: (user, password) for Basic, an Auth, or a function as for Custom. An Auth is asked with an AuthRequest
+            whose `is_proxy` is True, and its Authorization becomes Proxy-Authorization.
 
     Raises:
-        InvalidURL: the URL is not one of a proxy.
-        TypeError, ValueError: something that can't be sent to that proxy.
+        InvalidURL: the URL is not that of a proxy.
+        TypeError, ValueError: a value that can't be sent to that proxy.
     """
 
     __slots__ = ()
@@ -78,7 +78,7 @@ class Proxy(_Parts):
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         auth: AuthLike | None = None,
     ) -> Proxy:
-        """Make a proxy of its URL or its parts."""
+        """Create a proxy from its URL or its parts."""
         if host is None:
             if (port, username, password) != (None, None, None):
                 raise TypeError("expected a URL, or scheme, host and port of a proxy")
@@ -91,7 +91,7 @@ class Proxy(_Parts):
             if username is not None or len(auth) != 2:
                 raise ValueError("expected one user and password for a proxy")
             (username, password), auth = auth, None
-        made = super().__new__(
+        proxy = super().__new__(
             cls,
             scheme,
             _fold_host(host),
@@ -101,8 +101,8 @@ class Proxy(_Parts):
             _check_fields(headers),
             open_auth(auth),
         )
-        made._check()
-        return made
+        proxy._check()
+        return proxy
 
     def _check(self) -> None:
         if self.is_socks and (self.headers or self.auth is not None):
@@ -114,16 +114,16 @@ class Proxy(_Parts):
 
     @property
     def is_socks(self) -> bool:
-        """Whether it speaks a version of SOCKS, not HTTP."""
+        """True if the proxy uses a version of SOCKS instead of HTTP."""
         return self.scheme.startswith("socks")
 
     @property
     def authorization(self) -> str | None:
-        """The value of Proxy-Authorization: Basic, in UTF-8 (RFC 7617); None without a user."""
+        """The value of Proxy-Authorization by Basic, in UTF-8 (RFC 7617); None without a user."""
         return None if self.username is None else basic_value(self.username, self.password or "")
 
     def list_fields(self) -> list[tuple[str, str]]:
-        """Return the fields that go with each request to the proxy; a Proxy-Authorization given counts more."""
+        """Return the fields for each request to the proxy; a Proxy-Authorization in `headers` takes precedence."""
         fields = [*self.headers]
         authorization = self.authorization
         if authorization is not None and not any(name.lower() == "proxy-authorization" for name, _ in fields):
@@ -131,11 +131,11 @@ class Proxy(_Parts):
         return fields
 
     def __str__(self) -> str:
-        """Return its URL without credentials."""
+        """Return the URL without credentials."""
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def __repr__(self) -> str:
-        """Show its URL, of credentials and fields only that there are some."""
+        """Show the URL, and of credentials and fields only their presence."""
         has_credentials = self.username is not None or self.auth is not None
         return f"<Proxy {self}{' with credentials' if has_credentials else ''}{' and fields' if self.headers else ''}>"
 
@@ -145,7 +145,7 @@ def _check_fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tup
     for name, value in list_pairs(headers):
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         build_field(name, text)
-        if name.lower() in _FOR_ONE_HOP:
+        if name.lower() in _CLIENT_FIELDS:
             raise ValueError(f"expected no {name} among the fields for a proxy: the client sets it")
         fields.append((name, text))
     return tuple(fields)
@@ -153,26 +153,25 @@ def _check_fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tup
 
 ProxyValue = str | Proxy | None
 ProxySetting = ProxyValue | Mapping[str, ProxyValue] | Callable[[str], ProxyValue]
-"""What a client takes as `proxy`."""
+"""The argument `proxy` of a client."""
 
 
 def parse_proxy(url: str) -> Proxy:
     """Parse `scheme://user:password@host:port`; scheme, user and port may be missing.
 
-    Without a scheme it is http. The default ports are 80, 443 for https and 1080 for SOCKS. `socks://`, as desktops
-    write it, is socks5h: what they mean, and no name is looked up here. User and password are percent-encoded UTF-8;
-    what stands before the last "@" is theirs, so a "/" or "@" that somebody forgot to encode does no harm. A path says
-    nothing about a proxy and is left out.
+    The default scheme is http. The default ports are 80, 443 for https and 1080 for SOCKS. `socks://`, as some desktops
+    write it, is read as socks5h, which those desktops mean and which resolves no name here. User and password are
+    percent-encoded UTF-8. All text before the last "@" belongs to them, so an unencoded "/" or "@" in them does no
+    harm. A path is ignored.
 
     Raises:
-        InvalidURL: it is none of that, has a scheme that is unknown, or a user that can't be sent. The text has no
-            credentials.
+        InvalidURL: the URL is malformed, its scheme is unknown, or its user can't be sent. The text has no credentials.
     """
     return Proxy(url)
 
 
 def _split_proxy(url: str) -> tuple[str, str, int, str | None, str | None]:
-    """Return scheme, host, port, user and password of a proxy's URL; see parse_proxy()."""
+    """Return scheme, host, port, user and password from a proxy's URL; see parse_proxy()."""
     start, separator, rest = strip_url(url).partition("://")
     scheme, rest = (start.lower(), rest) if separator else ("http", strip_url(url))
     if scheme == "socks":
@@ -189,13 +188,13 @@ def _split_proxy(url: str) -> tuple[str, str, int, str | None, str | None]:
         username, password = _parse_userinfo(userinfo)
         if username is not None and not scheme.startswith("socks"):
             basic_value(username, password or "")
-    except ValueError as exc:  # InvalidURL, too
+    except ValueError as exc:  # includes InvalidURL
         raise InvalidURL(f"expected a proxy as {scheme}://host:port, got {show(url)}: {exc}") from None
     return scheme, host, port, username, password
 
 
 def _fold_host(host: str) -> str:
-    """Return a host as parse_url() gives it: names in lower case and ASCII, so that equal ones are equal."""
+    """Return a host as parse_url() does: names in lower-case ASCII, so that equal hosts compare equal."""
     return host if ":" in host else encode_host(host).lower()
 
 
@@ -206,34 +205,34 @@ def _parse_userinfo(userinfo: str) -> tuple[str | None, str | None]:
     return unquote_userinfo(username, "a proxy"), unquote_userinfo(password, "a proxy") if colon else None
 
 
-_parse_again = lru_cache(maxsize=256)(parse_proxy)  # for callables, which give the same few over and over
+_parse_cached = lru_cache(maxsize=256)(parse_proxy)  # for callables, which return the same few URLs repeatedly
 
 
-# What a rule is for: the scheme or "all", the host or "" for every one, the port or None for every one.
+# The key of a rule: the scheme or "all"; the host or "" for any; the port or None for any.
 _Target = tuple[str, str, int | None]
 
 
 class ProxySelector:
-    """Which proxy a request goes through: rules made once for a client, asked for each request.
+    """Chooses the proxy for each request, by rules that are prepared once per client.
 
     Args:
         proxy: one of
             - a URL or a Proxy, for all requests;
             - a mapping from "http", "https", "all", or one of them with a host, "https://example.com" or
-              "all://example.com:8080", to a URL, a Proxy, or None for no proxy. The host counts more than the port,
-              the port more than the scheme: `https://h:1`, `all://h:1`, `https://h`, `all://h`, `https`, `all`;
-            - a callable that gets the URL of a request and returns one of these;
+              "all://example.com:8080", to a URL, a Proxy, or None for no proxy. Host takes precedence over port, port
+              over scheme: `https://h:1`, `all://h:1`, `https://h`, `all://h`, `https`, `all`;
+            - a callable that takes the URL of a request and returns a URL, a Proxy or None;
             - None: the environment.
-        trust_env: whether the environment is read where proxy is None.
+        trust_env: read the environment if proxy is None.
 
     Attributes:
-        is_empty: there is no proxy, whatever is asked: it need not be asked.
-        needs_url: the proxy depends on the whole URL: ask select_for_url().
+        is_empty: True if no request has a proxy, so that it need not be asked.
+        needs_url: True if the proxy depends on the whole URL: call select_for_url().
 
     Raises:
-        InvalidURL: a URL is none of a proxy. One from the environment raises at its first use instead.
-        ValueError: a key of the mapping is none of the above.
-        TypeError: proxy is, or the mapping holds, something else.
+        InvalidURL: a URL is not that of a proxy. A URL from the environment raises at its first use instead.
+        ValueError: a key of the mapping is invalid.
+        TypeError: proxy, or a value of the mapping, has another type.
     """
 
     __slots__ = ("_choose", "_has_hosts", "_no_proxy", "_rules", "is_empty", "needs_url")
@@ -258,18 +257,18 @@ class ProxySelector:
         self.is_empty = not self.needs_url and not any(self._rules.values())
 
     def select(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """Return the proxy for requests to an origin, None for no proxy.
+        """Return the proxy for requests to an origin; None for no proxy.
 
-        A callable is given the URL of the origin's root: right for what serves no single request.
+        A callable gets the URL of the origin's root, for connections that are not opened for a single request.
 
         Args:
             scheme: "http" or "https".
-            host: a name in lower case and ASCII, or an address without brackets, as parse_url() gives it.
-            port: the port, the scheme's own where the URL has none.
+            host: a name in lower-case ASCII, or an address without brackets, as from parse_url().
+            port: the port; the scheme's default if the URL has none.
 
         Raises:
-            InvalidURL: the URL of the proxy, from the environment or a callable, is none; the text names the variable.
-            TypeError: the callable returned something else.
+            InvalidURL: the proxy's URL, from the environment or a callable, is invalid; the text names the variable.
+            TypeError: the callable returned another type.
         """
         if self._choose is not None:
             return self.select_for_url(f"{scheme}://{build_authority(host, port, DEFAULT_PORTS[scheme])}/")
@@ -277,7 +276,7 @@ class ProxySelector:
         if found is None or (self._no_proxy is not None and self._no_proxy.matches(host, port)):
             return None
         if isinstance(found, InvalidURL):
-            raise InvalidURL(*found.args)  # a new one: raised twice, one error would pile up tracebacks
+            raise InvalidURL(*found.args)  # a copy: an error that is raised repeatedly accumulates tracebacks
         return found
 
     def _find(self, scheme: str, host: str, port: int) -> Proxy | InvalidURL | None:
@@ -291,14 +290,14 @@ class ProxySelector:
         return rules[target] if target in rules else rules.get(("all", "", None))
 
     def select_for_url(self, url: str) -> Proxy | None:
-        """Return the proxy for a request to a URL, None for no proxy.
+        """Return the proxy for a request to a URL; None for no proxy.
 
         Raises:
-            InvalidURL, TypeError: as for select(); or the URL is no http or https URL.
+            InvalidURL, TypeError: see select(); also if the URL is not an http or https URL.
         """
         if self._choose is not None:
             chosen = self._choose(url)
-            return _parse_again(chosen) if isinstance(chosen, str) else _to_proxy(chosen)
+            return _parse_cached(chosen) if isinstance(chosen, str) else _to_proxy(chosen)
         scheme, host, port, *_ = parse_url(url)
         return self.select(scheme, host, port)
 
@@ -321,19 +320,19 @@ def _parse_key(key: str) -> _Target:
         raise ValueError(f"expected http, https or all, with ://host or without it, as key of proxies, got {clip(key)}")
     if not separator:
         return scheme, "", None
-    host, port = parse_host_port(authority.removesuffix("/"), None, 0)  # 0 is no port of an origin
+    host, port = parse_host_port(authority.removesuffix("/"), None, 0)  # an origin cannot have port 0
     return scheme, _fold_host(host).removesuffix("."), port or None
 
 
 def _read_environment(environ: Mapping[str, str]) -> tuple[Mapping[_Target, Proxy | InvalidURL | None], NoProxy | None]:
-    """Return rules and exceptions that the environment gives.
+    """Return the rules and exceptions from the environment.
 
-    Names in lower case count before those in upper case, even when they are empty, which means none. In a CGI program
-    HTTP_PROXY is what the client sent as field Proxy (httpoxy, CVE-2016-5385), so there it is left alone.
+    Lower-case names take precedence over upper-case ones, even if empty, which means no proxy. In a CGI program
+    HTTP_PROXY is the value of the request's field Proxy (httpoxy, CVE-2016-5385), so it is ignored there.
     """
     is_cgi = "REQUEST_METHOD" in environ
     if is_cgi:
-        environ = dict(environ)  # on Windows, os.environ would give HTTP_PROXY for http_proxy, too
+        environ = dict(environ)  # on Windows, os.environ would return HTTP_PROXY for http_proxy too
     rules: dict[_Target, Proxy | InvalidURL | None] = {}
     for scheme in ("http", "https", "all"):
         name = f"{scheme}_proxy"
@@ -348,7 +347,7 @@ def _read_environment(environ: Mapping[str, str]) -> tuple[Mapping[_Target, Prox
 
 
 def _parse_variable(name: str, text: str) -> Proxy | InvalidURL:
-    """Return an error, not raise it: a client that never uses the variable works."""
+    """Return the proxy, or the error instead of raising it: a client that never uses the variable must work."""
     try:
         return parse_proxy(text)
     except InvalidURL as exc:
