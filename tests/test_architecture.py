@@ -187,6 +187,17 @@ def test_no_text_names_a_path_of_somebodys_machine() -> None:
     assert not guilty
 
 
+def test_decisions_have_ascending_numbers_and_exist_where_the_code_refers_to_them() -> None:
+    page = (ROOT / "docs" / "decisions.md").read_text()
+    numbers = [int(number) for number in re.findall(r"^## (\d+)\. .+ \(\d{4}-\d\d\)$", page, re.MULTILINE)]
+    assert len(numbers) == page.count("\n## ")
+    assert numbers == sorted(set(numbers))
+    sources = [*(ROOT / "asyncclient").rglob("*.py"), *(ROOT / "compat").rglob("*.py"), *(ROOT / "docs").glob("*.*")]
+    for path in sources:
+        named = {int(number) for number in re.findall(r"\(decisions? (\d+)\)", path.read_text())}
+        assert named <= {*numbers, 12} if path.name == "decisions.md" else named <= set(numbers), path
+
+
 def test_importing_asyncclient_imports_nothing_slow() -> None:
     code = "import sys; before = set(sys.modules); import asyncclient; print(*set(sys.modules) - before)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
