@@ -30,7 +30,30 @@ Ended = Callable[[AioStream, Exchange, float | None], None]
 """Called once, with the time when the content had been read to its end; None if the stream is of no use any more."""
 
 
-class HTTPResponse:
+class HeadView:
+    """The parts of a response head, as attributes."""
+
+    __slots__ = ()
+
+    head: Head
+
+    @property
+    def version(self) -> int:
+        """10 for HTTP/1.0, 11 for HTTP/1.1."""
+        return self.head.version
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase, "" if the head has none."""
+        return self.head.reason
+
+    @property
+    def headers(self) -> Fields:
+        """The fields, by name in any case and as pairs in wire order."""
+        return self.head.fields
+
+
+class HTTPResponse(HeadView):
     """A response: its head is there, its content is read off the connection as it is asked for.
 
     The connection serves the next request once the content has been read to its end, or after aclose(). Reading that
@@ -255,16 +278,6 @@ class HTTPResponse:
     # Fields
 
     @property
-    def version(self) -> int:
-        """10 for HTTP/1.0, 11 for HTTP/1.1."""
-        return self.head.version
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase, "" if there is none."""
-        return self.head.reason
-
-    @property
     def length(self) -> int | None:
         """Bytes of content that are left to be read off the connection; None if only its end will tell."""
         return self._content.left
@@ -278,11 +291,6 @@ class HTTPResponse:
     def timings(self) -> Timings:
         """When what happened, in seconds."""
         return self._exchange.timings
-
-    @property
-    def headers(self) -> Fields:
-        """The fields, by name in any case and as pairs in wire order."""
-        return self.head.fields
 
     @property
     def is_lenient(self) -> bool:

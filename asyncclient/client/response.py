@@ -93,6 +93,11 @@ class Response:
         return self._raw.headers
 
     @property
+    def length(self) -> int | None:
+        """Bytes of content that are left to be read off the connection, before decoding; None if not known."""
+        return self._raw.length
+
+    @property
     def trailers(self) -> Fields | None:
         """The fields that came after the content; None until that has been read to its end."""
         return self._raw.trailers

@@ -8,6 +8,7 @@ from ..errors import ResponseNotRead
 from ..message.fields import Fields
 from ..message.head import Head, Interim
 from ..message.repairs import Repair
+from ..response import HeadView
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 
@@ -15,40 +16,28 @@ if TYPE_CHECKING:
     from ..response import HTTPResponse
 
 
-class StoredResponse:
+class StoredResponse(HeadView):
     """The facts of an HTTPResponse that is closed, without its connection. Content cannot be read from it.
 
     Attributes: those of HTTPResponse.
     """
+
+    head: Head
+    interim: tuple[Interim, ...]
+    trailers: Fields | None
+    repairs: tuple[Repair, ...]
+    timings: Timings
+    peer: Any
+    proxy_headers: Fields | None
+    tls: TLSInfo | None
 
     upgraded = None
     closed = True
     length = 0
 
     def __init__(self, response: HTTPResponse | StoredResponse) -> None:
-        self.head: Head = response.head
-        self.interim: tuple[Interim, ...] = response.interim
-        self.trailers: Fields | None = response.trailers
-        self.repairs: tuple[Repair, ...] = response.repairs
-        self.timings: Timings = response.timings
-        self.peer: Any = response.peer
-        self.proxy_headers: Fields | None = response.proxy_headers
-        self.tls: TLSInfo | None = response.tls
-
-    @property
-    def version(self) -> int:
-        """10 for HTTP/1.0, 11 for HTTP/1.1."""
-        return self.head.version
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase, "" if the response has none."""
-        return self.head.reason
-
-    @property
-    def headers(self) -> Fields:
-        """The fields."""
-        return self.head.fields
+        for name in StoredResponse.__annotations__:
+            setattr(self, name, getattr(response, name))
 
     async def read(self) -> bytes:
         """Raise ResponseNotRead: the content was given up before the response was stored."""

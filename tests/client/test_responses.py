@@ -57,6 +57,17 @@ async def test_the_head() -> None:
     assert repr(response) == f"<Response 404 Not So Found '{server.url}/x#part'>"
 
 
+async def test_length_is_what_is_left_to_be_read_off_the_connection() -> None:
+    async with streaming(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") as response:
+        assert response.length == 5
+        assert await anext(response.iter_chunks(2)) == b"he"
+        assert response.length == 3
+        assert await response.read() == b"llo"
+        assert response.length == pickle.loads(pickle.dumps(response)).length == 0
+    async with streaming(chunked(b"hello")) as response:
+        assert response.length is None
+
+
 async def test_a_response_without_reason_or_fields() -> None:
     response = await get(b"HTTP/1.1 204\r\n\r\n")
     assert (response.status, response.reason, response.version, list(response.headers.items())) == (204, "", 11, [])

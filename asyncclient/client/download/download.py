@@ -201,7 +201,7 @@ class Download:
 
     def _find_span(self, response: Response, start: int) -> Span | None:
         """Return which bytes of the file the response brings; None if all are to be asked for, without a Range."""
-        span = find_span(self._known, start, response.status, response.headers, _find_length(response))
+        span = find_span(self._known, start, response.status, response.headers, response.length)
         if span is None:
             return None
         if span.start and span.total is not None:
@@ -319,11 +319,6 @@ async def _take_step(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], Excepti
 
 
 # What the fields say
-
-
-def _find_length(response: Response) -> int | None:
-    """Return how many bytes the content has on the wire, before any was read; None if only its end will tell."""
-    return response._raw.length
 
 
 def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:
