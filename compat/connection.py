@@ -178,7 +178,7 @@ class HTTPConnection(Sending):
         sock, is_first = self.sock, not self.__response
         if issubclass(type(sock), OwnSocket):
             is_first = is_first and not sock.due
-            if is_first and sock.has_unasked():
+            if is_first and sock.has_unsolicited():
                 self._drop_socket()  # it would pass for the response
         self.send(head)
         sock = self.sock

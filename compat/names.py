@@ -92,7 +92,7 @@ def find(name: str, default: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def limits_of(line: int, headers: int) -> Limits:
+def build_limits(line: int, headers: int) -> Limits:
     """Return bounds for a line's bytes and a section's lines, the empty one included."""
     return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
 
@@ -101,9 +101,9 @@ def _find_limits() -> Limits:
     """Return the bounds that the modules have; the usual ones where a value is no number: no assignment may fail."""
     line, headers = (find(name, usual) for name, usual in _VALUES.items())
     try:
-        return limits_of(min(line, _MOST), min(headers, _MOST))
+        return build_limits(min(line, _MOST), min(headers, _MOST))
     except (TypeError, ValueError):
-        return limits_of(*_VALUES.values())
+        return build_limits(*_VALUES.values())
 
 
 class Replaced:

@@ -140,7 +140,7 @@ class Opening:
             raise OSError(f"Tunnel connection failed: {code} {reason.strip()}")
         if sock is not None:
             sock.reads_ahead = True
-            if sock.has_unasked():
+            if sock.has_unsolicited():
                 raise OSError("Tunnel connection failed: the proxy sent more than its answer")
 
     def _read_proxy_head(self, response: Any) -> tuple[int, str]:

@@ -1,41 +1,44 @@
-"""http.client's response: the engine's readers over whatever the socket gives to read from.
+"""http.client's response, read by the engine's readers from a socket or from whatever file it gives.
 
 The problem: programs look into a response and change what they find. They read chunk lines from `fp` themselves, put a
-file of their own there, set `length` or `chunk_left`, take `fp is None` for the end. So these attributes are the state,
-at every moment: each call begins with them and leaves them true.
+file of their own there, set `length` or `chunk_left`, and take `fp is None` for the end. So these attributes are the
+state, at every moment: each call begins with them and leaves them true.
 
-Over a socket of ours there is no file until somebody looks at `fp`: making one takes as long as parsing the head.
+Over a socket of compat no file is made until a program looks at `fp`: making it takes as long as parsing the head.
 """
 
 from __future__ import annotations
 
 import http.client as std
 import io
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, TypeVar
 
-from asyncclient.errors import HTTPException
+from asyncclient.errors import HTTPException, ProtocolError
+from asyncclient.exchange.receive import ChunkedContent, LengthContent, UntilCloseContent
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.cycle import CloseReason
-from asyncclient.message.framing import Framing, Kind, decide_framing
+from asyncclient.message.framing import Framing, Kind, decide_framing, parse_chunk_size
 from asyncclient.message.head import StatusLine, parse_head
 
-from .chunks import MUCH, ChunkReading, take_chunk_steps
+from .chunks import STEPS, peek_by_steps, pull, read1_by_steps, read_by_steps, readinto_by_steps, take_steps
 from .errors import as_http_client
-from .fields import ResponseFields
-from .files import SocketFile, count_ahead, read_exactly
-from .message import read_section
-from .names import find, gather_members, limits_of, replaced, say
-from .sockets import OwnSocket, may_read_straight
-from .steps import Status, file_of, parse_status, read_line, select_framing
+from .head import Status, limits_of, missing, parse_status, read_line, select_framing, stream_of
+from .loop import run
+from .message import HTTPMessage, build_message, read_section
+from .names import build_limits, find, replaced, say
+from .sockets import OwnSocket, may_read_directly
+from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, SocketStream
 
 UNKNOWN: Final = "UNKNOWN"
 
 _Parse = Callable[[Any], Any]
+_T = TypeVar("_T")
 
 
-class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
+class HTTPResponse(io.BufferedIOBase):
     """The response to a request, as http.client documents it; it is an iterable file and a context manager."""
 
     __module__ = "http.client"
@@ -48,20 +51,29 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     length: Any = UNKNOWN
     will_close: Any = UNKNOWN
 
+    url: str
     max_headers: int | None = None
     is_whole = False
-    """Whether its content was read to its end, and nothing came after it: the connection may go on."""
+    """Whether the content was read to its end, and nothing came after it: the connection may be used again."""
 
+    _stream: Any = None
     _is_own = False
     _is_shared = False  # a program has looked at fp, and may read from it
+    _section: bytes | None = None
+    _headers: Any = None
+    _msg: Any = None
+    _limits: Limits | None = None
+    _failure: std.HTTPException | None = None  # why nothing can be read, even where fp seems to be at its end
+    _chunks: ChunkedContent | None = None
+    _by_steps: bool | None = None
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         if issubclass(type(sock), OwnSocket):
             sock.listens = False
             if sock.due:
                 sock.due -= 1
-            self._is_own = may_read_straight(sock)
-        self._file = SocketFile(sock) if self._is_own else sock.makefile("rb")
+            self._is_own = may_read_directly(sock)
+        self._stream = SocketStream(sock) if self._is_own else FileStream(sock.makefile("rb"))
         self.debuglevel = debuglevel
         self._method = method
 
@@ -69,13 +81,13 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     def fp(self) -> Any:
         """The file that is read from; None at the end of the content."""
         self._is_shared = True
-        if type(self._file) is SocketFile:
-            self._file = self._file.open_reader()
-        return self._file
+        if type(self._stream) is SocketStream:
+            self._stream = FileStream(self._stream.open_reader())
+        return None if self._stream is None else self._stream.file
 
     @fp.setter
     def fp(self, value: Any) -> None:
-        self._file = value
+        self._stream = None if value is None else FileStream(value)
 
     # The head
 
@@ -85,7 +97,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             return
         limits, parse = replaced.limits, replaced.parse_headers
         if self.max_headers is not None:
-            limits = limits_of(limits.line, self.max_headers)
+            limits = build_limits(limits.line, self.max_headers)
         self._limits = limits
         kind, own = type(self), self.__dict__
         has_own_steps = (
@@ -95,8 +107,33 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             and "_check_close" not in own
         )
         may_be_at_once = has_own_steps and parse is None and self._is_own and self.debuglevel <= 0
-        if may_be_at_once and self._begin_at_once(limits):
-            return
+        if not (may_be_at_once and self._begin_at_once(limits)):
+            self._begin_by_steps(limits, parse, has_own_steps=has_own_steps)
+
+    def _begin_at_once(self, limits: Limits) -> bool:
+        """Take a head that was received in one piece and is sound, as nearly all are; False leaves it to the steps."""
+        stream = self._stream
+        if type(stream) is not SocketStream:
+            return False
+        data = run(stream.peek())
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return False
+        try:
+            head = parse_head(data[:end], limits)
+            if head.status < 200 or (self._method == "HEAD" and not head.is_plain):
+                return False
+            framing = decide_framing(head, self._framing_method())
+        except HTTPException:
+            return False
+        stream.skip(end)
+        self.code = self.status = head.status
+        self.reason, self.version = head.reason, head.version
+        self._section = data[head.start : end]  # with its folds
+        self._apply_framing(framing)
+        return True
+
+    def _begin_by_steps(self, limits: Limits, parse: _Parse | None, *, has_own_steps: bool) -> None:
         status = self._read_status()
         if 100 <= status[1] < 200 and status[1] != 101:
             status, section = self._skip_interim(status, limits, parse)
@@ -111,42 +148,20 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             self.version = 11
         else:
             raise std.UnknownProtocol(version)
-        self._keep_section(section)
-        self._frame(section if isinstance(section, bytes) else select_framing(section), limits)
+        if isinstance(section, bytes):
+            self._section = section
+        else:
+            self.headers = self.msg = section
+            section = select_framing(section)
+        self._frame(section, limits)
         if not has_own_steps:
             self._ask_whether_it_closes()
         if self.debuglevel > 0:
             for name, value in self.headers.items():
                 say("header:", name + ":", value)
 
-    def _begin_at_once(self, limits: Limits) -> bool:
-        """Take a head that has come whole and that nothing is odd about, as nearly all; True if there was one.
-
-        Line by line, as programs may look on, it takes 6 µs more.
-        """
-        if type(self._file) is not SocketFile:
-            return False
-        data = self._file.peek()
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4:
-            return False
-        try:
-            head = parse_head(data[:end], limits)
-            if head.status < 200 or (self._method == "HEAD" and not head.is_plain):
-                return False
-            framing = decide_framing(head, self._framing_method())
-        except HTTPException:
-            return False
-        self._file.skip(end)
-        self.code = self.status = head.status
-        self.reason, self.version = head.reason, head.version
-        self._section = data[head.start : end]  # folds and all
-        self._settle(framing)
-        return True
-
     def _read_status(self) -> Status:
-        # Programs call it with a stand-in that has no more than `fp`, `debuglevel` and `_close_conn`.
-        is_ours = isinstance(self, HTTPResponse)
+        # Programs call it with an object of their own that has only `fp`, `debuglevel` and `_close_conn`.
         line = read_line(self, "status line")
         if self.debuglevel > 0:
             say("reply:", repr(str(line, "iso-8859-1")))
@@ -155,22 +170,22 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         if line[:5] != b"HTTP/":
             self._close_conn()
             raise std.BadStatusLine(str(line, "iso-8859-1"))
-        if line[-1:] != b"\n" and not (is_ours and self._is_own):
+        if line[-1:] != b"\n" and not getattr(self, "_is_own", False):
             line += b"\n"
         return parse_status(line)
 
     def _read_section(self, limits: Limits, parse: _Parse | None) -> Any:
-        """Read the fields: the bytes of the section, or what a program's own parser makes of it."""
+        """Read the fields: return the bytes of the section, or the result of a program's own parser."""
         if parse is not None:
             return parse(self.fp)
-        # Where the file is a program's own, what ends with it is taken for whole, as http.client does.
-        return read_section(self._file, limits, may_end=not self._is_own)
+        # A program's own file may end within the section, as in http.client.
+        return run(read_section(self._stream, limits, may_end=not self._is_own))
 
     def _skip_interim(self, status: Status, limits: Limits, parse: _Parse | None) -> tuple[Status, Any]:
-        """Return the first response that is none of the interim ones (1xx but 101), or the last before the end."""
+        """Return the first response that is final or 101, or the last one before the end of the connection."""
         size = 0
         for _ in range(limits.interim):
-            lines = find("_read_headers", self._read_lines)(self._file if parse is None else self.fp)
+            lines = find("_read_headers", self._read_lines)(self if parse is None else self.fp)
             size += sum(map(len, lines))
             if self.debuglevel > 0:
                 say("headers:", lines)
@@ -179,7 +194,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             except std.RemoteDisconnected:
                 if status[1] == 100:
                     raise
-                return status, b"".join(lines)  # as http.client has it; nothing can be taken for another's any more
+                return status, b"".join(lines)  # as in http.client; the connection has ended, so nothing can follow
             if not 100 <= following[1] < 200 or following[1] == 101:
                 return following, self._read_section(limits, parse)
             status = following
@@ -188,17 +203,11 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         raise std.HTTPException(f"got more than {limits.interim} interim responses")
 
     def _read_lines(self, file: Any) -> list[bytes]:
-        section = read_section(file, self._limits or replaced.limits, may_end=not self._is_own)
+        section = run(read_section(self._stream, limits_of(self), may_end=not self._is_own))
         return section.splitlines(keepends=True)
 
-    def _keep_section(self, section: Any) -> None:
-        if isinstance(section, bytes):
-            self._section = section
-        else:
-            self.headers = self.msg = section
-
     def _ask_whether_it_closes(self) -> None:
-        """Have a program's own `_check_close` decide; what can't be framed, or is not sound, ends anyway."""
+        """Apply a program's own `_check_close`; a response that is unsound or has no framing closes in any case."""
         is_unsound = self.will_close is True and not HTTPResponse._check_close(self)
         self.will_close = bool(self._check_close()) or is_unsound or not (self.chunked or self.length is not None)
 
@@ -214,28 +223,84 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         line, block = StatusLine(self.version, self.status, self.reason), b"\n" + section
         method = self._framing_method()
         try:
-            self._settle(lenient.frame(line, block, 1, method, limits))
+            self._apply_framing(lenient.frame(line, block, 1, method, limits))
             if method == "HEAD" and lenient.frame(line, block, 1, "GET", limits)[0] is Kind.CHUNKED:
                 self.chunked, self.chunk_left = True, None
         except lenient.InvalidLength as exc:
-            # The fields can be looked at, as some do before they read; what they frame can't.
+            # Programs may look at the fields first; only reading the content raises the error.
             self._failure = as_http_client(exc)
-            self._settle((Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE))
+            self._apply_framing((Kind.UNTIL_CLOSE, 0, CloseReason.READ_UNTIL_CLOSE))
         except HTTPException as exc:
             raise as_http_client(exc) from None
 
-    def _settle(self, framing: Framing) -> None:
-        """Have the attributes say what the framing is."""
-        kind, length, reason = framing
+    def _apply_framing(self, framing: Framing) -> None:
+        kind, length, close_reason = framing
         self.chunked = kind is Kind.CHUNKED
         if self.chunked:
             self.chunk_left = None
         self.length = length if kind is Kind.LENGTH else None
-        self.will_close = reason is not None
+        self.will_close = close_reason is not None
 
     def _framing_method(self) -> str:
-        """Return the method as far as it matters for framing; to http.client CONNECT is one like others."""
+        """Return the method as far as it matters for framing; in http.client CONNECT has content like others."""
         return "HEAD" if self._method == "HEAD" else "GET"
+
+    # The fields: the message is made when it is first looked at
+
+    @property
+    def headers(self) -> Any:
+        """The fields as an HTTPMessage; None before begin()."""
+        if self._headers is None and self._section is not None:
+            self._headers = build_message(self._section, HTTPMessage)
+        return self._headers
+
+    @headers.setter
+    def headers(self, value: Any) -> None:
+        self._headers = value
+
+    @property
+    def msg(self) -> Any:
+        """The same as `headers`, unless another value was assigned, as urllib does."""
+        return self.headers if self._msg is None else self._msg
+
+    @msg.setter
+    def msg(self, value: Any) -> None:
+        self._msg = value
+
+    @property
+    def trailers(self) -> HTTPMessage | None:
+        """The fields that came after content in chunks; None before its end, or for other content."""
+        found = None if self._chunks is None else self._chunks.trailers
+        if found is None:
+            return None
+        lines = "".join(f"{name}: {value}\r\n" for name, value in found.items())
+        return build_message(f"{lines}\r\n".encode("latin-1"), HTTPMessage)
+
+    def getheader(self, name: str, default: Any = None) -> Any:
+        """Return the value of a field, all of that name joined by ", "; the default if there is none."""
+        if self.headers is None:
+            raise std.ResponseNotReady
+        found = self.headers.get_all(name) or default
+        return found if isinstance(found, str) or not hasattr(found, "__iter__") else ", ".join(found)
+
+    def getheaders(self) -> list[tuple[str, str]]:
+        """Return all fields as pairs (name, value)."""
+        if self.headers is None:
+            raise std.ResponseNotReady
+        return list(self.headers.items())
+
+    def info(self) -> Any:
+        """Return the fields; an old name of urllib's."""
+        return self.headers
+
+    def geturl(self) -> str:
+        """Return the URL, where urllib has set it."""
+        return self.url
+
+    def getcode(self) -> int:
+        """Return the status code."""
+        code: int = self.status
+        return code
 
     # The content
 
@@ -243,7 +308,7 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         """Read and return the content, or the next amt bytes of it.
 
         Raises:
-            IncompleteRead: the connection ended before all of the content, or a chunk, had come.
+            IncompleteRead: the connection ended before the end of the content, or of a chunk.
             HTTPException: Content-Length fields that leave no length.
         """
         if self._has_no_content():
@@ -252,14 +317,13 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
             amt = None
         if self.chunked:
             return self._read_chunked(amt)
-        return self._read_all() if amt is None else self._read_part(amt, self._file.read)
+        return self._read_all() if amt is None else self._read_part(amt, READ)
 
     def read1(self, n: int = -1) -> bytes:
         """Read what is at hand, with one system call at most; n bytes of it, if n is not below 0."""
         if self._has_no_content():
             return b""
-        n = n if n >= 0 else MUCH
-        return self._read1_chunked(n) if self.chunked else self._read_part(n, self._file.read1)
+        return self._read1_chunked(n) if self.chunked else self._read_part(n if n >= 0 else READ_AHEAD, READ1)
 
     def readinto(self, b: Any) -> int:
         """Read into a buffer, filling it unless the content ends; return the number of bytes."""
@@ -268,17 +332,18 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         with memoryview(b) as view, view.cast("B") as octets:
             if octets.readonly:
                 raise TypeError("expected a buffer that can be written to")
-            if not self.chunked:
-                return self._read_part_into(octets)
-            return self._readinto_chunked(octets)
+            if self.chunked:
+                return self._readinto_chunked(octets)
+            content = self._open(READ)
+            return self._take(content, content.readinto(octets), 0) if octets else 0
 
     def peek(self, n: int = -1) -> bytes:
         """Return bytes at hand without using them up; n is a wish."""
-        if self._file is None or self._method == "HEAD" or self._has_no_content() or self.length == 0:
+        if self._stream is None or self._method == "HEAD" or self._has_no_content() or self.length == 0:
             return b""
         if self.chunked:
             return self._peek_chunked(n)
-        data: bytes = self._file.peek(n)
+        data: bytes = run(self._stream.peek(n))
         return data if self.length is None else data[: self.length]
 
     def readline(self, limit: int | None = -1) -> bytes:
@@ -288,19 +353,42 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
         limit = -1 if limit is None else limit
         if self.chunked:
             return super().readline(limit)
-        return self._read_part(limit if limit >= 0 else MUCH, self._file.readline)
+        return self._read_part(limit if limit >= 0 else sys.maxsize, READLINE)
 
     def _has_no_content(self) -> bool:
         """Return whether there is nothing to read, or nothing more; a response to HEAD ends when it is asked."""
         if self._failure is not None:
             raise type(self._failure)(*self._failure.args)
-        if self._file is not None and self._method == "HEAD":
+        if self._stream is not None and self._method == "HEAD":
             self._end()
-        return self._file is None
+        return self._stream is None
+
+    def _open(self, mode: str) -> Any:
+        """Return the engine's reader of the content, at the place that the attributes say."""
+        stream = self._stream
+        stream.mode = mode
+        if not self.chunked:
+            return UntilCloseContent(stream) if self.length is None else LengthContent(stream, self.length)
+        chunks = self._chunks
+        if chunks is None:
+            chunks = self._chunks = ChunkedContent(stream, limits_of(self), is_lenient=True)
+        chunks.stream = stream
+        chunks.in_chunk = self.chunk_left or 0
+        return chunks
+
+    def _note(self, content: Any) -> None:
+        """Have the attributes say where the reader is."""
+        if self.chunked:
+            self.chunk_left = content.in_chunk or None
+        else:
+            self.length = content.left
+        if content.is_done:
+            self._end()
 
     def _read_all(self) -> bytes:
         if self.length is None:
-            data: bytes = self._file.read()
+            content = self._open(READ)
+            data: bytes = self._take(content, content.readall(), b"")
         else:
             try:
                 data = self._safe_read(self.length)
@@ -308,81 +396,173 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
                 self._close_conn()
                 raise
             self.length = 0
-        self._end()
+            self._end()
         return data
 
+    def _read_part(self, n: int, mode: str) -> bytes:
+        if not n and self.length != 0:
+            return b""
+        content = self._open(mode)
+        data: bytes = self._take(content, content.read(n), b"")
+        return data
+
+    def _take(self, content: Any, reading: Coroutine[Any, Any, _T], nothing: _T) -> _T:
+        """Return what a reader gives; nothing where the content is cut short, which only read() to its end tells."""
+        try:
+            found = run(reading)
+        except std.IncompleteRead:
+            self._close_conn()
+            return nothing
+        self._note(content)
+        return found
+
     def _safe_read(self, amt: int) -> bytes:
-        try:
-            file = self._file
-        except AttributeError:  # a stand-in of the program's
-            file = self.fp
-        try:
-            return read_exactly(file, amt)
-        except HTTPException as exc:
-            raise as_http_client(exc) from None
+        content = LengthContent(stream_of(self), amt)
+        data = content.takeall()
+        return run(content.readall()) if data is None else data
 
     def _safe_readinto(self, b: Any) -> int:
-        amt = len(b)
-        count: int = file_of(self).readinto(b)
+        amt, stream = len(b), stream_of(self)
+        count: int = run(stream.readinto(b))
         if count < amt:
             raise std.IncompleteRead(bytes(b[:count]), amt - count)
         return count
 
-    def _read_part(self, n: int, read: Callable[[int], bytes]) -> bytes:
-        if self.length is not None and n > self.length:
-            n = self.length
-        data = read(n) if n else b""
-        self._note_read(n, len(data))
-        return data
+    # Content in chunks. `chunk_left` has the bytes left of the chunk begun, None between chunks
 
-    def _read_part_into(self, view: memoryview) -> int:
-        if self.length is not None:
-            view = view[: self.length]
-        count: int = self._file.readinto(view)
-        self._note_read(len(view), count)
-        return count
+    def _read_chunked(self, amt: int | None = None) -> bytes:
+        if self._goes_by_steps():
+            return read_by_steps(self, amt)
+        return self._read_chunks(sys.maxsize if amt is None else amt)
 
-    def _note_read(self, asked: int, count: int) -> None:
-        """Note what was read; where content without a length ends it is whole, for all anybody knows."""
-        if self.length is not None:
-            self.length -= count
-            if not self.length:
-                self._end()
+    def _readinto_chunked(self, b: Any) -> int:
+        if self._goes_by_steps():
+            return readinto_by_steps(self, memoryview(b))
+        data = self._read_chunks(len(b))
+        b[: len(data)] = data
+        return len(data)
+
+    def _read1_chunked(self, n: int) -> bytes:
+        if self._goes_by_steps():
+            return read1_by_steps(self, n)
+        return self._read_chunks(n if n >= 0 else READ_AHEAD, READ1)
+
+    def _peek_chunked(self, n: int) -> bytes:
+        return peek_by_steps(self) if self._goes_by_steps() else self._peek_chunk()
+
+    def _goes_by_steps(self) -> bool:
+        """Return whether a program has replaced a step of reading chunks; decided when the content is begun."""
+        if self._by_steps is None:
+            is_own = take_steps(type(self)) == _own_chunk_steps and STEPS.isdisjoint(vars(self))
+            self._by_steps = not is_own
+        if self.chunk_left == 0 and not self._by_steps:
+            self._toss_crlf()  # a program has read a chunk by itself, and said so
+        return self._by_steps
+
+    def _get_chunk_left(self) -> int | None:
+        """Return how much is left of the chunk begun, else begin the next; None after the last."""
+        if self.chunk_left:
+            left: int = self.chunk_left
+            return left
+        if self.chunk_left is not None:
+            self._toss_crlf()
+        try:
+            size = self._read_next_chunk_size()
+        except ValueError:
+            raise std.IncompleteRead(b"") from None
+        if not size:
+            self._read_and_discard_trailer()
+            self._end()
+        self.chunk_left = size or None
+        return self.chunk_left  # type: ignore[no-any-return]
+
+    def _toss_crlf(self) -> None:
+        self._safe_read(2)
+        self.chunk_left = None
+
+    def _read_next_chunk_size(self) -> int:
+        """Read the line before a chunk. Raises LineTooLong; ValueError: it has no size, and the file is closed."""
+        line = read_line(self, "chunk size")
+        try:
+            return parse_chunk_size(line)[0]
+        except ProtocolError as exc:
+            self._close_conn()
+            raise ValueError(str(exc)) from None
+
+    def _read_and_discard_trailer(self) -> None:
+        limits = limits_of(self)
+        for _ in range(limits.fields + 1):
+            if read_line(self, "trailer line") in (b"\r\n", b"\n", b""):
                 return
-        if asked and not count:
-            self._end() if self.length is None else self._close_conn()
+        raise std.HTTPException(f"got more than {limits.fields} trailer fields")
+
+    def _fail(self, chunks: ChunkedContent, error: std.HTTPException, parts: list[bytes]) -> std.HTTPException:
+        """Return http.client's error for chunks that are cut short or malformed; it has the whole chunks only."""
+        if not chunks.in_chunk:
+            self._close_conn()  # in the line of a chunk: the next chunk can't be found
+        if isinstance(error, std.LineTooLong):
+            return error
+        self._failure = std.IncompleteRead(b"")  # from now on fp seems to be at its end
+        return std.IncompleteRead(b"".join(parts))
+
+    def _read_chunks(self, n: int, mode: str = READ) -> bytes:
+        """Read n bytes, of as many chunks as they take; in the mode READ1 what is at hand of one chunk."""
+        chunks = self._open(mode)
+        parts: list[bytes] = []
+        try:
+            run(pull(chunks, n, parts, is_one_enough=mode is READ1))
+        except std.HTTPException as exc:
+            raise self._fail(chunks, exc, parts) from exc
+        self._note(chunks)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _peek_chunk(self) -> bytes:
+        """Return what is at hand of one chunk; b"" where there is none, whatever the reason is."""
+        chunks = self._open(READ)
+        try:
+            has_one = chunks.in_chunk > 0 or run(chunks.begin_chunk())
+        except std.LineTooLong:
+            raise
+        except std.HTTPException as exc:
+            self._fail(chunks, exc, [])
+            return b""
+        data: bytes = run(chunks.stream.peek(min(chunks.in_chunk, READ_AHEAD))) if has_one else b""
+        data = data[: chunks.in_chunk]
+        self._note(chunks)
+        return data
 
     # The end
 
     def _end(self) -> None:
-        """Note that the content was read to its end; nobody has asked for what came after it."""
-        self.is_whole = self.status != 101 and not count_ahead(self._file)
+        """Note that the content was read to its end; bytes after it are unsolicited."""
+        self.is_whole = self.status != 101 and not self._stream.ahead
         self._close_conn()
 
     def _close_conn(self) -> None:
-        try:
-            file, self._file = self._file, None
-        except AttributeError:  # a stand-in of the program's
-            file, self.fp = self.fp, None
-        file.close()
+        stream: Any = getattr(self, "_stream", missing)
+        if stream is missing:  # an object of the program's own
+            self.fp, stream = None, self.fp
+        else:
+            self._stream = None
+        stream.close()
 
     def close(self) -> None:
         """Give the response up."""
-        # urllib3 reads chunks off the file by itself, and closes the connection where it did not come to their end.
+        # urllib3 reads chunks from the file by itself, and closes the connection unless it came to their end.
         if self.chunked is True and self._chunks is None and self._is_shared and not self._is_own:
             self.is_whole = True
-        if self.length == 0 and self._file is not None:
+        if self.length == 0 and self._stream is not None:
             self._end()  # there was nothing to read
         try:
             super().close()
         finally:
-            if self._file:
+            if self._stream:
                 self._close_conn()
 
     def __del__(self) -> None:
-        """Let go of the file; what IOBase does here costs 3 µs, and most often there is nothing left to do."""
+        """Let the socket close; IOBase would close the response again, which most often has ended already."""
         try:
-            if self._file is not None:
+            if self._stream is not None:
                 self.close()
         except (OSError, ValueError):
             pass  # a program has closed the file
@@ -390,8 +570,8 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
     def flush(self) -> None:
         """Do what a file's flush() does."""
         super().flush()
-        if self._file:
-            self._file.flush()
+        if self._stream:
+            self._stream.flush()
 
     def readable(self) -> bool:
         """Return True."""
@@ -399,19 +579,17 @@ class HTTPResponse(ResponseFields, ChunkReading, io.BufferedIOBase):
 
     def isclosed(self) -> bool:
         """Return whether there is nothing more to read."""
-        return self._file is None
+        return self._stream is None
 
     def fileno(self) -> int:
         """Return the descriptor of the connection's socket."""
-        number: int = self._file.fileno()
+        number: int = self._stream.fileno()
         return number
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
 
-gather_members(HTTPResponse)
-HTTPResponse.own_chunk_steps = take_chunk_steps(HTTPResponse)
-
 _own_read_status: Final = HTTPResponse._read_status
 _own_check_close: Final = HTTPResponse._check_close
+_own_chunk_steps: Final = take_steps(HTTPResponse)

@@ -117,7 +117,7 @@ class Sending(Opening):
     def _is_answered(self) -> bool:
         """Return whether the server has answered already: it wants no more of the request."""
         own = as_own(self.sock)
-        return own is not None and own.hears_answer()
+        return own is not None and own.hears_response()
 
     @staticmethod
     def _get_content_length(body: Any, method: str) -> int | None:

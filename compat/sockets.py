@@ -1,13 +1,13 @@
-"""The sockets that compat opens: genuine ones, whose waits happen on a private loop.
+"""The sockets that compat opens: genuine ones, whose waits happen on the private loop.
 
 The problem: `conn.sock` is public in effect. Programs poll its descriptor, change its timeout between a request and its
-response, wrap it in TLS, detach it, share it with a forked child, or put another in its place.
+response, wrap it in TLS, detach it, share it with a forked child, or replace it.
 
-So it is a `socket.socket` (or `ssl.SSLSocket`) with all that such a one has. Only receiving into a buffer and sending
-all are done here, and over TLS whatever may wait. Nothing is read in the background, and nothing that was read is kept:
-bytes stay in the kernel until a read call takes them.
+So it is a `socket.socket` (or `ssl.SSLSocket`) with everything that such an object has. Only receiving into a buffer
+and sendall() are overridden, and over TLS every call that may wait. Nothing is received in the background, and no
+received bytes are kept: they stay in the kernel until a read call takes them.
 
-While a request goes out, what the peer says meanwhile is looked at, not taken: a final response ends the sending.
+While a request is sent, a response is looked at and stays in the kernel; a final response ends the sending.
 """
 
 from __future__ import annotations
@@ -16,48 +16,46 @@ import os
 import socket
 import ssl
 import time
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncclient.message.head import has_final_begun
 
-from . import runner
-from .runner import BROKEN, READ, WRITE
+from .loop import BROKEN, READ, WRITE, Poll, Waiting, run, watch
 
-LOOK: Final = 64 * 1024
-"""Bytes looked at for an answer that comes before the request has gone out."""
+MAX_PEEK: Final = 64 * 1024
+"""Bytes of a response that are looked at while the request is sent."""
 
-AT_ONCE: Final = 256 * 1024
-"""Bytes sent without looking for an answer: while a peer reads, one call may send any number."""
+MAX_SEND: Final = 256 * 1024
+"""Bytes sent without looking for a response: while a peer reads, one call may send any number."""
 
-LIKELY: Final = 4096
-"""Bytes in one call after which more are likely to be there: they are tried for before the loop is entered."""
+LIKELY_MORE: Final = 4096
+"""Bytes received by one call after which more are likely to be there: the next call is made without a wait."""
 
-_NO_WAIT: Final = int(getattr(socket, "MSG_DONTWAIT", 0))  # as an enum it costs 2 µs each time
+_NO_WAIT: Final = int(getattr(socket, "MSG_DONTWAIT", 0))  # the enum's operators are Python code
 
 _IS_POSIX: Final = os.name == "posix"
 
-_recv, _recv_into, _send = socket.socket.recv, socket.socket.recv_into, socket.socket.send
-
-_patched: Final = vars(socket.socket)
-"""What the class has of its own: a call that C code has is in it only if a program has put another in its place."""
-
+_socket_members: Final = vars(socket.socket)
+"""The class's own members: a call that C code has is among them only if a program has replaced it."""
 
 _MAKEFILE, _READINTO = socket.socket.makefile, socket.SocketIO.readinto
 _TLS_RECV_INTO, _TLS_READ = ssl.SSLSocket.recv_into, ssl.SSLSocket.read
 _TLS_SENDALL: Final = ssl.SSLSocket.sendall
+_recv, _send = socket.socket.recv, socket.socket.send
 
 _T = TypeVar("_T")
 
 
 class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]
-    """What the sockets of compat have in common.
+    """Base of the sockets of compat.
 
     Attributes:
-        listens: a request is going out, and nothing else can come but its answer.
-        is_answered: that came before all of the request was sent; what is sent after that goes nowhere.
-        reads_ahead: what is made to read of it may receive more than it is asked for.
-        due: how many responses were asked for and not begun; while there are any, what comes is one of them.
+        listens: a request is being sent, and no other response than its own can come.
+        is_answered: a final response came before all of the request was sent; the rest is dropped.
+        reads_ahead: a stream on this socket may receive more than it is asked for.
+        due: how many responses were asked for and not begun; while there are any, received bytes belong to one of them.
     """
 
     listens = False
@@ -65,64 +63,69 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     reads_ahead = True
     due = 0
 
-    _waiting_in = 0
-    _expects_more = False
+    _waits_in = 0  # the process that waits for this socket, 0 if none does
     _holders = 0
     _is_closing = False
-    _reading: runner.Poll | None = None
+    _reading: Poll | None = None
 
-    # Who reads holds it open, as a file that makefile() made does
+    # Streams hold the socket open, as files of makefile() do
 
     def hold(self) -> None:
         """Keep the descriptor open until release(), even if close() comes first."""
         self._holders += 1
 
     def release(self) -> None:
-        """Let go; if close() was called meanwhile it happens now."""
+        """Undo hold(); the socket closes if close() was called meanwhile."""
         self._holders -= 1
         if self._is_closing and not self._holders:
             super().close()
 
     def close(self) -> None:
-        """Close the socket, or have the last one that reads of it do so. A wait in another thread ends."""
+        """Close the socket, as soon as no stream holds it. A wait in another thread ends."""
         self._is_closing = True
-        if self._waiting_in == os.getpid():
+        if self._waits_in == os.getpid():
             try:
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
             except OSError:
-                pass  # the peer was first
+                pass  # the peer has closed before
         if not self._holders:
             super().close()
 
     def __del__(self) -> None:
-        """Free the descriptor of a connection that was dropped; a plain socket would warn, too."""
+        """Free the descriptor of a connection that was dropped, without the warning of a plain socket."""
         if self.fileno() >= 0:
             socket.close(self.detach())
 
     # Waiting
 
-    def _wait(self, events: int, seconds: float | None) -> int:
-        """Wait on a private loop; return what the socket is ready for, 0 when the time is over."""
-        self._waiting_in = os.getpid()  # not in a child that is forked meanwhile
+    @types.coroutine
+    def _ready(self, events: int, seconds: float | None) -> Waiting:
+        """Wait on the private loop; return the events that the socket is ready for, 0 after that many seconds."""
+        self._waits_in = os.getpid()  # a child that is forked meanwhile must not shut the connection down
         if events == READ:
-            poll, self._reading = self._reading or runner.watch(self.fileno(), READ), None
-            found = runner.wait(poll, seconds)
-            self._reading = poll  # another thread that waits meanwhile has its own
+            poll = self._take_reading()
+            found = yield poll, seconds
+            self._reading = poll
         else:
-            found = runner.wait(runner.watch(self.fileno(), events), seconds)
-        self._waiting_in = 0
+            found = yield watch(self.fileno(), events), seconds
+        self._waits_in = 0
         return found
 
-    def _ready_for(self) -> int:
-        """Return READ if there is something to read, the end included, BROKEN too if the connection is gone."""
-        poll, self._reading = self._reading or runner.watch(self.fileno(), READ), None
+    def _take_reading(self) -> Poll:
+        """Return the poll object for reading; another thread that waits at the same time makes its own."""
+        poll, self._reading = self._reading or watch(self.fileno(), READ), None
+        return poll
+
+    def _poll(self) -> int:
+        """Return READ if there is something to read, the end included, BROKEN too if the connection is lost."""
+        poll = self._take_reading()
         found = poll.poll(0)
         self._reading = poll
         return found[0][1] if found else 0
 
     # Receiving
 
-    def receive(self, n: int) -> bytes:
+    async def receive(self, n: int) -> bytes:
         """Receive what is at hand, n bytes at most; b"" at the end.
 
         Raises:
@@ -130,155 +133,155 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         """
         raise NotImplementedError
 
-    def receive_into(self, buffer: Any) -> int:
+    async def receive_into(self, buffer: Any) -> int:
         """Receive what is at hand into a buffer; return how much. Raises what receive() does."""
         raise NotImplementedError
 
-    # Looking
+    # Looking at received bytes
 
-    def has_unasked(self) -> bool:
-        """Return whether bytes have come while nothing was asked for; the end of the connection is none."""
-        found = self._ready_for()
-        # What broke it is told once: to the request that finds it so.
-        return found > 0 and not found & BROKEN and bool(self.look())
-
-    def hears_answer(self) -> bool:
-        """Return whether a final response has come while the request is still going out."""
-        if self.listens and not self.is_answered and self._ready_for():
-            try:
-                self.is_answered = has_final_begun(self.look())
-            except OSError:
-                pass  # broken: who sends will hear of it
-        return self.is_answered
-
-    def look(self) -> bytes:
-        """Return the beginning of what has come, and leave it there; b"" too if nothing has."""
+    def peek(self) -> bytes:
+        """Return the beginning of the received bytes, and leave them there; b"" if there are none."""
         raise NotImplementedError
+
+    def has_unsolicited(self) -> bool:
+        """Return whether data have come while no response was due; the end of the connection is not data."""
+        found = self._poll()
+        # The error of a lost connection is raised once: by the next request.
+        return found > 0 and not found & BROKEN and bool(self.peek())
+
+    def hears_response(self) -> bool:
+        """Return whether a final response has come while the request is still being sent."""
+        if self.listens and not self.is_answered and self._poll():
+            try:
+                self.is_answered = has_final_begun(self.peek())
+            except OSError:
+                pass  # lost: the next send raises the error
+        return self.is_answered
 
     # Sending
 
     def send_some(self, view: memoryview, flags: int) -> int:
-        """Send what there is room for, and return how much that was; never wait."""
+        """Send as much as there is room for, and return how much that was; never waits."""
         raise NotImplementedError
 
-    def _send_rest(self, view: memoryview, flags: int, timed_out: str) -> None:
-        """Send all of the view, waiting for room on a private loop; no more once a final response has come."""
+    async def _send_rest(self, view: memoryview, flags: int, timed_out: str) -> None:
+        """Send all of the view, waiting for room; no more once a final response has come."""
         events = READ | WRITE
         while view and not self.is_answered:
-            found = self._wait(events, self.gettimeout())
+            found = await self._ready(events, self.gettimeout())
             if not found:
                 raise TimeoutError(timed_out)
-            if self.hears_answer():
+            if self.hears_response():
                 return
             if found & READ:
-                events = WRITE  # an interim response, or the end: it would be found at every wait
-            view = view[self.send_some(view[:AT_ONCE], flags) :]
+                events = WRITE  # an interim response, or the end: each wait would find it
+            view = view[self.send_some(view[:MAX_SEND], flags) :]
 
 
 def as_own(sock: Any) -> OwnSocket | None:
-    """Return a socket of compat's; None for any other, also for a proxy that says it is of that class."""
+    """Return a socket of compat; None for any other, also for a proxy object that claims to be of that class."""
     return sock if issubclass(type(sock), OwnSocket) else None
 
 
-def may_read_straight(sock: OwnSocket) -> bool:
+def may_read_directly(sock: OwnSocket) -> bool:
     """Return whether a program can't notice that a socket is read without the file that http.client would make.
 
-    Programs replace makefile(), recv_into() or SocketIO.readinto(), of one socket or of all, to look on or to fail.
+    Programs replace makefile(), recv_into() or SocketIO.readinto(), of one socket or of all, to observe or to fail.
     """
     plain, own = socket.socket, sock.__dict__
     if plain.makefile is not _MAKEFILE or socket.SocketIO.readinto is not _READINTO or "makefile" in own:
         return False
     if type(sock) is LoopSocket:
-        return "recv_into" not in _patched and "recv_into" not in own
+        return "recv_into" not in _socket_members and "recv_into" not in own
     is_secure = type(sock) is LoopTLSSocket and "recv_into" not in own and "read" not in own
     return is_secure and ssl.SSLSocket.recv_into is _TLS_RECV_INTO and ssl.SSLSocket.read is _TLS_READ
 
 
 class LoopSocket(OwnSocket, socket.socket):
-    """A TCP socket that waits on a private loop."""
+    """A TCP socket that waits on the private loop."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive as socket.socket does."""
-        if nbytes or flags or "recv_into" in _patched:
+        if nbytes or flags or "recv_into" in _socket_members:
             return super().recv_into(buffer, nbytes, flags)
-        return self.receive_into(buffer)
+        return run(self.receive_into(buffer))
 
-    # Given a timeout, a socket's own calls ask poll() each time; the descriptor does not block then and can be read.
+    # Given a timeout, a socket's own calls poll each time; its descriptor does not block then and can be read.
 
-    def receive(self, n: int) -> bytes:
+    async def receive(self, n: int) -> bytes:
         """See OwnSocket."""
         timeout = self.gettimeout()
         if timeout == 0:
             return _recv(self, n)
         while True:
-            if not self._expects_more and not self._wait(READ, timeout):
-                raise TimeoutError("timed out")
+            await self._wait_for_data(timeout)
             try:
                 data = _recv(self, n, _NO_WAIT) if timeout is None or not _IS_POSIX else os.read(self.fileno(), n)
-                self._expects_more = len(data) >= LIKELY
+                self._expects_more = len(data) >= LIKELY_MORE
                 return data
             except BlockingIOError:
                 self._expects_more = False
 
-    def receive_into(self, buffer: Any) -> int:
+    async def receive_into(self, buffer: Any) -> int:
         """See OwnSocket."""
         timeout = self.gettimeout()
         if timeout == 0:
-            return _recv_into(self, buffer)
+            return super().recv_into(buffer)
         while True:
-            if not self._expects_more and not self._wait(READ, timeout):
-                raise TimeoutError("timed out")
+            await self._wait_for_data(timeout)
             try:
                 is_blocking = timeout is None or not _IS_POSIX
-                count = _recv_into(self, buffer, 0, _NO_WAIT) if is_blocking else os.readv(self.fileno(), (buffer,))
-                self._expects_more = count >= LIKELY
+                count = super().recv_into(buffer, 0, _NO_WAIT) if is_blocking else os.readv(self.fileno(), (buffer,))
+                self._expects_more = count >= LIKELY_MORE
                 return count
             except BlockingIOError:
                 self._expects_more = False
 
+    _expects_more = False
+
+    async def _wait_for_data(self, timeout: float | None) -> None:
+        if not self._expects_more and not await self._ready(READ, timeout):
+            raise TimeoutError("timed out")
+
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send as socket.socket does, but nothing more to a peer that has answered already."""
+        """Send as socket.socket does, but nothing more to a peer that has responded already."""
         if self.is_answered:
             return
-        timeout = self.gettimeout()
-        if timeout == 0 or "sendall" in _patched:
+        if self.gettimeout() == 0 or "sendall" in _socket_members:
             super().sendall(data, flags)
             return
         try:
-            is_short = type(data) is bytes and len(data) <= AT_ONCE
-            sent = self._send_now(data, flags, timeout) if is_short else 0
+            # A bytes object needs no view, as long as all of it may go in one call.
+            is_short = type(data) is bytes and len(data) <= MAX_SEND
+            sent = self.send_some(data, flags) if is_short else 0
             if not is_short or sent < len(data):
-                self._send_rest(_view(data)[sent:], flags, "timed out")
+                run(self._send_rest(_view(data)[sent:], flags, "timed out"))
         except ConnectionError:
-            # It has closed. Its answer is in the kernel still, even behind a reset.
-            if not self.hears_answer():
+            # The peer has closed. Its response is still in the kernel, even behind a reset.
+            if not self.hears_response():
                 raise
 
-    def _send_now(self, data: Any, flags: int, timeout: float | None) -> int:
-        """Send what there is room for: mostly all."""
+    def send_some(self, view: memoryview | bytes, flags: int) -> int:
+        """See OwnSocket."""
         try:
-            if timeout is not None and _IS_POSIX and not flags:
-                return os.write(self.fileno(), data)  # as in receive()
-            return _send(self, data, flags | _NO_WAIT)
+            if _IS_POSIX and not flags and self.gettimeout() is not None:
+                return os.write(self.fileno(), view)  # as in receive()
+            return _send(self, view, flags | _NO_WAIT)
         except BlockingIOError:
             return 0
 
-    def send_some(self, view: memoryview, flags: int) -> int:
+    def peek(self) -> bytes:
         """See OwnSocket."""
-        return self._send_now(view, flags, self.gettimeout())
-
-    def look(self) -> bytes:
-        """See OwnSocket."""
-        if self.gettimeout() is not None and not self._ready_for():
+        if self.gettimeout() is not None and not self._poll():
             return b""  # with a timeout the call would wait that long
         try:
-            return _recv(self, LOOK, socket.MSG_PEEK | _NO_WAIT)
+            return _recv(self, MAX_PEEK, socket.MSG_PEEK | _NO_WAIT)
         except BlockingIOError:
             return b""
 
 
 def _view(data: Any) -> memoryview:
-    """Return a buffer as bytes; refuse what is none in the words of socket.send()."""
+    """Return a buffer as bytes; refuse any other object with the text of socket.send()."""
     try:
         return memoryview(data).cast("B")
     except TypeError:
@@ -286,24 +289,23 @@ def _view(data: Any) -> memoryview:
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
-    """A TLS socket that waits on a private loop; made of an SSLSocket, whose class it takes the place of.
+    """A TLS socket that waits on the private loop; an SSLSocket becomes one by a change of its class.
 
-    Beneath, the socket never blocks, and the timeout is kept here: one thread may read while another writes.
+    The socket below never blocks, and the timeout is kept here: one thread may read while another writes.
     """
 
     _timeout: float | None = None
-    _ahead = b""  # decrypted by look(), and not read yet
+    _ahead = b""  # decrypted by peek(), and not read yet
 
     def take_over(self) -> None:
-        """Begin to wait on private loops."""
+        """Begin to wait on the private loop."""
         self._timeout = super().gettimeout()
         super().settimeout(0)
 
     def settimeout(self, value: float | None, /) -> None:
         """See socket.settimeout()."""
-        super().settimeout(value)  # refuses what is none
-        self._timeout = super().gettimeout()
-        super().settimeout(0)
+        super().settimeout(value)  # refuses an invalid value
+        self.take_over()
 
     def gettimeout(self) -> float | None:
         """See socket.gettimeout()."""
@@ -328,15 +330,18 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             super().settimeout(self._timeout)
         return super().detach()
 
-    # What all receiving and sending of an SSLSocket comes down to
+    # The calls that all receiving and sending of an SSLSocket comes down to
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """See ssl.SSLSocket.read()."""
+        return run(self._read(len, buffer))
+
+    async def _read(self, n: int, buffer: Any = None) -> Any:
         if self._ahead:
-            return self._take_ahead(len, buffer)
+            return self._take_ahead(n, buffer)
         read = super().read
-        timed_out = "The read operation timed out"
-        return self._until_done(lambda: read(len, buffer), timed_out, 0 if self.pending() else READ)
+        first = 0 if self.pending() else READ
+        return await self._until_done(lambda: read(n, buffer), "The read operation timed out", first)
 
     def _take_ahead(self, n: int, buffer: Any) -> Any:
         data, self._ahead = self._ahead[:n], self._ahead[n:]
@@ -352,33 +357,33 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
     def write(self, data: Any) -> int:
         """See ssl.SSLSocket.write()."""
         write = super().write
-        return self._until_done(lambda: write(data), "The write operation timed out")
+        return run(self._until_done(lambda: write(data), "The write operation timed out"))
 
     def send(self, data: Any, flags: int = 0) -> int:
         """See ssl.SSLSocket.send()."""
         send = super().send
-        return self._until_done(lambda: send(data, flags) or _want_write(), "The write operation timed out")
+        return run(self._until_done(lambda: send(data, flags) or _want_write(), "The write operation timed out"))
 
     def do_handshake(self, block: bool = False) -> None:
         """See ssl.SSLSocket.do_handshake()."""
-        shake_hands = super().do_handshake
-        self._until_done(shake_hands, "The handshake operation timed out")
+        run(self._until_done(super().do_handshake, "The handshake operation timed out"))
 
     def unwrap(self) -> socket.socket:
         """See ssl.SSLSocket.unwrap()."""
-        return self._until_done(super().unwrap, "The read operation timed out")
+        return run(self._until_done(super().unwrap, "The read operation timed out"))
 
-    def _until_done(self, call: Callable[[], _T], timed_out: str, event: int = 0) -> _T:
-        """Repeat a TLS call until it need not wait any more; the socket's timeout is for all of it.
+    async def _until_done(self, call: Callable[[], _T], timed_out: str, first: int = 0) -> _T:
+        """Repeat a TLS call until it no longer has to wait; the socket's timeout is for all of its waits together.
 
-        An event given is waited for first: a call that finds nothing costs 10 µs.
+        An event given as `first` is waited for before the first call.
         """
         timeout = self._timeout
         if timeout == 0:
             return call()
         until = None if timeout is None else time.monotonic() + timeout
+        event = first
         while True:
-            if event and not self._wait(event, None if until is None else max(until - time.monotonic(), 0.0)):
+            if event and not await self._ready(event, None if until is None else max(until - time.monotonic(), 0.0)):
                 raise TimeoutError(timed_out)
             try:
                 return call()
@@ -387,18 +392,18 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             except ssl.SSLWantWriteError:
                 event = WRITE
 
-    def receive(self, n: int) -> bytes:
+    async def receive(self, n: int) -> bytes:
         """See OwnSocket."""
-        data: bytes = self.read(n)
+        data: bytes = await self._read(n)
         return data
 
-    def receive_into(self, buffer: Any) -> int:
+    async def receive_into(self, buffer: Any) -> int:
         """See OwnSocket."""
-        count: int = self.read(len(buffer), buffer)
+        count: int = await self._read(len(buffer), buffer)
         return count
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send as ssl.SSLSocket does, but nothing more to a peer that has answered already."""
+        """Send as ssl.SSLSocket does, but nothing more to a peer that has responded already."""
         if self.is_answered:
             return
         if self._timeout == 0 or ssl.SSLSocket.sendall is not _TLS_SENDALL:
@@ -406,12 +411,12 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             return
         view = memoryview(data).cast("B")
         try:
-            sent = self.send_some(view[:AT_ONCE], flags)  # what is tried again must not be shorter
+            sent = self.send_some(view[:MAX_SEND], flags)  # a repeated call must not have fewer bytes
             if sent < len(view):
-                self._send_rest(view[sent:], flags, "The write operation timed out")
+                run(self._send_rest(view[sent:], flags, "The write operation timed out"))
         except (ConnectionError, ssl.SSLError):
-            # The peer has closed. Its answer is in the kernel still, even behind a reset.
-            if not self.hears_answer():
+            # The peer has closed. Its response is still in the kernel, even behind a reset.
+            if not self.hears_response():
                 raise
 
     def send_some(self, view: memoryview, flags: int) -> int:
@@ -421,19 +426,19 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 
-    def look(self) -> bytes:
-        """See OwnSocket. What has been decrypted is kept for read(); session tickets leave nothing behind."""
+    def peek(self) -> bytes:
+        """See OwnSocket. Decrypted bytes are kept for read(); session tickets leave nothing behind."""
         try:
-            while len(self._ahead) < LOOK and (data := super().read(LOOK)):
+            while len(self._ahead) < MAX_PEEK and (data := super().read(MAX_PEEK)):
                 self._ahead += data
         except OSError:
-            pass  # no more for now, or the end: the next call will tell
+            pass  # no more for now, or the end: the next call raises the error
         return self._ahead
 
-    def has_unasked(self) -> bool:
+    def has_unsolicited(self) -> bool:
         """See OwnSocket."""
-        found = self._ready_for()
-        return (self.pending() > 0 or (found > 0 and not found & BROKEN)) and bool(self.look())
+        found = self._poll()
+        return (self.pending() > 0 or (found > 0 and not found & BROKEN)) and bool(self.peek())
 
 
 def _want_write() -> int:

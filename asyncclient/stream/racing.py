@@ -18,7 +18,8 @@ from typing import Any
 from ..errors import copy_error
 from ..message.target import build_authority
 from .address import AddrInfo
-from .options import SocketOption, set_options
+from .connecting import connect_socket, make_socket, open_connected
+from .options import SocketOption
 
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
@@ -68,12 +69,7 @@ class Attempts:
         if sys.platform == "win32":
             await self._loop.sock_connect(sock, address)  # Windows' own loop has no add_writer()
             return
-        error = sock.connect_ex(address)
-        if error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-            await self._wait_until_writable(sock)
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            raise OSError(error, os.strerror(error))
+        await connect_socket(sock, address, self._wait_until_writable)
 
     async def _wait_until_writable(self, sock: socket.socket) -> None:
         writable = self._loop.create_future()
@@ -103,7 +99,7 @@ async def race(
         OSError, RuntimeError: none answered; attempts.errors has one error for each.
     """
     if len(infos) == 1 and source is None:
-        return await _connect_one(attempts, infos[0], options)
+        return await open_connected(infos[0], options, attempts.sock_connect)
     import aiohappyeyeballs  # only here: 3 ms that a connection to an address needs not
 
     loop: Any = attempts
@@ -112,26 +108,5 @@ async def race(
         local_addr_infos=source,
         happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
         loop=loop,
-        socket_factory=functools.partial(_make_socket, options=options),
+        socket_factory=functools.partial(make_socket, options=options),
     )
-
-
-async def _connect_one(attempts: Attempts, info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
-    sock = _make_socket(info, options)
-    try:
-        sock.setblocking(False)
-        await attempts.sock_connect(sock, info[4])
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
-    sock = socket.socket(info[0], info[1], info[2])
-    try:
-        set_options(sock, options)
-    except BaseException:
-        sock.close()
-        raise
-    return sock

@@ -13,6 +13,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
+from compat.loop import run
 from compat.sockets import LoopTLSSocket
 from tests.compat.connections import fetch, securely_to, start, to
 from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, chunked, echo_target, reply, zeros
@@ -123,13 +124,13 @@ def test_what_was_looked_at_over_tls_is_read_once(tls: Certificates) -> None:
         connection.request("GET", "/")
         sock = connection.sock
         assert isinstance(sock, LoopTLSSocket)
-        while not sock.look():  # session tickets come first
+        while not sock.peek():  # session tickets come first
             assert select.select([sock], [], [], 10)[0]
-        assert sock.look() == b"0123456789"
-        assert (sock.pending(), sock.has_unasked()) == (10, True)
+        assert sock.peek() == b"0123456789"
+        assert (sock.pending(), sock.has_unsolicited()) == (10, True)
         buffer = bytearray(5)
         assert (sock.recv(1), sock.recv_into(buffer, 3), bytes(buffer[:3])) == (b"0", 3, b"123")
-        assert (sock.read(2), sock.receive(100), sock.pending()) == (b"45", b"6789", 0)
+        assert (sock.read(2), run(sock.receive(100)), sock.pending()) == (b"45", b"6789", 0)
 
 
 def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
@@ -245,7 +246,7 @@ def test_session_tickets_are_nothing_unasked(tls: Certificates) -> None:
         connection.connect()
         assert isinstance(connection.sock, LoopTLSSocket)
         assert select.select([connection.sock], [], [], 10)[0]  # the tickets
-        assert not connection.sock.has_unasked()
+        assert not connection.sock.has_unsolicited()
         for url in ("/1", "/2", "/3"):
             assert fetch(connection, url=url) == (200, url.encode())
         assert server.accepted == 1

@@ -1,37 +1,45 @@
-"""What the small steps of a response have in common: they are methods that programs call and replace one by one.
+"""The head of a response, as http.client reads it: line by line, by methods that programs call and replace.
 
-A program may call such a method of HTTPResponse with an object of its own that has no more than the attributes which
-http.client reads there, so the steps ask for no others.
+A program may call such a method of HTTPResponse with an object of its own, which has only the attributes that
+http.client uses there, so these functions ask for no others.
 """
 
 from __future__ import annotations
 
 import http.client as std
-from typing import Any
+from typing import Any, Final
 
 from asyncclient.errors import HTTPException, UnknownProtocol
+from asyncclient.limits import Limits
 from asyncclient.message.head import parse_status_line, remember_status_line
 
 from .errors import as_http_client
+from .loop import run
 from .names import replaced
+from .streams import FileStream
 
 Status = tuple[str, int, str]
 
-_missing = object()
+missing: Final = object()
 
 
-def file_of(response: Any) -> Any:
-    """Return the file of a response, without having it shown to the program; of another object its `fp`."""
-    file = getattr(response, "_file", _missing)
-    return response.fp if file is _missing else file
+def stream_of(response: Any) -> Any:
+    """Return the stream of a response; for another object, one on its `fp`."""
+    stream = getattr(response, "_stream", missing)
+    return FileStream(response.fp) if stream is missing else stream
+
+
+def limits_of(response: Any) -> Limits:
+    """Return the limits of a response."""
+    return getattr(response, "_limits", None) or replaced.limits
 
 
 def read_line(response: Any, what: str) -> bytes:
     """Read a line of a response. Raises LineTooLong."""
-    limit = (getattr(response, "_limits", None) or replaced.limits).line
-    line: bytes = file_of(response).readline(limit + 1)
-    if len(line) > limit:
-        raise std.LineTooLong(what)
+    try:
+        line: bytes = run(stream_of(response).readline(limits_of(response).line))
+    except std.LineTooLong:
+        raise std.LineTooLong(what) from None
     return line
 
 
@@ -41,13 +49,13 @@ def parse_status(line: bytes) -> Status:
         parsed = remember_status_line(line) if len(line) < 64 else parse_status_line(line)
         return str(line[:8], "iso-8859-1"), parsed.status, str(line[13:], "iso-8859-1")
     except UnknownProtocol as exc:
-        return _parse_other(line, exc.version)
+        return _parse_other_protocol(line, exc.version)
     except HTTPException as exc:
         raise as_http_client(exc) from None
 
 
-def _parse_other(line: bytes, version: str) -> Status:
-    """Return the status in a line of another protocol: begin() refuses all but HTTP/0.9, which is 1.0 then."""
+def _parse_other_protocol(line: bytes, version: str) -> Status:
+    """Return the status in a line of another protocol; of these, begin() takes HTTP/0.9 only, as 1.0."""
     try:
         parsed = parse_status_line(b"HTTP/1.0" + line[len(version) :])
     except HTTPException:
@@ -56,7 +64,7 @@ def _parse_other(line: bytes, version: str) -> Status:
 
 
 def select_framing(headers: Any) -> bytes:
-    """Return the fields that frame content as the section of a head, from what a program's own parser has made."""
+    """Return the fields that decide framing as a field section, given the result of a program's own parser."""
     lines = []
     for name in ("Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive"):
         values = headers.get_all(name) if hasattr(headers, "get_all") else [headers.get(name)]

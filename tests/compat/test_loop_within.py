@@ -1,4 +1,4 @@
-"""Blocking calls made inside a loop that runs already: it stands still for as long, and goes on as if nothing was."""
+"""Blocking calls inside a running asyncio loop: it stands still meanwhile, and goes on unchanged afterwards."""
 
 import asyncio
 import threading
@@ -7,37 +7,35 @@ from contextlib import closing
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer
-from compat import runner
-from compat.runner import READ, wait, watch
+from compat.loop import loop as private_loop
 from tests.compat.connections import fetch, pair, securely_to, serving, signalled, to
 from tests.connection.scripts import OK, echo_target
 from tests.servers import Certificates
 
 
-async def test_wait_leaves_the_outer_loop_and_its_task_as_they_were() -> None:
+async def test_wait_leaves_the_outer_loop_and_its_task_unchanged() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     with pair() as (own, other):
-        assert wait(watch(own.fileno(), READ), 0.01) == 0
         other.send(b"x")
-        assert wait(watch(own.fileno(), READ), 10) == READ
+        assert own.recv_into(bytearray(1)) == 1
     assert asyncio.get_running_loop() is loop
     assert asyncio.current_task() is task
 
 
-async def test_coroutine_on_a_private_loop_sees_its_own_loop_and_task() -> None:
+async def test_coroutine_with_tasks_sees_its_own_loop_and_task() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     async def look() -> tuple[object, object]:
         await asyncio.sleep(0)
         return asyncio.get_running_loop(), asyncio.current_task()
 
-    seen = runner.finish(look())
-    assert isinstance(seen[0], runner.PrivateLoop)
+    seen = private_loop.run_tasks(look())
+    assert seen[0] not in (None, loop)
     assert seen[1] not in (None, task)
     assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
 
 
-async def test_outer_loop_stands_still_meanwhile_and_goes_on_afterwards() -> None:
+async def test_outer_loop_stands_still_during_a_call_and_goes_on_afterwards() -> None:
     turns: list[str] = []
 
     async def turn() -> None:
@@ -54,7 +52,7 @@ async def test_outer_loop_stands_still_meanwhile_and_goes_on_afterwards() -> Non
     assert len(turns) == 5
 
 
-async def test_what_other_threads_schedule_meanwhile_happens_afterwards() -> None:
+async def test_callback_of_another_thread_runs_after_the_call() -> None:
     loop, happened = asyncio.get_running_loop(), asyncio.Event()
 
     def answer(peer: RawConnection) -> None:
@@ -83,7 +81,7 @@ async def test_handshake_inside_a_loop(tls: Certificates) -> None:
         assert fetch(connection) == (200, b"ok")
 
 
-async def test_error_inside_a_loop_leaves_that_as_it_was() -> None:
+async def test_error_inside_a_loop_leaves_that_unchanged() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     with serving(then=RawConnection.hold, timeout=0.02) as connection:
         connection.request("GET", "/")
@@ -97,7 +95,7 @@ class Alarm(Exception):
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
-async def test_handler_that_raises_inside_a_loop_leaves_that_as_it_was() -> None:
+async def test_signal_handler_that_raises_inside_a_loop_leaves_that_unchanged() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def raise_alarm() -> None:

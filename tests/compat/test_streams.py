@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compat import client
-from compat.files import FileStream, SocketFile, count_ahead, read_much
-from compat.runner import run_now
+from compat.loop import run
+from compat.streams import READ, READ1, READLINE, FileStream, SocketStream, read_much
 from tests.compat.connections import Tape, pair, responding, serving, start
 from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
 
@@ -31,57 +31,65 @@ calls = st.lists(
 )
 
 
+MODES = {"read": READ, "read1": READ1, "readline": READLINE}
+
+
 def call(file: Any, name: str, n: int) -> Any:
-    if name != "readinto":
+    if name == "readinto":
+        buffer = bytearray(n)
+        with memoryview(buffer) as view:
+            count = file.readinto(view)
+            return bytes(buffer[: count if isinstance(count, int) else run(count)])
+    if not isinstance(file, SocketStream):
         return getattr(file, name)(n)
-    buffer = bytearray(n)
-    with memoryview(buffer) as view:
-        return bytes(buffer[: file.readinto(view)])
+    file.mode = MODES.get(name, READ)
+    return run(file.peek(n) if name == "peek" else file.read(n))
 
 
 def outcomes(file: Any, made: list[Call]) -> list[Any]:
-    return [call(file, name, n) for name, n in made] + [file.read(-1), file.read(1), file.readline(5)]
+    return [call(file, name, n) for name, n in made] + [call(file, "read", 10**6) for _ in range(2)]
 
 
 @given(content=st.sampled_from([b"", b"\n", LINES, LINES * 3]), made=calls)
-def test_file_reads_as_a_buffered_reader_does(content: bytes, made: list[Call]) -> None:
+def test_stream_reads_as_a_buffered_reader_does(content: bytes, made: list[Call]) -> None:
     with pair() as (own, other), pair() as (plain, another):
         for end in (other, another):
             end.sendall(content)
             end.shutdown(socket.SHUT_WR)
-        file = SocketFile(own)
+        stream = SocketStream(own)
         with socket.socket(fileno=os.dup(plain.fileno())) as twin, twin.makefile("rb", 65_536) as expected:
-            assert outcomes(file, made) == outcomes(expected, made)
-        file.close()
+            assert outcomes(stream, made) == outcomes(expected, made)
+            assert call(stream, "readline", 5) == expected.readline(5)
+        stream.close()
 
 
 @given(made=calls, pieces=st.lists(st.binary(min_size=1, max_size=50), max_size=8))
-def test_every_byte_is_given_once_and_in_its_order(made: list[Call], pieces: list[bytes]) -> None:
+def test_every_byte_is_given_once_and_in_order(made: list[Call], pieces: list[bytes]) -> None:
     with pair() as (own, other):
-        file, given_out = SocketFile(own), b""
+        stream, given_out = SocketStream(own), b""
         for piece in pieces:
             other.sendall(piece)
-            given_out += file.read1(10)
+            given_out += call(stream, "read1", 10)
         other.shutdown(socket.SHUT_WR)
         for name, n in made:
-            part = call(file, name, n)
+            part = call(stream, name, n)
             given_out += b"" if name == "peek" else part
-        assert given_out + file.read() == b"".join(pieces)
-        file.close()
+        assert given_out + call(stream, "read", 10**6) == b"".join(pieces)
+        stream.close()
 
 
 @given(made=calls, taken=st.integers(0, 100))
-def test_nothing_is_lost_when_the_file_becomes_a_reader(made: list[Call], taken: int) -> None:
+def test_nothing_is_lost_when_the_stream_becomes_a_reader(made: list[Call], taken: int) -> None:
     with pair() as (own, other):
         other.sendall(LINES)
-        file = SocketFile(own)
-        first = file.read(taken)
-        file.peek()
-        with file.open_reader() as reader:
+        stream = SocketStream(own)
+        first = call(stream, "read", taken)
+        call(stream, "peek", 0)
+        with stream.open_reader() as reader:
             assert type(reader) is io.BufferedReader
             other.sendall(b" and more")
             other.shutdown(socket.SHUT_WR)
-            assert count_ahead(reader) == len(LINES) - taken
+            assert FileStream(reader).ahead == len(LINES) - taken
             assert first + reader.peek()[:1] == LINES[: taken + 1]
             assert first + reader.read() == LINES + b" and more"
 
@@ -140,20 +148,20 @@ def test_nothing_is_read_ahead_of_a_programs_own_file(message: bytes, read: Call
 
 def test_stream_gives_exactly_what_it_is_asked_for() -> None:
     file = io.BytesIO(b"line\nabcdefg")
-    stream = FileStream(file, file.read)
-    assert run_now(stream.readline(10)) == b"line\n"
-    assert run_now(stream.readexactly(3)) == b"abc"
-    assert run_now(stream.read(2)) == b"de"
+    stream = FileStream(file)
+    assert run(stream.readline(10)) == b"line\n"
+    assert run(stream.readexactly(3)) == b"abc"
+    assert run(stream.read(2)) == b"de"
     assert file.tell() == 10
     with pytest.raises(client.IncompleteRead, match=r"2 bytes read, 3 more expected"):
-        run_now(stream.readexactly(5))
+        run(stream.readexactly(5))
 
 
 @pytest.mark.parametrize("limit", [3, 4])
 def test_line_beyond_the_limit_is_refused(limit: int) -> None:
     file = io.BytesIO(b"line\n")
     with pytest.raises(client.LineTooLong, match=r"got more than \d+ bytes when reading line$"):
-        run_now(FileStream(file, file.read).readline(limit))
+        run(FileStream(file).readline(limit))
 
 
 # Room
@@ -208,8 +216,9 @@ def test_content_of_a_size_that_is_claimed_can_be_read_in_pieces(
 @pytest.mark.parametrize("size", [0, 1, 524_287, 524_288, 3_000_000])
 def test_reading_much_gives_what_there_is(size: int) -> None:
     content = os.urandom(size)
-    assert read_much(io.BytesIO(content).readinto, 10**18) == content
-    assert read_much(io.BytesIO(content).readinto, size // 2, b"first ") == b"first " + content[: size // 2]
+    assert run(read_much(FileStream(io.BytesIO(content)).readinto, 10**18)) == content
+    half = read_much(FileStream(io.BytesIO(content)).readinto, size // 2, b"first ")
+    assert run(half) == b"first " + content[: size // 2]
 
 
 @pytest.mark.parametrize("over", ["own", "plain"])

@@ -1,4 +1,4 @@
-"""How often a private loop is entered: once for a small exchange, where the answer's head comes, and nowhere else."""
+"""How often compat waits on the private loop: once for a small exchange, for the head of the response."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer
-from compat import runner
+from compat.loop import Poll, PrivateLoop
 from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
@@ -15,8 +15,8 @@ from tests.servers import Certificates
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nok"
 
 
-class Entries:
-    """Counts how often any private loop was entered."""
+class Waits:
+    """Counts the waits on the private loop."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -27,14 +27,14 @@ class Entries:
 
 
 @pytest.fixture
-def entries(monkeypatch: pytest.MonkeyPatch) -> Entries:
-    found, run_forever = Entries(), runner.PrivateLoop.run_forever
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    found, select = Waits(), PrivateLoop.select
 
-    def run(loop: runner.PrivateLoop) -> None:
+    def count(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
         found.count += 1
-        run_forever(loop)
+        return select(loop, poll, seconds)
 
-    monkeypatch.setattr(runner.PrivateLoop, "run_forever", run)
+    monkeypatch.setattr(PrivateLoop, "select", count)
     return found
 
 
@@ -48,16 +48,16 @@ REQUESTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", REQUESTS)
-def test_loop_is_entered_once_for_a_small_exchange(options: dict[str, Any], entries: Entries) -> None:
+def test_small_exchange_waits_once(options: dict[str, Any], waits: Waits) -> None:
     with serving(OK, OK) as connection:
         connection.connect()
-        entries.taken()
+        waits.taken()
         connection.request(**{"method": "GET", "url": "/", **options})
-        assert entries.taken() == 0
+        assert waits.taken() == 0
         response = connection.getresponse()
-        assert entries.taken() == 1
+        assert waits.taken() == 1
         assert response.read() == b"ok"
-        assert entries.taken() == 0
+        assert waits.taken() == 0
 
 
 READERS: list[Callable[[Any], Any]] = [
@@ -71,33 +71,33 @@ READERS: list[Callable[[Any], Any]] = [
 
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("answer", [reply(b"ok\n" * 100), chunked(b"a", b"b\n" * 20, b"c")])
-def test_loop_is_not_entered_for_content_that_came_with_the_head(
-    answer: bytes, read: Callable[[Any], Any], entries: Entries
+def test_content_that_was_received_with_the_head_needs_no_wait(
+    answer: bytes, read: Callable[[Any], Any], waits: Waits
 ) -> None:
     with serving(answer) as connection:
         response = start(connection)
-        entries.taken()
+        waits.taken()
         read(response)
-        assert entries.taken() == 0
+        assert waits.taken() == 0
 
 
-def test_ten_exchanges_take_ten_entries(entries: Entries) -> None:
+def test_ten_exchanges_take_ten_waits(waits: Waits) -> None:
     with serving(*[OK] * 11) as connection:
         fetch(connection)
-        entries.taken()
+        waits.taken()
         for _ in range(10):
             fetch(connection)
-        assert entries.taken() == 10
+        assert waits.taken() == 10
 
 
-def test_loop_is_entered_once_for_a_small_exchange_over_tls(tls: Certificates, entries: Entries) -> None:
+def test_small_exchange_over_tls_waits_once(tls: Certificates, waits: Waits) -> None:
     with RawServer.replying(OK, OK, OK, tls=tls.server_context()) as server, secured(server, tls) as connection:
         for _ in range(2):
-            entries.taken()
+            waits.taken()
             connection.request("GET", "/")
-            assert entries.taken() == 0
+            assert waits.taken() == 0
             assert connection.getresponse().read() == b"ok"
-            assert entries.taken() == 1
+            assert waits.taken() == 1
 
 
 @contextmanager
@@ -110,15 +110,15 @@ def secured(server: RawServer, tls: Certificates) -> Iterator[Any]:
         connection.close()
 
 
-def test_loop_is_entered_once_more_for_the_end_of_a_connection(entries: Entries) -> None:
+def test_end_of_a_connection_takes_one_wait_more(waits: Waits) -> None:
     with serving(UNTIL_CLOSE, then=RawConnection.close) as connection:
         connection.connect()
-        entries.taken()
+        waits.taken()
         assert fetch(connection) == (200, b"ok")
-        assert entries.taken() <= 2
+        assert waits.taken() <= 2
 
 
-def test_loop_is_entered_less_often_than_pieces_come(entries: Entries) -> None:
+def test_long_content_takes_fewer_waits_than_pieces(waits: Waits) -> None:
     with serving(reply(bytes(10 * MEBIBYTE))) as connection:
         assert len(fetch(connection)[1]) == 10 * MEBIBYTE
-    assert entries.taken() < 640  # of 64 KiB each: what is at hand is taken without a wait
+    assert waits.taken() < 640  # of 64 KiB each: what is at hand is taken without a wait

@@ -1,19 +1,18 @@
-"""Waiting on private loops: what a wait tells, how many loops there are, and what ends one from outside."""
+"""The private loop: what a wait returns, what runs on it, and what ends a wait from outside."""
 
 import asyncio
-import logging
+import http.client as std
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from compat import runner
-from compat.runner import READ, WRITE, wait, watch
+from asyncclient.errors import IncompleteRead
+from compat.loop import READ, WRITE, Poll, loop, ready, run, watch
 from tests.compat.connections import in_thread, signalled
 
 LONG = 10.0
@@ -29,15 +28,19 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 Ends = tuple[socket.socket, socket.socket]
 
 
+def wait(poll: Poll, seconds: float | None) -> int:
+    async def wait_once() -> int:
+        return await ready(poll, seconds)
+
+    return run(wait_once())
+
+
 class Announcing:
-    """What wait() takes, telling when the waiting begins."""
+    """A poll object that calls a function when the waiting begins."""
 
     def __init__(self, descriptor: int, then: Callable[[], object]) -> None:
         self._poll = watch(descriptor, READ)
         self._then = then
-
-    def register(self, descriptor: int, events: int) -> None:
-        self._poll.register(descriptor, events)
 
     def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
         self._then()
@@ -46,17 +49,17 @@ class Announcing:
 
 @pytest.mark.parametrize("seconds", [None, LONG, 0.0])
 @pytest.mark.parametrize("events", [READ, WRITE, READ | WRITE])
-def test_wait_tells_what_a_descriptor_is_ready_for(ends: Ends, events: int, seconds: float | None) -> None:
+def test_wait_returns_the_events_that_a_descriptor_is_ready_for(ends: Ends, events: int, seconds: float | None) -> None:
     ends[1].send(b"x")
     assert wait(watch(ends[0].fileno(), events), seconds) == events
 
 
-def test_wait_for_either_tells_the_one_that_is(ends: Ends) -> None:
+def test_wait_for_both_events_returns_the_one_that_is_ready(ends: Ends) -> None:
     assert wait(watch(ends[0].fileno(), READ | WRITE), LONG) == WRITE
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1])
-def test_wait_in_vain_ends_when_the_time_is_over(ends: Ends, seconds: float) -> None:
+def test_wait_without_an_event_ends_after_its_time_limit(ends: Ends, seconds: float) -> None:
     started = time.monotonic()
     assert wait(watch(ends[0].fileno(), READ), seconds) == 0
     assert seconds - 0.002 <= time.monotonic() - started < seconds + 1
@@ -67,7 +70,7 @@ def test_end_of_a_connection_ends_a_wait(ends: Ends) -> None:
     assert wait(watch(ends[0].fileno(), READ), LONG) & READ
 
 
-def test_wait_ends_when_something_comes(ends: Ends) -> None:
+def test_wait_ends_when_data_are_received(ends: Ends) -> None:
     begun = threading.Event()
 
     def send() -> None:
@@ -78,7 +81,7 @@ def test_wait_ends_when_something_comes(ends: Ends) -> None:
         assert wait(Announcing(ends[0].fileno(), begun.set), None) == READ
 
 
-def test_what_is_watched_may_be_waited_for_again(ends: Ends) -> None:
+def test_poll_object_can_be_waited_for_again(ends: Ends) -> None:
     watched = watch(ends[0].fileno(), READ)
     for _ in range(3):
         assert wait(watched, 0) == 0
@@ -87,52 +90,54 @@ def test_what_is_watched_may_be_waited_for_again(ends: Ends) -> None:
         ends[0].recv(1)
 
 
-# How many loops there are
+def test_closed_descriptor_is_refused() -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        watch(-1, READ)
 
 
-def test_waits_in_turn_take_one_loop(ends: Ends) -> None:
-    for _ in range(100):
-        wait(watch(ends[0].fileno(), READ), 0)
-        runner.finish(asyncio.sleep(0))
-    assert len(runner._free) == 1
+# Coroutines
 
 
-def test_threads_that_wait_at_once_take_a_loop_each_and_no_more(ends: Ends) -> None:
-    meeting = threading.Barrier(5)
+def test_coroutine_runs_to_its_end_over_several_waits(ends: Ends) -> None:
+    async def wait_three_times() -> list[int]:
+        writable = watch(ends[0].fileno(), WRITE)
+        return [await ready(writable, LONG), await ready(watch(ends[0].fileno(), READ), 0), await ready(writable, None)]
 
-    def wait_together() -> None:
-        wait(Announcing(ends[0].fileno(), lambda: meeting.wait(LONG)), 0)
-
-    for _ in range(3):
-        threads = [threading.Thread(target=wait_together) for _ in range(5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(runner._free) == 5
+    assert run(wait_three_times()) == [WRITE, 0, WRITE]
 
 
-def test_loop_goes_from_thread_to_thread(ends: Ends) -> None:
-    wait(watch(ends[0].fileno(), READ), 0)
-    loop = runner._free[0]
-    with in_thread(lambda: wait(watch(ends[0].fileno(), READ), 0)):
-        pass
-    assert list(runner._free) == [loop]
+def test_wait_inside_another_run_is_served(ends: Ends) -> None:
+    async def wait_inside() -> int:
+        return wait(watch(ends[0].fileno(), WRITE), LONG) + await ready(watch(ends[1].fileno(), WRITE), LONG)
+
+    assert run(wait_inside()) == 2 * WRITE
 
 
-def test_new_loop_is_not_logged(ends: Ends, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        wait(watch(ends[0].fileno(), READ), 0)
-        logging.getLogger("asyncio").debug("something else")
-    assert [record.message for record in caplog.records] == ["something else"]
+def test_error_of_the_engine_is_raised_as_http_clients() -> None:
+    async def fail() -> None:
+        raise IncompleteRead(b"part", 3) from LookupError("cause")
+
+    with pytest.raises(std.IncompleteRead) as caught:
+        run(fail())
+    assert (caught.value.partial, caught.value.expected) == (b"part", 3)
+    assert isinstance(caught.value.__cause__, LookupError)
 
 
-def test_loop_that_is_dropped_closes_without_a_warning() -> None:
-    loop = runner.PrivateLoop()
-    del loop
+def test_coroutine_that_awaits_asyncio_is_an_error_and_is_closed() -> None:
+    steps = []
+
+    async def sleep() -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            steps.append("closed")
+
+    with pytest.raises(TypeError):
+        run(sleep())
+    assert steps == ["closed"]
 
 
-# What runs on one to its end
+# Tasks of asyncio, for races
 
 
 async def double(value: int) -> int:
@@ -140,42 +145,18 @@ async def double(value: int) -> int:
     return 2 * value
 
 
-def test_coroutine_runs_to_its_end() -> None:
-    assert [runner.finish(double(value)) for value in (1, 2)] == [2, 4]
+def test_coroutine_with_tasks_runs_to_its_end() -> None:
+    assert [loop.run_tasks(double(value)) for value in (1, 2)] == [2, 4]
     assert asyncio._get_running_loop() is None
 
 
-def test_error_of_a_coroutine_comes_out_and_the_loop_is_free() -> None:
+def test_error_of_a_coroutine_with_tasks_is_raised() -> None:
     async def fail() -> None:
         await asyncio.sleep(0)
         raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        runner.finish(fail())
-    assert len(runner._free) == 1
-
-
-def test_names_are_resolved_in_the_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads: list[threading.Thread] = []
-    found: list[Any] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
-
-    def resolve(*args: Any) -> list[Any]:
-        threads.append(threading.current_thread())
-        return found
-
-    async def ask() -> list[Any]:
-        return await asyncio.get_running_loop().getaddrinfo("somewhere.example", 80)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert runner.finish(ask()) == found
-    assert threads == [threading.current_thread()]
-
-
-def test_coroutine_that_would_suspend_over_a_file_is_a_fault() -> None:
-    coroutine = double(1)
-    with pytest.raises(RuntimeError, match="suspended over a blocking file"):
-        runner.run_now(coroutine)
-    coroutine.close()
+        loop.run_tasks(fail())
 
 
 # Signals
@@ -194,18 +175,17 @@ def press_ctrl_c() -> None:
 
 
 @pytest.mark.parametrize(("handler", "error"), [(press_ctrl_c, KeyboardInterrupt), (raise_alarm, Alarm)])
-def test_signal_that_raises_ends_a_wait_and_leaves_nothing(
+def test_signal_that_raises_ends_a_wait_and_the_next_wait_works(
     ends: Ends, handler: Callable[[], None], error: type[BaseException]
 ) -> None:
     with signalled(handler) as begin, pytest.raises(error):
         wait(Announcing(ends[0].fileno(), begin), LONG)
-    assert not runner._free
     assert asyncio._get_running_loop() is None
     ends[1].send(b"x")
     assert wait(watch(ends[0].fileno(), READ), LONG) == READ
 
 
-def test_signal_that_raises_lets_a_coroutine_give_back_what_it_holds() -> None:
+def test_signal_that_raises_lets_a_coroutine_with_tasks_clean_up() -> None:
     steps = []
 
     async def hold(begin: Callable[[], None]) -> None:
@@ -214,13 +194,12 @@ def test_signal_that_raises_lets_a_coroutine_give_back_what_it_holds() -> None:
             await asyncio.sleep(LONG)
         finally:
             await asyncio.sleep(0)
-            steps.append("given back")
+            steps.append("cleaned up")
 
     with signalled(raise_alarm) as begin, pytest.raises(Alarm):
-        runner.finish(hold(begin))
-    assert steps == ["given back"]
-    assert not runner._free
-    assert runner.finish(double(1)) == 2
+        loop.run_tasks(hold(begin))
+    assert steps == ["cleaned up"]
+    assert loop.run_tasks(double(1)) == 2
 
 
 def test_wait_goes_on_after_a_handler_that_only_notes(ends: Ends) -> None:
@@ -233,19 +212,18 @@ def test_handler_may_wait_itself(ends: Ends) -> None:
 
     def handler() -> None:
         found.append(wait(watch(ends[1].fileno(), WRITE), LONG))
-        found.append(runner.finish(double(1)))
+        found.append(loop.run_tasks(double(1)))
         ends[1].send(b"x")
 
     with signalled(handler) as begin:
         assert wait(Announcing(ends[0].fileno(), begin), LONG) == READ
     assert found == [WRITE, 2]
-    assert len(runner._free) == 2
 
 
 # Processes
 
 
-def test_forked_child_waits_with_the_loops_it_was_given(ends: Ends) -> None:
+def test_forked_child_waits_and_runs_tasks(ends: Ends) -> None:
     wait(watch(ends[0].fileno(), READ), 0)
     child = os.fork()
     if not child:
@@ -253,14 +231,14 @@ def test_forked_child_waits_with_the_loops_it_was_given(ends: Ends) -> None:
         try:
             ends[1].send(b"x")
             is_ready = wait(watch(ends[0].fileno(), READ), LONG) == READ
-            status = 0 if is_ready and runner.finish(double(1)) == 2 else 2
+            status = 0 if is_ready and loop.run_tasks(double(1)) == 2 else 2
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert wait(watch(ends[0].fileno(), READ), LONG) == READ
 
 
-def test_child_that_was_forked_in_a_wait_waits_too(ends: Ends) -> None:
+def test_child_that_was_forked_during_a_wait_can_wait(ends: Ends) -> None:
     children: list[int] = []
 
     def fork() -> None:

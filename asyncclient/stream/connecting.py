@@ -1,0 +1,64 @@
+"""Connecting a socket to one address, whatever waits for it: an asyncio loop, or the blocking calls of compat."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from .address import AddrInfo
+from .options import SocketOption, set_options
+
+_IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK)
+
+
+async def connect_socket(
+    sock: socket.socket, address: Any, wait_until_writable: Callable[[socket.socket], Awaitable[None]]
+) -> None:
+    """Connect a socket that does not block.
+
+    Raises:
+        OSError: the address refused or did not answer.
+    """
+    error = sock.connect_ex(address)
+    if error in _IN_PROGRESS:
+        await wait_until_writable(sock)
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
+
+
+async def open_connected(
+    info: AddrInfo,
+    options: Sequence[SocketOption],
+    connect: Callable[[socket.socket, Any], Awaitable[None]],
+    source: Any = None,
+) -> socket.socket:
+    """Return a socket, which does not block, connected to an address by a given coroutine; the caller closes it.
+
+    Args:
+        source: the address to connect from; None leaves it to the system.
+    """
+    sock = make_socket(info, options)
+    try:
+        sock.setblocking(False)
+        if source:
+            sock.bind(source)
+        await connect(sock, info[4])
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def make_socket(info: AddrInfo, options: Sequence[SocketOption]) -> socket.socket:
+    """Return a new socket for an address; the options are set before it is connected."""
+    sock = socket.socket(info[0], info[1], info[2])
+    try:
+        set_options(sock, options)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
