@@ -1,4 +1,4 @@
-"""A client for programs without asyncio: threads share its connections."""
+"""A blocking client for programs without asyncio; threads share its connections."""
 
 import argparse
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Threads: one connection may serve several in turn; for requests at once there are as many connections."""
+"""Threads: one connection serves several in turn; for parallel requests there are several connections."""
 
 import argparse
 import threading
@@ -26,11 +26,11 @@ def main(host: str, port: int | None = None) -> None:
         print(sum(pool.map(lambda numbers: work(host, port, numbers), shares)), "bytes")
 
     connection = client.HTTPConnection(host, port, timeout=10)
-    for number in (10, 20):  # opened by one thread, used again by another
+    for number in (10, 20):  # opened by one thread, reused by another
         with ThreadPoolExecutor(1) as pool:
             print(pool.submit(fetch, connection, number).result(), "bytes")
     connection.close()
-    print(threading.active_count(), "thread")  # compat has none of its own
+    print(threading.active_count(), "thread")  # compat starts no thread
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""HTTPS through a proxy without asyncio, and what the proxy said."""
+"""HTTPS through a proxy without asyncio, and the response of the proxy."""
 
 import argparse
 import ssl
@@ -12,7 +12,7 @@ def main(host: str, port: int | None, target: str, context: ssl.SSLContext | Non
     connection.request("HEAD", "/")
     response = connection.getresponse()
     print(response.status, response.reason)
-    granted = connection.get_proxy_response_headers()  # on every Python, not only from 3.12 on
+    granted = connection.get_proxy_response_headers()  # http.client has it since Python 3.12, compat on all
     if granted is not None:
         print(granted.items())
     connection.close()

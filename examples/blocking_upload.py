@@ -1,4 +1,4 @@
-"""What compat.client hears that http.client does not: an answer in the middle of an upload, early hints, trailers."""
+"""A response in the middle of an upload, early hints and trailers: compat.client delivers what http.client does not."""
 
 import argparse
 
@@ -7,14 +7,14 @@ from compat import client
 
 def main(host: str, port: int | None = None) -> None:
     connection = client.HTTPConnection(host, port, timeout=10)
-    connection.request("POST", "/echo", (bytes(100_000) for _ in range(1000)))  # 100 MB in chunks; 16 are too many
+    connection.request("POST", "/echo", (bytes(100_000) for _ in range(1000)))  # 100 MB; the server accepts 16 MiB
     response = connection.getresponse()
     print(response.status, response.read().decode(), end="")
-    print(connection.sock is None)  # the rest was not sent, so the next request connects anew
+    print(connection.sock is None)  # the rest was not sent: the next request reconnects
 
     connection.request("GET", "/early-hints")
     response = connection.getresponse()
-    print(response.status, response.read().decode(), end="")  # the 103 before it is skipped
+    print(response.status, response.read().decode(), end="")  # the interim response 103 is skipped
 
     connection.request("GET", "/chunked/100000")
     response = connection.getresponse()

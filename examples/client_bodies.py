@@ -1,4 +1,4 @@
-"""Bodies: what can be sent twice, and what can't."""
+"""Request bodies: which can be sent again, and which cannot."""
 
 import argparse
 from collections.abc import AsyncIterator
@@ -14,14 +14,16 @@ async def produce() -> AsyncIterator[bytes]:
 async def main(url: str) -> None:
     async with asyncclient.Client(base_url=url) as client:
         for body in (b"bytes", "text", [b"a list ", b"of bytes"], produce):
-            response = await client.put("/redirect/307/echo", body=body)  # the same body again, there
+            response = await client.put("/redirect/307/echo", body=body)  # the body is sent again to /echo
             print(response.status, response.json()["length"])
         try:
-            await client.put("/redirect/307/echo", body=produce())  # begun by the first sending, and gone
+            await client.put("/redirect/307/echo", body=produce())  # a generator can be read only once
         except asyncclient.BodyNotReplayable as exc:
             print(exc)
 
-        response = await client.put("/echo", body=(bytes(64 * 1024) for _ in range(640)))  # 40 MiB; it takes 16
+        response = await client.put(
+            "/echo", body=(bytes(64 * 1024) for _ in range(640))
+        )  # 40 MiB; the server accepts 16
         print(response.status, response.request.method)
 
 

@@ -1,4 +1,4 @@
-"""Cookies: kept by the client, saved to a file of Netscape's format, and read from it."""
+"""Cookies: kept by the client, saved to a Netscape cookie file, and loaded from it."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ async def main(url: str, path: Path) -> None:
         print((await client.get("/cookies", cookies={"once": "1"})).json())
         print([cookie.name for cookie in client.cookies])
         text = write_netscape(client.cookies)
-    path.touch(mode=0o600)  # for its owner only, before anything is in it
+    path.touch(mode=0o600)  # readable by its owner only
     await asyncio.to_thread(path.write_text, text, encoding="latin-1")
 
     text = await asyncio.to_thread(path.read_text, encoding="latin-1")

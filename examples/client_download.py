@@ -1,4 +1,4 @@
-"""Download to a file: whole, checked against the digest that comes with it, or not at all."""
+"""Download to a file: complete and checked against its digest, or not at all."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ import asyncclient
 
 async def main(url: str, path: Path) -> None:
     sizes: list[int] = []
-    timeout = asyncclient.Timeout(min_rate=1000)  # bytes per second; no limit on the whole
+    timeout = asyncclient.Timeout(min_rate=1000)  # bytes per second; no limit on the total time
     async with asyncclient.Client(base_url=url, timeout=timeout, retries=5) as client:
         response = await client.download(
             "/chunked/10000000", path, resume=True, progress=lambda size, total: sizes.append(size)

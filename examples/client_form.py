@@ -1,4 +1,4 @@
-"""Forms: fields alone, and with files, which are read as they are sent."""
+"""Forms: fields alone, and with files, which are read while they are sent."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ async def main(url: str, path: Path) -> None:
         print(dict(response.json()["fields"])["Content-Type"], response.json()["length"])
 
         files = {
-            "report": path,  # named as the file is, typed by its ending
+            "report": path,  # file name and type are taken from the path
             "note": ("note.txt", b"three words here", "text/plain"),
         }
         response = await client.post("/echo", data={"name": "Ada"}, files=files)

@@ -1,4 +1,4 @@
-"""GET with parameters and fields, and what a response has."""
+"""GET with parameters and headers, and the parts of a response."""
 
 import argparse
 

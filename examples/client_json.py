@@ -1,4 +1,4 @@
-"""JSON both ways, and a status that is an error only if you say so."""
+"""JSON in request and response; an error status raises only if you ask for it."""
 
 import argparse
 

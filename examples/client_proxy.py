@@ -1,4 +1,4 @@
-"""Through a proxy: for all, by scheme and host, and what it says when it refuses."""
+"""Proxies: one for all requests, or by scheme and host; and the error when the proxy refuses."""
 
 import argparse
 import ssl
@@ -10,7 +10,7 @@ async def main(url: str, proxy: str, context: ssl.SSLContext | None = None) -> N
     async with asyncclient.Client(proxy=proxy, ssl=context) as client:
         print((await client.get(url)).status)
 
-    rules = {"https": proxy, "all": None}  # http goes without
+    rules = {"https": proxy, "all": None}  # http uses no proxy
     async with asyncclient.Client(proxy=rules, ssl=context) as client:
         try:
             print((await client.get(url)).status)

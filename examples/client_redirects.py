@@ -1,4 +1,4 @@
-"""Redirects: followed, looked at, or left to you."""
+"""Redirects: followed, inspected, or returned to the caller."""
 
 import argparse
 
@@ -10,9 +10,9 @@ async def main(url: str) -> None:
         response = await client.get("/redirect/301/redirect/302/json")
         print([earlier.status for earlier in response.history], response.status, response.url.removeprefix(url))
 
-        response = await client.post("/redirect/303/echo", data={"q": "a"})  # See Other is a GET, without the form
+        response = await client.post("/redirect/303/echo", data={"q": "a"})  # 303: a GET without the form
         print(response.json()["method"], response.json()["length"])
-        response = await client.post("/redirect/307/echo", data={"q": "a"})  # the same again, there
+        response = await client.post("/redirect/307/echo", data={"q": "a"})  # 307: the same request again
         print(response.json()["method"], response.json()["length"])
 
         response = await client.get("/redirect/302/json", follow_redirects=False)

@@ -1,4 +1,4 @@
-"""Addresses of one's own: a name that nobody else knows, and others that are looked up once a minute."""
+"""Host names resolved by your own code, and a cache of addresses."""
 
 import argparse
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Timeouts: seconds for everything together, or one for each phase."""
+"""Timeouts: seconds for the whole request, or for each phase."""
 
 import argparse
 
@@ -6,14 +6,14 @@ import asyncclient
 
 
 async def main(url: str) -> None:
-    limits = asyncclient.Timeout(connect=5, tls=5, read=0.3, total=30)
-    async with asyncclient.Client(base_url=url, timeout=limits) as client:
+    timeout = asyncclient.Timeout(connect=5, tls=5, read=0.3, total=30)
+    async with asyncclient.Client(base_url=url, timeout=timeout) as client:
         try:
             await client.get("/delay/3")
-        except asyncclient.ReadTimeout as exc:  # a TimeoutError, too
+        except asyncclient.ReadTimeout as exc:  # is a TimeoutError
             print(exc)
         try:
-            await client.get("/delay/3", timeout=0.2)  # for this one: everything together
+            await client.get("/delay/3", timeout=0.2)  # for this request, in total
         except TimeoutError as exc:
             print(exc)
 

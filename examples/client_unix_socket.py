@@ -1,4 +1,4 @@
-"""A client for a server at a Unix socket, such as Docker's."""
+"""A client for a server on a Unix socket, such as Docker's."""
 
 import argparse
 

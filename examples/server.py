@@ -1,4 +1,4 @@
-"""Start the demo server, plain HTTP, for trying the other examples; Ctrl-C ends it."""
+"""Start the demo server for trying the other examples; Ctrl-C stops it."""
 
 import asyncio
 

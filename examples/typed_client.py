@@ -1,4 +1,4 @@
-"""Every call of the client with its types, which mypy and pyright check from a user's side."""
+"""Every call of the client with its types, which mypy and pyright check as user code."""
 
 import argparse
 import io

@@ -31,20 +31,20 @@ from examples import (
     blocking_tunnel,
     client_cookies,
     client_download,
-    client_failures,
+    client_errors,
+    client_fingerprint,
     client_form,
-    client_pinned,
     client_proxy,
     client_unix_socket,
-    download,
-    failures,
+    connection_download,
+    connection_errors,
+    connection_tls,
+    connection_tunnel,
+    connection_unix_socket,
+    connection_upgrade,
+    connection_upload,
     server,
-    tunnel,
-    unix_socket,
-    upgrade,
-    upload,
 )
-from examples import tls as tls_example
 from tests.servers import HOST, ROOT, Certificates, ConnectProxy, ProxyPy
 
 Capture = pytest.CaptureFixture[str]
@@ -63,52 +63,57 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 # What each example prints when it talks to the demo server, as patterns.
 PRINTED = {
-    "around": (
+    "connection_interim_and_trailers": (
         r"103 Early Hints </style.css>; rel=preload; as=style\n"
         r"100000 Content-Digest: sha-256=:.*:\nTrue <Timings sent=.* first_byte=.* done=.*>\n"
     ),
-    "at_once": r"4950 bytes\n",
-    "bodies": r"200 15\n200 262144\n413 .* b'413 .*'\nTrue\n",
-    "cancel": r"<HTTPConnection .* closed, idle>\n200 OK\n",
-    "debug": r"send: b'GET /status/204 .*'\nreply: 'HTTP/1.1 204 No Content\\r\\n'\n(header: .*: .*\n)+",
-    "expect": r"\[100\] 200\n",
-    "get": r"200 OK\nb'\{.*\}\\n'\n300 bytes\n300 bytes\n300 bytes\n100 bytes\n404 Not Found\nb'not found\\n'\n",
-    "head": r"200 OK 1000\nTrue\n",
-    "narrow": r"got more than 3 header fields\n",
-    "post": r'200 OK\n\{\n "method": "POST",(?s:.*)"application/x-www-form-urlencoded"(?s:.*)"length": 44\n\}\n\n',
-    "put": r"200 OK\n",
-    "reading": (
+    "connection_concurrency": r"4950 bytes\n",
+    "connection_bodies": r"200 15\n200 262144\n413 .* b'413 .*'\nTrue\n",
+    "connection_cancellation": r"<HTTPConnection .* closed, idle>\n200 OK\n",
+    "connection_debug": r"send: b'GET /status/204 .*'\nreply: 'HTTP/1.1 204 No Content\\r\\n'\n(header: .*: .*\n)+",
+    "connection_expect_continue": r"\[100\] 200\n",
+    "connection_get": (
+        r"200 OK\nb'\{.*\}\\n'\n300 bytes\n300 bytes\n300 bytes\n100 bytes\n"
+        r"404 Not Found\nb'not found\\n'\n"
+    ),
+    "connection_head": r"200 OK 1000\nTrue\n",
+    "connection_limits": r"got more than 3 header fields\n",
+    "connection_post": (
+        r'200 OK\n\{\n "method": "POST",(?s:.*)"application/x-www-form-urlencoded"(?s:.*)"length": 44\n\}\n\n'
+    ),
+    "connection_put": r"200 OK\n",
+    "connection_reading": (
         r"application/json none\napplication/json\nb'\{'\nb'\{\\n'\nb' \"server.*'\nb'\}\\n'\n"
         r"100000\nat least one byte: True\n"
     ),
-    "step_by_step": r'200 \{(?s:.*)"length": 12\n\}\n\n',
-    "timeouts": r"no response from 127\.0\.0\.1:\d+ in 0\.1 s\n",
+    "connection_step_by_step": r'200 \{(?s:.*)"length": 12\n\}\n\n',
+    "connection_timeouts": r"no response from 127\.0\.0\.1:\d+ in 0\.1 s\n",
 }
 # The same of those that use the client; they are given the server's URL.
 PRINTED_CLIENT = {
-    "client_auth": r"\{'user': 'ada'\}\n401\n200\n64\n\{'user': 'ada'\}\n\{'user': 'ada'\}\n",
+    "client_authentication": r"\{'user': 'ada'\}\n401\n200\n64\n\{'user': 'ada'\}\n\{'user': 'ada'\}\n",
     "client_bodies": (
         r"200 5\n200 4\n200 15\n200 24\n"
         r"body was read already, and async_generator can be read only once: give a function that .* \(PUT .*\)\n"
         r"413 PUT\n"
     ),
-    "client_bounds": r"gzip 59 1032\n59\n(content is larger than 65536 bytes \(GET .*\)\n){2}",
-    "client_cancel": (
+    "client_decoding": r"gzip 59 1032\n59\n(content is larger than 65536 bytes \(GET .*\)\n){2}",
+    "client_cancellation": (
         r"0\.1 s\n<Client <Pool 1 active, 1 idle, 0 connecting, 0 waiting>>\n"
         r"True <Client <Pool 0 active, 1 idle, 0 connecting, 0 waiting>>\n200\n"
     ),
     "client_get": (r"200 OK application/json \d{3}\n/echo\?q=a%20b&page=1&page=2\nexample\n404 False not found\n"),
     "client_json": r"31 bytes of JSON\n404 status 404\n",
-    "client_many": r"499500 bytes\n990 on a connection that was open\n10 connections kept\n",
+    "client_concurrency": r"499500 bytes\n990 on a reused connection\n10 idle connections\n",
     "client_redirects": r"\[301, 302\] 200 /json\nGET 0\nPOST 3\n302 /json\nmore than 5 redirects \(GET .*\) 5\n",
     "client_resolver": r"demo\.test\n",
-    "client_retry": r"200 open\n",
-    "client_stream": r"1000000 Content-Digest: sha-256=:.*:\nline 0\nline 1\n",
+    "client_retries": r"200 open\n",
+    "client_streaming": r"1000000 Content-Digest: sha-256=:.*:\nline 0\nline 1\n",
     "client_timeouts": (
         r"no response from 127\.0\.0\.1:\d+ in 0\.3 s \(GET .*/delay/3\)\n"
         r"exchange not done with 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
     ),
-    "client_trace": (
+    "client_tracing": (
         r"started: GET\nconnected: True\nagain: redirect after 0\.0 s\nreceived: 200\n"
         r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
@@ -119,30 +124,32 @@ PRINTED_CLIENT = {
 }
 # The same of those without asyncio; as commands only, for one of them replaces http.client.
 PRINTED_BLOCKING = {
-    "blocking": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
+    "blocking_connection": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
     "blocking_threads": r"4950 bytes\n10 bytes\n20 bytes\n1 thread\n",
     "blocking_upload": r"413 413 .*\nTrue\n200 hinted\n100000\nsha-256=:.*:\n",
-    "installed": r"True\n200 b'\{.*\}\\n'\n200 b'hinted\\n'\nFalse\n",
-    "unchanged": r"200 OK 34\n204 No Content 0\n200 OK 1000\nHTTP Error 404: Not Found b'not found\\n'\n",
+    "blocking_install": r"True\n200 b'\{.*\}\\n'\n200 b'hinted\\n'\nFalse\n",
+    "blocking_unchanged_script": (
+        r"200 OK 34\n204 No Content 0\n200 OK 1000\nHTTP Error 404: Not Found b'not found\\n'\n"
+    ),
 }
 NEED_MORE = (
     blocking_client,
     blocking_tunnel,
     client_cookies,
     client_download,
-    client_failures,
+    client_errors,
+    client_fingerprint,
     client_form,
-    client_pinned,
     client_proxy,
     client_unix_socket,
-    download,
-    failures,
+    connection_download,
+    connection_errors,
+    connection_tls,
+    connection_tunnel,
+    connection_unix_socket,
+    connection_upgrade,
+    connection_upload,
     server,
-    tls_example,
-    tunnel,
-    unix_socket,
-    upgrade,
-    upload,
 )
 
 
@@ -198,11 +205,11 @@ async def test_examples_are_commands(demo: tuple[str, int], tmp_path: Path) -> N
     where, path = f"{demo[0]}:{demo[1]}", tmp_path / "downloaded"
     commands = [(name, where) for name in PRINTED]
     results = [await asyncio.to_thread(run, f"examples/{name}.py", where) for name, where in commands]
-    results.append(await asyncio.to_thread(run, "examples/download.py", where, path))
-    results.append(await asyncio.to_thread(run, "examples/upload.py", where, path))
+    results.append(await asyncio.to_thread(run, "examples/connection_download.py", where, path))
+    results.append(await asyncio.to_thread(run, "examples/connection_upload.py", where, path))
     for name in ("client_cookies", "client_download", "client_form"):
         results.append(await asyncio.to_thread(run, f"examples/{name}.py", f"http://{where}", path))
-    results.append(await asyncio.to_thread(run, "examples/client_failures.py", f"http://{where}"))
+    results.append(await asyncio.to_thread(run, "examples/client_errors.py", f"http://{where}"))
     assert [result.stderr for result in results if result.returncode or result.stderr] == []
     for (name, _), result in zip(commands, results, strict=False):
         assert re.fullmatch(PRINTED[name], result.stdout), name
@@ -218,9 +225,11 @@ async def test_blocking_example(name: str, demo: tuple[str, int]) -> None:
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_script_unchanged_on_compat(demo: tuple[str, int]) -> None:
-    result = await asyncio.to_thread(run, "-m", "compat", "examples/unchanged.py", f"{demo[0]}:{demo[1]}")
+    result = await asyncio.to_thread(
+        run, "-m", "compat", "examples/blocking_unchanged_script.py", f"{demo[0]}:{demo[1]}"
+    )
     assert (result.returncode, result.stderr) == (0, "")
-    assert re.fullmatch(PRINTED_BLOCKING["unchanged"], result.stdout)
+    assert re.fullmatch(PRINTED_BLOCKING["blocking_unchanged_script"], result.stdout)
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -294,7 +303,7 @@ async def test_pinned_certificate(tls: Certificates, capsys: Capture) -> None:
         certificate = ssl.PEM_cert_to_DER_cert(
             await asyncio.to_thread(ssl.get_server_certificate, address(started.url), timeout=TIMEOUT)
         )
-        await client_pinned.main(started.url, hashlib.sha256(certificate).hexdigest())
+        await client_fingerprint.main(started.url, hashlib.sha256(certificate).hexdigest())
     pinned, refused = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"200 TLSv1\.3 TLS_\w+", pinned)
     assert refused == f"certificate of {HOST}:{address(started.url)[1]} is not the pinned one:"
@@ -312,15 +321,15 @@ async def test_pinned_certificate(tls: Certificates, capsys: Capture) -> None:
 )
 async def test_failures_of_the_client(response: bytes, printed: str, capsys: Capture) -> None:
     with RawServer.replying(response, then=RawConnection.close) as raw:
-        await client_failures.main(raw.url)
+        await client_errors.main(raw.url)
     assert re.fullmatch(printed, capsys.readouterr().out)
 
 
 async def test_failures_of_the_client_without_a_server(capsys: Capture) -> None:
     with socket.socket() as deaf:
         deaf.bind((HOST, 0))
-        await client_failures.main(f"http://{HOST}:{deaf.getsockname()[1]}")
-    await client_failures.main("ftp://example.com")
+        await client_errors.main(f"http://{HOST}:{deaf.getsockname()[1]}")
+    await client_errors.main("ftp://example.com")
     assert capsys.readouterr().out == (
         "not connected: 1 addresses tried\ncan't be sent: expected an http or https URL, got 'ftp://example.com'\n"
     )
@@ -328,10 +337,10 @@ async def test_failures_of_the_client_without_a_server(capsys: Capture) -> None:
 
 async def test_download_and_upload(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "downloaded"
-    await download.main(*demo, path)
+    await connection_download.main(*demo, path)
     assert path.stat().st_size == 10_000_000
     assert path.read_bytes()[:512] == bytes(range(256)) * 2
-    await upload.main(*demo, path)
+    await connection_upload.main(*demo, path)
     assert re.fullmatch(
         r'200 application/octet-stream\n200 \{(?s:.*)"length": 10000000\n\}\n\n', capsys.readouterr().out
     )
@@ -341,14 +350,14 @@ async def test_tunnel(connect_proxy: Callable[..., ConnectProxy], tls: Certifica
     proxy = connect_proxy()
     async with DemoServer(tls.server_context()) as origin:
         target = f"localhost:{address(origin.url)[1]}"
-        await tunnel.main(proxy.host, proxy.port, target, tls.client_context())
+        await connection_tunnel.main(proxy.host, proxy.port, target, tls.client_context())
     assert capsys.readouterr().out == "200 OK\n"
     assert [head.split(b"\r\n")[0] for head in proxy.requests] == [f"CONNECT {target} HTTP/1.1".encode()]
 
 
 async def test_tls(tls_file: Path, tls: Certificates, capsys: Capture) -> None:
     async with DemoServer(tls.server_context()) as started:
-        await tls_example.main(*address(started.url), str(tls_file))
+        await connection_tls.main(*address(started.url), str(tls_file))
     assert re.fullmatch(r"200 TLSv1\.3 TLS_\w+\n", capsys.readouterr().out)
 
 
@@ -384,7 +393,7 @@ async def test_unix_socket(tmp_path: Path, capsys: Capture) -> None:
 
     path = str(tmp_path / "s")
     async with await asyncio.start_unix_server(answer, path):
-        await unix_socket.main(path)
+        await connection_unix_socket.main(path)
     assert capsys.readouterr().out == "200 b'ok'\n"
 
 
@@ -395,8 +404,8 @@ async def test_upgrade(demo: tuple[str, int], capsys: Capture) -> None:
         connection.send(connection.read().upper())
 
     with RawServer(shout) as raw:
-        await upgrade.main(raw.host, raw.port)
-    await upgrade.main(*demo)
+        await connection_upgrade.main(raw.host, raw.port)
+    await connection_upgrade.main(*demo)
     assert capsys.readouterr().out == "101 b'HELLO\\n'\nno upgrade: 200 OK\n"
 
 
@@ -410,14 +419,14 @@ async def test_upgrade(demo: tuple[str, int], capsys: Capture) -> None:
 )
 async def test_failures(response: bytes, printed: str, capsys: Capture) -> None:
     with RawServer.replying(response, then=RawConnection.close) as raw:
-        await failures.main(raw.host, raw.port)
+        await connection_errors.main(raw.host, raw.port)
     assert capsys.readouterr().out == printed
 
 
 async def test_failure_to_connect(capsys: Capture) -> None:
     with socket.socket() as deaf:
         deaf.bind((HOST, 0))
-        await failures.main(*deaf.getsockname())
+        await connection_errors.main(*deaf.getsockname())
     assert capsys.readouterr().out == "not connected: 1 addresses tried\n"
 
 
@@ -427,7 +436,7 @@ def test_server_for_trying_the_examples() -> None:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
-            result = run("examples/put.py", url.removeprefix("http://"))
+            result = run("examples/connection_put.py", url.removeprefix("http://"))
             process.send_signal(signal.SIGINT)
             assert process.wait(TIMEOUT) == 0
         finally:
