@@ -16,7 +16,7 @@ from ..errors import clip
 
 _T = TypeVar("_T")
 
-AT_ONCE: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+SAFE_OPEN_FLAGS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 """Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
 
 
@@ -39,7 +39,7 @@ def open_regular(
         OSError: as os.open().
     """
     try:
-        descriptor = os.open(path, flags | AT_ONCE, mode)
+        descriptor = os.open(path, flags | SAFE_OPEN_FLAGS, mode)
     except OSError as error:
         if error.errno == errno.ENXIO:  # a FIFO that is not read, or a socket
             raise FileExistsError(errno.EEXIST, "expected a regular file", os.fspath(path)) from None

@@ -15,14 +15,14 @@ from asyncclient import (
     IncompleteRead,
     Retry,
 )
-from asyncclient.client.download.download import STEP
+from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.asking import Asked, parse_request
 from tests.connection.scripts import reply
 
-CONTENT = random.Random(1).randbytes(3 * STEP + 5)
+CONTENT = random.Random(1).randbytes(3 * MAX_WRITE_STEP + 5)
 SIZE = len(CONTENT)
-CUT = STEP + 1000
+CUT = MAX_WRITE_STEP + 1000
 REST = CONTENT[CUT - 1 :]
 RIGHT = f"bytes {CUT - 1}-{SIZE - 1}/{SIZE}"
 DATES = (b"Date: Sun, 06 Nov 1994 08:49:37 GMT", b"Last-Modified: Sun, 06 Nov 1994 08:49:36 GMT")

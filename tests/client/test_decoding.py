@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from asyncclient.client.content import codings, decoding
 from asyncclient.client.content.decoding import (
     INNER_FREE,
-    INNER_STEP,
+    MAX_DECODE_STEP,
+    MAX_INNER_STEP,
     MAX_RATIO,
     RATIO_FREE,
-    STEP,
     Decoder,
     accept_encoding,
     open_decoder,
@@ -82,7 +82,7 @@ def decoder_for(content_encoding: str, **bounds: Any) -> Decoder:
     return decoder
 
 
-def decode(content_encoding: str, *pieces: bytes, n: int = STEP, **bounds: Any) -> bytes:
+def decode(content_encoding: str, *pieces: bytes, n: int = MAX_DECODE_STEP, **bounds: Any) -> bytes:
     """Decode piece by piece, at most n bytes at a time."""
     decoder = decoder_for(content_encoding, **bounds)
     decoded = b"".join(part for piece in pieces for part in fed(decoder, piece, n))
@@ -91,7 +91,7 @@ def decode(content_encoding: str, *pieces: bytes, n: int = STEP, **bounds: Any) 
     return decoded
 
 
-def fed(decoder: Decoder, piece: bytes, n: int = STEP) -> Iterator[bytes]:
+def fed(decoder: Decoder, piece: bytes, n: int = MAX_DECODE_STEP) -> Iterator[bytes]:
     decoder.feed(piece)
     while part := decoder.take(n):
         assert len(part) <= n
@@ -149,7 +149,7 @@ def test_the_first_byte_tells_zlib_from_raw_deflate(content: bytes, level: int, 
 def test_a_step_is_bounded_whatever_is_asked_for() -> None:
     for coding, data in (encode([name], bytes(MIB)) for name in CODINGS):
         decoder = decoder_for(coding)
-        assert max(map(len, fed(decoder, data, n=10**9))) <= STEP
+        assert max(map(len, fed(decoder, data, n=10**9))) <= MAX_DECODE_STEP
 
 
 def test_nothing_is_decoded_before_it_is_taken() -> None:
@@ -317,9 +317,9 @@ def test_several_members_are_one_content(name: str) -> None:
 
 
 def test_a_member_may_end_where_a_step_does() -> None:
-    content = CONTENTS["random"][: INNER_STEP - len(gzip.compress(b"x" * 1000, 0)) + 1000]
+    content = CONTENTS["random"][: MAX_INNER_STEP - len(gzip.compress(b"x" * 1000, 0)) + 1000]
     member = gzip.compress(content, 0)
-    assert len(member) == INNER_STEP
+    assert len(member) == MAX_INNER_STEP
     assert decoder_for("gzip").decode_whole(member * 3) == content * 3
     with pytest.raises(DecodingError, match="cut short"):
         decoder_for("gzip").decode_whole(member + b"\x1f")
@@ -436,7 +436,7 @@ def test_what_vanishes_in_the_next_stage_is_bounded_too(name: str) -> None:
         decoder.take(1)
     made, used = map(int, re.findall(r"\d+", str(caught.value))[:2])
     assert caught.value.limit == max(INNER_FREE, 250 * used)
-    assert caught.value.limit < made <= caught.value.limit + INNER_STEP
+    assert caught.value.limit < made <= caught.value.limit + MAX_INNER_STEP
     assert decoder.produced == 0
 
 

@@ -27,7 +27,7 @@ from asyncclient import (
     ResponseNotRead,
     StatusError,
 )
-from asyncclient.client.download.download import STEP, in_worker
+from asyncclient.client.download.download import MAX_WRITE_STEP, in_worker
 from asyncclient.testing import DemoServer, RawConnection, RawServer
 from tests.client.asking import Answering, Gate, comes_true, is_clean, redirect
 from tests.client.downloads import (
@@ -51,7 +51,7 @@ from tests.servers import Caddy, Certificates
 # A file
 
 
-@pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, SIZE])
+@pytest.mark.parametrize("size", [0, 1, MAX_WRITE_STEP - 1, MAX_WRITE_STEP, SIZE])
 @pytest.mark.parametrize("framing", ["length", "chunks", "close"])
 async def test_content_goes_to_the_file(tmp_path: Path, size: int, framing: str) -> None:
     content, steps = CONTENT[:size], list[tuple[int, int | None]]()
@@ -73,7 +73,7 @@ async def test_content_goes_to_the_file(tmp_path: Path, size: int, framing: str)
     counts = [received for received, _ in steps]
     assert counts == sorted(set(counts))
     assert counts[-1:] == ([size] if size else [])
-    assert all(b - a >= STEP for a, b in pairwise(counts[:-1]))
+    assert all(b - a >= MAX_WRITE_STEP for a, b in pairwise(counts[:-1]))
 
 
 async def test_client_rules_hold(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("size", [2 * STEP + 1000, SIZE - 1])
+@pytest.mark.parametrize("size", [2 * MAX_WRITE_STEP + 1000, SIZE - 1])
 async def test_a_full_disk(tmp_path: Path, resume: bool, size: int) -> None:
     path = tmp_path / "file"
     with Store() as server:
@@ -230,7 +230,7 @@ async def test_files_are_touched_in_workers_only(tmp_path: Path) -> None:
             sys.setprofile(note)  # of this thread
             try:
                 with pytest.raises(Interrupted):
-                    await client.download(server.url, tmp_path / "file", resume=True, progress=until(STEP))
+                    await client.download(server.url, tmp_path / "file", resume=True, progress=until(MAX_WRITE_STEP))
                 await client.download(server.url, tmp_path / "file", resume=True)
             finally:
                 sys.setprofile(None)
@@ -459,7 +459,7 @@ async def test_caddy(tmp_path: Path, caddy: Caddy, tls: Certificates, is_secure:
     with whole(path, (caddy.files / "1m.bin").read_bytes()):
         async with Client(ssl=tls.client_context()) as client:
             with pytest.raises(Interrupted):
-                await client.download(f"{url}/1m.bin", path, resume=True, progress=until(2 * STEP))
+                await client.download(f"{url}/1m.bin", path, resume=True, progress=until(2 * MAX_WRITE_STEP))
             size = Path(f"{path}.part").stat().st_size
             response = await client.download(f"{url}/1m.bin", path, resume=True)
     assert response.status == 206
@@ -471,7 +471,7 @@ async def test_caddy_with_a_changed_file(tmp_path: Path, caddy: Caddy) -> None:
     source.write_bytes(CONTENT)
     async with Client() as client:
         with pytest.raises(Interrupted):
-            await client.download(f"{caddy.url}/changing.bin", path, resume=True, progress=until(STEP))
+            await client.download(f"{caddy.url}/changing.bin", path, resume=True, progress=until(MAX_WRITE_STEP))
         source.write_bytes(CONTENT[::-1] + b"!")
         response = await client.download(f"{caddy.url}/changing.bin", path, resume=True)
     assert response.status == 200

@@ -12,7 +12,7 @@ from asyncclient import (
     DecodingError,
     IncompleteRead,
 )
-from asyncclient.client.download.download import STEP, list_checks
+from asyncclient.client.download.download import MAX_WRITE_STEP, list_checks
 from asyncclient.client.download.resuming import Span
 from asyncclient.message.fields import Fields
 from tests.client.asking import Answering
@@ -164,7 +164,7 @@ async def test_a_part_that_somebody_has_cut(tmp_path: Path) -> None:
 
     def cut(received: int, _: int | None) -> None:
         if received == SIZE:
-            os.truncate(f"{path}.part", STEP)
+            os.truncate(f"{path}.part", MAX_WRITE_STEP)
 
     with Store(CONTENT, b'ETag: "v1"', digest("Repr-Digest")) as server:
         async with Client() as client:

@@ -16,7 +16,7 @@ from asyncclient import (
     Timeout,
     TotalTimeout,
 )
-from asyncclient.client.download.download import STEP
+from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.client.download.part_file import PartFile
 from asyncclient.client.download.resuming import Note
 from asyncclient.testing import RawConnection, RawServer
@@ -320,7 +320,7 @@ async def test_more_content_than_its_range(tmp_path: Path) -> None:
 
 
 async def test_ranges_that_a_server_makes_shorter(tmp_path: Path) -> None:
-    path, middle = tmp_path / "file", 2 * STEP
+    path, middle = tmp_path / "file", 2 * MAX_WRITE_STEP
     answer = partial(CONTENT[CUT - 1 : middle], f"bytes {CUT - 1}-{middle - 1}/{SIZE}", b'ETag: "v1"')
     with Store() as server, whole(path):
         await leave_part(server, path)

@@ -1,6 +1,6 @@
-"""The content codings, one at a time: compressed bytes go in by pieces, at most n decoded bytes come out at a time.
+"""Decoders of the content codings: compressed input is fed in pieces, at most n decoded bytes are taken at a time.
 
-The libraries are found when first needed: importing all of them takes 10 ms, and most programs meet gzip alone.
+The libraries are imported on use: importing all of them takes 10 ms, and most programs only meet gzip.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ...errors import DecodingError, clip
 from ...message.buffer import Pieces
 
 MAX_EMPTY_MEMBERS = 100
-"""Members in a row that decode to nothing. Each costs up to 5 µs for 9 bytes of wire, and no limit on size sees them;
-real ones come alone: the end of a bgzip file, the frame that pzstd puts before each other."""
+"""Consecutive members that decode to nothing. Each costs up to 5 µs for 9 bytes of input, and size limits do not count
+it. Real empty members are single: the end of a bgzip file, the frame that pzstd writes before each other frame."""
 
 WINDOW_LOG = 23
-"""Window of zstd, as a power of two: 8 MiB, which a receiver has to support and a sender may not exceed (RFC 9659)."""
+"""Maximum zstd window as a power of two: 8 MiB, which receivers must support and senders must not exceed (RFC 9659)."""
 
 
 CODINGS: Final = frozenset(
@@ -39,30 +39,30 @@ CODINGS: Final = frozenset(
         "zstd",
     ]
 )
-"""All content codings, by IANA's registry, but identity. Servers write other words into Content-Encoding, too: a
-charset, `none`, or `aws-chunked`, which storage keeps from an upload. Those say nothing of how content is encoded."""
+"""All content codings in IANA's registry except identity. Servers also put other words into Content-Encoding: a
+charset, `none`, or `aws-chunked`, which object storage keeps from an upload. Those do not describe an encoding."""
 
 
 class Stage(Protocol):
-    """The decoder of one coding. It takes input after take() gave b"", and holds no more than that piece of it."""
+    """The decoder of one coding. Call feed() after take() returned b""; it holds only that one piece of input."""
 
     name: str
     has_excess: bool
-    """Whether bytes after the end of the content were dropped; only a lenient decoder drops any."""
+    """True if bytes after the end of the content were dropped; only a lenient decoder drops any."""
 
     def feed(self, data: bytes) -> None:
-        """Take more input; all before it must have been used up."""
+        """Add input; all earlier input must have been used."""
 
     def take(self, n: int) -> bytes:
-        """Return at most n decoded bytes, b"" if that needs more input.
+        """Return at most n decoded bytes; b"" if more input is needed.
 
         Raises:
-            DecodingError: the input is not of this coding.
+            DecodingError: the input is not valid in this coding.
         """
         ...
 
     def is_whole(self) -> bool:
-        """Return whether the content may end here: it was complete and all of it given out, or nothing ever came."""
+        """Return True if the content may end here: it is complete and all taken, or there was no input at all."""
         ...
 
 
@@ -74,20 +74,20 @@ class _Member(Protocol):
 
 
 class _Format(NamedTuple):
-    """What differs between the codings that are made of members (called frames in zstd)."""
+    """The differences between the codings that consist of members (frames in zstd)."""
 
     name: str
-    open: Callable[[bytes], _Member]  # given the first bytes
+    open: Callable[[bytes], _Member]  # called with the first input
     error: type[Exception]
     may_repeat: bool
-    padding: bytes  # what may stand between and after members
-    first: bytes  # each byte with which a member may begin
+    padding: bytes  # bytes allowed between and after members
+    first: bytes  # the possible first bytes of a member
 
 
 class _Members:
-    """gzip, deflate and zstd: members one after another, each decoded by an object of its own.
+    """Decoder of gzip, deflate and zstd: a sequence of members, each decoded by an object of its own.
 
-    A lenient one drops what follows the last member and does not begin a further one.
+    A lenient decoder drops bytes after the last member that do not begin another member.
     """
 
     __slots__ = ("_empty", "_format", "_has_ended", "_input", "_is_lenient", "_member", "has_excess", "name")
@@ -99,8 +99,8 @@ class _Members:
         self._format = form
         self._member: _Member | None = None
         self._input = b""
-        self._has_ended = False  # one member at least
-        self._empty = 0  # members begun since the last that made something
+        self._has_ended = False  # True after the first whole member
+        self._empty = 0  # members opened since the last output
 
     def feed(self, data: bytes) -> None:
         self._input = data
@@ -118,7 +118,7 @@ class _Members:
                 raise DecodingError(f"invalid {self.name} content: {exc}") from exc
             if member.eof:
                 self._input, self._member, self._has_ended = member.unused_data, None, True
-            else:  # a frame of zstd keeps what it did not use
+            else:  # a zstd frame keeps its unused input itself
                 self._input = getattr(member, "unconsumed_tail", b"")
             if out:
                 self._empty = 0
@@ -134,9 +134,9 @@ class _Members:
         return b""
 
     def _is_excess(self) -> bool:
-        """Return whether the input after a whole member is not the beginning of a further one, for a lenient decoder.
+        """Return True if a lenient decoder should drop the input after a whole member.
 
-        The library would wait for more where the first byte alone tells.
+        The first byte decides, because the library would wait for more input.
         """
         if not (self._is_lenient and self._has_ended):
             return False
@@ -159,14 +159,14 @@ class _Members:
 
 
 class _Brotli:
-    """br (RFC 7932): one stream, with a window of at most 16 MiB.
+    """Decoder of br (RFC 7932): one stream with a window of at most 16 MiB.
 
-    The library gives blocks of its own size, at least 32 KiB: what is beyond n waits here.
+    The library returns blocks of at least 32 KiB; bytes beyond n are kept here.
     """
 
-    __slots__ = ("_error", "_has_begun", "_input", "_made", "_stream", "name")
+    __slots__ = ("_decoded", "_error", "_has_begun", "_input", "_stream", "name")
 
-    has_excess = False  # the library fails on bytes after the end, and does not tell where that is
+    has_excess = False  # the library fails on bytes after the end without telling their position
 
     def __init__(self, module: Any) -> None:
         self.name = "br"
@@ -174,39 +174,39 @@ class _Brotli:
         self._error: type[Exception] = module.error
         self._has_begun = False
         self._input = b""
-        self._made = Pieces()
+        self._decoded = Pieces()
 
     def feed(self, data: bytes) -> None:
         self._input = data
         self._has_begun = True
 
     def take(self, n: int) -> bytes:
-        if not self._made.size:
-            try:  # a limit of 1 makes it stop after its first block
+        if not self._decoded.size:
+            try:  # a limit of 1 makes the library stop after its first block
                 out = self._stream.process(self._input, output_buffer_limit=1)
             except self._error as exc:
                 raise DecodingError(f"invalid br content: {exc}") from exc
             self._input = b""
             if len(out) <= n:
                 return bytes(out)
-            self._made.append(out)
-        return self._made.take(n)
+            self._decoded.append(out)
+        return self._decoded.take(n)
 
     def is_whole(self) -> bool:
-        return not self._has_begun or (self._stream.is_finished() and not self._made.size and not self._input)
+        return not self._has_begun or (self._stream.is_finished() and not self._decoded.size and not self._input)
 
 
 def supported_codings() -> list[str]:
-    """Return the codings that can be decoded here, by the names of RFC 9110 §8.4.1; x-gzip is not said but known."""
+    """Return the supported codings by their names in RFC 9110 §8.4.1; x-gzip is supported but not listed."""
     optional = {"br": bounded_brotli, "zstd": find_zstd}
     return ["gzip", "deflate", *(name for name, find in optional.items() if find() is not None)]
 
 
 def open_stage(name: str, *, is_lenient: bool = False) -> Stage:
-    """Return a decoder of the coding with this name, in lower case; a lenient one drops bytes after the end.
+    """Return a decoder for a coding, by its lower-case name; a lenient one drops bytes after the end.
 
     Raises:
-        DecodingError: the coding can't be decoded here; the text names the extra to install, if there is one.
+        DecodingError: the coding is not supported; the text names the extra to install, if there is one.
     """
     if name in ("gzip", "x-gzip"):
         return _Members(_gzip(), is_lenient)
@@ -224,10 +224,7 @@ def open_stage(name: str, *, is_lenient: bool = False) -> Stage:
 
 @functools.cache
 def load_zlib() -> Any:
-    """Return zlib-ng where it is installed, else zlib.
-
-    400 kB of JSON out of 110 kB of gzip, 3.11 and 3.13 alike: 745 µs with zlib-ng, 1300 with zlib; 4 kB: 12 and 13.
-    """
+    """Return zlib-ng if it is installed, otherwise zlib (decision 55)."""
     try:
         return importlib.import_module("zlib_ng.zlib_ng")
     except ImportError:
@@ -236,9 +233,9 @@ def load_zlib() -> Any:
 
 @functools.cache
 def bounded_brotli() -> Any | None:
-    """Return the module brotli, or None if there is none or it is older than 1.2 and knows no bound on its output.
+    """Return the module brotli; None if it is missing, or older than 1.2 and cannot limit its output.
 
-    The one that is imported to be known (1 ms): 1.1 is on many machines, and decodes 14 bytes to 1 MiB in one step.
+    It is imported to find out (1 ms): version 1.1 is widely installed and decodes 14 bytes to 1 MiB in one step.
     """
     try:
         module = importlib.import_module("brotli")
@@ -249,18 +246,18 @@ def bounded_brotli() -> Any | None:
 
 @functools.cache
 def find_zstd() -> str | None:
-    """Return the name of the module for zstd, None if there is none; it is not imported (10 ms)."""
-    # _zstd: compression.zstd is there also in a Python built without the library.
+    """Return the name of the zstd module, without importing it (10 ms); None if there is none."""
+    # _zstd: a Python built without the library still has compression.zstd.
     names = ("_zstd", "compression.zstd") if sys.version_info >= (3, 14) else ("backports", "backports.zstd")
     return names[-1] if all(map(importlib.util.find_spec, names)) else None
 
 
 @functools.cache
 def _gzip() -> _Format:
-    """What gzip is: a header, deflate, a trailer with CRC and length, both checked by zlib (RFC 1952).
+    """Return the gzip format: a header, deflate, and a trailer with CRC and length that zlib checks (RFC 1952).
 
-    Zeros after a member are let pass, as gzip and Python's own gzip do: some writers fill up their last block. Any
-    other bytes there have to be a member: browsers drop them unseen, but then content could be lost unseen too.
+    Zeros after a member are allowed, as in gzip and Python's gzip: some writers pad their last block. Other bytes must
+    be another member. Browsers drop them silently, but then content could be lost silently too.
     """
     zlib = load_zlib()
     return _Format("gzip", lambda _data: zlib.decompressobj(31), zlib.error, True, b"\0", b"\x1f")
@@ -268,10 +265,10 @@ def _gzip() -> _Format:
 
 @functools.cache
 def _deflate() -> _Format:
-    """What deflate is: zlib's format, as RFC 9110 §8.4.1.2 wants it, or raw deflate, as many servers have sent it.
+    """Return the deflate format: zlib's, as RFC 9110 §8.4.1.2 requires, or raw deflate, as many servers send.
 
-    The low four bits of the first byte tell: 8 in zlib (RFC 1950 §2.2); in raw deflate that would be a stored block
-    with a bit set in its padding, which no compressor writes (RFC 1951 §3.2.4).
+    The low four bits of the first byte tell them apart: 8 in zlib (RFC 1950 §2.2); in raw deflate that would be a
+    stored block with a padding bit set, which no compressor writes (RFC 1951 §3.2.4).
     """
     zlib = load_zlib()
 
@@ -283,7 +280,7 @@ def _deflate() -> _Format:
 
 
 _ZSTD_FIRST = bytes((0x28, *range(0x50, 0x60)))
-"""RFC 8878 §3.1: of a frame, and of the skippable ones."""
+"""RFC 8878 §3.1: first bytes of a frame and of skippable frames."""
 
 
 @functools.cache

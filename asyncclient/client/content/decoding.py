@@ -1,9 +1,9 @@
-"""Content-Encoding undone (RFC 9110 §8.4), in bounded steps.
+"""Decoding of Content-Encoding in bounded steps (RFC 9110 §8.4).
 
-A few bytes of wire can stand for gigabytes. So nothing is decoded ahead: who wants content pulls it, at most STEP bytes
-at a time, through a chain of stages of which each holds one piece of input; and what each stage makes is counted
-against two bounds, a size and a ratio to what the wire has brought. A stage in the middle is bounded like the last
-one, for a gzip within a gzip is small at both ends.
+A few compressed bytes can stand for gigabytes, so nothing is decoded ahead. The reader pulls at most MAX_DECODE_STEP
+bytes at a time through a chain of stages, each of which holds one piece of input. The output of every stage is checked
+against two limits, a size and a ratio to the bytes received. Inner stages are checked as well, because gzip within gzip
+can be small at both ends.
 """
 
 from __future__ import annotations
@@ -17,42 +17,38 @@ from ...message.buffer import Pieces
 from .codings import CODINGS, Stage, open_stage, supported_codings
 
 MAX_SIZE = 1024**3
-"""Bytes that content may have once decoded, unless the caller says otherwise."""
+"""Decoded bytes of one content, unless the caller sets a limit."""
 
 MAX_RATIO = 250.0
-"""How many times as large as on the wire content may get. Text makes 5 to 20, logs and tables of numbers up to 100;
-zlib ends at 1032, br and zstd go far beyond it. Between those nothing is common but bombs."""
+"""Ratio of decoded to received bytes. Text reaches 5 to 20, logs and numeric tables up to 100. zlib can reach 1032, br
+and zstd much more; content with a ratio above 250 is almost always a decompression bomb."""
 
 RATIO_FREE = 16 * 1024**2
-"""Decoded bytes below which the ratio does not matter: they hurt nobody, and a short answer may be mere blanks."""
+"""Decoded bytes below which the ratio is not checked: they are harmless, and a short response may be mere blanks."""
 
 INNER_FREE = 1024**2
-"""The same for stages before the last. What they make is compressed still, so next to no content gets there; but all of
-it may vanish in the next stage, within one step: 154 bytes of br, 16 MiB of empty blocks of deflate, took 80 ms."""
+"""The same for stages before the last. Their output is still compressed, so real content rarely gets there. But all of
+it may vanish in the next stage within one step: 154 bytes of br gave 16 MiB of empty deflate blocks, 80 ms of work."""
 
 MAX_CODINGS = 5
-"""Codings on top of each other. One is usual, two are a mistake somewhere; each costs a window of up to 16 MiB."""
+"""Codings applied to one content. One is usual, two are a mistake somewhere; each costs a window of up to 16 MiB."""
 
-STEP = 120 * 1024
-"""Bytes that the last stage makes at most in one step, some 0.2 ms. Less than the 128 KiB from which on glibc may map
-memory anew for each piece, which made steps of 256 KiB half as slow again where nothing else was kept."""
+MAX_DECODE_STEP = 120 * 1024
+"""Bytes that the last stage decodes in one step, about 0.2 ms of work. Less than 128 KiB, from which on glibc may map
+new memory for each piece (decision 55)."""
 
-INNER_STEP = 64 * 1024
-"""Bytes that go from the wire into the first stage, and from one stage into the next. What is in there counts as used,
-so a bomb whose wire is at hand whole still stops at RATIO_FREE; and zlib copies what it has left with each step."""
-
+MAX_INNER_STEP = 64 * 1024
+"""Bytes passed at once into the first stage and between stages. They count as used, so a bomb that is received whole
+still stops at RATIO_FREE. A larger step would be slow, because zlib copies its unused input at each step."""
 
 IDENTITY = ("Accept-Encoding", "identity")
-"""The field that asks for content as it is. A request with Range has it: a range of encoded content (RFC 9110 §14.2)
-can't be decoded."""
+"""The field that asks for unencoded content. A request with Range sends it, because a range of encoded content (RFC
+9110 §14.2) can't be decoded."""
 
 
 @functools.cache
 def accept_encoding() -> str:
-    """Return the value of Accept-Encoding that names what can be decoded here (RFC 9110 §12.5.3).
-
-    The first call takes 1 ms, for looking.
-    """
+    """Return the value of Accept-Encoding: the supported codings (RFC 9110 §12.5.3). The first call takes 1 ms."""
     return ", ".join(supported_codings())
 
 
@@ -63,16 +59,16 @@ def open_decoder(
     max_ratio: float | None = MAX_RATIO,
     is_lenient: bool = False,
 ) -> Decoder | None:
-    """Return a decoder for content with this Content-Encoding, or None if there is nothing to decode.
+    """Return a decoder for content with this Content-Encoding; None if there is nothing to decode.
 
     Args:
-        content_encoding: the field's value, several joined by commas; the coding that was applied first comes first.
-        max_size: bytes that may be decoded; None is without end.
-        max_ratio: times that they may be more than came, once they are more than RATIO_FREE; None is without end.
+        content_encoding: the field value, several joined by commas, in the order in which the codings were applied.
+        max_size: limit of decoded bytes; None for no limit.
+        max_ratio: limit of decoded to received bytes, checked beyond RATIO_FREE; None for no limit.
         is_lenient: drop bytes after the end of the content, see Decoder.has_excess.
 
     Raises:
-        DecodingError: a coding that can't be decoded here, or more than MAX_CODINGS.
+        DecodingError: a coding is not supported, or there are more than MAX_CODINGS.
     """
     names = parse_content_encoding(content_encoding)
     if not names:
@@ -80,9 +76,9 @@ def open_decoder(
     return Decoder([open_stage(name, is_lenient=is_lenient) for name in names], max_size=max_size, max_ratio=max_ratio)
 
 
-@functools.lru_cache(maxsize=16)  # most programs meet one or two
+@functools.lru_cache(maxsize=16)  # most programs meet one or two values
 def parse_content_encoding(value: str) -> tuple[str, ...]:
-    """Return the codings in lower case, the one to be undone first first; without words that are not codings.
+    """Return the codings in lower case, in the order of decoding; words that are not codings are skipped.
 
     Raises:
         DecodingError: more than MAX_CODINGS.
@@ -95,19 +91,19 @@ def parse_content_encoding(value: str) -> tuple[str, ...]:
 
 
 class Decoder:
-    """A chain of codings being undone: feed() what came, take() until it gives b"", and so on; finish() at the end.
+    """A chain of stages: feed() input, take() until it returns b"", and so on; then finish().
 
-    After an error it gives the same error again. `received` and `produced` count bytes fed and decoded.
+    After an error every call raises the same error again. `received` and `produced` count bytes fed and decoded.
     """
 
-    __slots__ = ("_error", "_made", "_max_ratio", "_max_size", "_stages", "_used", "_wire", "received")
+    __slots__ = ("_counts", "_error", "_max_ratio", "_max_size", "_stages", "_used", "_wire", "received")
 
     def __init__(self, stages: list[Stage], *, max_size: int | None, max_ratio: float | None) -> None:
         self._max_size = math.inf if max_size is None else max_size
         self._max_ratio = math.inf if max_ratio is None else max_ratio
         self._stages = stages
-        self._made = [0] * len(stages)
-        self._used = 0  # bytes of the wire that went into the first stage
+        self._counts = [0] * len(stages)  # bytes that each stage has produced
+        self._used = 0  # received bytes that went into the first stage
         self._wire = Pieces()
         self._error: ContentTooLarge | DecodingError | None = None
         self.received = 0
@@ -115,25 +111,25 @@ class Decoder:
     @property
     def produced(self) -> int:
         """Bytes decoded so far."""
-        return self._made[-1]
+        return self._counts[-1]
 
     @property
     def has_excess(self) -> bool:
-        """Whether bytes after the end of the content were dropped so far."""
+        """True if bytes after the end of the content were dropped."""
         return any(stage.has_excess for stage in self._stages)
 
     def feed(self, data: bytes) -> None:
-        """Add bytes of the content as they came; nothing is decoded yet."""
+        """Add received bytes; nothing is decoded yet."""
         if data:
             self._wire.append(data)
             self.received += len(data)
 
     def take(self, n: int) -> bytes:
-        """Return at most n bytes of decoded content, no more than STEP; b"" if that needs more input, or at the end.
+        """Return at most n decoded bytes and at most MAX_DECODE_STEP; b"" if more input is needed, or at the end.
 
         Raises:
-            DecodingError: the content is not what its coding says.
-            ContentTooLarge: more than max_size or max_ratio allow; no byte beyond max_size has been given out.
+            DecodingError: the content is not valid in its coding.
+            ContentTooLarge: more than max_size or max_ratio allow; no byte beyond max_size has been returned.
             ValueError: n is less than 1.
         """
         if n < 1:
@@ -141,13 +137,13 @@ class Decoder:
         if self._error is not None:
             raise copy.copy(self._error)
         try:
-            return self._pull(len(self._stages) - 1, min(n, STEP))
+            return self._pull(len(self._stages) - 1, min(n, MAX_DECODE_STEP))
         except (ContentTooLarge, DecodingError) as error:
-            self._error = copy.copy(error)  # without its traceback, which holds this decoder
+            self._error = copy.copy(error)  # a copy, because the traceback refers to this decoder
             raise
 
     def finish(self) -> None:
-        """Check that the content may end here; take() has given b"". No content at all is fine, whatever its coding.
+        """Check that the content may end here, after take() returned b"". Empty content is valid in any coding.
 
         Raises:
             DecodingError: the content is cut short.
@@ -159,19 +155,19 @@ class Decoder:
                 raise DecodingError(f"{stage.name} content cut short after {self.received} bytes")
 
     def decode_whole(self, data: bytes) -> bytes:
-        """Return the decoded content where all of it is at hand; the decoder is used up.
+        """Return the decoded content of complete input; the decoder cannot be used again.
 
         Raises:
-            DecodingError: it is broken or cut short.
-            ContentTooLarge: as with take().
+            DecodingError: the content is invalid or cut short.
+            ContentTooLarge: see take().
         """
-        if 0 < len(data) <= INNER_STEP and not self.received:  # as most is: past the wire's queue, in one step
+        if 0 < len(data) <= MAX_INNER_STEP and not self.received:  # the common case: one step, without the queue
             self.received = self._used = len(data)
             self._stages[0].feed(data)
         else:
             self.feed(data)
         pieces: list[bytes] = []
-        while piece := self.take(STEP):
+        while piece := self.take(MAX_DECODE_STEP):
             if not pieces and self._is_whole():
                 return piece
             pieces.append(piece)
@@ -182,32 +178,34 @@ class Decoder:
         return not self._wire.size and all(stage.is_whole() for stage in self._stages)
 
     def _pull(self, index: int, n: int) -> bytes:
-        """Return what the stage makes, filling it from the one before, the first from the wire."""
+        """Return output of a stage, feeding it from the stage before, or the first one from the received bytes."""
         stage = self._stages[index]
         while True:
             out = stage.take(n)
             if out:
                 self._count(index, len(out))
                 return out
-            data = self._pull(index - 1, INNER_STEP) if index else self._take_wire()
+            data = self._pull(index - 1, MAX_INNER_STEP) if index else self._take_wire()
             if not data:
                 return b""
             stage.feed(data)
 
     def _take_wire(self) -> bytes:
-        data = self._wire.take(INNER_STEP)
+        data = self._wire.take(MAX_INNER_STEP)
         self._used += len(data)
         return data
 
     def _count(self, index: int, size: int) -> None:
-        self._made[index] = made = self._made[index] + size
+        self._counts[index] = count = self._counts[index] + size
         is_last = index == len(self._stages) - 1
-        # What is compressed already gets a little longer by a further coding: that is not to be an error.
-        if made > (self._max_size if is_last else 2 * self._max_size + INNER_STEP):
+        # Compressing compressed data makes it slightly longer, which is not an error: allow that for inner stages.
+        if count > (self._max_size if is_last else 2 * self._max_size + MAX_INNER_STEP):
             limit = int(self._max_size)
             raise ContentTooLarge(f"decoded content is larger than {limit} bytes", limit)
-        # Against what was used, not what was fed: a bomb that is at hand whole may not grow by the part still unused.
+        # Compared with the bytes used, not those fed: the unused rest of a bomb must not raise its limit.
         free = RATIO_FREE if is_last else INNER_FREE
-        if made > free and made > self._max_ratio * self._used:
+        if count > free and count > self._max_ratio * self._used:
             limit = max(free, int(self._max_ratio * self._used))
-            raise ContentTooLarge(f"{made} bytes decoded from {self._used}, more than {self._max_ratio:g} times", limit)
+            raise ContentTooLarge(
+                f"{count} bytes decoded from {self._used}, more than {self._max_ratio:g} times", limit
+            )

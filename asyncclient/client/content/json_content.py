@@ -1,4 +1,4 @@
-"""Content as JSON, by its encoding; all that can be wrong with it is one error, which names URL and media type."""
+"""Content as JSON. Every fault is one error, InvalidJSON, which names the URL and the media type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .text import find_json_encoding
 
 
 class MalformedJSON(InvalidJSON, json.JSONDecodeError):
-    """The InvalidJSON that is a json.JSONDecodeError as well."""
+    """An InvalidJSON that is also a json.JSONDecodeError."""
 
     def __init__(self, message: str, cause: json.JSONDecodeError) -> None:
         Exception.__init__(self, message)
@@ -25,22 +25,22 @@ class MalformedJSON(InvalidJSON, json.JSONDecodeError):
 def parse_json(
     data: bytes, content_type: str | None, encoding: str | None, *, url: str, options: Mapping[str, Any]
 ) -> Any:
-    """Return the value of JSON.
+    """Return the value of a JSON text.
 
     Args:
         data: the content.
-        content_type: the value of Content-Type, None if there is none; for its charset, and for errors.
-        encoding: set by the user; None is that of a byte order mark, of the charset, or what the first bytes show.
-        url: for errors.
-        options: of json.loads(). Functions among them may raise their own errors.
+        content_type: the value of Content-Type, for its charset and for error texts; None if absent.
+        encoding: set by the user; None for that of a byte order mark, of the charset, or detected from the first bytes.
+        url: for error texts.
+        options: arguments of json.loads(). Functions among them may raise errors of their own.
 
     Raises:
         InvalidJSON: the content is not JSON, not in its encoding, nested too deeply, or has a number with more digits
-            than int() takes.
+            than int() accepts.
     """
     codec = find_json_encoding(data, content_type, encoding)
     try:
-        # As json.loads() decodes bytes: with lone surrogates, which JSON can have as escapes, too.
+        # As in json.loads() of bytes: lone surrogates are accepted, since JSON escapes can express them too.
         return json.loads(decode(data, codec, "surrogatepass").removeprefix("\ufeff"), **options)
     except json.JSONDecodeError as exc:
         raise MalformedJSON(_describe(exc, url, content_type), exc) from None
@@ -49,7 +49,7 @@ def parse_json(
         raise InvalidJSON(_describe(reason, url, content_type)) from exc
     except RecursionError:
         raise InvalidJSON(_describe("it is nested too deeply", url, content_type)) from None
-    except ValueError as exc:  # a number with more digits than int() takes
+    except ValueError as exc:  # a number with more digits than int() accepts
         if options:
             raise
         raise InvalidJSON(_describe(exc, url, content_type)) from exc

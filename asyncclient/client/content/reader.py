@@ -1,4 +1,4 @@
-"""The content of a response, pulled off its connection: bounded, decoded, and not too slow."""
+"""Reading the content of a response: limited in size, decoded, and at a minimum rate."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ...message.repairs import Repair
 from ...response import HTTPResponse
 from ...stream.scope import TimeLimit
 from ...timeouts import Timeout
-from .decoding import MAX_SIZE, STEP, Decoder, open_decoder
+from .decoding import MAX_DECODE_STEP, MAX_SIZE, Decoder, open_decoder
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-AT_ONCE: Final = 64 * 1024
-"""Bytes on the wire that are decoded in one go: the worst of them hold up the loop for 55 ms, the usual for 1."""
+MAX_SINGLE_DECODE: Final = 64 * 1024
+"""Received bytes that are decoded without yielding to the loop: at worst 55 ms of work, usually 1 ms."""
 
 
-LOOK: Final = 0.02
-"""Seconds that each read has at the least: the loop has to look once at what has come."""
+MIN_READ_TIME: Final = 0.02
+"""Seconds allowed for each read, so that the loop can look for received bytes at least once."""
 
 
 class Pace:
-    """How far content has come, against the rate that it has to come with at the least.
+    """Checks that content arrives at the minimum rate.
 
-    A bucket that waiting empties and bytes fill. It holds `rate_patience` seconds, so that neither a pause nor a fast
-    beginning counts for more than that; and what the reader takes for himself between two reads counts for nothing.
+    A token bucket measured in seconds: waiting drains it, received bytes refill it, capped at `rate_patience`. Time the
+    caller spends between reads is not counted.
     """
 
     def __init__(self, label: str, timeout: Timeout) -> None:
@@ -37,11 +37,12 @@ class Pace:
         self._patience = self._left = timeout.rate_patience
 
     async def read(self, raw: HTTPResponse, n: int) -> bytes:
-        """Read as raw.read1() does; RateTimeout if the bucket runs empty."""
+        """Read as raw.read1() does; raises RateTimeout if the bucket is empty."""
         started = time.monotonic()
-        async with TimeLimit(max(self._left, LOOK), self._build_error):
+        async with TimeLimit(max(self._left, MIN_READ_TIME), self._build_error):
             data = await raw.read1(n)
-        waited = min(time.monotonic() - started, max(self._left, LOOK))  # no more than was let: a loop may be held up
+        # At most the time allowed: the loop may have been blocked.
+        waited = min(time.monotonic() - started, max(self._left, MIN_READ_TIME))
         self._left = min(self._left - waited + len(data) / self._rate, self._patience)
         if self._left <= 0 and data:
             raw.close()
@@ -57,12 +58,12 @@ class ContentReader:
     """The content of one response.
 
     Args:
-        raw: the response it is read from.
-        coding: its Content-Encoding, which is undone; None leaves it as it is.
-        max_size: bytes it may have, on the wire and decoded. None is any number, but for what decoding.py allows.
-        pace: how fast it must come; None is as slowly as it likes.
+        raw: the response to read from.
+        coding: the Content-Encoding to decode; None to leave the content encoded.
+        max_size: limit of received and of decoded bytes; None for no limit but that of decoding.py.
+        pace: the minimum rate; None for none.
 
-    Whatever a method raises, the connection is dropped.
+    If a method raises an error, the connection is dropped.
     """
 
     __slots__ = ("_coding", "_decoder", "_max_size", "_pace", "_raw", "received")
@@ -76,14 +77,14 @@ class ContentReader:
         self.received = 0
 
     async def read(self) -> bytes:
-        """Return all of the content that is left.
+        """Return the rest of the content.
 
         Raises:
-            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: as HTTPResponse.read().
-            DecodingError: it is not what its Content-Encoding says.
+            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: see HTTPResponse.read().
+            DecodingError: the content is not valid in its Content-Encoding.
             ContentTooLarge, RateTimeout: it is larger than max_body_size, or slower than Timeout.min_rate.
         """
-        if self._max_size is None and self._coding is None and self._pace is None:  # as most
+        if self._max_size is None and self._coding is None and self._pace is None:  # the common case
             return await self._raw.read()
         self._begin()
         if self._pace is None and self._is_short():
@@ -95,15 +96,15 @@ class ContentReader:
             parts.append(part)
         return b"".join(parts)
 
-    async def read1(self, n: int = STEP) -> bytes:
-        """Return what is at hand, one byte at least and n at most; b"" at the end. Raises what read() does."""
+    async def read1(self, n: int = MAX_DECODE_STEP) -> bytes:
+        """Return available bytes, at least one and at most n; b"" at the end. Raises the errors of read()."""
         if not self.received:
             self._begin()
         decoder = self._decoder
         if decoder is None:
             return await self._pull(n)
         while not (data := self._guarded(decoder.take, n)):
-            wire = await self._pull(AT_ONCE)
+            wire = await self._pull(MAX_SINGLE_DECODE)
             if not wire:
                 self._finish(decoder)
                 break
@@ -111,7 +112,7 @@ class ContentReader:
         return data
 
     async def _pull(self, n: int) -> bytes:
-        """Return bytes as they came."""
+        """Return received bytes, not decoded."""
         data = await (self._raw.read1(n) if self._pace is None else self._pace.read(self._raw, n))
         self.received += len(data)
         if self._max_size is not None and self.received > self._max_size:
@@ -119,7 +120,7 @@ class ContentReader:
         return data
 
     def _begin(self) -> None:
-        """Refuse content of which too much is announced or whose coding is unknown, before any of it is read."""
+        """Refuse content whose announced length is too large or whose coding is unknown, before reading any of it."""
         if self._max_size is not None and (self._raw.length or 0) > self._max_size:
             raise self._too_large()
         if self._coding is not None and self._decoder is None and self._raw.length != 0:
@@ -127,10 +128,10 @@ class ContentReader:
             lenient = self._raw.is_lenient
             self._decoder = self._guarded(open_decoder, self._coding, max_size=max_size, is_lenient=lenient)
             if lenient and self._decoder is not None:
-                self._raw.hold()  # a fault in the last bytes must be found before another request has the connection
+                self._raw.hold()  # keep the connection until the last bytes are decoded: a fault there must end it
 
     def _finish(self, decoder: Decoder) -> None:
-        """Check that the content may end here. Content that is known to be cut short ends where the cut is."""
+        """Check that the content may end here. Content known to be cut short may end anywhere."""
         if Repair.INCOMPLETE not in self._raw.repairs:
             self._guarded(decoder.finish)
         self._raw.release(*((Repair.EXCESS,) if decoder.has_excess else ()))
@@ -141,7 +142,7 @@ class ContentReader:
         return ContentTooLarge(f"content is larger than {self._max_size} bytes", self._max_size)
 
     def _guarded(self, decode: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Make a call of the decoder; if it fails the rest is not read either."""
+        """Call a method of the decoder; on an error close the response."""
         try:
             return decode(*args, **kwargs)
         except HTTPException:
@@ -149,8 +150,8 @@ class ContentReader:
             raise
 
     def _is_short(self) -> bool:
-        """Return whether all may be read in one: its size is known to be allowed, and no more than memory bears."""
+        """Return True if all content may be read at once: its size is allowed and small enough to decode."""
         length = self._raw.length
         if self._decoder is not None:
-            return length is not None and length <= AT_ONCE and not self._raw.is_lenient
+            return length is not None and length <= MAX_SINGLE_DECODE and not self._raw.is_lenient
         return length is not None or self._max_size is None

@@ -1,4 +1,4 @@
-"""Content as text: which encoding it is in, the text of it as it comes, and its lines."""
+"""Content as text: finding its encoding, decoding it in pieces, and splitting lines."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ...message.media import find_charset, is_json, parse_content_type
 from ..settings import DefaultEncoding
 
 SAMPLE: Final = 64 * 1024
-"""Bytes from which a function of the user tells the encoding."""
+"""Bytes passed to a user's function that detects the encoding."""
 
-# UTF-32's before UTF-16's: the little-endian one begins with it. The codecs named take the mark away.
+# UTF-32 before UTF-16, because its little-endian mark begins with that of UTF-16. These codecs remove the mark.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -24,9 +24,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MARK = 4
-"""Bytes that the longest mark has; JSON without one needs as many to be told."""
+"""Length of the longest mark; detecting the encoding of JSON without a mark takes as many bytes."""
 
-# Codecs that want a byte order mark: without one those for pieces raise, whatever they are to do with errors.
+# Codecs that expect a byte order mark: without one their incremental decoders raise, whatever `errors` is.
 _UNMARKED = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
 
@@ -35,16 +35,16 @@ def find_encoding(
 ) -> str:
     """Return the encoding of content as the name of a codec; see charsets.find_codec().
 
-    The first of these counts: the encoding given, a byte order mark, the charset of the content type, what the content
-    declares (HTML, XML and CSS at their beginning; JSON by its zero bytes, RFC 4627 §3), the default, UTF-8. Types that
-    are in UTF-8 by their own standard (JSON, XML, event streams) have no use for the default.
+    The first of these is used: the encoding given, a byte order mark, the charset of the content type, the encoding
+    that the content declares (HTML, XML and CSS in their first bytes; JSON by its zero bytes, RFC 4627 §3), the
+    default, UTF-8. The default is not used for types that are UTF-8 by their own standard (JSON, XML, event streams).
 
     Args:
         start: the content, or its first SAMPLE bytes.
-        content_type: the value of Content-Type, None if there is none.
-        encoding: set by the user; then nothing else counts, and UTF-8 keeps its byte order mark.
-        default: set by the user, for content that says nothing of its encoding. A function is not called for b"", and a
-            label of a function that is not known means UTF-8.
+        content_type: the value of Content-Type; None if absent.
+        encoding: set by the user; it takes precedence over everything, and UTF-8 then keeps its byte order mark.
+        default: set by the user, for content that does not state its encoding. A function is not called for b"", and if
+            it returns an unknown label, UTF-8 is used.
 
     Raises:
         ValueError: the encoding given is not a text encoding.
@@ -54,7 +54,7 @@ def find_encoding(
 
 
 def find_json_encoding(start: bytes, content_type: str | None, encoding: str | None = None) -> str:
-    """Return the encoding of JSON, as find_encoding() has it for a media type of JSON, whatever the media type is.
+    """Return the encoding of JSON, regardless of the media type; otherwise as find_encoding().
 
     Raises:
         ValueError: the encoding given is not a text encoding.
@@ -82,7 +82,7 @@ def _guess_encoding(start: bytes, content_type: str | None, default: DefaultEnco
 
 
 def _detect_json(start: bytes) -> str:
-    import json  # only here: it takes 2 ms to import
+    import json  # imported on use (decision 52)
 
     return json.detect_encoding(start)
 
@@ -106,11 +106,11 @@ def _find_default(default: DefaultEncoding, start: bytes) -> str:
 
 
 def check_default_encoding(default: DefaultEncoding) -> None:
-    """Check what a user gives as default.
+    """Check the argument default_encoding.
 
     Raises:
-        ValueError: a label that is not known.
-        TypeError: neither a label nor a function.
+        ValueError: the label is unknown.
+        TypeError: it is neither a label nor a function.
     """
     if isinstance(default, str):
         if find_codec(default) is None:
@@ -122,23 +122,23 @@ def check_default_encoding(default: DefaultEncoding) -> None:
 def decode_text(
     data: bytes, content_type: str | None, encoding: str | None = None, default: DefaultEncoding | None = None
 ) -> str:
-    """Return whole content as text, what can't be decoded as U+FFFD; for which encoding see find_encoding().
+    """Return complete content as text, with U+FFFD for invalid bytes; see find_encoding() for the encoding.
 
     Raises:
-        ValueError, TypeError: as find_encoding().
+        ValueError, TypeError: see find_encoding().
     """
     return decode(data, find_encoding(data, content_type, encoding, default))
 
 
 class TextDecoder:
-    """decode_text() for content that comes in pieces: the same text, however the pieces are cut.
+    """decode_text() for content in pieces: the text is the same however the content is cut.
 
-    The first bytes are held back as long as the encoding can't be told from them: at most three of them; up to 1,023 of
-    HTML, and of XML and CSS that begin with a declaration; and SAMPLE - 1 for a default that is a function. Only where
-    an escape sequence of ISO 2022 is broken the text around it may differ.
+    The first bytes are held back until the encoding is known: at most three bytes; up to 1,023 of HTML, and of XML and
+    CSS that begin with a declaration; SAMPLE - 1 for a default that is a function. The text may differ only around a
+    broken escape sequence of ISO 2022.
 
     Raises:
-        ValueError, TypeError: as find_encoding().
+        ValueError, TypeError: see find_encoding().
     """
 
     __slots__ = ("_content_type", "_decoder", "_default", "_encoding", "_may_declare", "_needed", "_start", "_type")
@@ -156,20 +156,20 @@ class TextDecoder:
         self._needed = self._count_needed()
 
     def feed(self, data: bytes) -> str:
-        """Return the text that is complete with the next piece, "" if there is none."""
+        """Return the text that the next piece completes; "" if there is none."""
         if self._decoder is not None:
             return _decode(self._decoder, data)
         self._start += data
         return "" if self._is_undecided() else _decode(self._begin(), bytes(self._start))
 
     def finish(self) -> str:
-        """Return what is left at the end of the content: U+FFFD for a character that was cut short."""
+        """Return the rest of the text at the end of the content, with U+FFFD for an incomplete character."""
         if self._decoder is not None:
             return self._decoder.decode(b"", True)
         return self._begin().decode(bytes(self._start), True)
 
     def _count_needed(self) -> int:
-        """Return how many bytes tell the encoding if the content has no byte order mark and declares nothing."""
+        """Return how many bytes decide the encoding if there is no byte order mark and no declaration."""
         if self._encoding is not None:
             return _MARK if self._encoding in _UNMARKED else 0
         if not self._may_declare:
@@ -186,7 +186,7 @@ class TextDecoder:
             return True
         if any(start.startswith(mark) for mark, _ in _MARKS):
             return False
-        if self._may_declare:  # as long as nothing is found in the first bytes
+        if self._may_declare:  # no declaration found so far
             if find_declared_codec(start, self._type) is not None:
                 return False
             self._may_declare = may_declare(start, self._type)
@@ -202,23 +202,23 @@ def _decode(decoder: codecs.IncrementalDecoder, data: bytes) -> str:
     try:
         return decoder.decode(data)
     except UnicodeError:
-        # ISO 2022's can't hold back an escape sequence of more than 8 bytes; a broken one is given up, and its shift.
+        # The codecs of ISO 2022 buffer only 8 bytes of an escape sequence: drop a broken one, and the shift state.
         decoder.reset()
         return "\ufffd" + decoder.decode(data, True)
 
 
 class LineSplitter:
-    """Lines of text that comes in pieces, without their endings: LF, CRLF or CR, and nothing else.
+    """Splits text in pieces into lines without their line endings: LF, CRLF or CR.
 
-    str.splitlines() would split at U+2028, form feeds and more, which are content. A CR ends its line at once, though
-    its LF may be in the next piece. Each piece is looked at once, however long a line becomes; what bounds that is the
-    bound on the content.
+    str.splitlines() would also split at U+2028, form feeds and others, which are content. A CR ends its line at once,
+    even though its LF may be in the next piece. Each piece is scanned once, however long a line becomes; the limit on
+    content also limits the length of a line.
     """
 
-    __slots__ = ("_begun", "_is_after_cr")
+    __slots__ = ("_is_after_cr", "_unfinished")
 
     def __init__(self) -> None:
-        self._begun: list[str] = []
+        self._unfinished: list[str] = []
         self._is_after_cr = False
 
     def feed(self, text: str) -> list[str]:
@@ -231,14 +231,14 @@ class LineSplitter:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         *lines, rest = text[start:].split("\n")
         if lines:
-            lines[0] = "".join([*self._begun, lines[0]])
-            self._begun.clear()
+            lines[0] = "".join([*self._unfinished, lines[0]])
+            self._unfinished.clear()
         if rest:
-            self._begun.append(rest)
+            self._unfinished.append(rest)
         return lines
 
     def finish(self) -> list[str]:
-        """Return the last line, if the text did not end with an ending."""
-        lines = ["".join(self._begun)] if self._begun else []
-        self._begun.clear()
+        """Return the last line, if it has no line ending."""
+        lines = ["".join(self._unfinished)] if self._unfinished else []
+        self._unfinished.clear()
         return lines

@@ -1,17 +1,17 @@
-"""Downloads: content that goes to a file, whole or not at all, and goes on where it was cut off.
+"""Downloads: content stored in a file, completely or not at all, and resumed after an interruption.
 
-What is at stake is a file that looks right and is not. So content is written beside the path (part_file.py), checked
-against all that the server says of it, and put in its place at the very end. A part goes on only where all evidence
-agrees (resuming.py): it is asked for with If-Range, by a strong validator (RFC 9110 §13.1.5). In all other cases the
-part is thrown away and everything is asked for anew, by a request without Range.
+The risk is a file that looks right but is not. So content is written to a part file (part_file.py), checked against all
+fields that describe it, and renamed to the final path at the very end. A part is continued only if all evidence agrees
+(resuming.py): the request has If-Range with a strong validator (RFC 9110 §13.1.5). Otherwise the part is discarded and
+the whole content is requested again, without Range.
 
-- Content is asked for unencoded, and content that comes encoded all the same is stored as it came: a server that labels
-  its `x.tar.gz` with `Content-Encoding: gzip` means that file. With decode=True it is decoded; then it can't go on, for
-  no range of the encoded form is one of the decoded form, and no digest is of that (RFC 9530 §2, §3).
-- Digests are computed from the file at its end, and only where the server gave some. So parts of an earlier call are
-  in them, and those that come in trailers are known.
-- Files are touched in worker threads only. A worker can't be cancelled: its end is waited for, so that none writes to
-  a file that its owner has closed and removed. aiofiles does not wait.
+- Unencoded content is requested, and encoded content is stored encoded: a server that labels its `x.tar.gz` with
+  `Content-Encoding: gzip` means that file. With decode=True it is decoded; then it can't be resumed, because a range of
+  encoded content is not a range of the decoded content, and digests do not apply (RFC 9530 §2, §3).
+- Digests are computed from the file at the end, and only those that the server sent. So bytes of an earlier call are
+  included, and digests in trailers are known.
+- Files are used in worker threads only. A worker can't be cancelled, so its end is awaited: it must not write to a file
+  that was closed and removed. aiofiles does not wait.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from ..settings import Settings, find_deadline
 from .part_file import PartFile
 from .resuming import Note, Span, find_span, make_note, read_coding
 
-STEP: Final = 256 * 1024
-"""Bytes that are written at once: each hop to a worker takes some 0.1 ms."""
+MAX_WRITE_STEP: Final = 256 * 1024
+"""Bytes collected for one write: each switch to a worker takes about 0.1 ms."""
 
 Progress = Callable[[int, int | None], object]
-"""Called with the bytes that the file has, and those that it will have if that is known."""
+"""Called with the bytes of the file so far, and its final size or None if unknown."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -55,11 +55,11 @@ _DIGEST = re.compile(r"(?:^|,)[ \t]*+(sha-256|sha-512)=:([A-Za-z0-9+/=]*+):")
 _HASHES = {"sha-256": "sha256", "sha-512": "sha512"}
 
 _REFUSED: Final = (304, 412, 416)
-"""Statuses of answers to a request with Range and If-Range that bring nothing of the file."""
+"""Statuses of responses to Range and If-Range that bring no content of the file."""
 
 
 class Check(NamedTuple):
-    """A digest that the bytes from start up to stop (None: the end) must have; field is where it was given."""
+    """A digest that the bytes from `start` to before `stop` (None: the end) must have, sent in `field`."""
 
     field: str
     algorithm: str
@@ -72,16 +72,16 @@ class Download:
     """One download; see Client.download().
 
     Args:
-        settings: the client's.
-        send: sends a request, and returns the response with its content not read.
-        request: what is asked for.
-        path: where it goes, a file or a directory.
-        resume: keep the part after a failure, and go on with one that was kept.
-        overwrite: replace a file that is in the directory already.
-        progress: told of each step.
+        settings: those of the client.
+        send: sends a request and returns the response with unread content.
+        request: the request for the whole content.
+        path: the target file or directory.
+        resume: keep the part after a failure, and continue a part that was kept.
+        overwrite: replace an existing file in the directory.
+        progress: called after each write.
 
     Raises:
-        ValueError: the request has a Range of its own.
+        ValueError: the request has a Range or If-Range.
     """
 
     def __init__(
@@ -106,16 +106,16 @@ class Download:
         self._resume, self._progress = resume, progress
         self._part = PartFile(path, overwrite=overwrite)
         self._resource = hashlib.sha256(request.url.encode()).hexdigest()
-        self._note: Note | None = None  # without it nothing can go on with the part
-        self._known: Note | None = None  # the last note, also of a part that was thrown away
-        self._response: Response | None = None  # of the last request, for errors
+        self._note: Note | None = None  # None: the part can't be resumed
+        self._known: Note | None = None  # the last note, also of a part that was discarded
+        self._response: Response | None = None  # the last response, for errors
         self._has_condition = True
         self._checks: set[Check] = set()
         self._has_asked = False
         self._cuts = 0
 
     async def run(self) -> Response:
-        """Download, and return the last response. Raises what Client.download() does."""
+        """Download, and return the last response. Raises the errors of Client.download()."""
         part, is_dropped = self._part, False
         try:
             found = await in_worker(part.open, self._resource)
@@ -126,13 +126,13 @@ class Download:
                 await self._verify()
                 await in_worker(part.finish)
             return response
-        except StatusError:  # which names its request
+        except StatusError:  # it has its request already
             raise
         except HTTPException as error:
             last = self._response
             add_context(error, self._request if last is None else last.request, last)
             raise
-        except GeneratorExit:  # the coroutine is collected, and can await nothing any more
+        except GeneratorExit:  # the coroutine is being collected and can't await any more
             is_dropped = True
             raise
         finally:
@@ -146,9 +146,9 @@ class Download:
         return note.resource == self._resource and not (self._request.choices.decode and note.coding)
 
     async def _fetch(self) -> Response:
-        """Ask until the part is whole."""
+        """Send requests until the part is complete."""
         while True:
-            # The last byte is asked for once more: so the answer is not 416 where the part was whole already.
+            # The last byte is requested again, so that the response is not 416 if the part is already complete.
             start = 0 if self._note is None else max(self._part.size - 1, 0)
             self._response = None
             async with await self._send(self._build(start)) as response:
@@ -168,7 +168,7 @@ class Download:
                 return response
             await self._wait(cut)
 
-    # Asking
+    # Requests
 
     def _build(self, start: int) -> Request:
         request, headers, choices = self._request, self._headers, self._request.choices
@@ -183,9 +183,9 @@ class Download:
         return build_derived(request.method, request.url, headers, request.payload, choices)
 
     def _step_back(self, status: int) -> None:
-        """Ask for less after a server has refused to go on: without If-Range, else for the whole.
+        """Request less after a server has refused to continue: without If-Range, otherwise the whole content.
 
-        WEBrick up to 1.8 answers 304 if the condition holds. What its 206 is of, its ETag tells as well.
+        WEBrick up to 1.8 answers 304 if the condition holds. The ETag of its 206 identifies the representation too.
         """
         has_etag = self._note is not None and self._note.etag != ""
         may_go_on = status == 304 and self._has_condition and has_etag
@@ -200,7 +200,7 @@ class Download:
         raise build_status_error(response)
 
     def _find_span(self, response: Response, start: int) -> Span | None:
-        """Return which bytes of the file the response brings; None if all are to be asked for, without a Range."""
+        """Return the bytes of the file that the response brings; None if all must be requested, without Range."""
         span = find_span(self._known, start, response.status, response.headers, response.length)
         if span is None:
             return None
@@ -209,15 +209,15 @@ class Download:
         return Span(0, None, None) if self._is_decoded(response) else span
 
     def _check_size(self, total: int) -> None:
-        """Refuse a file that is too large as a whole; that a response is, is seen where it is read."""
+        """Refuse a file whose total size is too large; the size of a response is checked while it is read."""
         limit = self._settings.max_size_for(self._request.choices)
         if limit is not None and total > limit:
             raise ContentTooLarge(f"content is larger than {limit} bytes", limit)
 
     async def _wait(self, cut: Exception) -> None:
-        """Wait until the download may go on, or begin anew, after it was cut off; or raise the error that cut it off.
+        """Wait before the interrupted download continues or starts again; or raise the error that interrupted it.
 
-        It is a retry like any other: the client's policy grants it or not.
+        It counts as a retry: the client's policy allows it or not.
         """
         settings, payload = self._settings, self._request.payload
         is_replayable = payload is None or payload.is_replayable
@@ -233,7 +233,7 @@ class Download:
     # Writing
 
     async def _receive(self, response: Response, span: Span) -> Exception | None:
-        """Write the content; return what cut it off, None if the part is whole."""
+        """Write the content; return the error that interrupted it, None if the part is complete."""
         await self._prepare(response, span)
         chunks, end = response.iter_chunks(), None
         while end is None:
@@ -273,11 +273,13 @@ class Download:
             self._progress(self._part.size, span.total)
 
     async def _verify(self) -> None:
-        """Compute the digests that were given; the file has been read lately if it was written lately."""
+        """Check the digests that were sent. Recently written bytes are still in the system's cache."""
         for check in self._checks:
             digest = hashlib.new(_HASHES[check.algorithm])
             at, stop = check.start, self._part.size if check.stop is None else check.stop
-            while at < stop and (count := await in_worker(self._part.update, digest, at, min(STEP, stop - at))):
+            while at < stop and (
+                count := await in_worker(self._part.update, digest, at, min(MAX_WRITE_STEP, stop - at))
+            ):
                 at += count
             if digest.digest() != check.expected:
                 self._note = None
@@ -291,7 +293,7 @@ class Download:
 
 
 async def in_worker(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Make a blocking call in a worker thread. When cancelled, wait for its end all the same, then be cancelled."""
+    """Call a blocking function in a worker thread. If cancelled, wait for its end before raising CancelledError."""
     running = get_running_loop().run_in_executor(None, partial(call, *args, **kwargs))
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
@@ -300,17 +302,17 @@ async def in_worker(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
         except asyncio.CancelledError as exc:
             cancelled = exc
     if cancelled is not None:
-        running.exception()  # seen: what is told is that the caller was cancelled
+        running.exception()  # mark it as retrieved: the cancellation takes precedence
         raise cancelled
     return running.result()
 
 
 async def _take_step(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], Exception | None]:
-    """Return pieces of STEP bytes together; if there are fewer, why: StopAsyncIteration at the end, or an error."""
+    """Return chunks of at least MAX_WRITE_STEP bytes; if fewer, also the reason: StopAsyncIteration or an error."""
     pieces: list[bytes] = []
     size = 0
     try:
-        while size < STEP:
+        while size < MAX_WRITE_STEP:
             pieces.append(await anext(chunks))
             size += len(pieces[-1])
     except Exception as error:
@@ -318,13 +320,13 @@ async def _take_step(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], Excepti
     return pieces, None
 
 
-# What the fields say
+# Fields
 
 
 def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:
-    """Return the digests of fields or trailers that can be checked here; what is malformed is none (RFC 9530).
+    """Return the supported digests in fields or trailers; malformed ones are skipped (RFC 9530).
 
-    Content-Digest is of what this response brings, Repr-Digest of the whole.
+    Content-Digest covers the content of this response, Repr-Digest the whole representation.
     """
     checks = []
     for field, start, stop in (("Content-Digest", span.start, span.stop), ("Repr-Digest", 0, span.total)):

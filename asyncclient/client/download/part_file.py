@@ -1,9 +1,8 @@
-"""The file that a download is written to, beside the one that it becomes. Every call here blocks.
+"""The part file of a download, written next to the target file and renamed to it at the end. Every call here blocks.
 
-Directories can be shared, so whatever stands where a part or its note goes may have been prepared by another user: a
-FIFO that would block, a link to a file that would be emptied, a part with other bytes and a note that vouches for them.
-Only regular files of this user, or of the owner of the directory, are taken; everything else is an OSError, and is left
-alone.
+Directories can be shared, so another user may have prepared the path of a part or its note: a FIFO that would block, a
+link to a file that would be emptied, a part with other bytes and a note that vouches for them. Only regular files of
+this user, or of the owner of the directory, are used; anything else raises OSError and is not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Final
 
-from ...stream.files import AT_ONCE, check_owner, check_regular, open_regular
+from ...stream.files import SAFE_OPEN_FLAGS, check_owner, check_regular, open_regular
 from .resuming import Note
 
 PART: Final = ".part"
@@ -30,19 +29,19 @@ _NOTE = re.compile(r"([0-9a-f]{64})\n([^\n]*+)\n([^\n]*+)\n([^\n]*+)\n([0-9]{1,1
 
 
 class PartFile:
-    """The part of a download to a path, which is left alone until the part is whole and takes its place.
+    """The part of a download to a path; the file at the path is not touched until the part is complete.
 
-    A link is followed, as open() does. Where the path is a directory, the part has a name made of what is downloaded,
-    and set_name() says which file it becomes. While a part is open no other download can open it, except on Windows
-    and on file systems without locks.
+    A link is followed, as by open(). If the path is a directory, the part is named after the requested URL, and
+    set_name() sets the name of the final file. An open part can't be opened by another download, except on Windows and
+    on file systems without locks.
 
     Args:
-        path: of a file, or of a directory for it.
-        overwrite: a file that is in the directory already is replaced.
+        path: a file, or a directory for the file.
+        overwrite: replace an existing file in the directory.
 
     Attributes:
-        size: bytes that the part has.
-        is_in_directory: the path is a directory.
+        size: bytes of the part.
+        is_in_directory: True if the path is a directory.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -56,15 +55,15 @@ class PartFile:
         self.is_in_directory = False
 
     def open(self, resource: str) -> Note | None:
-        """Open the part, which is made if there is none, and return what it was taken from, if that is known.
+        """Open or create the part, and return its note; None if there is none.
 
         Args:
-            resource: what is downloaded, as Note has it.
+            resource: hash of the requested URL, see Note.
 
         Raises:
-            FileExistsError: the path, the part or its note is not a regular file, or the part has a second name.
-            FileNotFoundError: the path ends with a separator, and is not a directory.
-            PermissionError: the part or its note is of another user.
+            FileExistsError: the path, the part or its note is not a regular file, or the part has another hard link.
+            FileNotFoundError: the path ends with a separator but is not a directory.
+            PermissionError: the part or its note belongs to another user.
             BlockingIOError: another download has the part open.
             OSError: the part can't be written, or the note can't be read.
         """
@@ -97,10 +96,10 @@ class PartFile:
         self._part, self._note = part + PART, part + NOTE
 
     def set_name(self, name: str) -> None:
-        """Say which file of the directory the part becomes.
+        """Set the name of the final file in the directory.
 
         Raises:
-            FileExistsError: there is one already, and it may not be overwritten, or is not a regular file.
+            FileExistsError: the file exists, and may not be overwritten or is not a regular file.
             IsADirectoryError: it is a directory.
         """
         path = os.path.join(os.path.dirname(self._part), name)
@@ -112,7 +111,7 @@ class PartFile:
         self._path = path
 
     def _change_mode(self, mode: int) -> None:
-        # By the descriptor where the system can: a path may lead elsewhere by now.
+        # By descriptor if the system can: the path may refer to another file by now.
         os.chmod(self._part if sys.platform == "win32" else self.file.fileno(), mode)
 
     def _open_locked(self) -> io.FileIO:
@@ -125,19 +124,19 @@ class PartFile:
             except BaseException:
                 file.close()
                 raise
-            file.close()  # the download that had it locked before has finished it meanwhile
+            file.close()  # another download locked it before, and has finished and renamed it
 
     def _open_descriptor(self, name: str, flags: int) -> int:
-        """Open the part, or make it with the mode that open() gives, or that the file to be replaced has."""
+        """Open the part, or create it with open()'s default mode or the mode of the file to be replaced."""
         with suppress(FileExistsError):
             return self._make(name, flags)
         with suppress(FileNotFoundError):
             return _open_own(name, flags)
-        return self._make(name, flags)  # the download that had it has finished it meanwhile
+        return self._make(name, flags)  # another download has finished and renamed it in between
 
     def _make(self, name: str, flags: int) -> int:
         mode = 0o666 if self._mode is None else self._mode | stat.S_IRUSR | stat.S_IWUSR
-        return os.open(name, flags | os.O_CREAT | os.O_EXCL | NO_LINK | AT_ONCE, mode)
+        return os.open(name, flags | os.O_CREAT | os.O_EXCL | NO_LINK | SAFE_OPEN_FLAGS, mode)
 
     @property
     def file(self) -> io.FileIO:
@@ -146,8 +145,8 @@ class PartFile:
         return self._file
 
     def begin(self, note: Note | None) -> None:
-        """Empty the part, and note what it is taken from; None if nothing is to go on with it later."""
-        # In this order: whenever the process dies, a note that is there is true.
+        """Empty the part and store its note; None if the part will not be resumed later."""
+        # In this order, so that an existing note is true whenever the process dies.
         with suppress(FileNotFoundError):
             os.remove(self._note)
         self.truncate(0)
@@ -158,12 +157,12 @@ class PartFile:
                 file.write("".join(f"{line}\n" for line in lines))
 
     def truncate(self, size: int) -> None:
-        """Cut the part to that size, and go on there."""
+        """Cut the part to that size and continue there."""
         self.size = self.file.truncate(size)
         self.file.seek(size)
 
     def write(self, pieces: list[bytes]) -> None:
-        """Add the pieces at the end."""
+        """Append the pieces."""
         data = memoryview(b"".join(pieces))
         while data:
             count = self.file.write(data)
@@ -171,21 +170,21 @@ class PartFile:
             data = data[count:]
 
     def update(self, digest: Any, start: int, n: int) -> int:
-        """Add at most n bytes of the part to a digest of hashlib; return how many."""
+        """Add at most n bytes of the part to a hashlib digest; return the number of bytes."""
         self.file.seek(start)
         data = self.file.read(n)
         digest.update(data)
         return len(data)
 
     def finish(self) -> None:
-        """Put the part in its place, and close it.
+        """Rename the part to the final file, and close it.
 
         Raises:
-            FileExistsError: another file has come to be in its place in the directory meanwhile.
+            FileExistsError: another file with that name has appeared in the directory.
         """
         if self._mode is not None:
             self._change_mode(self._mode)
-        if sys.platform == "win32":  # which renames no open file; elsewhere the lock is held until the end
+        if sys.platform == "win32":  # it can't rename an open file; elsewhere the lock is held until the end
             self.file.close()
         if self.is_in_directory and not self._may_replace:
             _move_to_new(self._part, self._path)
@@ -197,29 +196,29 @@ class PartFile:
         self._file = None
 
     def abandon(self, *, keep: bool) -> None:
-        """Close the part for good, though a worker may still be opening it: its download's coroutine was dropped."""
+        """Close the part after its coroutine was dropped, even if a worker is still opening it."""
         with self._lock:
             self._is_abandoned = True
             self.close(keep=keep)
 
     def close(self, *, keep: bool) -> None:
-        """Close the part, and remove it with its note unless there is something to keep; after finish() do nothing."""
+        """Close the part, and remove it and its note unless it is kept and not empty; no effect after finish()."""
         if self._file is None:
             return
         if sys.platform == "win32":
             self._file.close()
         if not keep or not self.size:
             for path in (self._part, self._note):
-                with suppress(OSError):  # why the download failed counts more
+                with suppress(OSError):  # do not replace the error that ended the download
                     os.remove(path)
         self._file.close()
         self._file = None
 
 
 def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
-    """Return the permissions of the file that is to be replaced, None if there is none.
+    """Return the permissions of the file to be replaced; None if it does not exist.
 
-    A device or a directory is refused: renaming a part to /dev/null would take that away from everybody.
+    A device or a directory is refused: renaming a part to /dev/null would replace the device for every program.
     """
     try:
         found = os.stat(path, follow_symlinks=is_followed)
@@ -230,7 +229,7 @@ def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
 
 
 def _move_to_new(source: str, path: str) -> None:
-    """Rename a file unless the new name is taken, which os.rename() does not care for outside Windows."""
+    """Rename a file unless the new name exists, which os.rename() only checks on Windows."""
     try:
         os.link(source, path)
     except FileExistsError:
@@ -252,7 +251,7 @@ def _lock(file: io.FileIO, path: str) -> None:
     except BlockingIOError:
         raise BlockingIOError(errno.EAGAIN, "another download is writing to it", path) from None
     except OSError:
-        pass  # a file system that has no locks
+        pass  # the file system has no locks
 
 
 def _is_at(file: io.FileIO, path: str) -> bool:
@@ -263,7 +262,7 @@ def _is_at(file: io.FileIO, path: str) -> bool:
 
 
 def _open_own(path: str, flags: int) -> int:
-    """Open a regular file that is this user's, as check_own() has it, and not a link."""
+    """Open a regular file that belongs to this user, see check_own(); links are refused."""
     descriptor = open_regular(path, flags | NO_LINK)
     try:
         check_own(os.fstat(descriptor), path)
@@ -274,9 +273,9 @@ def _open_own(path: str, flags: int) -> int:
 
 
 def check_own(found: os.stat_result, path: str) -> None:
-    """Raise PermissionError or FileExistsError unless what was found at a path is this user's, by one name.
+    """Raise PermissionError or FileExistsError unless a file belongs to this user and has a single name.
 
-    A file with a second name would be changed under that name, too.
+    With a second hard link, writing would change the file under its other name too.
     """
     check_owner(found, path)
     if found.st_nlink > 1:
@@ -284,7 +283,7 @@ def check_own(found: os.stat_result, path: str) -> None:
 
 
 def _read_note(path: str) -> Note | None:
-    """Return what a note says; None if there is none, or it was not written whole."""
+    """Return a stored note; None if there is none or it is incomplete."""
     try:
         with open(path, encoding="utf-8", newline="\n", opener=_open_own) as file:
             match = _NOTE.fullmatch(file.read(128 * 1024))

@@ -1,9 +1,9 @@
-"""What proves that a response goes on with a part of a download, or that it brings the whole content. Pure functions.
+"""Deciding whether a response continues a part of a download or brings the whole content. Pure functions.
 
-A part goes on only where all evidence agrees that the response brings the bytes after it, of the same representation:
-the status, Content-Range, the length, ETag, Last-Modified and Content-Encoding. Where anything disagrees the content is
-asked for anew, without a Range. There, a response that is not whole by what it says itself is an error. So a server
-that gets ranges wrong costs time, and never makes a file of two different ones, or of a slice.
+A part is continued only if everything shows that the response brings the following bytes of the same representation:
+the status, Content-Range, the length, ETag, Last-Modified and Content-Encoding. If anything disagrees, the whole
+content is requested again, without Range; then a response that is not whole by its own fields is an error. So a server
+that handles ranges wrongly costs time, but never mixes two files or leaves a fragment.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _STRONG_ETAG = re.compile(r'"[^"\x00-\x20]*+"')
 
 
 class Note(NamedTuple):
-    """What a part was taken from.
+    """The identity of the representation that a part was downloaded from.
 
     Attributes:
-        resource: the URL that was asked for, as a hash: URLs may hold secrets.
-        etag: as the server wrote it, quotes or not; "" if it sent none.
-        modified: Last-Modified, if that tells the representation from any other; "" if it does not.
-        coding: Content-Encoding of the part, which is stored as it came; "" for none.
-        total: bytes that the part will have when it is whole; None if the server did not say.
-        name: the name that the server gave to the file.
+        resource: hash of the requested URL, because URLs may hold secrets.
+        etag: as sent by the server, quoted or not; "" if absent.
+        modified: Last-Modified, if it identifies the representation; otherwise "".
+        coding: Content-Encoding of the part, which is stored encoded; "" for none.
+        total: size of the complete part in bytes; None if unknown.
+        name: the file name suggested by the server.
     """
 
     resource: str
@@ -41,17 +41,17 @@ class Note(NamedTuple):
 
     @property
     def validator(self) -> str:
-        """The value of If-Range: a strong ETag, else Last-Modified; "" if neither is there."""
+        """The value of If-Range: a strong ETag, otherwise Last-Modified; "" if neither exists."""
         return self.etag if self.has_strong_etag else self.modified
 
     @property
     def has_strong_etag(self) -> bool:
-        """Whether the ETag tells the representation from any other, byte for byte (RFC 9110 §8.8.3)."""
+        """True if the ETag identifies the representation byte for byte (RFC 9110 §8.8.3)."""
         return _STRONG_ETAG.fullmatch(self.etag) is not None
 
 
 class Span(NamedTuple):
-    """The bytes that a response brings: from start up to stop, of total; None is unknown."""
+    """The bytes that a response brings: from `start` to before `stop`, of `total`; None is unknown."""
 
     start: int
     stop: int | None
@@ -59,10 +59,10 @@ class Span(NamedTuple):
 
 
 def make_note(resource: str, fields: Fields, total: int | None, name: str) -> Note | None:
-    """Return what a part is to be known by; None if nothing in the response tells it from another (RFC 9110 §8.8.1).
+    """Return the identity of a response's representation; None if no field identifies it (RFC 9110 §8.8.1).
 
-    A weak or malformed ETag does not, but Last-Modified beside it may. For encoded content it takes a strong ETag: what
-    encodes it may make other bytes of the same file each time.
+    A weak or malformed ETag does not identify it, but Last-Modified may. Encoded content needs a strong ETag, because
+    the same file may be encoded to different bytes each time.
     """
     note = Note(
         resource,
@@ -76,14 +76,14 @@ def make_note(resource: str, fields: Fields, total: int | None, name: str) -> No
 
 
 def read_coding(fields: Fields) -> str:
-    """Return the codings of Content-Encoding, in lower case and without identity; "" for none."""
+    """Return the codings of Content-Encoding in lower case, without identity; "" for none."""
     return ", ".join(parse_content_encoding(fields.get("content-encoding", "")))
 
 
 def _find_strong_date(fields: Fields) -> str:
-    """Return Last-Modified if the response was sent a second later at least, else "" (RFC 9110 §8.8.2.2).
+    """Return Last-Modified if the response was sent at least a second later, otherwise "" (RFC 9110 §8.8.2.2).
 
-    Within one second the representation may have changed once more.
+    Within the same second the representation may have changed again.
     """
     modified = fields.get_single("last-modified") or ""
     changed, sent = parse_date(modified), parse_date(fields.get_single("date") or "")
@@ -91,17 +91,17 @@ def _find_strong_date(fields: Fields) -> str:
 
 
 def find_span(known: Note | None, start: int, status: int, fields: Fields, length: int | None) -> Span | None:
-    """Return which bytes a response brings; None if they have to be asked for anew, without a Range.
+    """Return the bytes that a response brings; None if all must be requested again, without Range.
 
     Args:
-        known: what the last part was taken from, thrown away by now or not; None if there was no part.
-        start: the first byte that was asked for; 0 if all were, without a Range.
+        known: the note of the last part, even if that part was discarded; None if there was none.
+        start: the first requested byte; 0 for a request without Range.
         status: of the response, 2xx.
         fields: of the response.
-        length: bytes of its content on the wire; None if only the end will tell.
+        length: received bytes of its content; None if unknown before the end.
 
     Raises:
-        ProtocolError: the response to a request without a Range says that it is not whole.
+        ProtocolError: a response to a request without Range says that it is not whole.
     """
     if known is None or not start:
         return _find_whole(known, status, fields, length)
@@ -111,10 +111,10 @@ def find_span(known: Note | None, start: int, status: int, fields: Fields, lengt
 
 
 def _find_whole(known: Note | None, status: int, fields: Fields, length: int | None) -> Span:
-    """Return the span of all bytes.
+    """Return the span of the whole content.
 
-    Some servers send a slice with 200, and there Content-Range says so; and some caches store content that was cut
-    off as if it were whole, and there the length is not that of the same strong ETag before.
+    Some servers send a fragment with status 200, which Content-Range shows; and some caches store truncated content as
+    if it were whole, which shows in a length that differs from the earlier one for the same strong ETag.
     """
     if status == 206:
         raise ProtocolError("got 206 for a request without Range")
@@ -132,9 +132,9 @@ def _find_whole(known: Note | None, status: int, fields: Fields, length: int | N
 
 
 def _may_be_whole(known: Note, fields: Fields, length: int | None) -> bool:
-    """Return whether a response without 206 to a request with a Range can be believed to bring all bytes.
+    """Return True if a response other than 206 to a request with Range plausibly brings the whole content.
 
-    It can if the representation has changed (RFC 9110 §13.1.5), or has the length that it had before.
+    It does if the representation has changed (RFC 9110 §13.1.5), or if the length is the same as before.
     """
     found = parse_content_range(fields.get_single("content-range") or "")
     if "content-range" in fields and not (found and found.is_whole):
@@ -158,9 +158,9 @@ def _find_rest(note: Note, start: int, fields: Fields, length: int | None) -> Sp
 
 
 def _is_same(note: Note, fields: Fields) -> bool:
-    """Return whether a 206 is of the representation that the part was taken from (RFC 9110 §15.3.7).
+    """Return True if a 206 is of the representation that the part was downloaded from (RFC 9110 §15.3.7).
 
-    An ETag has to be there again. The other fields need not be, but where they are they agree with the note.
+    The ETag must be present again. The other fields may be absent, but must agree with the note if present.
     """
     if fields.get_single("etag") != (note.etag or None):
         return False
