@@ -11,6 +11,8 @@ PY = $(BIN)/python
 TYPED = $(wildcard asyncclient compat tests benchmarks examples)
 TOO_OLD = import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")
 HAS = $(VENV)/.installed-
+WORKERS ?= auto
+SPREAD = -n $(WORKERS) --dist=worksteal
 OURS = --ignore=tests/conformance/test_cpython.py -m "not costs"
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -27,10 +29,10 @@ help: ## list the targets
 run: $(HAS)demo ## fetch from a demo server, or from URL="https://… https://…"
 	@$(PY) -m asyncclient $(URL)
 
-test: $(HAS)test ## run the tests, all but CPython's own
-	@$(PY) -m pytest -q $(OURS)
+test: $(HAS)test ## run the tests, all but CPython's own, on as many cores as there are (or WORKERS=n)
+	@$(PY) -m pytest -q $(SPREAD) $(OURS)
 
-check: $(addprefix check-,$(CHECKS)) ## format, lint, types, tests and architecture
+check: $(addprefix check-,$(CHECKS)) ## format, lint, types, and the tests with --full: both loops, more examples
 
 check-format: $(HAS)check
 	@$(BIN)/ruff format --check .
@@ -42,14 +44,15 @@ check-types: $(HAS)check
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/basedpyright --pythonpath $(PY)
 
-check-tests: test
+check-tests: $(HAS)test
+	@$(PY) -m pytest -q --full $(SPREAD) $(OURS)
 
 format: $(HAS)check ## format the sources and repair what lint can repair
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
 cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
-	@$(BIN)/coverage run -m pytest -q $(OURS)
+	@$(BIN)/coverage run -m pytest -q --full $(OURS)
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='asyncclient/message/*,asyncclient/exchange/*' --fail-under=100
 
@@ -64,7 +67,7 @@ docs: $(HAS)docs ## build the documentation; a warning is an error
 	@echo "docs/_build/html/index.html"
 
 conformance: $(HAS)test ## other parsers on our messages; CPython's own tests on compat
-	@$(PY) -m pytest -q tests/conformance
+	@$(PY) -m pytest -q $(SPREAD) tests/conformance
 
 conformance-libraries: ## the tests of urllib3, requests and others on compat, in a venv of their own
 	@$(MAKE) --no-print-directory check-libraries VENV=$(VENV)-libraries
@@ -73,7 +76,7 @@ check-libraries: $(HAS)libraries
 	@$(PY) -m tests.conformance.libraries $(LIBRARIES)
 
 fuzz: $(HAS)test ## run the fuzz tests with many examples
-	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q --timeout=900 tests/fuzz
+	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q $(SPREAD) --timeout=900 tests/fuzz
 
 clean: ## remove what was made
 	@rm -rf $(VENV) .venv-* build dist docs/_build htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,10 @@
-"""What holds for every test: it runs on asyncio and on uvloop, and it leaves no task, socket or thread behind.
+"""Applied to every test: the event loops it runs on, and a check that it leaves no task, socket or thread behind.
 
-A server for more than one test is a plain fixture that runs a thread or a process: a loop belongs to one test. Its
-threads, and those it starts later, carry a name that begins with "server", and are not counted.
+`--full` runs each async test on asyncio and on uvloop, and hypothesis with all its examples. Without it the folders in
+ONE_LOOP run on asyncio alone: their code is above the streams, where the kind of loop makes no difference.
+
+A server for several tests is a plain fixture that runs a thread or a process, because a loop belongs to one test. The
+names of its threads begin with "server", which excludes them from the check.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,35 +22,58 @@ from pytest_asyncio import is_async_test
 
 pytest_plugins = ["tests.fixtures"]
 
+ONE_LOOP = {"blocking", "client", "compat"}
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+if importlib.util.find_spec("uvloop"):
+    import uvloop
+
+    LOOPS["uvloop"] = uvloop.new_event_loop
+
 for name in [*os.environ]:
-    if name.lower().endswith("_proxy"):  # of whoever runs the tests: a client would go through it
+    if name.lower().endswith("_proxy"):  # settings of the user's shell, which a client would follow
         del os.environ[name]
 
 PATIENCE = 2.0  # seconds for a peer in another thread to see that a connection was closed
 
-settings.register_profile("default", max_examples=50, deadline=None)
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
-settings.register_profile("fuzz", settings.get_profile("default"), max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("full", settings.get_profile("quick"), max_examples=50)
+settings.register_profile("ci", settings.get_profile("full"), derandomize=True, print_blob=True)
+settings.register_profile("fuzz", settings.get_profile("full"), max_examples=2000)
 
 FAILED = pytest.StashKey[bool]()
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run every async test once per loop; @pytest.mark.asyncio(loop_factories=["asyncio"]) picks one."""
-    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if importlib.util.find_spec("uvloop"):
-        import uvloop
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "run each async test on asyncio and on uvloop, and hypothesis with all its examples (default: see conftest.py)"
+    parser.addoption("--full", action="store_true", help=text)
 
-        factories["uvloop"] = uvloop.new_event_loop
-    return factories
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = os.environ.get("HYPOTHESIS_PROFILE")
+    settings.load_profile(chosen or ("full" if config.getoption("full") else "quick"))
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what collecting 20,000 tests has made from every later gc.collect(), which would take half a second."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run an async test once per loop; @pytest.mark.asyncio(loop_factories=["asyncio"]) picks one."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    if folder in ONE_LOOP and not config.getoption("full"):
+        return {"asyncio": LOOPS["asyncio"]}
+    return LOOPS
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember that a test failed: its traceback keeps alive what it opened, and that says nothing."""
+    """Remember that a test failed: its traceback keeps alive what the test opened, so the check would find that."""
     report = yield
     if call.when == "call":
         item.stash[FAILED] = report.failed
@@ -55,7 +82,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread; it looks last, when the loop and its executor are gone."""
+    """Fail a test that leaves a thread. The check runs last, when the loop and its executor are closed."""
     before = set(threading.enumerate())
     yield
     if not request.node.stash.get(FAILED, False):
@@ -64,7 +91,7 @@ def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest, no_thread_is_left: None) -> Iterator[None]:
-    """Fail a test that leaves a socket, or a task."""
+    """Fail a test that leaves a socket or a task."""
     if is_async_test(request.node):
         request.getfixturevalue("nothing_is_left_on_the_loop")
         yield
@@ -77,29 +104,29 @@ def nothing_is_left(request: pytest.FixtureRequest, no_thread_is_left: None) -> 
 
 @pytest.fixture
 async def nothing_is_left_on_the_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Look from inside the loop, whose own sockets are there before and after."""
+    """Check from inside the loop, whose own sockets are open before and after the test."""
     sockets, tasks = open_sockets(), asyncio.all_tasks()
     yield
     if request.node.stash.get(FAILED, False):
         return
     this = asyncio.current_task()
-    await settle("tasks", lambda: {str(task) for task in asyncio.all_tasks() - tasks if task is not this})
-    await settle("sockets", lambda: new_sockets(sockets))
+    await wait_on_the_loop("tasks", lambda: {str(task) for task in asyncio.all_tasks() - tasks if task is not this})
+    await wait_on_the_loop("sockets", lambda: new_sockets(sockets))
 
 
 def open_sockets() -> set[str]:
-    """The sockets of this process as the kernel names them; none where there is no /proc."""
+    """Return the sockets of this process by their names in the kernel; empty where there is no /proc."""
     names = set()
     for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         try:
             names.add(os.readlink(f"/proc/self/fd/{descriptor}"))
-        except OSError:  # listdir's own descriptor, closed by now
+        except OSError:  # the descriptor of listdir itself, which is closed by now
             pass
     return {name for name in names if name.startswith("socket:")}
 
 
 def new_sockets(before: set[str]) -> set[str]:
-    """The sockets that came, if there are more than before: uvloop exchanges its own with each run_until_complete."""
+    """Return the new sockets if there are more than before: uvloop replaces its own in each run_until_complete()."""
     now = open_sockets()
     return now - before if len(now) > len(before) else set()
 
@@ -108,25 +135,26 @@ def new_threads(before: set[threading.Thread]) -> set[threading.Thread]:
     return {thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("server")}
 
 
-def wait_until_empty(what: str, left: Callable[[], set[str]]) -> None:
+def wait_until_empty(kind: str, left: Callable[[], set[str]]) -> None:
+    """Fail if the test has left anything of this kind after PATIENCE."""
     for _ in attempts(left):
         time.sleep(0.01)
     if left():
-        pytest.fail(f"{what} left by the test: {', '.join(sorted(left()))}")
+        pytest.fail(f"{kind} left by the test: {', '.join(sorted(left()))}")
 
 
-async def settle(what: str, left: Callable[[], set[str]]) -> None:
-    """The same on the loop, which closes a transport one turn after close()."""
+async def wait_on_the_loop(kind: str, left: Callable[[], set[str]]) -> None:
+    """Like wait_until_empty(), in a coroutine: the loop closes a transport one turn after close()."""
     for _ in range(3):
         await asyncio.sleep(0)
     for _ in attempts(left):
         await asyncio.sleep(0.01)
     if left():
-        pytest.fail(f"{what} left by the test: {', '.join(sorted(left()))}")
+        pytest.fail(f"{kind} left by the test: {', '.join(sorted(left()))}")
 
 
 def attempts(left: Callable[[], set[str]]) -> Iterator[None]:
-    """Yield while something is left, for PATIENCE; collect garbage first, and only if there is a reason to."""
+    """Yield while something is left, for PATIENCE; garbage is collected first, and only if something is left."""
     if not left():
         return
     gc.collect()

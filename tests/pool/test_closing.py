@@ -20,7 +20,7 @@ from asyncclient import (
 )
 from asyncclient.stream.aio import AioStream
 from asyncclient.testing import RawConnection, RawServer
-from tests.conftest import pytest_asyncio_loop_factories
+from tests.conftest import LOOPS
 from tests.pool.hosts import (
     ANSWERS,
     Doors,
@@ -44,7 +44,6 @@ from tests.pool.invariant import check_quiet
 from tests.servers import Certificates
 
 OK = reply(b"ok")
-LOOPS = pytest_asyncio_loop_factories().values()
 
 
 async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
@@ -309,7 +308,7 @@ async def leave_dialling(client: Client, url: str) -> None:
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("leave", [leave_idle, leave_unread, leave_dialling])
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
-@pytest.mark.parametrize("make_loop", LOOPS)
+@pytest.mark.parametrize("make_loop", LOOPS.values(), ids=LOOPS)
 def test_a_client_whose_loop_is_over_is_refused_and_may_be_closed(
     leave: Any, is_secure: bool, make_loop: Any, tls: Certificates
 ) -> None:
