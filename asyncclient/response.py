@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .errors import HTTPException, ImproperConnectionState, IncompleteRead, NotConnected
 from .exchange.exchange import Exchange
-from .exchange.receive import BLOCK, Content
+from .exchange.receive import READ_SIZE, Content, collect
 from .limits import DRAIN
 from .message.buffer import Pieces
 from .message.fields import Fields
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 Ended = Callable[[AioStream, Exchange, float | None], None]
-"""Called once, with the time when the content had been read to its end; None if the stream is of no use any more."""
+"""Called once, with the monotonic time at which the content was read to its end; None if the stream can't be used."""
 
 
 class HeadView:
@@ -54,27 +54,27 @@ class HeadView:
 
 
 class HTTPResponse(HeadView):
-    """A response: its head is there, its content is read off the connection as it is asked for.
+    """A response: its head was received, its content is read off the connection on demand.
 
-    The connection serves the next request once the content has been read to its end, or after aclose(). Reading that
-    fails or is cancelled drops the connection: nothing of it may be taken for the next response.
+    The connection serves the next request once the content has been read to its end, or after aclose(). A read that
+    fails or is cancelled drops the connection, so that no part of the content can be taken for the next response.
 
     Attributes:
         status: the code.
-        head: the head as it came, and what has been found in it.
-        upgraded: after 101 or a tunnel, the connection as asyncio's (reader, writer) with all that came after the head;
-            it is the caller's then. None otherwise.
+        head: the head as it was received, and what has been found in it.
+        upgraded: after 101 or a tunnel, the connection as asyncio's (reader, writer), with all data received after the
+            head; it belongs to the caller. None for other responses.
         debuglevel: above 0, http.client's debug lines are printed.
     """
 
     __slots__ = (
+        "_ahead",
         "_content",
         "_ended",
         "_exchange",
-        "_is_given_up",
+        "_is_abandoned",
         "_is_open",
         "_message",
-        "_pending",
         "_stream",
         "debuglevel",
         "head",
@@ -89,9 +89,12 @@ class HTTPResponse(HeadView):
         self._ended = ended
         self._stream = stream
         self._content = content
-        self._pending: Pieces | None = None  # read ahead by peek() and readline()
+        # Content that peek() and readline() have read ahead; None before their first call.
+        self._ahead: Pieces | None = None
+        # Whether the connection is still in use for the content.
         self._is_open = True
-        self._is_given_up = False
+        # Whether the content was given up before its end.
+        self._is_abandoned = False
         self._message: HTTPMessage | None = None
         self.upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.debuglevel = 0
@@ -101,128 +104,102 @@ class HTTPResponse(HeadView):
     # Reading
 
     async def read(self, amt: int | None = None) -> bytes:
-        """Return the rest of the content, or the next `amt` bytes of it, fewer only at its end; b"" after it.
+        """Return the rest of the content, or its next `amt` bytes, fewer only at its end; b"" after that.
 
         Raises:
-            IncompleteRead: the connection ended first; `partial` has what this call had read.
-            ProtocolError, LineTooLong: the framing of the content is broken.
-            ReadTimeout, TotalTimeout: nothing came in time.
-            NotConnected: the connection was closed before the content was read.
+            IncompleteRead: the connection ended before the content; `partial` has the bytes read by this call.
+            ProtocolError, LineTooLong: the framing of the content is invalid.
+            ReadTimeout, TotalTimeout: no data in time.
+            NotConnected: the response was closed before the content was read.
         """
         if amt is not None and amt >= 0:
-            return await self._read_exactly(amt)
+            return await collect(self.read1, amt)
         data = self.take()
         if data is not None:
             return data
+        ahead = self._ahead
         try:
-            data = await self._content.readall()
-        except ImproperConnectionState:
-            raise  # of another task, which goes on reading
+            data = await self._guard(self._content.readall())
         except IncompleteRead as exc:
-            ahead = self._take_pending()
-            self._abandon()
-            raise IncompleteRead(ahead + exc.partial, exc.expected) from exc.__cause__
-        except BaseException:
-            self._abandon()
-            raise
+            raise IncompleteRead(_take_all(ahead) + exc.partial, exc.expected) from exc.__cause__
         self._finish()
-        return self._take_pending() + data if self._pending is not None else data
+        return _take_all(ahead) + data if ahead is not None else data
 
     def take(self) -> bytes | None:
-        """Return the rest of the content if all of it has come, else None: read() waits for it.
+        """Return the rest of the content if all of it was received, else None: read() waits for it.
 
         Raises:
             NotConnected: the response was closed before.
         """
         if not self._is_open:
-            return self._take_pending()
+            return self._take_rest()
         data = self._content.takeall()
         if data is None:
             return None
         self._finish()
-        return self._take_pending() + data if self._pending is not None else data
-
-    async def _read_exactly(self, amt: int) -> bytes:
-        data = await self.read1(amt)
-        if len(data) == amt or not data:
-            return data
-        parts = [data]
-        amt -= len(data)
-        try:
-            while amt and (data := await self.read1(amt)):
-                parts.append(data)
-                amt -= len(data)
-        except IncompleteRead as exc:
-            raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
-        return b"".join(parts)
+        return _take_all(self._ahead) + data if self._ahead is not None else data
 
     async def read1(self, n: int = -1) -> bytes:
-        """Return what is at hand, one byte at least and n at most (n below 0: as it comes); b"" at the end.
+        """Return received content, at least one byte and at most n (n below 0: any number); b"" at the end.
 
         Raises: as read().
         """
-        if self._pending is not None and self._pending.size:
-            return self._pending.take(n if n >= 0 else self._pending.size)
+        if self._ahead is not None and self._ahead.size:
+            return self._ahead.take(n if n >= 0 else self._ahead.size)
         if n == 0:
             return b""
-        return await self._pull(n if n > 0 else BLOCK)
+        return await self._pull(n if n > 0 else READ_SIZE)
 
     async def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill the buffer with what is at hand, one byte at least; return how many, 0 at the end.
+        """Copy received content into the buffer, at least one byte; return how many, 0 at the end.
 
-        Nothing is copied but once into the buffer. Raises: as read().
+        The content is copied once, from the stream or the kernel into the buffer. Raises: as read().
         """
         view = memoryview(buffer).cast("B")
         if view.readonly:
             raise TypeError("expected a buffer that can be written to")
         if not view.nbytes:
             return 0
-        if self._pending is not None and self._pending.size:
-            return self._pending.take_into(view)
+        if self._ahead is not None and self._ahead.size:
+            return self._ahead.take_into(view)
         if not self._is_open:
-            return len(self._take_pending())
-        try:
-            count = await self._content.readinto(view)
-        except ImproperConnectionState:
-            raise  # of another task, which goes on reading
-        except BaseException:
-            self._abandon()
-            raise
+            return len(self._take_rest())
+        count = await self._guard(self._content.readinto(view))
         if self._content.is_done:
             self._finish()
         return count
 
     async def peek(self, n: int = 0) -> bytes:
-        """Return bytes at hand without using them up, one at least unless the content is at its end.
+        """Return received content without consuming it, at least one byte; b"" at the end.
 
-        n is taken as a wish, as in http.client: there may be more or fewer. Raises: as read().
+        As in http.client, n is ignored: there may be more bytes or fewer. Raises: as read().
         """
         return (await self._read_ahead()).peek()
 
     async def _read_ahead(self) -> Pieces:
-        """Return what has been read ahead, with something in it unless the content is at its end."""
-        if self._pending is None:
-            self._pending = Pieces()
-        if not self._pending.size and (data := await self._pull(BLOCK)):
-            self._pending.append(data)
-        return self._pending
+        """Return the content that was read ahead, which is empty only at the end of the content."""
+        if self._ahead is None:
+            self._ahead = Pieces()
+        if not self._ahead.size and (data := await self._pull(READ_SIZE)):
+            self._ahead.append(data)
+        return self._ahead
 
     async def readline(self, limit: int = -1) -> bytes:
-        """Return one line with its LF, at most `limit` bytes of it; at the end what is left, then b"".
+        """Return one line with its LF, at most `limit` bytes of it; at the end the rest without LF, then b"".
 
         Raises: as read().
         """
-        parts: list[bytes] = []
         left = limit if limit >= 0 else sys.maxsize
-        try:
-            while left and (part := (await self._read_ahead()).take_part_of_line(left)):
-                parts.append(part)
-                left -= len(part)
-                if part[-1] == 10:
-                    break
-        except IncompleteRead as exc:
-            raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
-        return b"".join(parts)
+        parts = []
+        if self._ahead is not None and self._ahead.size and left:
+            parts.append(part := self._ahead.take_part_of_line(left))
+            if part[-1] == 10:  # an LF
+                return part
+            left -= len(part)
+        return await collect(self._read_part_of_line, left, parts, end=b"\n")
+
+    async def _read_part_of_line(self, n: int) -> bytes:
+        return (await self._read_ahead()).take_part_of_line(n)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the lines, as http.client does."""
@@ -235,7 +212,7 @@ class HTTPResponse(HeadView):
         return line
 
     async def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
-        """Iterate over the content in pieces as they come, uncopied; given a size, in pieces of that, but the last.
+        """Iterate over the content as it is received, uncopied; given a size, in chunks of that size but for the last.
 
         Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read(), and ValueError.
         """
@@ -245,24 +222,29 @@ class HTTPResponse(HeadView):
             yield data
 
     async def _pull(self, n: int) -> bytes:
+        """Return content from the connection, at least one byte and at most n; b"" at the end."""
         if not self._is_open:
-            return self._take_pending()
-        try:
-            data = await self._content.read(n)
-        except ImproperConnectionState:
-            raise  # of another task, which goes on reading
-        except BaseException:
-            self._abandon()
-            raise
+            return self._take_rest()
+        data = await self._guard(self._content.read(n))
         if self._content.is_done:
             self._finish()
         return data
 
-    def _take_pending(self) -> bytes:
-        """Return what peek() had read ahead; after the end of the content there is nothing else."""
-        if self._is_given_up:
+    async def _guard(self, reading: Awaitable[_T]) -> _T:
+        """Await a read of the content; if it fails or is cancelled, drop the connection."""
+        try:
+            return await reading
+        except ImproperConnectionState:
+            raise  # another task is reading, and goes on
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _take_rest(self) -> bytes:
+        """Return the content after the connection has served it: what was read ahead."""
+        if self._is_abandoned:
             raise NotConnected("response was closed before its content was read")
-        return b"" if self._pending is None else self._pending.take_exactly(self._pending.size)
+        return _take_all(self._ahead)
 
     def _finish(self) -> None:
         self._is_open = False
@@ -272,14 +254,14 @@ class HTTPResponse(HeadView):
 
     def _abandon(self) -> None:
         self._is_open = False
-        self._is_given_up = True
+        self._is_abandoned = True
         self._ended(self._stream, self._exchange, None)
 
     # Fields
 
     @property
     def length(self) -> int | None:
-        """Bytes of content that are left to be read off the connection; None if only its end will tell."""
+        """Bytes of content that are left to be read off the connection; None if not known."""
         return self._content.left
 
     @property
@@ -289,7 +271,7 @@ class HTTPResponse(HeadView):
 
     @property
     def timings(self) -> Timings:
-        """When what happened, in seconds."""
+        """When the steps of the exchange happened, in seconds."""
         return self._exchange.timings
 
     @property
@@ -304,7 +286,7 @@ class HTTPResponse(HeadView):
 
     @property
     def interim(self) -> tuple[Interim, ...]:
-        """The interim responses (1xx) that came first."""
+        """The interim responses (1xx) before it."""
         return tuple(map(Interim, self._exchange.heads.interim))
 
     @overload
@@ -313,9 +295,9 @@ class HTTPResponse(HeadView):
     def getheader(self, name: str, default: _T) -> str | _T: ...
 
     def getheader(self, name: str, default: object = None) -> object:
-        """Return the value of a field, of several all values joined by ", "; the default if there is none.
+        """Return the value of a field, or the values of several joined by ", "; the default if the field is missing.
 
-        A default that is iterable but no str is joined as well, as in http.client.
+        As in http.client, a default that is iterable but not a str is joined as well.
         """
         values: object = self.headers.get_all(name) or default
         if isinstance(values, str) or not isinstance(values, Iterable):
@@ -328,16 +310,16 @@ class HTTPResponse(HeadView):
 
     @property
     def msg(self) -> HTTPMessage:
-        """The fields as an email.message.Message, made when it is first asked for."""
+        """The fields as an email.message.Message, made at the first access."""
         if self._message is None:
-            from .message.mail import build_message  # only here: the email package takes 10 ms to import
+            from .message.mail import build_message  # the email package is slow to import
 
             self._message = build_message(self.headers.items())
         return self._message
 
     @property
     def trailers(self) -> Fields | None:
-        """The fields that came after the content; None until that has been read to its end."""
+        """The fields after the content; None until that has been read to its end."""
         return self._content.trailers
 
     # The connection
@@ -347,7 +329,7 @@ class HTTPResponse(HeadView):
         self._exchange.hold()
 
     def release(self, *repairs: Repair) -> None:
-        """Let go of the connection once all content has been read, and note repairs that were found in the content."""
+        """Release the connection as soon as the content is read, and note repairs that were made in the content."""
         self._exchange.note(*repairs)
         self._exchange.release()
         if self._is_open and self._content.is_done:
@@ -355,8 +337,8 @@ class HTTPResponse(HeadView):
 
     @property
     def closed(self) -> bool:
-        """Whether there is nothing more to read, because all of it was or because the response was closed."""
-        return not self._is_open and (self._pending is None or not self._pending.size)
+        """Whether there is no more content to read: it was read to its end, or the response was closed."""
+        return not self._is_open and (self._ahead is None or not self._ahead.size)
 
     def isclosed(self) -> bool:
         """Return `closed`."""
@@ -369,12 +351,12 @@ class HTTPResponse(HeadView):
 
     @property
     def peer(self) -> Any:
-        """The address of the other end as the socket gave it, for IPv4 (host, port); None if it is not known."""
+        """The remote address as the socket returned it, for IPv4 (host, port); None if not known."""
         return self._stream.peername
 
     @property
     def proxy_headers(self) -> Fields | None:
-        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
+        """The fields of the proxy's response to CONNECT; None without a tunnel."""
         head = self._stream.proxy_head
         return None if head is None else head.fields
 
@@ -385,14 +367,14 @@ class HTTPResponse(HeadView):
         return None if found is None else describe(found)
 
     def close(self) -> None:
-        """Give up what was not read: the connection is dropped unless the content was read to its end."""
-        self._pending = None
+        """Give up the unread content: the connection is dropped unless the content was read to its end."""
+        self._ahead = None
         if self._is_open:
             self._abandon()
 
     async def aclose(self) -> None:
-        """Give up what was not read, keeping the connection if that is 64 KiB at most and comes within a second."""
-        self._pending = None
+        """Give up the unread content; keep the connection if that is at most 64 KiB and is received within a second."""
+        self._ahead = None
         if not self._is_open:
             return
         self._exchange.release()
@@ -403,11 +385,11 @@ class HTTPResponse(HeadView):
             while left > 0 and (self._content.left or 0) <= left and not self.closed:
                 left -= len(await self._pull(left))
         except (HTTPException, OSError):
-            pass  # the connection is dropped already, and nobody asked for the content
+            pass  # the connection is dropped already, and the caller does not want the content
         finally:
             stream.total_until = until
         self.close()
-        self._is_given_up = True
+        self._is_abandoned = True
 
     async def __aenter__(self) -> HTTPResponse:
         return self
@@ -417,3 +399,7 @@ class HTTPResponse(HeadView):
 
     def __repr__(self) -> str:
         return f"<HTTPResponse {self.status} {self.reason}{' closed' if self.closed else ''}>"
+
+
+def _take_all(pieces: Pieces | None) -> bytes:
+    return b"" if pieces is None else pieces.take_exactly(pieces.size)

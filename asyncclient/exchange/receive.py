@@ -1,19 +1,20 @@
 """Receiving a response: heads, and content by each of the three framings.
 
-The problem: where one response ends is where the next begins, and the peer may be broken, cut off or hostile. A byte
-too many or too few makes the next answer somebody else's.
+The problem: the next response begins where one ends, and the server may be broken, disconnected or hostile. A byte too
+many or too few would give a caller the response to another request.
 
 The rules kept:
-- Interim responses are skipped, kept for who asks, and bounded in number and bytes; only 101 is handed on.
-- Content is complete only by its own framing. Any other end is an IncompleteRead, in read() and in pieces alike.
-- No size that the peer names is ever allocated: what is held is what has come.
-- Every line is bounded; extensions of chunks may not outweigh the content.
+- Interim responses are kept for the caller, and limited in number and bytes. A 101 counts as final.
+- Content is complete only by its own framing. Any other end is an IncompleteRead, however the content is read.
+- No buffer is allocated from a length that the server claims.
+- Each line is limited, and so are the bytes of chunk extensions compared with those of content.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Final, Protocol
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
@@ -32,11 +33,11 @@ from ..message.framing import (
 from ..message.head import Head, parse_head
 from .stream import ByteReader, ByteStream
 
-BLOCK = 256 * 1024
-"""Bytes asked for at once where the caller names no number."""
+READ_SIZE = 256 * 1024
+"""Bytes that a read without a size asks for."""
 
-EXTENSIONS = 16 * 1024
-"""Bytes of chunk extensions allowed beyond the bytes of content that came with them."""
+MAX_EXTENSIONS = 16 * 1024
+"""Bytes of chunk extensions allowed beyond the bytes of content received so far."""
 
 
 class ResponseHeads:
@@ -97,7 +98,7 @@ class ResponseHeads:
 
     def _add_interim(self, head: Head, size: int, limits: Limits) -> None:
         if not head.is_plain:
-            decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read in its own way
+            decide_framing(head, "GET")  # refuses a Content-Length that another recipient may read differently
         self._interim_bytes += size
         if len(self.interim) == limits.interim or self._interim_bytes > limits.head:
             raise ProtocolError(f"got more than {limits.interim} interim responses, or {limits.head} bytes of them")
@@ -108,42 +109,42 @@ class ResponseHeads:
 
 
 class Content(Protocol):
-    """The content of one response, as it is pulled off the stream."""
+    """The content of one response, read from its stream."""
 
     @property
     def is_done(self) -> bool:
-        """Whether all of it has been read: the connection may go on."""
+        """Whether all of it has been read, so that the connection may serve another request."""
         ...
 
     @property
     def left(self) -> int | None:
-        """How many bytes are left, None if nobody knows."""
+        """Bytes that are left to be read; None if that is not known."""
         ...
 
     @property
     def trailers(self) -> Fields | None:
-        """Fields that came after the content; None before its end."""
+        """The fields after the content; None before its end."""
         ...
 
     async def read(self, n: int) -> bytes:
-        """Return what is at hand, one byte at least and n at most; b"" at the end.
+        """Return received content, at least one byte and at most n; b"" at the end.
 
         Raises:
-            IncompleteRead: the peer ended before the content did.
-            ProtocolError, LineTooLong: its framing is broken.
+            IncompleteRead: the connection ended before the content.
+            ProtocolError, LineTooLong: the framing is invalid.
         """
         ...
 
     def takeall(self) -> bytes | None:
-        """Return what is left in one piece if all of it is at hand, else None."""
+        """Return the rest of the content if all of it was received, else None."""
         ...
 
     async def readall(self) -> bytes:
-        """Return what is left, in one piece; raises what read() does, `partial` having what came."""
+        """Return the rest of the content. Raises: as read(), with all content of this call in `partial`."""
         ...
 
     async def readinto(self, buffer: memoryview) -> int:
-        """Fill what is at hand into the buffer, one byte at least; 0 at the end. Raises what read() does."""
+        """Copy received content into the buffer, at least one byte; return how many, 0 at the end. As read()."""
         ...
 
 
@@ -199,7 +200,7 @@ class LengthContent:
 
 
 class UntilCloseContent:
-    """Content that ends with the connection, if that ended as it should (RFC 9112 §6.3, rule 8)."""
+    """Content that ends with the connection, unless the connection was cut short (RFC 9112 §6.3, rule 8)."""
 
     __slots__ = ("_stream", "is_done", "left")
 
@@ -222,7 +223,7 @@ class UntilCloseContent:
         return b"" if self.is_done else None
 
     async def readall(self) -> bytes:
-        return await read_pieces(self)
+        return await collect(self.read)
 
     async def readinto(self, buffer: memoryview) -> int:
         count = 0 if self.is_done else await self._stream.readinto(buffer)
@@ -241,7 +242,13 @@ A_SIZE: Final = "a chunk size"
 
 
 class ChunkedContent:
-    """Content in chunks, and trailers after it (RFC 9112 §7.1)."""
+    """Content in chunks, with the trailers after it (RFC 9112 §7.1).
+
+    Attributes:
+        stream: where it is read from.
+        in_chunk: bytes of the current chunk that are left to be read.
+        is_done, trailers: see Content.
+    """
 
     __slots__ = ("_excess", "_is_lenient", "_limits", "in_chunk", "is_done", "stream", "trailers")
 
@@ -250,9 +257,11 @@ class ChunkedContent:
     def __init__(self, stream: ByteReader, limits: Limits, *, is_lenient: bool = False) -> None:
         self.stream = stream
         self._limits = limits
-        self._is_lenient = is_lenient  # a connection that ends after the last chunk ends the trailers, too
-        self.in_chunk = 0  # bytes of the present chunk not read yet
-        self._excess = 0  # bytes of extensions, less those of content
+        # Whether a connection that ends after the last chunk ends the trailers, too.
+        self._is_lenient = is_lenient
+        self.in_chunk = 0
+        # Bytes of extensions received, less those of content.
+        self._excess = 0
         self.is_done = False
         self.trailers: Fields | None = None
 
@@ -273,22 +282,16 @@ class ChunkedContent:
         return b"" if self.is_done else None
 
     async def readall(self) -> bytes:
-        parts: list[bytes] = []
-        try:
-            while part := await self.read_chunk():
-                parts.append(part)
-        except IncompleteRead as exc:
-            raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
-        return b"".join(parts)
+        return await collect(lambda _: self.read_chunk())
 
     async def read_chunk(self) -> bytes:
-        """Return what is left of the chunk begun, else the next one; b"" after the last. Raises what read() does."""
+        """Return the rest of the current chunk, or all of the next one; b"" after the last. Raises: as read()."""
         if not self.in_chunk and not await self.begin_chunk():
             return b""
         try:
             return self._cut_chunk(await self.stream.readexactly(self.in_chunk + 2))
         except IncompleteRead as exc:
-            partial = exc.partial[: self.in_chunk]  # without what had come of the CRLF
+            partial = exc.partial[: self.in_chunk]  # without a part of the CRLF
             raise IncompleteRead(partial, self.in_chunk - len(partial) or None) from exc.__cause__
 
     async def readinto(self, buffer: memoryview) -> int:
@@ -315,15 +318,15 @@ class ChunkedContent:
         self.in_chunk -= count
 
     async def begin_chunk(self) -> bool:
-        """Go to the next chunk; False after the last, whose trailers are read then. Raises what read() does."""
+        """Read the size of the next chunk; False after the last one, and its trailers are read. Raises: as read()."""
         if self.is_done:
             return False
         line = await self._readline(self._limits.chunk_line, A_SIZE)
         size, extensions = parse_chunk_size(line)
         if extensions:
             self._excess += extensions
-            if self._excess > EXTENSIONS:
-                raise ProtocolError(f"got more than {EXTENSIONS} bytes of chunk extensions beyond the content")
+            if self._excess > MAX_EXTENSIONS:
+                raise ProtocolError(f"got more than {MAX_EXTENSIONS} bytes of chunk extensions beyond the content")
             self._excess -= min(size, self._excess)
         if not size:
             self.trailers = await self._read_trailers()
@@ -332,7 +335,7 @@ class ChunkedContent:
         return size > 0
 
     async def _end_chunk(self) -> None:
-        """Read the CRLF after a chunk, if all of that has been read."""
+        """Read the CRLF after a chunk, if all of the chunk has been read."""
         if not self.in_chunk:
             self._cut_chunk(await self.stream.readexactly(2))
 
@@ -371,15 +374,43 @@ class ChunkedContent:
         return trailers
 
 
-async def read_pieces(content: Content) -> bytes:
-    """Read content to its end, piece by piece, into one."""
-    parts: list[bytes] = []
+async def collect(
+    read: Callable[[int], Awaitable[bytes]],
+    n: int | None = None,
+    parts: list[bytes] | None = None,
+    *,
+    end: bytes | None = None,
+) -> bytes:
+    """Return n bytes, or all if n is None, from as many reads as they take; fewer at the end.
+
+    Args:
+        read: returns at most the given number of bytes; b"" at the end.
+        n: bytes to collect.
+        parts: gets the result of each read, for a caller that wants them if a read fails.
+        end: a result that ends with these bytes is the last one.
+
+    Raises:
+        IncompleteRead: raised by a read; `partial` has the bytes of all reads.
+    """
+    parts = [] if parts is None else parts
+    left = sys.maxsize if n is None else n
     try:
-        while part := await content.read(BLOCK):
+        while left and (part := await read(READ_SIZE if n is None else left)):
             parts.append(part)
+            left -= len(part)
+            if end is not None and part.endswith(end):
+                break
     except IncompleteRead as exc:
         raise IncompleteRead(b"".join((*parts, exc.partial)), exc.expected) from exc.__cause__
     return b"".join(parts)
+
+
+READERS: Final[Mapping[Kind, Callable[[ByteReader, int, Limits], Content]]] = {
+    Kind.LENGTH: lambda stream, length, limits: LengthContent(stream, length),
+    Kind.CHUNKED: lambda stream, length, limits: ChunkedContent(stream, limits),
+    Kind.UNTIL_CLOSE: lambda stream, length, limits: UntilCloseContent(stream),
+}
+"""The reader of the content for each framing."""
 
 
 def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> tuple[Content, CloseReason | None]:
@@ -394,10 +425,6 @@ def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> 
 
 
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:
-    """Return the content of a response whose head has been read."""
+    """Return the content of a response whose head was read, by its framing."""
     kind, length, _ = framing
-    if kind is LENGTH:
-        return LengthContent(stream, length)
-    if kind is Kind.CHUNKED:
-        return ChunkedContent(stream, limits)
-    return UntilCloseContent(stream)
+    return READERS[kind](stream, length, limits)

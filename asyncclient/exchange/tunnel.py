@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..errors import ConnectTimeout, HTTPException, IncompleteRead, PhaseTimeout, ProxyError, clip
+from ..errors import ConnectTimeout, HTTPException, PhaseTimeout, ProxyError, clip
 from ..limits import DRAIN, Limits
 from ..message.fields import Fields
 from ..message.framing import Framing, decide_framing
 from ..message.head import Head, build_field, build_request_line
-from .receive import Content, ResponseHeads, open_content
+from .receive import ResponseHeads, collect, open_content
 from .stream import ByteStream
 
 
@@ -23,50 +23,54 @@ def build_connect(authority: str, headers: Sequence[tuple[str, str]]) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-class TunnelLogin(Protocol):
-    """What logs in to a proxy for one tunnel, over all attempts."""
+class TunnelAuthentication(Protocol):
+    """The authentication to a proxy for one tunnel, over all attempts."""
 
     async def list_fields(self) -> list[tuple[str, str]]:
         """Return the fields for the next CONNECT."""
         ...
 
     async def answer(self, headers: Fields) -> bool:
-        """Return whether a 407 with these fields has an answer, which list_fields() gives then."""
+        """Return whether a 407 with these fields can be answered; list_fields() then returns the answer."""
         ...
 
 
-class LoginContinues(Exception):
-    """The login to a proxy needs another CONNECT, and the proxy closes the connection: it goes on with a new one."""
+class AuthenticationContinues(Exception):
+    """Another CONNECT answers the challenge, and needs a new connection, because the proxy closes this one."""
 
 
 async def open_tunnel(
-    stream: ByteStream, authority: str, head: bytes, limits: Limits, login: TunnelLogin | None = None
+    stream: ByteStream,
+    authority: str,
+    head: bytes,
+    limits: Limits,
+    authentication: TunnelAuthentication | None = None,
 ) -> Head:
-    """Send a CONNECT request and return the head of the 2xx that opens the tunnel; the stream is the tunnel then.
+    """Send CONNECT and return the head of the 2xx response; the stream then leads to the target.
 
     Args:
         stream: to the proxy.
-        authority: of the target, for messages.
-        head: of the request, as build_connect() gives it.
-        limits: of the answer.
-        login: adds fields, and answers a 407.
+        authority: of the target, for error messages.
+        head: of the request, from build_connect().
+        limits: of the response.
+        authentication: adds fields to the request, and answers a 407.
 
     Raises:
-        ProxyError: any other answer, or a proxy that does not speak HTTP or speaks before it is asked: what came with
-            its answer could pass for the beginning of the target's.
-        ConnectTimeout: no answer in time; the limit is that of the stream's reads.
-        LoginContinues: the login has an answer to a 407, and needs a new stream to give it.
+        ProxyError: the response is not a 2xx or not HTTP, or the proxy sent unsolicited data, before the request or
+            after its response: that could pass for data of the target.
+        ConnectTimeout: no response in time; the limit is that of the stream's reads.
+        AuthenticationContinues: a 407 can be answered, but not on this stream.
     """
     while True:
-        fields = [] if login is None else await login.list_fields()
+        fields = [] if authentication is None else await authentication.list_fields()
         final = await _ask(stream, authority, _add_fields(head, fields), limits)
         if 200 <= final.status < 300:
             break
         framing, body = await _read_refusal(stream, final, limits)
-        if final.status != 407 or login is None or not await login.answer(final.fields):
+        if final.status != 407 or authentication is None or not await authentication.answer(final.fields):
             raise _build_error(authority, final, body)
         if framing is None or framing[2] is not None:
-            raise LoginContinues
+            raise AuthenticationContinues
     if await stream.wait_readable(0):
         raise ProxyError(
             f"no tunnel to {authority}: the proxy sent more than its answer, or closed",
@@ -95,14 +99,15 @@ def _add_fields(head: bytes, fields: Sequence[tuple[str, str]]) -> bytes:
 
 
 async def _read_refusal(stream: ByteStream, head: Head, limits: Limits) -> tuple[Framing | None, bytes]:
-    """Return what came of the content of a refusal, and its framing if that was read to its end."""
+    """Return the received content of a refusal, up to DRAIN bytes; and its framing, if it was read to its end."""
+    parts: list[bytes] = []
     try:
         framing = decide_framing(head, "GET")
         content = open_content(stream, framing, limits)
-        body = await _read_up_to(content, DRAIN)
-        return (framing if content.is_done else None), body
+        await collect(content.read, DRAIN, parts)
+        return (framing if content.is_done else None), b"".join(parts)
     except (HTTPException, OSError):
-        return None, b""
+        return None, b"".join(parts)
 
 
 def _build_error(authority: str, head: Head, body: bytes) -> ProxyError:
@@ -113,14 +118,3 @@ def _build_error(authority: str, head: Head, body: bytes) -> ProxyError:
         headers=head.fields.pairs(),
         body=body,
     )
-
-
-async def _read_up_to(content: Content, limit: int) -> bytes:
-    parts: list[bytes] = []
-    try:
-        while limit and (part := await content.read(limit)):
-            parts.append(part)
-            limit -= len(part)
-    except (IncompleteRead, PhaseTimeout):
-        pass  # what came of it will do for a message
-    return b"".join(parts)

@@ -26,7 +26,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
-from ..exchange.tunnel import LoginContinues, TunnelLogin, open_tunnel
+from ..exchange.tunnel import AuthenticationContinues, TunnelAuthentication, open_tunnel
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
 from ..message.target import build_authority, build_server_name
@@ -52,12 +52,12 @@ class Tunnel(NamedTuple):
     Attributes:
         authority: the target's, for messages.
         head: what asks for it.
-        login: makes what logs in for one connection, where the fields of the head do not.
+        authenticate: makes the authentication for one connection, if the fields of the head are not enough.
     """
 
     authority: str
     head: bytes
-    login: Callable[[], TunnelLogin] | None = None
+    authenticate: Callable[[], TunnelAuthentication] | None = None
 
 
 class Route(NamedTuple):
@@ -159,13 +159,13 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
 async def _open_tunnel(
     route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
 ) -> tuple[AioStream, Head]:
-    """Open a tunnel, on as many connections as the login takes: a proxy may close after each challenge."""
-    login = None if tunnel.login is None else tunnel.login()
+    """Open a tunnel, on as many connections as the authentication takes: a proxy may close after each challenge."""
+    authentication = None if tunnel.authenticate is None else tunnel.authenticate()
     while True:
         connected = await open_socket(route, timeout, timings)
         try:
-            stream, head = await _open_tunnelled(connected, route, tunnel, login, timeout, timings, limits)
-        except LoginContinues:
+            stream, head = await _open_tunnelled(connected, route, tunnel, authentication, timeout, timings, limits)
+        except AuthenticationContinues:
             continue
         stream.proxy_head = head
         return stream, head
@@ -175,7 +175,7 @@ async def _open_tunnelled(
     connected: socket.socket,
     route: Route,
     tunnel: Tunnel,
-    login: TunnelLogin | None,
+    authentication: TunnelAuthentication | None,
     timeout: Timeout,
     timings: Timings,
     limits: Limits,
@@ -186,7 +186,7 @@ async def _open_tunnelled(
         stream.timeout = replace(Timeout.each(None), total=timeout.connect)
         if timeout.connect is not None:
             stream.hurry(timeout.connect)
-        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, login)
+        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
         stream.timeout, stream.total_until = timeout, math.inf
         if route.tls is not None:
             stream = await _wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.errors import HTTPException, IncompleteRead, LineTooLong, ProtocolError
 from asyncclient.exchange.lenient import LenientExchange
-from asyncclient.exchange.receive import Content, open_content, read_pieces
+from asyncclient.exchange.receive import Content, collect, open_content
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Kind
@@ -42,7 +42,11 @@ async def read_into_buffers(content: Content) -> bytes:
     return b"".join(parts)
 
 
-READERS = [lambda content: content.readall(), read_pieces, read_in_steps, read_into_buffers]
+async def read_collected(content: Content) -> bytes:
+    return await collect(content.read)
+
+
+READERS = [lambda content: content.readall(), read_collected, read_in_steps, read_into_buffers]
 Reader = Callable[[Content], Coroutine[Any, Any, bytes]]
 
 
@@ -166,12 +170,12 @@ def test_reset_connection_stays_an_error(message: bytes, reader: Reader) -> None
 def test_chunks_beside_a_content_length_are_not_repaired(body: bytes) -> None:
     head = OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
     with pytest.raises(HTTPException):
-        read(head + body, read_pieces)
-    assert read(head + b"5\r\nhello\r\n0\r\n\r\n", read_pieces)[:2] == (b"hello", ())
+        read(head + body, read_collected)
+    assert read(head + b"5\r\nhello\r\n0\r\n\r\n", read_collected)[:2] == (b"hello", ())
 
 
 def test_trailers_are_repaired() -> None:
-    _, repairs, content = read(CHUNKED + b"0\r\nA : b\r\nno colon\r\nTrailer: x\r\n\r\n", read_pieces)
+    _, repairs, content = read(CHUNKED + b"0\r\nA : b\r\nno colon\r\nTrailer: x\r\n\r\n", read_collected)
     assert content.trailers is not None
     assert content.trailers.pairs() == [("A", "b")]
     assert repairs == (Repair.BLANKS, Repair.STRAY_LINE)

@@ -11,14 +11,14 @@ from asyncclient.errors import (
     UnknownTransferEncoding,
 )
 from asyncclient.exchange.receive import (
-    EXTENSIONS,
+    MAX_EXTENSIONS,
     ChunkedContent,
     Content,
     LengthContent,
     ResponseHeads,
     UntilCloseContent,
+    collect,
     open_content,
-    read_pieces,
 )
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.fields import Fields
@@ -43,6 +43,35 @@ def receive_head(*pieces: bytes) -> Head:
 
 def chunked(*pieces: bytes, limits: Limits = DEFAULT) -> ChunkedContent:
     return ChunkedContent(ScriptedStream(pieces), limits)
+
+
+async def read_collected(content: Content) -> bytes:
+    return await collect(content.read)
+
+
+# Collecting
+
+
+@pytest.mark.parametrize(("n", "collected", "left"), [(None, b"abcdef", b""), (4, b"abcd", b"ef"), (9, b"abcdef", b"")])
+def test_reads_are_collected_up_to_a_number_of_bytes(n: int | None, collected: bytes, left: bytes) -> None:
+    stream = ScriptedStream([b"abc", b"def"])
+    assert run_now(collect(stream.read, n)) == collected
+    assert stream.unread == left
+
+
+def test_nothing_is_read_where_no_bytes_are_wanted() -> None:
+    stream = ScriptedStream([LookupError()])
+    assert run_now(collect(stream.read, 0)) == b""
+
+
+@pytest.mark.parametrize("error", [IncompleteRead(b"d", 5), LookupError()])
+def test_reads_before_an_error_are_kept(error: Exception) -> None:
+    parts: list[bytes] = []
+    with pytest.raises(type(error)) as raised:
+        run_now(collect(ScriptedStream([b"ab", b"c", error]).read, 10, parts))
+    assert parts == [b"ab", b"c"]
+    if isinstance(raised.value, IncompleteRead):
+        assert (raised.value.partial, raised.value.expected) == (b"abcd", 5)
 
 
 # Framing
@@ -195,7 +224,7 @@ def test_reading_in_turns_goes_on_where_it_was() -> None:
 
 @pytest.mark.parametrize("size", [b"FFFFFFFFFFFFFFFF", b"7FFFFFFFFFFFFFFF", b"fffffff"])
 def test_a_chunk_of_any_size_costs_only_what_comes(size: bytes) -> None:
-    for read in (ChunkedContent.readall, read_pieces):
+    for read in (ChunkedContent.readall, read_collected):
         with pytest.raises(IncompleteRead) as raised:
             run_now(read(chunked(size + b"\r\nhello")))
         assert raised.value.partial == b"hello"
@@ -227,7 +256,7 @@ def test_a_chunk_of_any_size_costs_only_what_comes(size: bytes) -> None:
     ],
 )
 def test_what_is_no_chunk_size_is_refused(line: bytes) -> None:
-    for read in (ChunkedContent.readall, read_pieces):
+    for read in (ChunkedContent.readall, read_collected):
         with pytest.raises(ProtocolError):
             run_now(read(chunked(line + b"hello\r\n0\r\n\r\n")))
 
@@ -237,7 +266,7 @@ def test_what_is_no_chunk_size_is_refused(line: bytes) -> None:
 )
 def test_a_chunk_that_does_not_end_with_crlf_is_refused(end: bytes) -> None:
     body = b"5\r\nhello" + end
-    for read in (ChunkedContent.readall, read_pieces):
+    for read in (ChunkedContent.readall, read_collected):
         with pytest.raises(ProtocolError, match="expected CRLF after a chunk"):
             run_now(read(chunked(body)))
     content, buffer = chunked(body), memoryview(bytearray(5))
@@ -255,8 +284,8 @@ def test_a_long_chunk_line_is_refused_before_it_ends() -> None:
 def test_a_flood_of_extensions_is_refused() -> None:
     chunk = b"1;" + b"x" * 1000 + b"\r\n.\r\n"
     stream = ScriptedStream([chunk] * 100)
-    with pytest.raises(ProtocolError, match=f"more than {EXTENSIONS} bytes of chunk extensions"):
-        run_now(read_pieces(ChunkedContent(stream, DEFAULT)))
+    with pytest.raises(ProtocolError, match=f"more than {MAX_EXTENSIONS} bytes of chunk extensions"):
+        run_now(read_collected(ChunkedContent(stream, DEFAULT)))
     assert len(stream.unread) > 80 * len(chunk)
 
 

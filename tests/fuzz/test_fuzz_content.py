@@ -7,7 +7,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from asyncclient.errors import HTTPException, IncompleteRead
-from asyncclient.exchange.receive import Content, open_content, read_pieces
+from asyncclient.exchange.receive import Content, collect, open_content
 from asyncclient.limits import Limits
 from asyncclient.message.framing import Kind
 from tests.scripted import ScriptedStream, run_now
@@ -72,7 +72,7 @@ def outcomes(data: bytes, kind: Kind, length: int, sizes: Sequence[int], n: int)
     found: list[Outcome] = []
     for read in (
         lambda content: content.readall(),
-        read_pieces,
+        lambda content: collect(content.read),
         lambda content: read_in_steps(content, n),
         lambda content: read_into_buffers(content, n),
     ):
