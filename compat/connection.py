@@ -1,66 +1,64 @@
 """http.client's connections: each step is a method that programs override, the bytes of each are the engine's.
 
 Every request takes the steps putrequest, putheader, endheaders, _send_output, send and, at first, connect, through
-`self`; the lines gather in `_buffer`, and `sock` is whatever a program has put there. A socket opened here waits on a
-private loop (see sockets.py); a foreign one is used by its own sendall() and makefile(), in the caller's thread.
+`self`; the lines gather in `_buffer`, and a program may have replaced `sock`. A socket opened here waits on the private
+loop (see sockets.py), unless a program has replaced a call that http.client would open it by, as httpretty,
+pytest-socket, gevent and many tests do. Another socket is used by its own sendall() and makefile().
 """
 
 from __future__ import annotations
 
+import errno
 import http.client as std
-from collections.abc import Iterable, Mapping, Set
+import io
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Set
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from asyncclient.message.cycle import BLOCKING, Event
 from asyncclient.message.lenient import REQUEST_LINE
+from asyncclient.message.request import choose_framing
 
-from . import lines
-from .names import gather_members, replaced, say
-from .opening import DEFAULT_TIMEOUT
+from . import lines, tunnel
+from .body import send_body
+from .dial import dial
+from .message import HTTPMessage, parse_header_lines
+from .names import find, replaced, say
 from .response import HTTPResponse
-from .sending import Sending
 from .sockets import OwnSocket
+from .states import State
+
+DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+
+_SOCKET_CALLS: Final = tuple(
+    call if call.__module__ == "socket" else None
+    for call in (socket.create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
+)
+"""The calls that http.client makes; None for a call that was replaced before this module was imported."""
+
+_SOCKET_METHODS: Final = frozenset(("connect", "connect_ex", "send", "sendall", "recv", "recv_into"))
+"""Methods that programs put into the class to guard or record it; its own are those of the class below."""
 
 _STEPS: Final = frozenset(
-    [
-        "putrequest",
-        "putheader",
-        "endheaders",
-        "_output",
-        "_send_output",
-        "_encode_request",
-        "_http_vsn",
-        "_http_vsn_str",
-        "_validate_method",
-        "_validate_path",
-        "_validate_host",
-        "_wrap_ipv6",
-    ]
+    (
+        *("putrequest", "putheader", "endheaders", "_output", "_send_output", "_encode_request", "_http_vsn"),
+        *("_http_vsn_str", "_validate_method", "_validate_path", "_validate_host", "_wrap_ipv6"),
+    )
 )
-"""What the bytes of a request go through; where a program has replaced none of them it is sent at once."""
+"""The members that build the head of a request; it is built at once if a program has replaced none of them."""
 
-_NONE: Final[Set[str]] = frozenset()
-
-
-class _Following(dict[str, dict[str, str]]):
-    """What may follow in each state; nothing in one that a program has made up."""
-
-    def __missing__(self, state: str) -> dict[str, str]:
-        return {}
-
-
-_following: Final = _Following(BLOCKING)
+_NO_NAMES: Final[Set[str]] = frozenset()
 
 _Fields = Iterable[tuple[Any, Any]]
 
 
-class HTTPConnection(Sending):
+class HTTPConnection:
     """One connection to an HTTP server, as http.client documents it.
 
     Args:
         host: a name or address; may hold the port: "host:port", "[v6]:port".
-        port: 80 if it is nowhere.
+        port: 80 if the host does not hold it either.
         timeout: seconds for each blocking operation; None waits for ever. socket's global default if not given.
         source_address: (host, port) to connect from.
         blocksize: bytes read at once from a body that is a file.
@@ -70,7 +68,11 @@ class HTTPConnection(Sending):
     __module__ = "http.client"
 
     _http_vsn = 11
+    _http_vsn_str = "HTTP/1.1"
     response_class: Any = HTTPResponse
+    default_port: ClassVar[int] = std.HTTP_PORT
+    auto_open = 1
+    debuglevel = 0
 
     def __init__(
         self,
@@ -82,13 +84,116 @@ class HTTPConnection(Sending):
         *,
         max_response_headers: int | None = None,
     ) -> None:
-        super().__init__(host, port, timeout, source_address)
+        self.timeout = timeout
+        self.source_address = source_address
         self.blocksize = blocksize
         self.max_response_headers = max_response_headers
+        self.sock: Any = None
         self._buffer: list[bytes] = []
         self.__response: Any = None
-        self.__state = "Idle"
-        self.__members = 0  # attributes among which there is no step of a program's own
+        self.__state: str = State.IDLE
+        self.__members = 0  # so many attributes of this object are known not to replace a step
+        self._method: str | None = None
+        self._tunnel_host: str | None = None
+        self._tunnel_port: int | None = None
+        self._tunnel_headers: dict[str, Any] = {}
+        self._raw_proxy_headers: list[bytes] | None = None
+        self.host, self.port = self._get_hostport(host, port)
+        self._validate_host(self.host)
+        self._create_connection: Any = vars(std)["socket"].create_connection
+
+    def _get_hostport(self, host: str, port: Any) -> tuple[str, Any]:
+        if port is None:
+            name, colon, digits = host.rpartition(":")
+            port = self.default_port
+            if colon and "]" not in digits:
+                host = name
+                try:
+                    port = int(digits) if digits else port
+                except ValueError:
+                    raise std.InvalidURL(f"nonnumeric port: '{digits}'") from None
+        if host[:1] == "[" and host[-1:] == "]":
+            host = host[1:-1]
+        return host, port
+
+    def _validate_host(self, host: str) -> None:
+        lines.check_url(host)
+
+    def _wrap_ipv6(self, ip: bytes) -> bytes:
+        return lines.wrap_ipv6(ip)
+
+    def set_debuglevel(self, level: int) -> None:
+        """Print sent and received heads, if the level is above 0."""
+        self.debuglevel = level
+
+    # Connecting
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, Any] | None = None) -> None:
+        """Have the connection go through an HTTP proxy, the host and port given to the constructor, by CONNECT.
+
+        Raises:
+            RuntimeError: the connection is open.
+        """
+        tunnel.set_tunnel(self, host, port, headers)
+
+    def _tunnel(self) -> None:
+        try:
+            self.send(tunnel.build_head(self))
+            tunnel.enter(self)
+        except BaseException:
+            # Half a tunnel: the next request would go to the proxy. A program's own close() may do more than this.
+            self._drop_socket()
+            raise
+
+    def get_proxy_response_headers(self) -> HTTPMessage | None:
+        """Return the fields of the proxy's response to CONNECT; None before it."""
+        if self._raw_proxy_headers is None:
+            return None
+        message: HTTPMessage = find("_parse_header_lines", parse_header_lines)(self._raw_proxy_headers)
+        return message
+
+    def connect(self) -> None:
+        """Connect to the host and port given to the constructor. Raises what the socket calls raise."""
+        sys.audit("http.client.connect", self, self.host, self.port)
+        self.sock = self._open_socket()
+        if self._tunnel_host:
+            self._tunnel()
+
+    def _open_socket(self) -> Any:
+        timeout = socket.getdefaulttimeout() if self.timeout is DEFAULT_TIMEOUT else self.timeout
+        if self._may_dial(timeout):
+            return dial(self.host, self.port, timeout, self.source_address)
+        sock = self._create_connection((self.host, self.port), self.timeout, self.source_address)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as exc:
+            if exc.errno != errno.ENOPROTOOPT:
+                raise
+        return sock
+
+    def _may_dial(self, timeout: Any) -> bool:
+        """Return whether compat may connect by itself: no call was replaced, and the arguments are ordinary."""
+        calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
+        is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
+        is_own = calls == _SOCKET_CALLS and _SOCKET_METHODS.isdisjoint(vars(socket.socket))
+        is_plain = type(self.port) is int and 0 <= self.port < 65536 and bool(self.host) and self.host.isascii()
+        return is_own and is_timed and is_plain
+
+    def close(self) -> None:
+        """Close the connection; a request that was begun is forgotten."""
+        self.__state = State.IDLE
+        del self._buffer[:]
+        try:
+            self._drop_socket()
+        finally:
+            response, self.__response = self.__response, None
+            if response:
+                response.close()
+
+    def _drop_socket(self) -> None:
+        sock, self.sock = self.sock, None
+        if sock:
+            sock.close()
 
     # The request, step by step
 
@@ -96,16 +201,16 @@ class HTTPConnection(Sending):
         """Begin a request: its line, and the Host and Accept-Encoding fields unless they are skipped.
 
         Raises:
-            CannotSendRequest: one is under way.
-            ValueError, InvalidURL: a method or url that can't be sent; nothing is left of it.
+            CannotSendRequest: a request was begun, or its response is due.
+            ValueError, InvalidURL: a method or url that can't be sent; the next request is not affected.
         """
-        following = self.__check_idle()
+        self.__check_idle()
         self._validate_method(method)
         url = url or "/"
         self._validate_path(url)
-        # Joined, not formatted: that would have a str of another class speak for itself, unchecked.
+        # Joined, not formatted: formatting would call a method of a str subclass, whose result is not checked.
         line = self._encode_request(" ".join((method, url, self._http_vsn_str)))
-        self._method, self.__state = method, following
+        self._method, self.__state = method, State.STARTED
         self._output(line)
         if self._http_vsn == 11:
             if not skip_host:
@@ -113,13 +218,10 @@ class HTTPConnection(Sending):
             if not skip_accept_encoding:
                 self.putheader("Accept-Encoding", "identity")
 
-    def __check_idle(self) -> str:
-        """Return the state that a new request leads to."""
+    def __check_idle(self) -> None:
         self.__forget_response()
-        following = _following[self.__state].get(Event.PUTREQUEST)
-        if following is None:
+        if self.__state != State.IDLE:
             raise std.CannotSendRequest(self.__state)
-        return following
 
     def _validate_method(self, method: str) -> None:
         lines.check_method(method)
@@ -131,7 +233,7 @@ class HTTPConnection(Sending):
         return request.encode("ascii")
 
     def __authority(self) -> tuple[str, int | None, int]:
-        """Return host and port that requests are meant for, and the port that need not be said."""
+        """Return the host and port of the server, and the port that Host leaves out."""
         if self._tunnel_host:
             return self._tunnel_host, self._tunnel_port, self.default_port
         return self.host, self.port, self.default_port
@@ -143,13 +245,9 @@ class HTTPConnection(Sending):
             CannotSendHeader: no request was begun.
             ValueError: a name or value that can't be sent.
         """
-        if Event.PUTHEADER not in _following[self.__state]:
+        if self.__state != State.STARTED:
             raise std.CannotSendHeader
-        checks = replaced.fields
-        if checks is None:
-            self._output(lines.build_line(header, values))
-        else:
-            self._output(lines.build_line_checked_by(checks, header, values))
+        self._output(lines.build_line(header, values))
 
     def _output(self, s: bytes) -> None:
         self._buffer.append(s)
@@ -160,10 +258,9 @@ class HTTPConnection(Sending):
         Raises:
             CannotSendHeader: no request was begun.
         """
-        following = _following[self.__state].get(Event.ENDHEADERS)
-        if following is None:
+        if self.__state != State.STARTED:
             raise std.CannotSendHeader
-        self.__state = following
+        self.__state = State.SENT
         self._send_output(message_body, encode_chunked=encode_chunked)
 
     def _send_output(self, message_body: Any = None, encode_chunked: bool = False) -> None:
@@ -172,19 +269,63 @@ class HTTPConnection(Sending):
         del self._buffer[:]
         self.__send_head(head)
         if message_body is not None:
-            self._send_body(message_body, encode_chunked and self._http_vsn == 11)
+            send_body(self, message_body, is_chunked=encode_chunked and self._http_vsn == 11)
 
     def __send_head(self, head: bytes) -> None:
         sock, is_first = self.sock, not self.__response
         if issubclass(type(sock), OwnSocket):
             is_first = is_first and not sock.due
             if is_first and sock.has_unsolicited():
-                self._drop_socket()  # it would pass for the response
+                self._drop_socket()  # the data would pass for the response
         self.send(head)
         sock = self.sock
         if issubclass(type(sock), OwnSocket):
             sock.listens = is_first
             sock.due += 1
+
+    def send(self, data: Any) -> None:
+        """Send data to the server: bytes or a buffer, a file, or an iterable of these; connect first if necessary.
+
+        Raises:
+            NotConnected: the connection is closed, and auto_open is off.
+        """
+        if self.sock is None:
+            if not self.auto_open:
+                raise std.NotConnected
+            self.connect()
+        if self.debuglevel > 0:
+            say("send:", repr(data))
+        if hasattr(data, "read"):
+            self.__send_file(data)
+            return
+        sys.audit("http.client.send", self, data)
+        sock: Any = self.sock
+        try:
+            sock.sendall(data)
+        except TypeError:
+            if not isinstance(data, Iterable):
+                raise TypeError(f"data should be a bytes-like object or an iterable, got {type(data)!r}") from None
+            for piece in data:
+                sock.sendall(piece)
+
+    def __send_file(self, file: Any) -> None:
+        if self.debuglevel > 0:
+            say("sending a readable")
+        for block in self.__read_blocks(file):
+            sys.audit("http.client.send", self, block)
+            self.sock.sendall(block)
+
+    def _read_readable(self, readable: Any) -> Iterator[bytes]:
+        if self.debuglevel > 0:
+            say("reading a readable")
+        return self.__read_blocks(readable)
+
+    def __read_blocks(self, readable: Any) -> Iterator[bytes]:
+        is_text = self._is_textIO(readable)
+        if is_text and self.debuglevel > 0:
+            say("encoding file using iso-8859-1")
+        while block := readable.read(self.blocksize):
+            yield block.encode("iso-8859-1") if is_text else block
 
     # The request at once
 
@@ -210,7 +351,7 @@ class HTTPConnection(Sending):
         if not isinstance(method, str):
             self._validate_method(method)
         is_bare = type(headers) is dict and not headers
-        names = _NONE if is_bare else {name.lower() for name in headers}
+        names = _NO_NAMES if is_bare else {name.lower() for name in headers}
         framing, encode_chunked = self.__frame(method, body, names, encode_chunked)
         fields = framing if is_bare else (*framing, *headers.items())
         try:
@@ -238,7 +379,7 @@ class HTTPConnection(Sending):
     def __send_at_once(
         self, method: str, url: str, names: Set[str], fields: _Fields, body: Any, encode_chunked: bool
     ) -> None:
-        """Send what the steps would, without taking them: they are half of the time that a request takes."""
+        """Send the same as the steps would, which take half of the time of a request."""
         self.__check_idle()
         line = " ".join((method, url, "HTTP/1.1"))
         if REQUEST_LINE.fullmatch(line) is None:
@@ -252,16 +393,16 @@ class HTTPConnection(Sending):
         made += [lines.build_line(name, (value,)) for name, value in fields]
         if isinstance(body, str):
             body = lines.encode_body(body)
-        self._method, self.__state = method, "Request-sent"
+        self._method, self.__state = method, State.SENT
         made += (b"", b"")
         self.__send_head(b"\r\n".join(made))
         if body is not None:
-            self._send_body(body, encode_chunked)
+            send_body(self, body, is_chunked=encode_chunked)
 
     def __is_plain(self) -> bool:
-        """Return whether no step is a program's own, be it by a subclass, on the instance or by patching the class."""
+        """Return whether no step was replaced: in a subclass, in this object, or in the class itself."""
         members = self.__dict__
-        if len(members) != self.__members:  # only then it can have one of a step's name
+        if len(members) != self.__members:  # only an attribute more can have replaced a step
             if not _STEPS.isdisjoint(members):
                 return False
             self.__members = len(members)
@@ -271,39 +412,54 @@ class HTTPConnection(Sending):
     def __frame(
         self, method: str, body: Any, names: Set[str], encode_chunked: bool
     ) -> tuple[tuple[tuple[str, str], ...], bool]:
-        """Return the field that frames the body, unless one is given, and whether it is to go in chunks."""
-        if "content-length" in names:
-            return (), False
-        if "transfer-encoding" in names:
-            return (), encode_chunked
-        length = self._get_content_length(body, method)
-        if length is not None:
-            return (("Content-Length", str(length)),), False
-        if body is None:
-            return (), False
-        if self.debuglevel > 0:
+        """Return the field that frames the body, if the headers do not declare it, and whether to chunk the body."""
+        has_length, has_coding = "content-length" in names, "transfer-encoding" in names
+        length = None if has_length or has_coding else self._get_content_length(body, method)
+        if body is None and length is None:
+            return (), has_coding and not has_length and encode_chunked
+        field, is_chunked = choose_framing(
+            length, has_length=has_length, has_coding=has_coding, encode_chunked=has_coding and encode_chunked
+        )
+        if field is None:
+            return (), is_chunked
+        if is_chunked and self.debuglevel > 0:
             say(f"Unable to determine size of {body!r}")
-        return (("Transfer-Encoding", "chunked"),), True
+        return (field,), is_chunked
+
+    @staticmethod
+    def _get_content_length(body: Any, method: str) -> int | None:
+        """Return the length of a body; None if it is unknown, or if there is no body and the method needs none."""
+        if body is None:
+            return 0 if method.upper() in replaced.methods_with_body else None
+        if hasattr(body, "read"):
+            return None
+        try:
+            return memoryview(body).nbytes
+        except TypeError:
+            return len(body) if isinstance(body, str) else None
+
+    @staticmethod
+    def _is_textIO(stream: Any) -> bool:  # noqa: N802  (http.client's name)
+        return isinstance(stream, io.TextIOBase)
 
     def __take_back(self) -> None:
-        """Leave nothing of a request that can't be sent for the next one."""
-        if self.__state == "Request-started":
-            self.__state = "Idle"
+        """Remove the lines of a request that can't be sent: the next request would begin with them."""
+        if self.__state == State.STARTED:
+            self.__state = State.IDLE
             del self._buffer[:]
 
     # The response
 
     def getresponse(self) -> Any:
-        """Return the response, once its head has come.
+        """Return the response, once its head was received.
 
         Raises:
             ResponseNotReady: no request was sent, or the response before this one was not read.
             RemoteDisconnected: the server closed the connection without a response; the next request reconnects.
-            HTTPException, OSError: no response that can be read.
+            HTTPException, OSError: the response is invalid, or the connection failed.
         """
         is_cut = self.__forget_response()
-        following = _following[self.__state].get(Event.GETRESPONSE)
-        if following is None or self.__response or is_cut:
+        if self.__state != State.SENT or self.__response or is_cut:
             raise std.ResponseNotReady(self.__state)
         response = self.__make_response()
         try:
@@ -312,7 +468,7 @@ class HTTPConnection(Sending):
             except ConnectionError:
                 self.close()
                 raise
-            self.__state = following
+            self.__state = State.IDLE
             sock = self.sock
             if issubclass(type(sock), OwnSocket) and sock.is_answered:
                 response.will_close = True
@@ -333,30 +489,17 @@ class HTTPConnection(Sending):
         return response
 
     def __forget_response(self) -> bool:
-        """Let go of a response that has ended; True if it left something unread, and its connection with that."""
+        """Forget a response that has ended, and its connection if content is unread; True if a request was lost so."""
         response = self.__response
         if not response or not response.isclosed():
             return False
         self.__response = None
         if getattr(response, "is_whole", True):
             return False
-        is_sent = self.__state == "Request-sent"
+        is_sent = self.__state == State.SENT
         self._drop_socket()
         return is_sent
 
-    def close(self) -> None:
-        """Close the connection; a request that was begun is forgotten."""
-        self.__state = "Idle"
-        del self._buffer[:]
-        try:
-            self._drop_socket()
-        finally:
-            response, self.__response = self.__response, None
-            if response:
-                response.close()
-
-
-gather_members(HTTPConnection)
 
 _take_steps: Final = attrgetter(*_STEPS)
 _own_steps: Final = _take_steps(HTTPConnection)

@@ -7,10 +7,9 @@ import ssl
 import warnings
 from typing import Any, ClassVar
 
-from .connection import HTTPConnection
+from .connection import DEFAULT_TIMEOUT, HTTPConnection
 from .dial import start_tls
 from .names import find, note_own
-from .opening import DEFAULT_TIMEOUT
 from .sockets import LoopSocket
 
 

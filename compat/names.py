@@ -14,14 +14,17 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from asyncclient.limits import Limits
+from asyncclient.message import lenient
 
 _HTTP_CLIENT: Final[dict[str, Any]] = std.__dict__
 _modules: Final[list[dict[str, Any]]] = []
 
 _missing: Final = object()
+
+_Check = Callable[[bytes], object]
 
 _PATTERNS: Final = {
     "_is_legal_header_name": rb"[^:\s][^:\r\n]*",
@@ -110,14 +113,14 @@ class Replaced:
     """What programs have put in the place of the names that a plain exchange goes through.
 
     Attributes:
-        fields: the checks of a header line; None while they are http.client's own.
-        has_own_checks: whether all checks of a request's head are.
+        field_checks: return a true value for a legal name, and for an illegal value, of a header line.
+        has_own_checks: whether no check of a request's head was replaced.
         limits: `_MAXLINE` bytes in a line and `_MAXHEADERS` lines in a section, as the engine's bounds.
         parse_headers: what parses the head of a response; None while all that parses it is http.client's own.
         methods_with_body: the methods whose requests have a Content-Length even without a body.
     """
 
-    fields: FieldChecks | None
+    field_checks: tuple[_Check, _Check]
     has_own_checks: bool
     limits: Limits
     parse_headers: Callable[[Any], Any] | None
@@ -125,20 +128,13 @@ class Replaced:
 
     def look_again(self) -> None:
         """Look at each name; after an assignment."""
-        fields = FieldChecks(find("_is_legal_header_name", None), find("_is_illegal_header_value", None))
-        self.fields = None if fields == (None, None) else fields
+        is_legal_name = find("_is_legal_header_name", lenient.FIELD_NAME.fullmatch)
+        self.field_checks = is_legal_name, find("_is_illegal_header_value", lenient.NOT_IN_VALUE.search)
         self.has_own_checks = all(find(name, None) is None for name in _PATTERNS)
         self.limits = _find_limits()
         parses = any(find(name, None) for name in OF_HEADS)
         self.parse_headers = find("parse_headers", _own["parse_headers"][-1]) if parses else None
         self.methods_with_body = find("_METHODS_EXPECTING_BODY", _HTTP_CLIENT["_METHODS_EXPECTING_BODY"])
-
-
-class FieldChecks(NamedTuple):
-    """What a program has put in the place of http.client's checks of a header line; None where it has not."""
-
-    is_legal_name: Callable[[bytes], object] | None
-    is_illegal_value: Callable[[bytes], object] | None
 
 
 OF_HEADS: Final = ("parse_headers", "_read_headers", "_parse_header_lines")
@@ -162,16 +158,3 @@ replaced: Final = Replaced()
 def say(*words: object) -> None:
     """Print debug output, by the `print` that a program has put into the module if it has."""
     find("print", print)(*words)
-
-
-def gather_members(kind: type) -> None:
-    """Put the members that a class has from its bases in compat into the class itself.
-
-    Programs look for http.client's members there: vcrpy copies the static methods out of `HTTPConnection.__dict__`.
-    """
-    for base in kind.__mro__[1:]:
-        if base.__module__.partition(".")[0] != __name__.partition(".")[0]:
-            continue
-        for name, value in vars(base).items():
-            if name not in vars(kind) and not (name.startswith("__") and name.endswith("__")):
-                setattr(kind, name, value)

@@ -95,22 +95,28 @@ async def send_request(
 
 
 async def send_content(
-    stream: ByteStream, source: Source, heads: ResponseHeads, limits: Limits, frame: Frame | None = None
+    stream: ByteStream,
+    source: Source,
+    heads: ResponseHeads,
+    limits: Limits,
+    frame: Frame | None = None,
+    *,
+    step: int = WRITE_BEFORE_PEEK,
 ) -> bool:
     """Send the content of a source, and close that; False if a final response came before all of it was written.
 
-    A long chunk is written in parts: between them the stream is asked whether a response has begun. Content that is
-    framed is not held to the length of the source. Raises what send_request() does.
+    A chunk longer than `step` bytes is written in parts: between them the stream is asked whether a response has begun.
+    Content that is framed is not held to the length of the source. Raises what send_request() does.
     """
     if frame is not None:
         source.length = None
     async with aclosing(source):
         while chunk := await source.read():
             data = chunk if frame is None else frame(chunk)
-            for start in range(0, len(data), WRITE_BEFORE_PEEK):
+            for start in range(0, len(data), step):
                 if await stream.drain() and await _has_final(stream, heads, limits):
                     return False
-                stream.write(data if len(data) <= WRITE_BEFORE_PEEK else memoryview(data)[start:][:WRITE_BEFORE_PEEK])
+                stream.write(data if len(data) <= step else memoryview(data)[start:][:step])
     return True
 
 

@@ -90,12 +90,3 @@ def advance(state: str, event: str) -> str:
     if next_state is None:
         raise _REFUSALS.get(event, ImproperConnectionState)(f"{event} is not possible now: {state}")
     return next_state
-
-
-BLOCKING: Final[dict[str, dict[str, str]]] = {
-    "Idle": {Event.PUTREQUEST: "Request-started"},
-    "Request-started": {Event.PUTHEADER: "Request-started", Event.ENDHEADERS: "Request-sent"},
-    "Request-sent": {Event.GETRESPONSE: "Idle"},
-}
-"""The transitions of http.client, with the state names that its errors show. There are no concurrent tasks, and a
-request may be sent while the previous response is still being read (only getresponse() waits for that)."""

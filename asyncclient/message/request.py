@@ -106,17 +106,16 @@ class RequestHead:
         Raises:
             ValueError: the length of the body differs from the declared Content-Length.
         """
-        if self.is_chunked:
-            return encode_chunked
-        if self.length is None:
-            if encode_chunked or length is None:
-                self.add("Transfer-Encoding", "chunked")
-                return True
-            self.length = length
-            self._lines.append(b"Content-Length: %d" % length)
-        elif length is not None and length != self.length:
+        has_length = self.length is not None
+        field, is_chunked = choose_framing(
+            length, has_length=has_length, has_coding=self.is_chunked, encode_chunked=encode_chunked
+        )
+        if field is not None:
+            self.is_chunked, self.length = is_chunked, None if is_chunked else length
+            self._lines.append(f"{field[0]}: {field[1]}".encode("ascii"))
+        elif has_length and length is not None and length != self.length:
             raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
-        return False
+        return is_chunked
 
     def build_without_body(self) -> bytes:
         """Return the head of a request that has no body, or whose body is sent separately.
@@ -143,6 +142,26 @@ _INSPECTORS = {
 
 INSPECTED_FIELDS = frozenset(name.decode() for name in _INSPECTORS)
 """Lower-case names of the fields that change how a request is sent."""
+
+
+def choose_framing(
+    length: int | None, *, has_length: bool, has_coding: bool, encode_chunked: bool
+) -> tuple[tuple[str, str] | None, bool]:
+    """Return the field that frames a body, and whether the sender must chunk the body (RFC 9112 §6).
+
+    Args:
+        length: bytes of the body; None if unknown.
+        has_length: the head has a Content-Length already, and no other field frames the body then.
+        has_coding: the head has a Transfer-Encoding already.
+        encode_chunked: chunk the body.
+    """
+    if has_length:
+        return None, False
+    if has_coding:
+        return None, encode_chunked
+    if encode_chunked or length is None:
+        return ("Transfer-Encoding", "chunked"), True
+    return ("Content-Length", str(length)), False
 
 
 class BodyGuard:

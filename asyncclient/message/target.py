@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from ..errors import InvalidURL, clip
@@ -143,9 +144,11 @@ def build_server_name(host: str) -> str:
     return encode_host(host).removesuffix(".")
 
 
-def build_authority(host: str, port: int, default_port: int | None = None) -> str:
+def build_authority(
+    host: str, port: int, default_port: int | None = None, encode: Callable[[str], str] = build_host
+) -> str:
     """Return `host:port` as sent on the wire, without the scheme's default port (RFC 9110 §7.2)."""
-    encoded = build_host(host)
+    encoded = encode(host)
     return encoded if port == default_port else f"{encoded}:{port}"
 
 

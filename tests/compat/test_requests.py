@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from compat import client
+from compat import client, tunnel
 from tests.compat.connections import fetch, serving, start, to
 from tests.connection.scripts import OK
 
@@ -66,7 +66,7 @@ def test_r31_host_that_ends_a_line_is_refused(bad: str) -> None:
     tunnelling = client.HTTPConnection("proxy.example")
     with pytest.raises(ValueError, match="control characters"):
         tunnelling.set_tunnel(bad, 80)
-        tunnelling._build_connect()
+        tunnel.build_head(tunnelling)
 
 
 @pytest.mark.parametrize("bad", LINE_ENDS)
@@ -75,7 +75,7 @@ def test_r31_tunnel_header_that_ends_a_line_is_refused(at: str, bad: str) -> Non
     connection = client.HTTPConnection("proxy.example")
     connection.set_tunnel("x.example", 443, {bad: "x"} if at == "name" else {"x": bad})
     with pytest.raises(ValueError, match="Invalid header"):
-        connection._build_connect()
+        tunnel.build_head(connection)
 
 
 @pytest.mark.parametrize("name", ["X(y", "X/y", "X@", "X Y", "\x7f", "X\x01"])
