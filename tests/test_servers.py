@@ -10,9 +10,10 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
+from threading import Event
 from typing import TypeVar
 
 import pytest
@@ -156,6 +157,24 @@ def test_end_of_the_context_ends_a_handler_that_waits(wait: Callable[[RawConnect
             sock = stack.enter_context(socket_to(server))
             assert sock.recv(100) == OK
         assert sock.recv(100) == b""
+
+
+def test_end_of_the_context_lets_a_handler_read_all_that_was_sent() -> None:
+    begun, received, sent = Event(), [], 0
+
+    def handler(connection: RawConnection) -> None:
+        begun.set()
+        connection.hold()
+        Event().wait(0.05)  # a busy machine: the server stops before the handler reads
+        received.append(sum(map(len, iter(connection.read, b""))))
+
+    with RawServer(handler) as server, socket_to(server) as sock:
+        assert begun.wait(10)
+        sock.setblocking(False)
+        with suppress(BlockingIOError):  # the kernel's buffers are full, on both sides
+            while True:
+                sent += sock.send(bytes(65536))
+    assert received == [sent]
 
 
 def test_server_and_client_contexts_fit(tls: Certificates) -> None:

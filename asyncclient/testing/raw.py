@@ -1,8 +1,8 @@
-"""A scripted server that sends exactly the bytes it is told to, over real sockets.
+"""A server for tests that sends exactly the given bytes, over real sockets.
 
-A good server cannot send what a client must withstand. Here a test writes the server's side of a conversation as a
-plain function on a connection; it runs in a thread of its own with blocking sockets, and so serves clients on any event
-loop and clients without one.
+A conforming server cannot send what a client must withstand. Here a test writes the server's side of a conversation as
+a plain function of a connection. It runs in a thread of its own with blocking sockets, so it serves clients on any
+event loop and blocking clients.
 
     def handler(connection: RawConnection) -> None:
         connection.read_head()
@@ -12,9 +12,10 @@ loop and clients without one.
     with RawServer(handler) as server:
         ...  # connect to server.host, server.port
 
-Rules kept: nothing waits longer than TIMEOUT; leaving the context ends all sockets and threads; what the client does to
-the handler (closing early, resetting, being late, refusing the certificate) is part of a script, but an assertion that
-fails in a handler fails the test.
+No operation waits longer than TIMEOUT. Leaving the context ends all sockets and threads; before that, each handler
+takes everything that its client has sent, so a list that a handler fills is complete after the context. Errors that the
+client causes in a handler (it closes early, resets, is late, refuses the certificate) are ignored; any other error in a
+handler, such as a failed assertion, fails the test.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
@@ -40,6 +41,8 @@ _BLOCK = 64 * 1024
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _PEER_FAULTS = (ConnectionError, TimeoutError, ssl.SSLError)
 _WAKE_UP = 1.0
+_LAST_INPUT = 5.0  # seconds for handlers to take what their clients have sent, when the server stops
+_PAUSE = 0.001
 
 Handler: TypeAlias = "Callable[[RawConnection], object]"
 
@@ -52,16 +55,17 @@ def parse_fields(head: bytes) -> list[tuple[str, str]]:
 
 
 class RawConnection:
-    """One accepted connection, as a handler sees it.
+    """One accepted connection, given to the handler.
 
-    Whatever the peer does wrong raises ConnectionError, TimeoutError or ssl.SSLError, which the server forgives; bytes
-    that are not HTTP raise ValueError, which it reports.
+    Faults of the peer raise ConnectionError, TimeoutError or ssl.SSLError, which the server ignores; bytes that are not
+    HTTP raise ValueError, which it reports.
     """
 
     def __init__(self, sock: socket.socket, requests: list[bytes], stopping: threading.Event) -> None:
         self.raw_body = b""
-        """The body read last, as it came over the wire: with chunk lines and trailers."""
+        """The last body read, as it was sent: with chunk lines and trailers."""
         self._sock = sock
+        self._waits_for = 0  # selectors.EVENT_READ or EVENT_WRITE while the thread is in a blocking call on the socket
         self._requests = requests
         self._stopping = stopping
         self._buffer = bytearray()
@@ -72,8 +76,8 @@ class RawConnection:
     # Reading
 
     def read(self, n: int = _BLOCK) -> bytes:
-        """Return what is at hand, at most n bytes; wait for the first; b"" when the peer has closed."""
-        return self._take(n) if self._buffer else self._sock.recv(n)
+        """Return the bytes received, at most n; wait for the first; b"" when the peer has closed."""
+        return self._take(n) if self._buffer else self._receive(n)
 
     def read_head(self) -> bytes:
         """Return a request head through its empty line; b"" if the peer closed instead of sending one."""
@@ -113,16 +117,16 @@ class RawConnection:
         return head, self.read_chunked()
 
     def wait_closed(self, timeout: float = TIMEOUT) -> Literal["eof", "reset"]:
-        """Discard what the peer sends until it has closed, and tell how.
+        """Discard received bytes until the peer has closed, and return how it did.
 
         Raises:
-            TimeoutError: it has not within timeout seconds.
+            TimeoutError: the peer has not closed within timeout seconds.
         """
         deadline = time.monotonic() + timeout
         try:
             while True:
                 self._sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                if not self._sock.recv(_BLOCK):
+                if not self._receive(_BLOCK):
                     return "eof"
         except ConnectionError:
             return "reset"
@@ -130,20 +134,21 @@ class RawConnection:
             self._sock.settimeout(TIMEOUT)
 
     def hold(self) -> None:
-        """Neither read nor write until the server stops: a peer that hangs. Ends after TIMEOUT at the latest."""
+        """Neither read nor write until the server stops, at most TIMEOUT: a server that hangs."""
         self._stopping.wait(TIMEOUT)
 
     # Writing
 
     def send(self, data: bytes) -> None:
         """Send all of the data."""
-        self._sock.sendall(data)
+        with self._waiting_for(selectors.EVENT_WRITE):
+            self._sock.sendall(data)
 
     def send_slowly(self, pieces: Iterable[bytes], *, pause: float = 0.001) -> None:
         """Send each piece in a write and a packet of its own, pause seconds apart.
 
-        TCP keeps no borders between writes: the pause makes it likely that the peer reads piece by piece. To make it
-        certain, pass a generator that waits for the peer before it yields the next piece.
+        TCP does not preserve the boundaries of writes: the pause makes it likely that the peer reads piece by piece. To
+        make it certain, pass a generator that waits for the peer before it yields the next piece.
         """
         for piece in pieces:
             self.send(piece)
@@ -152,7 +157,7 @@ class RawConnection:
     # Closing
 
     def close(self) -> None:
-        """Close politely: over TLS with close_notify, but without waiting for the peer's. May be called twice."""
+        """Close cleanly: over TLS with close_notify, but without waiting for the peer's. May be called twice."""
         with suppress(OSError, ValueError):
             if isinstance(self._sock, ssl.SSLSocket):
                 self._sock.settimeout(0)
@@ -160,10 +165,11 @@ class RawConnection:
         self._sock.close()
 
     def unwrap(self) -> None:
-        """Close TLS politely, waiting for the peer's close_notify (at most TIMEOUT), then TCP."""
+        """Close TLS cleanly, waiting for the peer's close_notify (at most TIMEOUT), then TCP."""
         with suppress(OSError):
             if isinstance(self._sock, ssl.SSLSocket):
-                self._sock.unwrap()
+                with self._waiting_for(selectors.EVENT_READ):
+                    self._sock.unwrap()
         self._sock.close()
 
     def close_without_notify(self) -> None:
@@ -172,45 +178,71 @@ class RawConnection:
         self._sock.close()
 
     def half_close(self) -> None:
-        """End the sending side of the TCP connection; reading goes on. Over TLS no close_notify precedes it."""
+        """End the sending side of the TCP connection, over TLS without close_notify; reading still works."""
         self.shut(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Drop the connection at once with a RST; before anything was read, the client's connect() may see it."""
+        """End the connection at once with a RST; before anything was read, the client's connect() may fail with it."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
     def shut(self, how: int) -> None:
-        """Shut the TCP socket down; it wakes a thread that reads or writes, as closing it would not."""
-        # Not SSLSocket.shutdown: that takes the TLS object away under a thread which is using it.
+        """Shut the TCP socket down; unlike close(), it wakes a thread that reads or writes."""
+        # SSLSocket.shutdown would remove the TLS object while another thread is using it.
         with suppress(OSError):
             socket.socket.shutdown(self._sock, how)
 
-    # Being something else than an origin
+    # Proxies
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Make the TLS handshake as a server; what is sent and read from here on is inside."""
+        """Make the TLS handshake as a server; from here on, send() and the read methods use TLS."""
         if self._buffer:
             raise ValueError(f"{len(self._buffer)} bytes arrived before the handshake")
         self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
         if self._stopping.is_set():  # the server may have shut down the socket that has just been replaced
             raise ConnectionAbortedError("server stopped before the handshake")
-        self._sock.do_handshake()
+        with self._waiting_for(selectors.EVENT_READ):
+            self._sock.do_handshake()
 
     def relay(self, other: socket.socket) -> None:
         """Pass bytes both ways between the peer and another socket until either closes, or both are silent for TIMEOUT.
 
-        One thread serves both ways, for an SSL object must not be read and written at once by two.
+        One thread serves both directions, because two threads must not use an SSL object at the same time.
         """
         other.sendall(self._take(len(self._buffer)))
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ, (self._sock, other))
             selector.register(other, selectors.EVENT_READ, (other, self._sock))
-            while ready := selector.select(TIMEOUT):
-                if not all(_pass_on(*key.data) for key, _ in ready):
-                    return
+            with self._waiting_for(selectors.EVENT_READ):
+                while ready := selector.select(TIMEOUT):
+                    if not all(_pass_on(*key.data) for key, _ in ready):
+                        return
+
+    def is_blocked(self) -> bool:
+        """Return whether the handler waits for the peer: for bytes that have not arrived, or for room to send."""
+        if not (events := self._waits_for):
+            return False
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._sock, events)
+                return not selector.select(0)
+        except (OSError, ValueError, KeyError):  # closed by the handler meanwhile
+            return False
 
     # Parts
+
+    def _receive(self, n: int) -> bytes:
+        with self._waiting_for(selectors.EVENT_READ):
+            return self._sock.recv(n)
+
+    @contextmanager
+    def _waiting_for(self, events: int) -> Iterator[None]:
+        """Note that the thread is in a call that ends with one of these events."""
+        self._waits_for = events
+        try:
+            yield
+        finally:
+            self._waits_for = 0
 
     def _take(self, n: int) -> bytes:
         data = bytes(self._buffer[:n])
@@ -222,7 +254,7 @@ class RawConnection:
         start = 0
         while (found := self._buffer.find(end, start)) < 0:
             start = max(0, len(self._buffer) - len(end) + 1)
-            self._buffer += (data := self._sock.recv(_BLOCK))
+            self._buffer += (data := self._receive(_BLOCK))
             if not data:
                 if self._buffer:
                     raise ConnectionAbortedError(f"peer closed before {end!r}, after {bytes(self._buffer[:80])!r}")
@@ -231,7 +263,7 @@ class RawConnection:
 
     def _read_exactly(self, n: int) -> bytes:
         while len(self._buffer) < n:
-            self._buffer += (data := self._sock.recv(_BLOCK))
+            self._buffer += (data := self._receive(_BLOCK))
             if not data:
                 raise ConnectionAbortedError(f"peer closed after {len(self._buffer)} of {n} bytes")
         return self._take(n)
@@ -263,11 +295,12 @@ def _pass_on(source: socket.socket, target: socket.socket) -> bool:
 class RawServer:
     """A server on a free port of the loopback interface that runs handler(connection) in a thread per connection.
 
-    When the handler returns, its connection is closed politely. At the end of the context all sockets are shut down and
-    all threads joined; then an error of a handler is raised, several as a group (as notes, if the context failed).
+    When the handler returns, its connection is closed cleanly. At the end of the context the handlers take what their
+    clients have sent, then all sockets are shut down and all threads joined. After that the error of a handler is
+    raised, several as a group (as notes, if the context failed).
 
     Args:
-        tls: a server's context; the handshake precedes the handler, and a client that breaks it off never gets there.
+        tls: a server's context; the handshake precedes the handler, which is not called if it fails.
         host: the address to listen at.
     """
 
@@ -280,7 +313,7 @@ class RawServer:
         self.requests: list[bytes] = []
         """All request heads received, as sent."""
         self.errors: list[BaseException] = []
-        """What handlers raised, but for what their peers did."""
+        """Exceptions of the handlers, except those that their peers caused."""
         self._handler = handler
         self._tls = tls
         self._stopping = threading.Event()
@@ -363,7 +396,7 @@ class RawServer:
             connection.close()
 
     def _has_handshake(self, connection: RawConnection) -> bool:
-        """Return whether the connection is ready for the handler; every error here is the peer's."""
+        """Return whether the connection is ready for the handler; every error here is caused by the peer."""
         try:
             if self._tls is not None:
                 connection.start_tls(self._tls)
@@ -372,12 +405,13 @@ class RawServer:
         return True
 
     def _stop(self) -> None:
-        """End all threads and sockets; a handler that waits for something of its own is reported after TIMEOUT."""
+        """End all threads and sockets; a handler that waits for anything else is reported after TIMEOUT."""
         self._stopping.set()
-        # Closing a listener does not wake the thread that waits in accept(); a connection does, on every system.
+        # Closing a listener does not wake the thread in accept(); a connection does, on every system.
         socket.create_connection((self.host, self.port), _WAKE_UP).close()
         self._acceptor.join(TIMEOUT)
         self._listener.close()
+        self._let_handlers_read()
         for _, connection in self._running:
             connection.shut(socket.SHUT_RDWR)
         deadline = time.monotonic() + TIMEOUT
@@ -385,3 +419,16 @@ class RawServer:
             thread.join(max(deadline - time.monotonic(), 0))
             if thread.is_alive():
                 self.errors.append(TimeoutError(f"{thread.name}: handler still running after {TIMEOUT} s"))
+
+    def _let_handlers_read(self) -> None:
+        """Wait until each handler has ended or is blocked; a shutdown would reset bytes that are on their way.
+
+        A handler must be blocked twice in a row, because the kernel delivers the next bytes after those just read.
+        """
+        deadline, blocked = time.monotonic() + _LAST_INPUT, 0
+        while blocked < 2 and time.monotonic() < deadline:
+            alive = [connection for thread, connection in self._running if thread.is_alive()]
+            if not alive:
+                return
+            time.sleep(_PAUSE)
+            blocked = blocked + 1 if all(connection.is_blocked() for connection in alive) else 0
