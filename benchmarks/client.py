@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import httpx
 import uvloop
 
 from asyncclient import Client, HTTPConnection, PoolLimits
@@ -127,6 +128,20 @@ async def spend_aiohttp(job: Job, base: str, context: ssl.SSLContext | None) -> 
         return await spend(job, base, get if job.body is None else post)
 
 
+async def spend_httpx(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
+    """Return what the same GET requests take with httpx."""
+    most = max(job.at_once, 100)
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
+    async with httpx.AsyncClient(limits=limits, verify=context or True, timeout=30) as client:
+
+        async def get(urls: list[str]) -> None:
+            for url in urls:
+                response = await client.get(url)
+                assert response.content
+
+        return await spend(job, base, get)
+
+
 async def spend_engine(job: Job, base: str, _: ssl.SSLContext | None) -> Spent:
     """Return what the same requests take with the engine alone, each task on a connection of its own."""
     async with AsyncExitStack() as stack:
@@ -150,13 +165,14 @@ def run(work: Work, job: Job, base: str, context: ssl.SSLContext | None = None, 
         return runner.run(work(job, base, context))
 
 
-def compare(job: Job, port: int, context: ssl.SSLContext | None = None) -> None:
-    """Print the ratios to aiohttp of CPU per request and of requests/s."""
+def compare(job: Job, port: int, context: ssl.SSLContext | None = None, other: str = "aiohttp") -> None:
+    """Print the ratios to another client of CPU per request and of requests/s."""
     base = f"{'http' if context is None else 'https'}://{HOST}:{port}"
-    pairs = take_turns(lambda: run(spend_ours, job, base, context), lambda: run(spend_aiohttp, job, base, context))
-    report(f"CPU, {job.title}, / aiohttp", [(mine.cpu, other.cpu) for mine, other in pairs], job.limits[0], "µs")
-    rates = [(mine.rate, other.rate) for mine, other in pairs]
-    report(f"requests/s, {job.title}, / aiohttp", rates, job.limits[1], "requests/s")
+    work = {"aiohttp": spend_aiohttp, "httpx": spend_httpx}[other]
+    pairs = take_turns(lambda: run(spend_ours, job, base, context), lambda: run(work, job, base, context))
+    report(f"CPU, {job.title}, / {other}", [(mine.cpu, theirs.cpu) for mine, theirs in pairs], job.limits[0], "µs")
+    rates = [(mine.rate, theirs.rate) for mine, theirs in pairs]
+    report(f"requests/s, {job.title}, / {other}", rates, job.limits[1], "requests/s")
 
 
 HUNDRED = Job("100 at once", "/small", 100, 6000, ("at most .33", "at least 3"))
@@ -173,12 +189,19 @@ JOBS = {
 }
 
 
-def measure(job: Job) -> None:
+HTTPX_JOBS = {
+    "httpx-single": Job("one at a time", "/small", 1, 1000, ("at most .2", "at least 5")),
+    "httpx-hundred": Job("100 at once", "/small", 100, 1000, ("at most .2", "at least 5")),
+}
+"""The same beside httpx, which needs fewer requests to be measured."""
+
+
+def measure(job: Job, other: str = "aiohttp") -> None:
     """Requests to a server that never sleeps."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))  # the server inherits it
     with serving("--awake") as port:
-        compare(job, port)
+        compare(job, port, other=other)
 
 
 def measure_tls() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 
 import aiohttp
+import httpx
 import urllib3
 import uvloop
 
@@ -38,6 +39,7 @@ def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
         },
         "client": {
             **{name: partial(client.measure, job) for name, job in client.JOBS.items()},
+            **{name: partial(client.measure, job, "httpx") for name, job in client.HTTPX_JOBS.items()},
             "secure": client.measure_tls,
             "regime": client.measure_regime,
             "construct": client.measure_construct,
@@ -76,7 +78,7 @@ def main() -> None:
     unknown = set(options.what) - found.keys() - measures.keys()
     if unknown:
         parser.error(f"expected some of {', '.join([*found, *measures])}, got {', '.join(sorted(unknown))}")
-    modules = (asyncclient, aiohttp, urllib3, uvloop)
+    modules = (asyncclient, aiohttp, httpx, urllib3, uvloop)
     names = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
     print(f"Python {sys.version.split()[0]}, {names}", flush=True)
     for what in options.what or found:
