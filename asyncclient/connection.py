@@ -228,7 +228,7 @@ class HTTPConnection(Connection):
     async def _find_settled_stream(self, exchange: Exchange) -> AioStream | None:
         """Return the open stream, if all that was received on it was TLS's own, such as a session ticket."""
         stream = self._stream
-        return self._limit(stream, exchange) if stream is not None and await stream.may_settle() else None
+        return self._limit(stream, exchange) if stream is not None and await stream.absorb_tls_records() else None
 
     def _send_now(self, stream: AioStream, exchange: Exchange, content: Buffer | None = None) -> None:
         """Send a head, and the content that may go with it, if any: one write, and nothing to wait for."""
@@ -415,5 +415,5 @@ class HTTPConnection(Connection):
             self._state = advance(self._state, Event.FINISHED)
             if exchange.close_reason is not None:
                 self._drop_stream()
-            elif stream.must_settle:
-                stream.settle()
+            else:
+                stream.end_exchange()

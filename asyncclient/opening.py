@@ -50,7 +50,7 @@ class Connection:
 
     default_port: ClassVar[int] = HTTP_PORT
 
-    # Of the class until they are set: see Waiting.__slots__ for why each attribute counts.
+    # Of the class until they are set: see AioStream.__slots__ for why each attribute counts.
     _tunnel: tuple[str, int] | None = None
     _tunnel_headers: Sequence[tuple[str, str]] = ()
     _proxy_ssl: ssl.SSLContext | bool = False
@@ -254,7 +254,7 @@ class Connection:
 
     def __del__(self) -> None:
         stream = getattr(self, "_stream", None)
-        if stream is not None and stream.drop():
+        if stream is not None and stream.abort_if_abandoned():
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def __repr__(self) -> str:

@@ -379,7 +379,7 @@ class HTTPResponse(HeadView):
             return
         self._exchange.release()
         stream, until = self._stream, self._stream.total_until
-        stream.hurry(stream.timeout.close)
+        stream.limit_total(stream.timeout.close)
         try:
             left = 0 if self.will_close else DRAIN
             while left > 0 and (self._content.left or 0) <= left and not self.closed:

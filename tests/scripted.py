@@ -114,8 +114,7 @@ class ScriptedStream:
     async def readexactly(self, n: int) -> bytes:
         while len(self._buffer) < n:
             if not self._receive():
-                expected = n - len(self._buffer)
-                raise IncompleteRead(self._take(n), expected) from self._loss
+                raise IncompleteRead(self._take(n), n) from self._loss
         return self._take(n)
 
     def take_exactly(self, n: int) -> bytes | None:

@@ -182,7 +182,10 @@ class LengthContent:
         return data
 
     async def readall(self) -> bytes:
-        data = await self._stream.readexactly(self.left)
+        try:
+            data = await self._stream.readexactly(self.left)
+        except IncompleteRead as exc:
+            raise IncompleteRead(exc.partial, self.left - len(exc.partial)) from exc.__cause__
         self.left = 0
         return data
 

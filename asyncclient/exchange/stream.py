@@ -1,7 +1,7 @@
-"""What the engine needs of a stream of bytes.
+"""The interface that the engine needs of a stream of bytes.
 
-Coroutines that pull from a ByteStream know no loop, no task and no timeout: over an asyncio stream they are awaited,
-over a blocking file none of its methods ever suspends, and one `coroutine.send(None)` runs them to their end.
+Coroutines that read from a ByteStream know no loop, no task and no timeout: over an asyncio stream they are awaited;
+over a blocking file none of its methods ever suspends, and one `coroutine.send(None)` runs a coroutine to its end.
 """
 
 from __future__ import annotations
@@ -12,53 +12,54 @@ Buffer = bytes | bytearray | memoryview
 
 
 class ByteReader(Protocol):
-    """The reading of a stream as far as content needs it; all that a blocking file can do."""
+    """The reading half of a stream, as far as content needs it; a blocking file can do no more."""
 
     async def readline(self, limit: int) -> bytes:
-        """Return one line with its ending, or what there is of it when the peer closed.
+        """Return one line with its ending; at the end of the stream the rest, then b"".
 
         Raises:
-            LineTooLong: limit bytes, and no LF.
+            LineTooLong: there is no LF in `limit` bytes.
         """
         ...
 
     async def read(self, n: int) -> bytes:
-        """Return what is at hand, one byte at least and n at most; b"" when the peer has ended, however it did."""
+        """Return 1 to n bytes, as soon as there are any; b"" at the end, however the stream ended."""
         ...
 
     async def readexactly(self, n: int) -> bytes:
         """Return n bytes.
 
         Raises:
-            IncompleteRead: the peer closed before; `partial` has what came.
+            IncompleteRead: the stream ended before; `partial` has the bytes before its end.
         """
         ...
 
     def take_exactly(self, n: int) -> bytes | None:
-        """Return n bytes that are at hand already, None if they are not; a stream that reads nothing ahead has none."""
+        """Return n buffered bytes, else None; never waits. A stream that buffers nothing always returns None."""
         ...
 
     async def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer with what is at hand, one byte at least; 0 when the peer has ended."""
+        """Fill the buffer with at least one byte, as soon as there are any; return how many, 0 at the end."""
         ...
 
     def loss(self) -> Exception | None:
-        """Return how the stream was cut short; None if the peer ended it itself, which TLS only knows of close_notify.
+        """Return the error that truncated the stream; None if the peer closed it cleanly (over TLS: with close_notify).
 
-        Where the end of the stream is the end of the content, nothing else tells a whole one (RFC 9112 §9.8).
+        Content that ends with the stream is known to be whole only by this (RFC 9112 §9.8).
         """
         ...
 
 
 class ByteStream(ByteReader, Protocol):
-    """One connection as bytes. A stream has one reader and one writer at a time; a second one is refused.
+    """One connection as bytes. A stream has one reader and one writer at a time.
 
-    Whatever a method raises, the stream is of no further use. Cancelling a method leaves the stream as it was, but
-    nothing says how far it came: drop it.
+    A second reader or writer gets ImproperConnectionState, and the stream goes on. After any other error, and after a
+    method was cancelled, the stream must be dropped: cancelling loses no received bytes by itself, but how far the
+    method came is not known.
     """
 
     peer: str
-    """host:port of the other end, for messages."""
+    """host:port of the peer, for messages."""
 
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
@@ -67,13 +68,13 @@ class ByteStream(ByteReader, Protocol):
         were received: their end is not known.
 
         Raises:
-            LineTooLong: limit bytes, and no empty line.
-            IncompleteRead: the peer closed in the middle.
+            LineTooLong: there is no empty line in `limit` bytes.
+            IncompleteRead: the stream ended in the middle.
         """
         ...
 
     async def wait_readable(self, seconds: float) -> bool:
-        """Wait until something can be read, the end included; False after that many seconds, which harms nothing."""
+        """Wait until there is something to read, or the stream ends; False after that many seconds, without harm."""
         ...
 
     def write(self, data: Buffer) -> None:
@@ -81,22 +82,22 @@ class ByteStream(ByteReader, Protocol):
         ...
 
     async def drain(self) -> bool:
-        """Wait until more may be written or the peer has begun to answer (or has closed): True says that it has.
+        """Wait until more may be written, or the peer has begun to respond or has closed; True in the latter case.
 
-        For content that goes out in pieces: it looks for the answer even where nothing holds the writing up.
+        For content that is sent in pieces: an early response is noticed even if the peer takes everything at once.
         """
         ...
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
-        """Send bytes of a regular file without their passing through Python.
+        """Send bytes of a regular file without passing them through Python.
 
-        Returns how many were sent, fewer than count where the file ended or the peer began to answer; None if this
-        stream can't do it, and then nothing was sent.
+        Returns how many were sent: fewer than `count` if the file ended or the peer began to respond; None if this
+        stream has no such way, and then nothing was sent.
         """
         ...
 
     def abort(self) -> None:
-        """Drop the connection at once, whatever is not sent yet."""
+        """Drop the connection at once, with everything that is not sent yet."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from ..errors import LineTooLong
 
@@ -134,6 +135,15 @@ class Pieces:
         if (end - self._at if end else self.size) > limit:
             raise LineTooLong("a line", limit)
         return self.take(end - self._at) if end else None
+
+    def find(self, separators: Sequence[bytes], start: int) -> tuple[int, int] | None:
+        """Return where the separator that ends first begins and ends, searching from `start`; None if there is none."""
+        if self._more is not None:
+            self._join()
+        data, at = self._first, self._at
+        places = ((data.find(separator, at + start), len(separator)) for separator in separators)
+        end, begin = min(((place + size, place) for place, size in places if place >= 0), default=(0, -1))
+        return (begin - at, end - at) if begin >= 0 else None
 
     def take_part_of_line(self, n: int) -> bytes:
         """Return at most n bytes of the first piece, no further than through its first LF; b"" if there is none."""

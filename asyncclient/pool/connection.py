@@ -69,7 +69,7 @@ class PooledConnection(HTTPConnection):
         self.turns = 0
         self._given_back = given_back
         self._closing = closing
-        stream.unasked = partial(roused, self)
+        stream.on_unsolicited = partial(roused, self)
         self._stream = stream
         self._opening = opening
         self._idle_since = time.monotonic()
@@ -115,7 +115,7 @@ class PooledConnection(HTTPConnection):
     async def may_settle(self) -> bool:
         """Return whether what has come was nothing but TLS's own, such as a session ticket."""
         is_over = not self.is_new and time.monotonic() >= self.expires
-        return self._stream is not None and not is_over and await self._stream.may_settle()
+        return self._stream is not None and not is_over and await self._stream.absorb_tls_records()
 
     def build_refusal(self) -> Exception:
         """Return the error of a new connection on which something was received before a request was sent."""
@@ -155,7 +155,7 @@ class PooledConnection(HTTPConnection):
 
         Raises: as HTTPConnection.request().
         """
-        if self._stream is not None and self._stream.has_ended:  # while the body was opened
+        if self._stream is not None and self._stream.ending is not None:  # while the body was opened
             self._drop_stream()
         stream = self._begin_exchange(exchange, timeout, until)
         self._state = State.SENDING
@@ -226,7 +226,7 @@ class PooledConnection(HTTPConnection):
 
     def _drop_stream(self) -> None:
         if self._stream is not None:
-            self._stream.unasked = None  # it knows this connection: else the garbage collector would be needed
+            self._stream.on_unsolicited = None  # it knows this connection: else the garbage collector would be needed
             if self._stream.ssl_object is not None:
                 self._closing(self._stream)
         super()._drop_stream()
@@ -247,4 +247,4 @@ class PooledConnection(HTTPConnection):
     def __del__(self) -> None:
         # The pool has warned already.
         if self._stream is not None:
-            self._stream.drop()
+            self._stream.abort_if_abandoned()

@@ -1,129 +1,389 @@
-"""A ByteStream on asyncio: what arrives is kept as it arrived, what is written goes to the transport.
+"""AioStream: the ByteStream of an asyncio connection, and a StreamReader in everything that it inherits.
 
-What has arrived is looked at before anything is waited for: a response that came in one piece costs one suspension.
-From when content is streamed out until its answer has been read, a duplicate of the socket's descriptor is kept. It is
-what a file is sent through, beside the transport (uvloop has no sendfile, and asyncio's stops listening meanwhile); and
-when the peer answers and resets the connection, so that the transport drops it with the answer or a part of it unread,
-that is still there to be read.
+The problem: each wait has a time limit, and may be cut short by cancellation, by the peer or by close(). A task, a lock
+or a timeout scope for each wait would cost more than the exchange itself.
+
+The rules:
+- One future, made for each wait, is all there is to wake; a second wait on the same stream is refused.
+- A time limit is a number that the timer of the loop checks (watch.py); when the limit is exceeded, the stream ends
+  with the error of its phase and the transport is aborted.
+- Buffered data is used before anything is waited for: a response that is received in one piece costs one suspension.
+- The end of a stream is one value, `ending` (transport.py), None while the stream is open.
+- From when content is sent in pieces until its response has been read, a duplicate of the socket's descriptor is kept.
+  Files are sent through it (sendfile.py). And when the peer responds and resets the connection, so that the transport
+  drops it with the response unread, the rest of the response is read from the duplicate (decision 84).
+
+Only public parts of asyncio are used: the callbacks of a protocol, and the interface of StreamReader. A StreamWriter is
+made only for a connection that is given away (handover.py); one for each connection would need memory, and would warn a
+second time about an unclosed connection (decision 76).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import select
+import math
 import ssl
-import sys
-from typing import cast
+from collections.abc import Callable
+from typing import Any, Final, Self, cast
 
-from .. import errors, limits
+from .. import errors
 from ..exchange.stream import Buffer
+from ..message.buffer import Pieces
 from ..message.head import Head
 from ..timeouts import Timeout
 from .descriptor import Descriptor, duplicate
-from .direct import DirectFeed
-from .files import offload
-from .waiting import DATA, HIGH_WATER, RESPONSE, WRITE, Waiting
+from .direct import DIRECT_FROM, DirectRead
+from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
+from .tls_transport import TLSTransport
+from .transport import CLOSED, EOF, Ending, TransportProtocol, build_truncation, is_readable
+from .watch import DATA, LISTEN, RESPONSE, WRITE, Phase, watch_of
 
-LOOK_UP_EVERY = 64 * 1024
-"""Bytes written in one go until the loop gets a turn: no early answer is heard without one."""
+HIGH_WATER: Final = 256 * 1024
+"""Buffered bytes at which reading is paused; a loop receives up to 256 KiB at once."""
 
-FILE_STEP = 1024 * 1024
-"""Bytes of a file given to the kernel in one call: with a peer that keeps up one took 22 MiB, and no answer was heard
-meanwhile. Of 1 GiB it costs nothing measurable; 256 KiB took twice the CPU."""
+WRITE_BEFORE_TURN: Final = 64 * 1024
+"""Bytes written until the loop gets a turn: without one, an early response is not noticed."""
 
-DIRECT_FROM = 64 * 1024
-"""Bytes a buffer has at least to be filled by the kernel itself: changing the protocol is not worth it for less."""
-
-LOOKS = 3
+TURNS_TO_READ: Final = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
 
-CAN_DUPLICATE = sys.platform != "win32"
+
+class ShortRead(errors.IncompleteRead, asyncio.IncompleteReadError):
+    """The connection ended before the bytes that a method of StreamReader was asked for; `expected` is their number."""
+
+    def __str__(self) -> str:
+        return EOFError.__str__(self)
 
 
-class AioStream(Waiting):
-    """The ByteStream of an asyncio connection.
+class AioStream(asyncio.StreamReader):
+    """The ByteStream of one connection, for the loop that it was opened on.
 
-    Attributes:
-        proxy_head: the proxy's answer to CONNECT; None without a tunnel.
+    Everything that a StreamReader has works as documented there, with `limit` for lines and separators. But a second
+    reader is always refused, and the time limits of the stream hold.
+
+    Args:
+        loop: that loop.
+        peer: host:port, for messages.
+        timeout: seconds for each wait to read and to write; may be replaced at any time.
     """
 
-    __slots__ = ("_direct", "must_settle")
+    # Without slots, the attributes would exceed what CPython keeps in place for an instance of this base.
+    __slots__ = (
+        "_duplicate",
+        "_is_reading",
+        "_phase",
+        "_pieces",
+        "_wake_up",
+        "_watch",
+        "deadline",
+        "ending",
+        "loop",
+        "on_unsolicited",
+        "peer",
+        "protocol",
+        "timeout",
+        "total_until",
+        "transport",
+    )
 
-    proxy_head: Head | None = None  # of the class until it is set, as few connections have one
+    limit = 64 * 1024
+    """Bytes of a line or of what readuntil() returns, without the separator; as asyncio's streams have it."""
+
+    proxy_head: Head | None = None  # the response to CONNECT; set by dial for a tunnel, so on few instances
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
-        super().__init__(loop, peer, timeout)
-        self._direct: DirectFeed | None = None
-        self.must_settle = False  # once the exchange is over
+        # The base's own __init__ is not called: all methods that would use its attributes are replaced here.
+        self.loop = loop
+        self.peer = peer
+        self.timeout = timeout  # replaced by the connection when an exchange begins
+        self.total_until = math.inf  # loop time at which the whole exchange must be done; set with timeout
+        self.deadline = math.inf  # loop time at which the wait in progress fails; set by _wait(), read by the timer
+        self.transport: asyncio.Transport | None = None  # None until the connection is open; set by set_transport()
+        self.protocol = TransportProtocol(self)  # what the transport reports; changed by the transport alone
+        self.ending: Ending | None = None  # None while open; set by the feed_*() methods, close(), abort(), expire()
+        self.on_unsolicited: Callable[[], None] | None = None  # called when data or the end comes while nothing waits
+        self._pieces = Pieces()  # received bytes; added by feed_data() and feed_loss(), taken by the reading methods
+        self._wake_up: asyncio.Future[None] | None = None  # of the wait in progress; set by _wait(), done by wake()
+        self._phase = DATA  # of the last wait; set by _wait(), for expire()
+        self._watch = watch_of(loop)  # the timer of the loop; never replaced
+        self._is_reading = True  # False while feed_data() has paused the transport; _wait() resumes it
+        self._duplicate: Descriptor | None = None  # set by drain() and sendfile(), released when the exchange is over
+
+    # Reports of the transport
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the connection is open, and its TLS handshake done."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's class does not derive from asyncio's
+        self._watch.add(self)
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        """Add received bytes."""
+        pieces = self._pieces
+        if data:
+            pieces.append(data)
+        wake_up = self._wake_up
+        if wake_up is None:
+            if self.on_unsolicited is not None:
+                self.on_unsolicited()
+        elif not wake_up.done():
+            wake_up.set_result(None)
+        if pieces.size > HIGH_WATER and self._is_reading and self.transport is not None:
+            self._is_reading = False
+            self.transport.pause_reading()
+
+    def feed_eof(self) -> None:
+        """Note that the peer sends no more; after another ending this says nothing new."""
+        if self.ending is None:
+            tls = self.tls
+            self.ending = EOF if tls is None or tls.is_end_announced else build_truncation()
+            self.wake()
+
+    def feed_loss(self, exc: Exception | None) -> None:
+        """Note that the connection is gone; keep what the kernel still has of it.
+
+        A server that rejects an upload responds and closes, and a write after that resets the connection: both loops
+        drop it at once, with the response unread.
+        """
+        if self.transport is None:  # the TLS handshake failed, or that is about to be noticed
+            self.ending = Ending("lost", exc)
+            return
+        if self.ending is None or not self.ending.is_local:
+            if self._duplicate is not None:
+                rest = self._duplicate.read_rest(HIGH_WATER)
+                self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
+            self.ending = self._build_loss_ending(exc)
+        self.end_exchange()
+        self._watch.discard(self)
+        self.wake()
+
+    def _build_loss_ending(self, exc: Exception | None) -> Ending:
+        tls = self.tls
+        if tls is not None:
+            exc = tls.failure or exc
+        if exc is not None:
+            return Ending("lost", exc)
+        if self.ending is EOF or (tls is not None and tls.is_end_announced):
+            return EOF
+        return build_truncation() if tls is not None else Ending("lost", self._build_abort())
+
+    def _build_abort(self) -> ConnectionAbortedError:
+        return ConnectionAbortedError(f"connection to {self.peer} is gone")
+
+    @property
+    def tls(self) -> TLSTransport | None:
+        """The transport, if it is one of TLS; None without TLS."""
+        return self.transport if isinstance(self.transport, TLSTransport) else None
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The state of TLS; None without TLS."""
+        return None if self.tls is None else self.tls.ssl_object
+
+    @property
+    def peername(self) -> Any:
+        """The address of the peer as the socket gave it; None before the connection is open."""
+        return self.protocol.peername
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are buffered bytes, or the stream has ended."""
+        return self._pieces.size > 0 or self.ending is not None
+
+    # Waiting
+
+    def wake(self) -> None:
+        """End the wait in progress, if there is one; the waiter itself checks what has changed."""
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)
+        elif self.ending is not None and self.on_unsolicited is not None:
+            self.on_unsolicited()
+
+    async def _wait(self, seconds: float | None, phase: Phase) -> None:
+        if self.ending is not None and self.ending.is_local:
+            raise self._take_failure()
+        if self._wake_up is not None:
+            raise self._build_refusal()
+        if not self._is_reading and self.transport is not None:
+            self._is_reading = True
+            self.transport.resume_reading()
+        self._wake_up = self.loop.create_future()
+        self._phase = phase
+        until = self.total_until
+        if seconds is not None and (soon := self.loop.time() + seconds) < until:
+            until = soon
+        self.deadline = until
+        if until < self._watch.next_look:
+            self._watch.look_at(until, self.loop)
+        try:
+            await self._wake_up
+        except RuntimeError as exc:  # asyncio's own, for a task of another loop
+            raise errors.ImproperConnectionState(
+                f"connection to {self.peer} belongs to another event loop: open one on each"
+            ) from exc
+        finally:
+            self._wake_up = None
+            self.deadline = math.inf
+        if self.ending is not None and self.ending.is_local:
+            raise self._take_failure()
+
+    async def wait_written(self) -> None:
+        """Wait for wake(), within the time limit of writing."""
+        await self._wait(self.timeout.write, WRITE)
+
+    def _take_failure(self) -> Exception:
+        """Return the failure to raise.
+
+        A timeout is forgotten then: keeping a raised exception would keep its traceback's frames alive.
+        """
+        ending, error = self.ending, None
+        if ending is not None:
+            error = ending.error
+            if ending.kind == "timeout":
+                self.ending = CLOSED
+        return error or errors.NotConnected(f"connection to {self.peer} was closed")
+
+    def limit_total(self, seconds: float) -> None:
+        """Let the exchange take that many seconds more at most."""
+        self.total_until = min(self.total_until, self.loop.time() + seconds)
+
+    def expire(self, now: float) -> None:
+        """End the wait whose time is over: with the error of its phase, if that has one; called by the timer."""
+        error, name, text = self._phase
+        seconds = self.timeout.write if self._phase is WRITE else self.timeout.read
+        if now >= self.total_until:
+            error, name, text, seconds = errors.TotalTimeout, "total", "exchange not done with", self.timeout.total
+        if error is None:
+            self.wake()
+        else:
+            self.abort(error(f"{text} {self.peer} in {seconds or 0.0:g} s", name, seconds or 0.0))
+
+    def _build_refusal(self) -> errors.ImproperConnectionState:
+        return errors.ImproperConnectionState(f"another task is waiting on the connection to {self.peer}")
 
     # Reading
 
+    def _readable(self) -> Pieces:
+        """Return the buffer to a reader, unless another one waits or set_exception() was called."""
+        if self._wake_up is not None:
+            raise self._build_refusal()
+        if self.ending is not None and self.ending.kind == "failed":
+            raise self._take_failure()
+        return self._pieces
+
+    async def _has_more(self) -> bool:
+        """Wait for something to happen; False when nothing more will be received."""
+        if self.ending is not None:
+            if self.ending.is_local:
+                raise self._take_failure()
+            return False
+        await self._wait(self.timeout.read, DATA)
+        return True
+
     def expect_head(self, head: bytes) -> None:
-        """Have readhead() give this very object for a head that is equal to it."""
+        """Have readhead() return this very object for a head that is equal to it."""
         self._pieces.last_head = head
 
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         """See ByteStream."""
-        if self._wake_up is not None:
-            raise self._second()
-        pieces = self._pieces
+        pieces = self._readable()
         while not pieces.size or (head := pieces.take_head(limit, start)) is None:
-            if self._has_ended:
-                return self._end_of_head()
+            if self.ending is not None:
+                return self._end_head(self.ending)
             await self._wait(self.timeout.read, RESPONSE)
         return head
 
-    def _end_of_head(self) -> bytes:
-        if self.failure is not None:
+    def _end_head(self, ending: Ending) -> bytes:
+        if ending.is_local:
             raise self._take_failure()
         if self._pieces.size:
-            raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from self._loss
-        if self._loss is not None:
+            raise errors.IncompleteRead(self._pieces.take_exactly(self._pieces.size)) from ending.error
+        if ending.kind == "lost":
             raise self.build_loss("reset the connection before a response")
         return b""
 
     def build_loss(self, what: str) -> errors.TLSError | errors.RemoteDisconnected:
-        """Return the error of a connection on which there is no response: an alert of TLS, or what the peer did."""
+        """Return the error of a connection without a response: an alert of TLS, or what the peer did."""
+        cause = self.ending.error if self.ending is not None and self.ending.kind == "lost" else None
         error: errors.TLSError | errors.RemoteDisconnected
-        if isinstance(self._loss, ssl.SSLError):
-            error = errors.TLSError(f"TLS with {self.peer} failed before a response: {self._loss}")
+        if isinstance(cause, ssl.SSLError):
+            error = errors.TLSError(f"TLS with {self.peer} failed before a response: {cause}")
         else:
             error = errors.RemoteDisconnected(f"{self.peer} {what}")
-        error.__cause__ = self._loss
+        error.__cause__ = cause
         return error
 
-    async def readline(self, limit: int = limits.DEFAULT.line) -> bytes:
-        """See ByteStream."""
-        if self._wake_up is not None:
-            raise self._second()
-        while (line := self._pieces.take_line(limit)) is None:
+    async def readline(self, limit: int | None = None) -> bytes:
+        """Return one line with its ending; without a limit as StreamReader.readline(), with one see ByteStream."""
+        if limit is None:
+            return await self._read_limited_line()
+        pieces = self._readable()
+        while (line := pieces.take_line(limit)) is None:
             if not await self._has_more():
-                return self._pieces.take_exactly(self._pieces.size)
+                return pieces.take_exactly(pieces.size)
         return line
 
-    async def read(self, n: int = HIGH_WATER) -> bytes:
-        """See ByteStream."""
-        if self._wake_up is not None:
-            raise self._second()
-        while not self._pieces.size:
+    async def _read_limited_line(self) -> bytes:
+        try:
+            return await self.readuntil(b"\n")
+        except asyncio.IncompleteReadError as exc:
+            return exc.partial
+        except asyncio.LimitOverrunError as exc:
+            pieces = self._pieces
+            is_whole = pieces.find((b"\n",), exc.consumed) == (exc.consumed, exc.consumed + 1)
+            pieces.take_exactly(exc.consumed + 1 if is_whole else pieces.size)
+            raise ValueError(exc.args[0]) from exc
+
+    async def readuntil(  # type: ignore[override]  # the stub names its types of separators privately
+        self, separator: bytes | tuple[bytes, ...] = b"\n"
+    ) -> bytes:
+        """See StreamReader.readuntil(); several separators may be given on every version of Python."""
+        separators = sorted(separator, key=len) if isinstance(separator, tuple) else [separator]
+        if not separators:
+            raise ValueError("Separator should contain at least one element")
+        if not separators[0]:
+            raise ValueError("Separator should be at least one-byte string")
+        pieces, searched = self._readable(), 0
+        while (found := pieces.find(separators, searched)) is None:
+            searched = max(0, pieces.size + 1 - len(separators[-1]))
+            if searched > self.limit:
+                raise asyncio.LimitOverrunError("Separator is not found, and chunk exceed the limit", searched)
             if not await self._has_more():
+                raise ShortRead(pieces.take_exactly(pieces.size), None) from self.loss()
+        if found[0] > self.limit:
+            raise asyncio.LimitOverrunError("Separator is found, but chunk is longer than limit", found[0])
+        return pieces.take_exactly(found[1])
+
+    async def read(self, n: int = -1) -> bytes:
+        """See ByteStream; n below 0 reads to the end, as StreamReader.read() does."""
+        pieces = self._readable()
+        if n < 0:
+            return await self._read_all()
+        while not pieces.size:
+            if not n or not await self._has_more():
                 return b""
-        return self._pieces.take(n)
+        return pieces.take(n)
+
+    async def _read_all(self) -> bytes:
+        parts = []
+        while part := await self.read(HIGH_WATER):
+            parts.append(part)
+        return b"".join(parts)
 
     async def readexactly(self, n: int) -> bytes:
-        """See ByteStream."""
-        if self._wake_up is not None:
-            raise self._second()
-        if self._pieces.size >= n:
-            return self._pieces.take_exactly(n)
+        """See ByteStream and StreamReader.readexactly()."""
+        pieces = self._readable()
+        if n < 0:
+            raise ValueError("readexactly size can not be less than zero")
+        if pieces.size >= n:
+            return pieces.take_exactly(n)
         parts: list[bytes] = []
-        while n:
-            if self._pieces.size:
-                parts.append(self._pieces.take(n))
-                n -= len(parts[-1])
+        left = n
+        while left:
+            if pieces.size:
+                parts.append(pieces.take(left))
+                left -= len(parts[-1])
             elif not await self._has_more():
-                raise errors.IncompleteRead(b"".join(parts), n) from self._loss
+                raise ShortRead(b"".join(parts), n) from self.loss()
         return b"".join(parts)
 
     def take_exactly(self, n: int) -> bytes | None:
@@ -133,199 +393,197 @@ class AioStream(Waiting):
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteStream."""
-        if self._wake_up is not None:
-            raise self._second()
-        if not self._pieces.size and len(buffer) >= DIRECT_FROM and not self._has_ended and self.tls is None:
+        pieces = self._readable()
+        if len(buffer) >= DIRECT_FROM and not self.has_news and self.tls is None:
             return await self._read_directly(buffer)
-        while not self._pieces.size:
+        while not pieces.size:
             if not await self._has_more():
                 return 0
-        return self._pieces.take_into(buffer)
+        return pieces.take_into(buffer)
 
     async def _read_directly(self, buffer: memoryview) -> int:
-        direct = self._direct
-        if direct is None:
-            usual = cast(asyncio.Protocol, self.transport.get_protocol())
-            direct = self._direct = DirectFeed(usual, self.transport)
-            self._is_reading, self.must_settle = False, True
-        direct.aim(buffer)
-        try:
-            while not (direct.filled or self._pieces.size or self._has_ended):
+        transport = self.transport
+        assert transport is not None
+        with DirectRead(transport, self.protocol, buffer, self.wake) as direct:
+            while not (direct.count or self.has_news):
                 await self._wait(self.timeout.read, DATA)
-        finally:
-            filled = direct.disarm()
-        if filled:
-            self._is_reading = not direct.pauses
-            return filled
-        return self._pieces.take_into(buffer) if self._pieces.size else 0
-
-    async def _has_more(self) -> bool:
-        """Wait for something to happen; False when nothing more will come."""
-        if self._has_ended:
-            if self.failure is not None:
-                raise self._take_failure()
-            return False
-        self._listen_as_usual()
-        await self._wait(self.timeout.read, DATA)
-        return True
-
-    def settle(self) -> None:
-        """End what was kept for an exchange that is over; called where `must_settle` says so."""
-        self._listen_as_usual()
-        self._release_duplicate()
-        self.must_settle = False
-
-    def _listen_as_usual(self) -> None:
-        """Have the transport feed the stream again: no more is received directly."""
-        if self._direct is not None:
-            self._direct.restore()
-            self._direct = None
-            if not self._has_ended:
-                self.transport.resume_reading()
-            self._is_reading = True
+        return direct.count or (self._pieces.take_into(buffer) if self._pieces.size else 0)
 
     async def wait_readable(self, seconds: float) -> bool:
         """See ByteStream."""
-        is_over = False
-
-        def stop() -> None:
-            nonlocal is_over
-            is_over = True
-            self.wake()
-
-        timer = self.loop.call_later(seconds, stop)
-        try:
-            # What wakes may be something else: room to write again.
-            while not (is_over or self._pieces.size or self._has_ended):
-                await self._wait(None, RESPONSE)
-        finally:
-            timer.cancel()
-        return self._pieces.size > 0 or self._has_ended
+        until = self.loop.time() + seconds
+        while not self.has_news and (left := until - self.loop.time()) > 0:
+            await self._wait(left, LISTEN)
+        return self.has_news
 
     def loss(self) -> Exception | None:
         """See ByteStream."""
-        if self._loss is None and not self._is_clean:
-            return ssl.SSLEOFError("TLS connection ended without close_notify")
-        return self._loss
+        return None if self.ending is None else self.ending.error
+
+    def at_eof(self) -> bool:
+        """Return whether the peer has ended the stream and everything has been read."""
+        return self.ending is not None and self.exception() is None and not self._pieces.size
+
+    def exception(self) -> Exception | None:
+        """Return the error that ended the stream; an end without close_notify of TLS is none, as for a StreamReader."""
+        ending = self.ending
+        return None if ending is None or ending.kind == "truncated" else ending.error
+
+    def set_exception(self, exc: Exception) -> None:
+        """End the stream: each read raises the error from now on."""
+        self.ending = Ending("failed", exc)
+        self.wake()
+
+    # Freshness
 
     def is_fresh(self, *, ask_kernel: bool) -> bool:
-        """Return whether a request may go out now: the peer has not closed, and sent nothing that nobody asked for.
+        """Return whether a request may be sent now: the stream has not ended, and there is no unsolicited data.
 
-        The kernel may be asked as well: what came since the loop last looked would be taken for the response.
+        The kernel may be asked as well: bytes received since the loop last looked would be taken for the response.
         """
-        if self._pieces.size or self._has_ended or self.failure is not None:
+        if self._pieces.size or self.ending is not None:
             return False
-        return not ask_kernel or not self._is_readable()
+        return not ask_kernel or not is_readable(self.transport)
 
-    async def may_settle(self) -> bool:
+    async def absorb_tls_records(self) -> bool:
         """Let the loop decrypt what the kernel has of TLS, and return whether the stream is fresh then.
 
-        A session ticket leaves nothing behind, unsolicited data do. Ciphertext that the kernel still has after that is
-        neither: tickets arrive in pieces. Without TLS all that has arrived is unsolicited data.
+        A session ticket leaves nothing behind, unsolicited data does. Ciphertext that the kernel still has then is
+        neither: tickets arrive in pieces. Without TLS all received bytes are unsolicited data.
         """
         if self.tls is None:
             return False
-        for _ in range(LOOKS):
-            if self._pieces.size or self._has_ended or not self._is_readable():
+        for _ in range(TURNS_TO_READ):
+            if self.has_news or not is_readable(self.transport):
                 break
             await asyncio.sleep(0)
         return self.is_fresh(ask_kernel=False)
-
-    def _is_readable(self) -> bool:
-        """Ask the kernel whether the socket has bytes or an end to give; select() knows descriptors to 1023 only."""
-        socket = self.transport.get_extra_info("socket")
-        if socket is None or (number := socket.fileno()) < 0:
-            return True  # its end, which the loop is about to tell
-        if not hasattr(select, "poll"):
-            return bool(select.select((number,), (), (), 0)[0])
-        poll = select.poll()
-        poll.register(number, select.POLLIN)
-        return bool(poll.poll(0))
 
     # Writing
 
     def write(self, data: Buffer) -> None:
         """See ByteStream."""
-        if self.failure is not None:
-            raise self._take_failure()
-        if not self._is_lost:
-            self._unseen += len(data)
-            self.transport.write(data)
+        transport = self.transport
+        if self.ending is not None:
+            if self.ending.is_local:
+                raise self._take_failure()
+            if self.protocol.is_lost:
+                return
+        assert transport is not None
+        self.protocol.unseen += len(data)
+        transport.write(data)
 
     async def drain(self) -> bool:
         """See ByteStream."""
         self._keep_duplicate()
-        while not self._pieces.size and not self._has_ended:
-            if not self.may_write:
+        transport, protocol = self.transport, self.protocol
+        assert transport is not None
+        while not self.has_news:
+            if not protocol.may_write:
                 await self._wait(self.timeout.write, WRITE)
-            elif self._unseen >= LOOK_UP_EVERY or self.transport.is_closing():
-                self._unseen = 0
-                await asyncio.sleep(0)  # what arrived is told in the next turn; so is the end of a closing transport
+            elif protocol.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
+                protocol.unseen = 0
+                await asyncio.sleep(0)  # received bytes, and the end of a closing transport, are reported in a turn
             else:
                 return False
         return True
 
     def _keep_duplicate(self) -> Descriptor | None:
-        if self._duplicate is None and not self._is_lost and CAN_DUPLICATE:
-            self._duplicate = duplicate(self.transport.get_extra_info("socket").fileno())
-            self.must_settle = True
+        if self._duplicate is None and not self.protocol.is_lost and CAN_DUPLICATE:
+            self._duplicate = duplicate(self.get_extra_info("socket").fileno())
         return self._duplicate
+
+    def end_exchange(self) -> None:
+        """Release what was kept for an exchange that is over."""
+        if self._duplicate is not None:
+            self._duplicate.close()
+            self._duplicate = None
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""
-        socket = self._keep_duplicate() if self.tls is None and hasattr(os, "sendfile") else None
+        socket = self._keep_duplicate() if self.tls is None and CAN_SENDFILE else None
         if socket is None:
             return None
-        if await self._flush():
-            return 0
-        file = duplicate(descriptor)
-        if file is None:
-            return None
-        try:
-            sent = 0
-            while sent < count and not (self._pieces.size or self._has_ended):
-                step = await self._send_some(socket, file, offset + sent, count - sent)
-                if step == 0:
-                    break
-                sent += step or 0
-            return sent
-        finally:
-            file.close()
+        return await send_file(self, socket, descriptor, offset, count)
 
-    async def _flush(self) -> bool:
-        """Wait until the kernel has all that was written before; True if the peer began to answer meanwhile."""
-        if self.transport.is_closing():
-            return await self.drain()
-        self.transport.set_write_buffer_limits(0)
-        try:
-            return await self.drain()
-        finally:
-            if not self.transport.is_closing():
-                self.transport.set_write_buffer_limits()
+    # Ending
 
-    async def _send_some(self, socket: Descriptor, file: Descriptor, offset: int, count: int) -> int | None:
-        """Send once what the socket takes; None when it had to be waited for."""
-        try:
-            return await offload(_sendfile, socket, file, offset, count)
-        except BlockingIOError:
-            await self._wait_for_room(socket)
-        except ConnectionError:
-            # The loop will notice it, too, and may find an answer before the end.
-            if not (self._pieces.size or self._has_ended):
-                await self._wait(self.timeout.write, WRITE)
-        return None
+    def close(self) -> None:
+        """Begin to close politely; never waits. Data that has not left yet is dropped: a peer may never take it."""
+        self._end(CLOSED)
+        transport = self.transport
+        if transport is not None and not self.protocol.is_lost:
+            self._call_in_loop(transport.abort if transport.get_write_buffer_size() else transport.close)
 
-    async def _wait_for_room(self, socket: Descriptor) -> None:
-        if self._pieces.size or self._has_ended:
+    def abort(self, failure: Exception | None = None) -> None:
+        """Drop the connection at once. The waiter gets the failure, else NotConnected."""
+        self._end(CLOSED if failure is None else Ending("timeout", failure))
+        if self.transport is not None and not self.protocol.is_lost:
+            self._call_in_loop(self.transport.abort)
+
+    def _end(self, ending: Ending) -> None:
+        """End the stream from this side, unless that was done before."""
+        if self.ending is None or not self.ending.is_local:
+            self.ending = ending
+        self.end_exchange()
+        if self._wake_up is not None:
+            self._call_in_loop(self.wake)
+
+    def _call_in_loop(self, call: Callable[[], None]) -> None:
+        """Make a call in the thread of the loop, if the loop is not closed."""
+        if self.loop.is_closed():
             return
-        with socket.used() as number:  # it must not be closed before the loop has let go of it
-            self.loop.add_writer(number, self.wake)
-            try:
-                await self._wait(self.timeout.write, WRITE)
-            finally:
-                self.loop.remove_writer(number)
+        if self.is_here:
+            call()
+        else:
+            self.loop.call_soon_threadsafe(call)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the loop of the stream runs in this thread now."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
 
-def _sendfile(socket: Descriptor, file: Descriptor, offset: int, count: int) -> int:
-    with socket.used() as to, file.used() as source:
-        return os.sendfile(to, source, offset, min(count, FILE_STEP))
+    def abort_if_abandoned(self) -> bool:
+        """Free the socket of a stream that was never closed; True if it was open. May be called by any thread."""
+        transport = self.transport
+        if transport is None or self.protocol.is_lost or transport.is_closing() or self.loop.is_closed():
+            return False  # asyncio itself warns of a transport that its loop left behind
+        self.loop.call_soon_threadsafe(transport.abort)
+        return True
+
+    def detach(self) -> Ending | None:
+        """Let go of the transport, which has another protocol now; return how the stream had ended, if it had."""
+        ending, self.ending = self.ending, CLOSED
+        if not (self._is_reading or self.protocol.is_lost or self.transport is None):
+            self.transport.resume_reading()
+        self.protocol.is_lost = True
+        self.end_exchange()
+        self._watch.discard(self)
+        return ending
+
+    def when_lost(self, callback: Callable[[Self], object]) -> None:
+        """Have a function called once the connection is gone, which it may be already."""
+        if self.protocol.is_lost:
+            callback(self)
+        else:
+            self.protocol.find_lost(self.loop).add_done_callback(lambda _: callback(self))
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
+        if self.protocol.is_lost or asyncio.get_running_loop() is not self.loop:
+            return
+        await asyncio.wait((self.protocol.find_lost(self.loop),), timeout=self.timeout.close)
+        if not self.protocol.is_lost:
+            self.abort()
+            await asyncio.wait((self.protocol.find_lost(self.loop),), timeout=self.timeout.close)
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return what the transport knows: socket, sockname, ssl_object, ...; None if it knows nothing."""
+        return None if self.transport is None else self.transport.get_extra_info(name)
+
+    def __repr__(self) -> str:
+        state = "open" if self.ending is None else self.ending.kind
+        return f"<{type(self).__name__} {self.peer} {state}, {self._pieces.size} bytes buffered>"

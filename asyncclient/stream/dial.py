@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
 from ..exchange.tunnel import AuthenticationContinues, TunnelAuthentication, open_tunnel
@@ -41,7 +41,6 @@ from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
 from .tls_transport import choose_class
-from .waiting import Feed
 
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
 
@@ -185,7 +184,7 @@ async def _open_tunnelled(
     try:
         stream.timeout = replace(Timeout.each(None), total=timeout.connect)
         if timeout.connect is not None:
-            stream.hurry(timeout.connect)
+            stream.limit_total(timeout.connect)
         head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
         stream.timeout, stream.total_until = timeout, math.inf
         if route.tls is not None:
@@ -206,13 +205,12 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
             infos = await _find_addresses(route, timings)
             started = time.monotonic()
             if may_open(infos):
-                await attempts.open(partial(Feed, stream), infos[0][4])
+                await attempts.open(lambda: stream.protocol, infos[0][4])
             else:
                 connected = await race(attempts, infos, None, ())
             timings.connect = time.monotonic() - started
     except BaseException as exc:
-        if stream.is_open:
-            stream.abort()
+        stream.abort()
         if isinstance(exc, _FAILURES) and not isinstance(exc, ConnectError):
             raise _build_error(route, attempts, exc) from exc
         raise
@@ -328,10 +326,10 @@ async def _adopt(
     if context is not None:
         return await _adopt_with_tls(sock, stream, context, server_name, timings)
     try:
-        await stream.loop.create_connection(lambda: Feed(stream), sock=sock)
+        await stream.loop.create_connection(lambda: stream.protocol, sock=sock)
     except BaseException:
         # Cancelled in the turn in which the transport was made, the transport has the socket already.
-        if stream.is_open:
+        if stream.transport is not None:
             stream.abort()
         else:
             sock.close()
@@ -345,7 +343,7 @@ async def _adopt_with_tls(
     timeout, transport = stream.timeout, None
     try:
         async with _handshake(stream.peer, timeout, timings):
-            transport = choose_class(stream.loop)(stream.loop, Feed(stream), context, server_name, timeout.tls_close)
+            transport = choose_class(stream.loop)(stream.loop, stream.protocol, context, server_name, timeout.tls_close)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
     except BaseException:
@@ -363,12 +361,12 @@ async def _wrap(
     """Begin TLS within an open stream, which may have TLS itself; a failure leaves that to the caller to drop."""
     stream = AioStream(outer.loop, peer, timeout)
     async with _handshake(peer, timeout, timings):
-        transport = choose_class(outer.loop)(outer.loop, Feed(stream), context, server_name, timeout.tls_close)
-        below = outer.transport
+        transport = choose_class(outer.loop)(outer.loop, stream.protocol, context, server_name, timeout.tls_close)
+        below = cast(asyncio.Transport, outer.transport)
         below.set_protocol(transport)
-        _, has_ended, loss = outer.detach()
-        if has_ended:
-            raise loss or ConnectionResetError("the connection was closed")
+        ending = outer.detach()
+        if ending is not None:
+            raise ending.error or ConnectionResetError("the connection was closed")
         try:
             transport.connection_made(below)
             await transport.shake_hands()

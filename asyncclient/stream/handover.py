@@ -1,29 +1,27 @@
-"""Giving a connection away after an upgrade: as asyncio's own pair, with what had been read already."""
+"""Giving a connection away after an upgrade, as a reader and a writer of asyncio."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 
+from ..timeouts import Timeout
 from .aio import AioStream
 
 
 def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a reader and a writer for the connection of a stream; they are the caller's to close.
+    """Return a reader, which is the stream itself, and a writer for its connection; the caller has to close them.
 
-    No time limit holds for them. The stream is of no use any more.
+    No time limit applies any more.
     """
-    reader = asyncio.StreamReader(loop=stream.loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=stream.loop)
-    transport = stream.transport
+    transport, protocol = stream.transport, asyncio.StreamReaderProtocol(stream, loop=stream.loop)
+    assert transport is not None
     if stream.tls is not None:
-        stream.tls.linger(stream.timeout.close)  # what is written before close() has to arrive
+        stream.tls.linger(stream.timeout.close)  # data written before close() must not be lost
+    stream.timeout, stream.total_until, stream.on_unsolicited = Timeout.each(None), math.inf, None
+    stream.end_exchange()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    rest, has_ended, loss = stream.detach()
-    if rest:
-        reader.feed_data(rest)
-    if loss is not None:  # nobody will tell the new protocol
-        protocol.connection_lost(loss)
-    elif has_ended:
-        reader.feed_eof()
-    return reader, asyncio.StreamWriter(transport, protocol, reader, stream.loop)
+    if stream.protocol.is_lost:  # the transport will not report it again
+        protocol.connection_lost(stream.exception())
+    return stream, asyncio.StreamWriter(transport, protocol, stream, stream.loop)

@@ -10,8 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary, WeakSet
+
+from ..errors import PhaseTimeout, ReadTimeout, WriteTimeout
+
+
+class Phase(NamedTuple):
+    """The purpose of a wait: its error, its name, and the beginning of the error's text; a soft one has no error."""
+
+    error: type[PhaseTimeout] | None
+    name: str
+    text: str
+
+
+RESPONSE: Final = Phase(ReadTimeout, "read", "no response from")
+DATA: Final = Phase(ReadTimeout, "read", "no more data from")
+WRITE: Final = Phase(WriteTimeout, "write", "nothing taken by")
+LISTEN: Final = Phase(None, "", "")
 
 GRAIN = 0.05
 """Seconds between two looks at the least: no deadline is missed by more, and ten thousand streams cost 2 %."""

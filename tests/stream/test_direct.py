@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from asyncclient import HTTPConnection, HTTPResponse, IncompleteRead, NotConnected, ReadTimeout, Timeout, TotalTimeout
-from asyncclient.stream.aio import DIRECT_FROM
-from asyncclient.stream.direct import DirectFeed
+from asyncclient.stream.direct import DIRECT_FROM, DirectRead
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.connection.scripts import Script, chunked, echo_target, fetch, happens, reply, serving, start, to
@@ -282,19 +281,22 @@ async def test_data_and_end_while_nobody_reads() -> None:
             assert found + raised.value.partial == CONTENT[:100_000]
 
 
-# A wake-up for nothing: no peer can be made to cause it
+# What no peer can be made to cause
 
 
-class Idle(asyncio.Transport):
-    """A transport that does as it is told, and nothing by itself."""
+class Recording(asyncio.Transport):
+    """A transport that records the protocols that it is given, and does nothing by itself."""
 
-    def pause_reading(self) -> None: ...
+    def __init__(self) -> None:
+        super().__init__()
+        self.protocols: list[asyncio.BaseProtocol] = []
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocols.append(protocol)
 
 
 class Taking(asyncio.StreamReaderProtocol):
-    """The usual protocol; it keeps what it is given."""
+    """The usual protocol; it keeps the bytes that it is given."""
 
     def __init__(self) -> None:
         super().__init__(asyncio.StreamReader())
@@ -304,12 +306,26 @@ class Taking(asyncio.StreamReaderProtocol):
         self.taken.append(data)
 
 
-async def test_buffer_asked_for_in_vain() -> None:
-    usual, target = Taking(), bytearray(8)
-    direct = DirectFeed(usual, Idle())
-    direct.get_buffer(-1)  # nothing was received after all
-    direct.aim(memoryview(target))
-    given: Any = direct.get_buffer(-1)
-    given[:4] = b"real"
-    direct.buffer_updated(4)
-    assert (direct.disarm(), bytes(target[:4]), usual.taken) == (4, b"real", [b""])
+def put(direct: DirectRead, data: bytes) -> None:
+    given: Any = direct.get_buffer(len(data))
+    given[: len(data)] = data
+    direct.buffer_updated(len(data))
+
+
+async def test_a_transport_may_ask_for_the_buffer_and_receive_nothing() -> None:
+    transport, usual, target = Recording(), Taking(), bytearray(8)
+    woken: list[bool] = []
+    with DirectRead(transport, usual, memoryview(target), lambda: woken.append(True)) as direct:
+        direct.get_buffer(-1)
+        put(direct, b"real")
+    assert (direct.count, bytes(target[:4]), usual.taken, woken) == (4, b"real", [], [True])
+    assert transport.protocols == [direct, usual, usual]
+
+
+async def test_bytes_received_after_the_buffer_was_filled_do_not_overwrite_it() -> None:
+    """On Windows, asyncio's transport goes on with the protocol that it had when it received the bytes."""
+    usual, target = Taking(), bytearray(4)
+    with DirectRead(Recording(), usual, memoryview(target), lambda: None) as direct:
+        put(direct, b"real")
+        put(direct, b"more")
+    assert (direct.count, bytes(target), usual.taken) == (4, b"real", [b"more"])

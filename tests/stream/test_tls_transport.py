@@ -15,6 +15,7 @@ from asyncclient.exchange.tunnel import build_connect
 from asyncclient.stream.aio import AioStream
 from asyncclient.stream.dial import Tunnel
 from asyncclient.stream.tls_transport import BufferedTLSTransport
+from asyncclient.stream.transport import is_readable
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.servers import Certificates, ConnectProxy
@@ -102,12 +103,12 @@ async def test_ciphertext_that_the_kernel_still_has_is_not_unsolicited_data(tls:
         peer.hold()
 
     async with connected(handler, tls, Timeout(read=5.0)) as stream:
-        stream.transport.pause_reading()
-        while not stream._is_readable():
+        _transport_of(stream).pause_reading()
+        while not is_readable(stream.transport):
             os.sched_yield()
         assert not stream.is_fresh(ask_kernel=True)
-        assert await stream.may_settle()
-        stream.transport.resume_reading()
+        assert await stream.absorb_tls_records()
+        _transport_of(stream).resume_reading()
         assert await stream.read(5) == b"early"
 
 
@@ -218,12 +219,17 @@ async def test_what_the_kernel_has_of_a_lost_connection_is_decrypted(tls: Certif
         stream = await dial(route, Timeout(read=5.0, write=5.0))
         await stream.drain()  # content follows: the descriptor is kept twice from here on
         stream.write(b"data")
-        stream.transport.pause_reading()
+        _transport_of(stream).pause_reading()
         while len(_peek(stream)) < 100_000:
             os.sched_yield()
-        stream.transport.abort()
+        _transport_of(stream).abort()
         assert await stream.readexactly(100_000) == b"x" * 100_000
         assert await stream.read(1) == b""
+
+
+def _transport_of(stream: AioStream) -> asyncio.Transport:
+    assert stream.transport is not None
+    return stream.transport
 
 
 def _peek(stream: AioStream) -> bytes:
@@ -308,7 +314,7 @@ async def test_what_can_not_be_encrypted_yet_is_sent_in_its_order(
         monkeypatch.setattr(Renegotiates, "refusals", 2)
         for data in (b"a" * 30_000, b"b", b"cc"):
             stream.write(data)
-        assert stream.transport.get_write_buffer_size() >= 3
+        assert _transport_of(stream).get_write_buffer_size() >= 3
         assert await stream.readexactly(2) == b"go"
         assert await stream.readexactly(30_003) == b"a" * 30_000 + b"bcc"
         stream.close()

@@ -209,7 +209,7 @@ async def test_drips_do_not_extend_the_total_time(connect: Connect, read: float 
 
     async with connect(handler, read=read, total=0.1) as stream:
         started = time.monotonic()
-        stream.hurry(0.1)
+        stream.limit_total(0.1)
         with pytest.raises(TotalTimeout, match=r"in 0\.1 s") as raised:
             await stream.readexactly(1000)
         assert 0.09 <= time.monotonic() - started < 1.0
@@ -218,7 +218,7 @@ async def test_drips_do_not_extend_the_total_time(connect: Connect, read: float 
 
 async def test_the_total_time_ends_an_upload(connect: Connect) -> None:
     async with connect(RawConnection.hold, write=None, total=0.1) as stream:
-        stream.hurry(0.1)
+        stream.limit_total(0.1)
         await fill(stream)
         with pytest.raises(TotalTimeout):
             await stream.drain()
@@ -226,7 +226,7 @@ async def test_the_total_time_ends_an_upload(connect: Connect) -> None:
 
 async def test_a_total_time_that_is_over_leaves_no_time_to_wait(connect: Connect) -> None:
     async with connect(RawConnection.hold, total=0.0) as stream:
-        stream.hurry(0)
+        stream.limit_total(0)
         with pytest.raises(TotalTimeout):
             await stream.read(1)
 
