@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
+from asyncclient import HTTPResponse, Response
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 
 HOST = "127.0.0.1"
@@ -361,3 +362,9 @@ def run_proxy(directory: str) -> None:
 
 if __name__ == "__main__":
     {"app": run_application, "proxy": run_proxy}[sys.argv[1]](sys.argv[2])
+
+
+def raw_response(response: Response) -> HTTPResponse:
+    """The response of the pool's connection that a client's response is made of."""
+    assert isinstance(response._raw, HTTPResponse)
+    return response._raw

@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports from its own floor and from lower ones. The longest name that fits decides.
 FLOORS = {
-    0: ("arguments", "bounded", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
+    0: ("arguments", "bounded", "caller", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
     1: ("message",),
     2: ("exchange",),
     3: ("stream",),
-    4: ("connection", "debug", "https", "opening", "response"),
+    4: ("connection", "debug", "https", "opening", "response", "transport"),
     5: ("pool",),
     6: ("client",),
     7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "runner", "testing"),
@@ -202,3 +202,13 @@ def test_importing_asyncclient_imports_nothing_slow() -> None:
     code = "import sys; before = set(sys.modules); import asyncclient; print(*set(sys.modules) - before)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not SLOW_TO_IMPORT & set(result.stdout.split())
+
+
+def test_the_transfer_knows_nothing_below_the_seam() -> None:
+    above = ("asyncclient.client.", "asyncclient.message.")
+    below = [
+        module
+        for module in imported_modules("asyncclient.client.transfer")
+        if not module.startswith(above) and floor_of(module) != 0 and module != "asyncclient.transport"
+    ]
+    assert not below, f"transfer imports {below}; it may know a Transport, and no connection"

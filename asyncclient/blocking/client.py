@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
+from ..caller import Caller, find_caller
 from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client.cookies.jar import CookieJar
 from ..client.request import Options, Request
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
-from ..pool.guard import Caller, find_caller
 from ..runner import find_loop_factory
 from .body import hand_over, hand_over_calls
 from .portal import LoopThread

@@ -6,30 +6,47 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import wraps
-from typing import Any, ParamSpec, Self, Unpack
+from typing import Any, Final, ParamSpec, Self, Unpack
 
 from ..arguments import check_type, list_collection
-from ..exchange.exchange import Exchange
+from ..caller import Caller, find_caller
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.fields import list_pairs
 from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
-from ..pool.guard import Caller, find_caller
 from ..pool.pool import Pool
-from ..stream.options import SocketOption, parse_options
+from ..stream.options import SocketOption
 from ..stream.resolve import Resolver
-from ..stream.tls import TrustLike, parse_trust
+from ..stream.tls import TrustLike
 from ..timeouts import Timeout
 from ..tracing import Tracer
+from ..transport import Transport
 from .auth.schemes import AuthLike, open_auth
+from .body.arguments import UNSET, Unset
 from .cookies.jar import CookieJar, NamedCookies
+from .pauses import Pauses
+from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
 from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Params, Request
 from .response import Response
 from .retries import Retry, RetryBudget
+from .round import Rounds
 from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
-from .site import Network, Sites
+from .site import Sites
 from .transfer import Transfer
+
+CONNECTING: Final = (
+    "limits",
+    "pool",
+    "ssl",
+    "resolver",
+    "local_address",
+    "socket_options",
+    "socket_path",
+    "stall_warning",
+    "lenient",
+)
+"""Names of the arguments that say how connections are opened and used: those of PoolTransport."""
 
 SECRET_FIELDS = ("authorization", "cookie", "proxy-authorization")
 
@@ -75,7 +92,8 @@ class Client:
         pool: how many connections there may be, and for how long they are kept.
         ssl: an SSLContext; False verifies nothing; "sha256:…" takes the one certificate that has this fingerprint.
         proxy: a URL, a mapping by scheme or host, or a function of the URL.
-        trust_env: take proxies from the environment where none is given. Nothing else is taken from there.
+        trust_env: take proxies from the environment where none is given. Nothing else is taken from there. True unless
+            a `transport` is given.
         follow_redirects: up to max_redirects of them.
         retries: a Retry, a number of retries, or None: only what is sure to do no harm is repeated.
         max_body_size: bytes that the content of a response may have, as it comes and decoded.
@@ -94,6 +112,12 @@ class Client:
             charset, or a function that returns one, or None, for the first 64 KiB of the content. None is UTF-8.
         lenient: repair faults in responses that browsers repair and that cannot be confused with another response, and
             tell them in Response.repairs; a connection is not used again after a repair.
+        transport: sends the requests, in place of a pool of connections. aclose() closes it with the client. What
+            connections are opened with (limits, pool, ssl, resolver, local_address, socket_options, socket_path,
+            stall_warning, lenient) is given to the transport then: `Client(transport=PoolTransport(ssl=…))`.
+
+    Raises:
+        ValueError, TypeError: an argument that can't be used, or not together with `transport`.
     """
 
     @_explain_unknown
@@ -110,7 +134,7 @@ class Client:
         pool: PoolLimits = DEFAULT_POOL,
         ssl: TrustLike = None,
         proxy: ProxySetting = None,
-        trust_env: bool = True,
+        trust_env: bool | Unset = UNSET,
         follow_redirects: bool = True,
         max_redirects: int = 20,
         retries: Retry | int | None = None,
@@ -125,37 +149,37 @@ class Client:
         encode_json: Callable[[Any], str | bytes] | None = None,
         default_encoding: DefaultEncoding | None = None,
         lenient: bool = False,
+        transport: Transport | None = None,
     ) -> None:
         self.base_url = base_url = strip_url(base_url or "")
         self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
-        _check_arguments(limits, pool, retries, max_redirects, max_body_size, default_encoding)
-        _check_kinds(trust_env, follow_redirects, lenient, resolver, tracer, encode_json, local_address)
-        secret_headers = list_collection("secret_headers", secret_headers, str, "a collection of names")
-        secret_names = frozenset((*SECRET_FIELDS, *(name.lower() for name in secret_headers)))
-        network = _build_network(ssl, proxy, trust_env, resolver, local_address, socket_options, socket_path)
+        _check_arguments(retries, max_redirects, max_body_size, default_encoding)
+        _check_kinds(trust_env, follow_redirects, tracer, encode_json)
+        secret_names = _list_secret_names(secret_headers)
+        connecting = (limits, pool, ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient)
+        self._transport = _open_transport(transport, dict(zip(CONNECTING, connecting, strict=True)), tracer)
+        selector = _select_proxies(proxy, trust_env, transport, socket_path)
         limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         origin = parse_base(base_url)[:3] if base_url else None
-        self._pool = Pool(limits, pool, tracer, stall_warning)
+        sites = Sites(selector, list_pairs(headers or ()), secret_names, origin)
         self._settings = Settings(
-            pool=self._pool,
-            sites=Sites(self._pool, network, list_pairs(headers or ()), secret_names, origin),
+            transport=self._transport,
+            pauses=Pauses(),
+            rounds=Rounds(sites, open_auth(auth), secret_names),
             jar=self.cookies,
-            auth=open_auth(auth),
             timeout=limit,
             retries=retry,
             budget=None if retry is None or retry.budget is None else RetryBudget(retry.budget),
             follow_redirects=follow_redirects,
             max_redirects=max_redirects,
             max_body_size=max_body_size,
-            secret_names=secret_names,
             tracer=tracer,
             default_encoding=default_encoding,
             is_plain=max_body_size is None and limit.min_rate is None,
-            exchange_class=_choose_exchange(lenient),
         )
 
     # Requests
@@ -318,12 +342,22 @@ class Client:
         url = parse_url(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
         timeout = self._settings.timeout
         until = find_deadline(timeout)
-        site = await self._settings.sites.find(url, is_foreign=False)
-        await self._pool.preconnect(site.group, n, timeout, until)
+        site = self._settings.rounds.sites.find(url, is_foreign=False)
+        await self._pool_transport.preconnect(site.destination, n, timeout, until)
 
     def stats(self) -> PoolStats:
         """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
         return self._pool.stats()
+
+    @property
+    def _pool_transport(self) -> PoolTransport:
+        if not isinstance(self._transport, PoolTransport):
+            raise TypeError(f"expected a PoolTransport to ask about connections, got {type(self._transport).__name__}")
+        return self._transport
+
+    @property
+    def _pool(self) -> Pool:
+        return self._pool_transport.pool
 
     def close_idle(self) -> int:
         """Begin to close all connections that are idle, and return how many; requests under way are not affected.
@@ -337,7 +371,8 @@ class Client:
 
         Over TLS the servers get close_notify; theirs is waited for as long as Timeout.tls_close says, by default not.
         """
-        await self._pool.aclose()
+        self._settings.pauses.close()
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -346,7 +381,7 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"<Client {self._pool!r}>"
+        return f"<Client {self._transport!r}>"
 
 
 class Streaming(AbstractAsyncContextManager[Response]):
@@ -385,40 +420,45 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
     return response
 
 
-def _build_network(
-    ssl: TrustLike,
-    proxy: ProxySetting,
-    trust_env: bool,
-    resolver: Resolver | None,
-    local_address: str | tuple[str, int] | None,
-    socket_options: Sequence[SocketOption],
-    socket_path: str | os.PathLike[str] | None,
-) -> Network:
-    path = _check_socket_path(socket_path, proxy, local_address)
-    selector = ProxySelector(proxy, trust_env=trust_env and path is None)
-    source = (local_address, 0) if isinstance(local_address, str) else local_address
-    return Network(parse_trust(ssl), selector, resolver, source, parse_options(socket_options), path)
+def _open_transport(transport: Transport | None, connecting: dict[str, Any], tracer: Tracer | None) -> Transport:
+    """Return the transport of a client: a pool, or the given one, which has its own ways to connect.
+
+    Args:
+        connecting: arguments of PoolTransport, by the names in CONNECTING.
+    """
+    if transport is None:
+        return PoolTransport(tracer=tracer, **connecting)
+    if not (hasattr(type(transport), "send") and hasattr(type(transport), "aclose")):
+        raise TypeError(f"expected an object with send() and aclose() as transport, got {type(transport).__name__}")
+    usual = PoolTransport.__init__.__kwdefaults__ or {}
+    given = [name for name, value in connecting.items() if value is not usual[name] and value != usual[name]]
+    if given:
+        raise ValueError(f"expected no {given[0]} with a transport: give it to that, as PoolTransport({given[0]}=...)")
+    return transport
 
 
-def _choose_exchange(lenient: bool) -> type[Exchange]:
-    if not lenient:
-        return Exchange
-    from ..exchange.lenient import LenientExchange  # only here: few programs need it
+def _list_secret_names(given: Iterable[str]) -> frozenset[str]:
+    names = list_collection("secret_headers", given, str, "a collection of names")
+    return frozenset((*SECRET_FIELDS, *(name.lower() for name in names)))
 
-    return LenientExchange
+
+def _select_proxies(
+    proxy: ProxySetting, trust_env: bool | Unset, transport: Transport | None, socket_path: object
+) -> ProxySelector:
+    if socket_path is not None and proxy is not None:
+        raise ValueError("expected no proxy and no local_address with a socket_path")
+    if isinstance(trust_env, Unset):
+        trust_env = transport is None
+    return ProxySelector(proxy, trust_env=trust_env and socket_path is None)
 
 
 def _check_arguments(
-    limits: object,
-    pool: object,
     retries: object,
     max_redirects: object,
     max_body_size: object,
     default_encoding: DefaultEncoding | None,
 ) -> None:
     """Refuse what would come out, or be taken for something else, only once a request is under way."""
-    check_type("limits", limits, Limits, "Limits")
-    check_type("pool", pool, PoolLimits, "PoolLimits")
     if isinstance(retries, bool) or not isinstance(retries, Retry | int | None):
         raise TypeError(f"expected a Retry, a number or None as retries, got {type(retries).__name__}")
     for name, value in (("max_redirects", max_redirects), ("max_body_size", max_body_size)):
@@ -432,31 +472,11 @@ def _check_arguments(
         check_default_encoding(default_encoding)
 
 
-def _check_kinds(
-    trust_env: object,
-    follow_redirects: object,
-    lenient: object,
-    resolver: object,
-    tracer: object,
-    encode_json: object,
-    local_address: object,
-) -> None:
-    """Refuse what is of another kind than the argument, and would be used late or mean something else."""
-    for name, value in (("trust_env", trust_env), ("follow_redirects", follow_redirects), ("lenient", lenient)):
-        check_type(name, value, int, "True or False")
-    check_type("local_address", local_address, str | tuple | None, "a host, or (host, port),")
-    for name, found, method in (("resolver", resolver, "resolve"), ("tracer", tracer, "request_started")):
-        if found is not None and not hasattr(type(found), method):
-            raise TypeError(f"expected an object with {method}() as {name}, got {type(found).__name__}")
+def _check_kinds(trust_env: object, follow_redirects: object, tracer: object, encode_json: object) -> None:
+    """Refuse values of another type that would be used late or mean something else."""
+    check_type("trust_env", trust_env, int | Unset, "True or False")
+    check_type("follow_redirects", follow_redirects, int, "True or False")
+    if tracer is not None and not hasattr(type(tracer), "request_started"):
+        raise TypeError(f"expected an object with request_started() as tracer, got {type(tracer).__name__}")
     if encode_json is not None and not callable(encode_json):
         raise TypeError(f"expected a function as encode_json, got {type(encode_json).__name__}")
-
-
-def _check_socket_path(path: str | os.PathLike[str] | None, proxy: object, local_address: object) -> str | None:
-    """Return the path of a Unix socket; refuse other ways beside it."""
-    if path is None:
-        return None
-    if proxy is not None or local_address is not None:
-        raise ValueError("expected no proxy and no local_address with a socket_path")
-    check_type("socket_path", path, str | os.PathLike, "a path")
-    return os.fspath(path)

@@ -15,7 +15,7 @@ from .site import Site
 
 
 def build_head(
-    request: Request, site: Site, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], *, expects_continue: bool
+    request: Request, site: Site, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], expects_continue: bool
 ) -> RequestHead:
     """Return the head of a request. What a caller gave counts more than what is implied, and that than the client's.
 

@@ -11,9 +11,9 @@ from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
 from ..message.target import show
-from ..response import HTTPResponse
 from ..stream.tls import TLSInfo
 from ..timings import Timings
+from ..transport import TransportResponse
 from .content.iterators import BufferedContent, ChunkIterator, MappedIterator
 from .content.reader import ContentReader
 from .error_context import add_context, shorten_url
@@ -58,7 +58,7 @@ class Response:
         self,
         request: Request,
         url: str,
-        raw: HTTPResponse,
+        raw: TransportResponse,
         reader: ContentReader | None,
         history: tuple[Response, ...] = (),
         default_encoding: DefaultEncoding | None = None,

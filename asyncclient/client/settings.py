@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..exchange.exchange import Exchange
-from ..pool.pool import Pool
 from ..timeouts import Timeout
 from ..tracing import Tracer
-from .auth.schemes import Auth
+from ..transport import Origin, Transport
 from .body.arguments import Unset
 from .cookies.jar import CookieJar
+from .pauses import Pauses
 from .request import Choices, check_timeout
 from .retries import Retry, RetryBudget
-from .site import Origin, Sites
+from .round import Rounds
 
 DefaultEncoding = str | Callable[[bytes], str | None]
 """The label of a charset, or a function that returns one, or None, for the beginning of content."""
@@ -28,25 +27,24 @@ DefaultEncoding = str | Callable[[bytes], str | None]
 class Settings:
     """What holds for all requests of a client; Client documents it.
 
-    `is_plain`: content is read as it comes, where it is not coded. `exchange_class` decides how responses are read:
-    strictly, or with repairs.
+    Attributes:
+        pauses: whether the client is closed, and its pauses between two sendings.
+        is_plain: content that is not encoded is read as it is received: no bound on its size or rate is set.
     """
 
-    pool: Pool
-    sites: Sites
+    transport: Transport
+    pauses: Pauses
+    rounds: Rounds
     jar: CookieJar
-    auth: Auth | None
     timeout: Timeout
     retries: Retry | None
     budget: RetryBudget | None
     follow_redirects: bool
     max_redirects: int
     max_body_size: int | None
-    secret_names: frozenset[str]
     tracer: Tracer | None
     default_encoding: DefaultEncoding | None
     is_plain: bool
-    exchange_class: type[Exchange] = Exchange
 
     def timeout_for(self, choices: Choices) -> Timeout:
         """Return the time limits of a request: its own if it has some."""

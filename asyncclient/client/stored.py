@@ -13,7 +13,7 @@ from ..stream.tls import TLSInfo
 from ..timings import Timings
 
 if TYPE_CHECKING:
-    from ..response import HTTPResponse
+    from ..transport import TransportResponse
 
 
 class StoredResponse(HeadView):
@@ -35,7 +35,7 @@ class StoredResponse(HeadView):
     closed = True
     length = 0
 
-    def __init__(self, response: HTTPResponse | StoredResponse) -> None:
+    def __init__(self, response: TransportResponse | StoredResponse) -> None:
         for name in StoredResponse.__annotations__:
             setattr(self, name, getattr(response, name))
 

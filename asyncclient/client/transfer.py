@@ -1,8 +1,27 @@
-"""One request on its way, from its caller to the response that he gets.
+"""One request from its caller to the response that the caller gets: the loop that applies the rules.
 
-The rules are pure functions, each in a module of its own: what may be retried (retries), where a redirect leads
-(redirects), what a challenge is answered with (auth). Here is the loop that applies them, and nothing else: send, look
-at what came of it, and either end or change what is sent next.
+```text
+   Request ──► Rounds.begin ──► Round ──► build_head ──► Transport.send ─────────────┐
+                                  ▲          (auth, cookies)     │ error             │ response
+                                  │                              ▼                   ▼
+                                  │                        _after_error        _after_response
+                                  │      stale, retry            │                   │ 401, 407: answer
+                                  └──────────────────────────────┤                   │ 417: without Expect
+                                  ▲                              ▼                   │ 3xx: redirect
+                                  │                          the error               │ retry
+                                  └──────────────────────────────────────────────────┤
+                                                                                     ▼
+                                                                                 Response
+```
+
+A walk: a GET of http://a/ with auth=Digest(...). `begin` gives the round for http://a/, with that Auth. It is asked for
+fields and has none; the head is built and sent. The response is a 401: `_after_response` asks the Auth for an answer,
+and gives the same round with these fields in it. Now the response is a 302 to http://b/: the next round is foreign, has
+another site and no Auth. While it is sent, the kept connection turns out to be closed: `_after_error` gives the same
+round with `wants_new`. The response is a 200, and the caller gets it, with the 302 in its `history`.
+
+The rules are pure functions in modules of their own: what may be retried (retries), where a redirect leads (redirects,
+round), how a challenge is answered (auth). What a round is sent by is a Transport, of which nothing else is known here.
 """
 
 from __future__ import annotations
@@ -11,43 +30,24 @@ import inspect
 import math
 import random
 import time
-from asyncio import get_running_loop
 from collections.abc import Awaitable, Sequence
-from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from ..errors import (
-    ClientClosed,
-    HTTPException,
-    IncompleteRead,
-    NotConnected,
-    RedirectError,
-    StaleConnectionError,
-    TooManyRedirects,
-    TotalTimeout,
-)
-from ..exchange.exchange import Exchange
-from ..exchange.send import fits_single_write
+from ..caller import Caller
+from ..errors import ClientClosed, HTTPException, StaleConnectionError, TooManyRedirects
 from ..message.ranges import parse_content_range
-from ..message.url import URL, build_url, parse_url
-from ..pool.connection import PooledConnection
-from ..pool.guard import Caller
-from ..response import HTTPResponse
-from ..stream.scope import TimeLimit
-from ..timings import Timings
-from .auth.schemes import AddedFields, Auth, AuthRequest, from_userinfo, open_auth
-from .body.arguments import Payload, Unset
+from ..message.url import build_url
+from ..transport import TransportRequest, TransportResponse
+from .auth.schemes import Auth
 from .content.reader import ContentReader, Pace
+from .deadlines import await_in_time
 from .error_context import add_context
 from .heads import build_head, locate
-from .proxy.authentication import ProxyAuthentication
-from .proxy.proxies import Proxy
-from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
-from .request import USUAL, Request, build_derived
+from .request import USUAL, Request
 from .response import Response
 from .retries import Action, Decision, Outcome, decide_retry
+from .round import Round, describe, find_redirect
 from .settings import Settings, find_deadline
-from .site import Site
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
@@ -55,44 +55,47 @@ _E = TypeVar("_E", bound=BaseException)
 AUTH_ROUNDS: Final = 2
 """Answers to challenges for one request: one, and one more for a nonce that has become stale."""
 
-_ENDS: Final = frozenset((200, 201, 202, 204, 206, 304, 400, 403, 404, 500))
-"""Statuses after which nothing follows, but by a retry policy."""
+_FINAL: Final = frozenset((200, 201, 202, 204, 206, 304, 400, 403, 404, 500))
+"""Statuses after which nothing else is sent, unless a retry policy asks for it."""
 
 
-_parse_url = lru_cache(maxsize=1024)(parse_url)
+class Again(NamedTuple):
+    """A request is to be sent again, because of a response.
+
+    Attributes:
+        round: the next round.
+        reason: see Tracer.request_repeated().
+        pause: seconds to wait before a retry; None where it is no retry.
+        request: the request to send instead, after a redirect.
+    """
+
+    round: Round
+    reason: str
+    pause: float | None = None
+    request: Request | None = None
 
 
 class Transfer:
     """One request on its way.
 
     Args:
-        caller: where the response is opened, if nothing else than its caller ends it.
+        settings: those of the client.
+        request: to be sent.
+        caller: where the response is opened, if nothing but its caller ends it.
 
     Attributes:
-        request: as it goes out next; a redirect puts another in its place.
+        request: as it is sent next; a redirect replaces it.
         history: the redirects so far.
     """
 
     __slots__ = (
         "_attempts",
-        "_auth",
-        "_auth_fields",
-        "_auth_rounds",
         "_caller",
-        "_expects_continue",
-        "_has_answer",
-        "_has_repeated",
-        "_is_downgraded",
-        "_is_foreign",
-        "_is_stranger",
-        "_proxy_login",
+        "_deadline",
+        "_has_resent",
+        "_round",
         "_settings",
-        "_site",
         "_timeout",
-        "_until",
-        "_url",
-        "_userinfo",
-        "_wants_new",
         "history",
         "request",
     )
@@ -104,13 +107,10 @@ class Transfer:
         self.history: tuple[Response, ...] = ()
         choices = request.choices
         self._timeout = timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
-        self._until = math.inf if timeout.total is None else find_deadline(timeout)
-        self._expects_continue = choices.expect_continue
-        self._is_foreign = self._has_repeated = self._wants_new = self._has_answer = False
-        self._is_stranger = self._is_downgraded = False
-        self._auth_rounds = self._attempts = 0
-        self._auth_fields: Sequence[tuple[str, str]] = ()
-        self._proxy_login: ProxyAuthentication | None = None
+        self._deadline = math.inf if timeout.total is None else find_deadline(timeout)
+        self._attempts = 0  # sendings that count as tries: the first, the free resend and retries
+        self._has_resent = False  # the free resend after a stale connection has been used
+        self._round: Round | None = None  # sent last, or being sent
 
     async def run(self) -> Response:
         """Send the request until there is a response for its caller, whose content is still to be read.
@@ -119,56 +119,61 @@ class Transfer:
 
         Raises: what Client.request() does.
         """
-        settings, pool = self._settings, self._settings.pool
-        if not self._attempts:
-            self._site = self._look_up() or await self._find_site()
-            if settings.budget is not None:
-                settings.budget.note_request(self._site.origin, time.monotonic())
+        settings = self._settings
+        current = self._begin() if self._round is None else self._round.again()
         while True:
-            if self._auth is not None and not self._has_answer:
-                await self._authorize(self._auth)
-            self._has_answer = False
-            login = self._auth_fields
-            if self._site.proxy is not None:
-                login = [*login, *await self._log_in_to_proxy(self._site.proxy)]
-            head = build_head(
-                self.request,
-                self._site,
-                self._url,
-                settings.jar,
-                login,
-                expects_continue=self._expects_continue,
-            )
-            exchange = settings.exchange_class(head, Timings(time.monotonic()))
+            self._round = current
+            has_credentials = current.auth is not None or current.proxy_login is not None
+            credentials = await self._authenticate(current) if has_credentials else ()
+            request, site = self.request, current.site
+            head = build_head(request, site, current.url, settings.jar, credentials, current.expects_continue)
             self._attempts += 1
             try:
-                found = None if self._wants_new else pool.take_idle(self._site.group)
-                connection = found or await self._acquire()
-                if self.request.payload is None:
-                    connection.begin(exchange, self._timeout, self._until)
-                else:
-                    await self._send_payload(connection, exchange, self.request.payload)
-                raw = await connection.getresponse()
+                raw = await settings.transport.send(
+                    TransportRequest(
+                        head,
+                        site.destination,
+                        self._timeout,
+                        self._deadline,
+                        request.payload,
+                        request.choices.trailers,
+                        current.wants_new,
+                        self._caller,
+                    )
+                )
             except Exception as error:
-                if not await self._recovers(error, exchange):
+                following = await self._after_error(current, error)
+                if following is None:
                     raise
+                current = following
                 continue
             try:
-                response = self._receive(raw)
-                if self._caller is not None:
-                    connection.guard(raw, self._caller)
+                response = self._receive(current, raw)
             except BaseException:
                 raw.close()
                 raise
-            if raw.status in _ENDS and settings.retries is None:
+            if raw.status in _FINAL and settings.retries is None:
                 return response
             try:
-                if not await self._go_on(response):
+                again = await self._after_response(current, response)
+                if again is None:
                     return response
+                await self._go_on(again, response)
             except BaseException as error:
                 response.close()
                 self._named(error, response)
                 raise
+            current = again.round
+
+    def _begin(self) -> Round:
+        """Return the first round; ClientClosed if the client is closed."""
+        settings = self._settings
+        first = settings.rounds.begin(self.request)
+        if settings.pauses.is_closed:
+            raise self._named(ClientClosed("the client is closed"))
+        if settings.budget is not None:
+            settings.budget.note_request(first.site.origin, time.monotonic())
+        return first
 
     def _named(self, error: _E, response: Response | None = None) -> _E:
         """Return an error; if it is one of this package, it names its request now, and has the response before it."""
@@ -190,299 +195,156 @@ class Transfer:
         return True
 
     async def _may_retry(self, error: Exception) -> bool:
-        """Wait until the request may go out again after content that broke off; False if it may not."""
+        """Wait until the request may be sent again after content that broke off; False if it may not."""
+        assert self._round is not None
         outcome = self._describe_attempt()._replace(error=error, bytes_received=1)
-        return await self._waits(decide_retry(outcome, self._settings.retries, random.random, time.time()))
+        return await self._waits(self._round, decide_retry(outcome, self._settings.retries, random.random, time.time()))
 
     @property
     def has_begun(self) -> bool:
         """Whether the request was sent before."""
-        return self._attempts > 0
+        return self._round is not None
 
-    # The way
+    # Credentials
 
-    def _look_up(self) -> Site | None:
-        """Take the request's URL apart, find who logs in there, and return its site if that is known."""
-        request, settings = self.request, self._settings
-        self._url = url = _parse_url(request.url)
-        scheme, host, port, _, self._userinfo, _ = url
-        may_login = settings.auth is not None or request.choices is not USUAL or self._userinfo is not None
-        self._auth = self._find_auth(url) if may_login else None
-        return None if self._is_foreign else settings.sites.known.get((scheme, host, port))
+    async def _authenticate(self, current: Round) -> Sequence[tuple[str, str]]:
+        """Return the fields with the credentials for the origin, and for a proxy that is asked for the request."""
+        fields = current.answer or ()
+        if current.auth is not None and current.answer is None:
+            fields = await self._settle(current, current.auth.authorize(describe(self.request, current)))
+        if current.proxy_login is not None:
+            fields = [*fields, *await self._in_time(current, current.proxy_login.list_fields())]
+        return fields
 
-    async def _find_site(self) -> Site:
-        try:
-            return await self._settings.sites.find(self._url, self._is_foreign)
-        except HTTPException as error:
-            self._named(error)
-            raise
+    async def _settle(self, current: Round, found: _T | Awaitable[_T]) -> _T:
+        """Return the result of a function of the caller, which may have to be awaited."""
+        return await self._in_time(current, found) if inspect.isawaitable(found) else found
 
-    def _find_auth(self, url: URL) -> Auth | None:
-        """Return the Auth of the request, of a user in its URL, or of the client; None where a field logs in.
+    async def _in_time(self, current: Round, given: Awaitable[_T]) -> _T:
+        """Await a function of the caller, within the total time limit."""
+        return await await_in_time(given, self._timeout, self._deadline, current.site.label)
 
-        For an origin that no caller named with it, it is only one that names hosts.
-        """
-        request, settings = self.request, self._settings
-        self._is_stranger = self._is_foreign
-        if any(name.lower() == "authorization" for name, _ in request.headers):
-            return None
-        if not isinstance(request.choices.auth, Unset):
-            auth = open_auth(request.choices.auth)
-        elif url.userinfo is not None and not self._is_foreign:
-            return from_userinfo(url.userinfo)
-        else:
-            auth = settings.auth
-            self._is_stranger |= not settings.sites.is_home(url[:3])
-        if auth is None or not self._is_stranger:
-            return auth
-        return auth if auth.names_hosts and not self._is_downgraded else None
+    # After an error
 
-    async def _settle(self, found: _T | Awaitable[_T]) -> _T:
-        """Return what a function of the caller gave, which may have to be awaited."""
-        return await self._in_time(found) if inspect.isawaitable(found) else found
+    async def _after_error(self, current: Round, error: Exception) -> Round | None:
+        """Wait until the request may be sent again after an error, and return the next round; None if it may not.
 
-    async def _in_time(self, given: Awaitable[_T]) -> _T:
-        """Await what the caller gave to be awaited, within the total time limit."""
-        if self._until == math.inf:
-            return await given
-        async with TimeLimit(self._until - get_running_loop().time(), self._build_timeout):
-            return await given
-
-    def _build_timeout(self, _: float) -> TotalTimeout:
-        total = self._timeout.total or 0.0
-        return TotalTimeout(f"request not sent to {self._site.group.label} in {total:g} s", "total", total)
-
-    # The head
-
-    async def _authorize(self, auth: Auth) -> None:
-        self._auth_fields = await self._settle(auth.authorize(self._describe()))
-
-    async def _log_in_to_proxy(self, proxy: Proxy) -> AddedFields:
-        """Return the fields that log in to a proxy which is asked for this request, and not for a tunnel."""
-        login = self._proxy_login
-        if login is None:
-            assert proxy.auth is not None
-            target = self._site.prefix + self._url.target
-            login = self._proxy_login = ProxyAuthentication(
-                proxy, proxy.auth, self.request.method, target, self._find_body()
-            )
-        return await self._in_time(login.list_fields())
-
-    def _find_body(self) -> bytes | None:
-        data = b"" if self.request.payload is None else self.request.payload.data
-        return None if data is None else bytes(data)
-
-    def _describe(self) -> AuthRequest:
-        request, url, body = self.request, self._url, self._find_body()
-        return AuthRequest(
-            request.method,
-            build_url(url._replace(fragment=None)),
-            url.target,
-            url.host,
-            url.port,
-            body,
-            self._is_stranger,
-        )
-
-    # Sending
-
-    async def _acquire(self) -> PooledConnection:
-        """Return a connection; after one that had gone stale a new one, for others may have, too."""
-        is_new, self._wants_new = self._wants_new, False
-        return await self._settings.pool.acquire(self._site.group, self._timeout, self._until, is_new=is_new)
-
-    async def _send_payload(self, connection: PooledConnection, exchange: Exchange, payload: Payload) -> None:
-        """Send the request with its body, which is opened anew unless it is at hand."""
-        head, trailers, data = exchange.head, self.request.choices.trailers, payload.data
-        in_chunks = head.is_chunked or trailers is not None
-        try:
-            if data is not None:
-                head.frame(len(data), encode_chunked=in_chunks)
-                if fits_single_write(head, data, trailers):
-                    connection.begin(exchange, self._timeout, self._until, data)
-                    return
-            try:
-                source = await self._in_time(payload.open())
-                chunked = head.frame(source.length, encode_chunked=in_chunks)
-                await connection.begin_with(
-                    exchange, self._timeout, self._until, source, chunked=chunked, trailers=trailers
-                )
-            finally:
-                await payload.aclose()
-        except BaseException:
-            connection.give_back()  # fit for others if nothing was sent on it
-            raise
-
-    async def _recovers(self, error: Exception, exchange: Exchange) -> bool:
-        """Wait until the request may go out again after an error; False if it may not.
-
-        It does not raise that error itself: this frame, which has it, would be in its traceback, and neither be freed.
+        It does not raise that error itself: raising it from a frame that holds it would make a reference cycle.
         """
         self._named(error)
-        if self._settings.pool.is_closed and isinstance(error, NotConnected):
-            raise self._named(ClientClosed("the client was closed meanwhile")) from error
-        answered = exchange.heads.first_at is not None or isinstance(error, IncompleteRead)
-        outcome = self._describe_attempt()._replace(
-            error=error, is_reused=exchange.was_kept, was_sent=exchange.was_sent, bytes_received=int(answered)
-        )
+        outcome = self._describe_attempt()._replace(error=error)
+        if isinstance(error, StaleConnectionError):
+            outcome = outcome._replace(is_reused=True, was_sent=error.was_sent)
         decision = decide_retry(outcome, self._settings.retries, random.random, time.time())
         if decision.action is Action.REPEAT:
-            self._has_repeated = self._wants_new = True
+            self._has_resent = True
             self._note_again("stale", 0.0)
-            return True
-        if decision.action is Action.STALE:
-            raise self._named(self._build_stale(exchange)) from error
-        return await self._waits(decision)
-
-    def _build_stale(self, exchange: Exchange) -> StaleConnectionError:
-        label = self._site.group.label
-        if not exchange.was_sent:
-            text = f"{label} closed the connection before the request was sent, and its body can't be sent again"
-        else:
-            text = f"connection to {label} was closed or reset before a response; the server may have read the request"
-        return StaleConnectionError(text, was_sent=exchange.was_sent)
+            return current.again(wants_new=True)
+        return current.again() if await self._waits(current, decision) else None
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload
         is_replayable = payload is None or payload.is_replayable
-        return Outcome(
-            self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_repeated
-        )
+        return Outcome(self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_resent)
 
-    async def _waits(self, decision: Decision) -> bool:
-        """Wait as a decision says; False if it says that the request does not go out again, or time or budget do."""
-        if decision.action is not Action.WAIT or not self._may_wait(decision.seconds):
+    async def _waits(self, current: Round, decision: Decision) -> bool:
+        """Wait as a decision says; False if it says that the request is not sent again, or time or budget do."""
+        if not self._may_wait(current, decision):
             return False
-        await self._wait(decision.seconds)
+        self._note_again("retry", decision.seconds)
+        await self._settings.pauses.wait(decision.seconds)
         return True
 
-    def _may_wait(self, seconds: float) -> bool:
-        return self._settings.may_retry(self._site.origin, seconds, self._until)
-
-    async def _wait(self, seconds: float) -> None:
-        self._note_again("retry", seconds)
-        await self._settings.pool.pause(seconds)
+    def _may_wait(self, current: Round, decision: Decision) -> bool:
+        if decision.action is not Action.WAIT:
+            return False
+        return self._settings.may_retry(current.site.origin, decision.seconds, self._deadline)
 
     def _note_again(self, reason: str, seconds: float) -> None:
         if self._settings.tracer is not None:
             self._settings.tracer.request_repeated(self.request, reason, seconds)
 
-    # What came of it
+    # After a response
 
-    def _receive(self, raw: HTTPResponse) -> Response:
+    def _receive(self, current: Round, raw: TransportResponse) -> Response:
         request, settings = self.request, self._settings
-        if self._auth is not None:
-            self._auth.note(self._describe(), raw.headers)
-        if self._proxy_login is not None:
-            self._proxy_login.note(raw.headers)
-        url = request.url if self._userinfo is None else build_url(self._url)
+        if current.auth is not None:
+            current.auth.note(describe(request, current), raw.headers)
+        if current.proxy_login is not None:
+            current.proxy_login.note(raw.headers)
+        url = request.url if current.url.userinfo is None else build_url(current.url)
         head = raw.head
         if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # as most
             return Response(request, url, raw, None, self.history, settings.default_encoding)
-        self._store_cookies(raw)
+        fields = raw.headers.get_all("set-cookie")
+        if fields:
+            settings.jar.store(*locate(current.url, current.site), fields)
         choices = request.choices
         may_decode = choices.decode and (raw.status != 206 or _is_whole(raw))
         coding = raw.headers.get("content-encoding") if may_decode else None
-        pace = None if self._timeout.min_rate is None else Pace(self._site.group.label, self._timeout)
-        return Response(
-            request,
-            url,
-            raw,
-            ContentReader(raw, coding, settings.max_size_for(choices), pace),
-            self.history,
-            settings.default_encoding,
-        )
+        pace = None if self._timeout.min_rate is None else Pace(current.site.label, self._timeout)
+        reader = ContentReader(raw, coding, settings.max_size_for(choices), pace)
+        return Response(request, url, raw, reader, self.history, settings.default_encoding)
 
-    def _store_cookies(self, raw: HTTPResponse) -> None:
-        fields = raw.headers.get_all("set-cookie")
-        if fields:
-            self._settings.jar.store(*locate(self._url, self._site), fields)
+    async def _after_response(self, current: Round, response: Response) -> Again | None:
+        """Return how the request is to be sent again; None if the response is the caller's."""
+        status, login = response.status, current.proxy_login
+        if status == 401 and current.auth is not None and current.auth_rounds < AUTH_ROUNDS:
+            return await self._answer(current, current.auth, response)
+        if status == 407 and login is not None:
+            is_answered = await self._in_time(current, login.answer(response.headers))
+            return Again(current.again(), "challenge") if is_answered else None
+        if status == 417 and current.expects_continue:
+            return Again(current.again(expects_continue=False), "expectation")
+        return self._follow(current, response) or self._retry(current, response)
 
-    async def _go_on(self, response: Response) -> bool:
-        """Return whether the request is to go out again, changed to what the response asks for; it is drained then."""
-        if response.status == 401 and self._auth is not None and self._auth_rounds < AUTH_ROUNDS:
-            return await self._answer(self._auth, response)
-        if response.status == 407 and self._proxy_login is not None:
-            return await self._in_time(self._proxy_login.answer(response.headers)) and await self._again(
-                response, "challenge"
-            )
-        if response.status == 417 and self._expects_continue:
-            self._expects_continue = False
-            return await self._again(response, "expectation")
-        if await self._follow(response):
-            return True
-        retries = self._settings.retries
-        if retries is None or response.status not in retries.statuses:
-            return False
-        outcome = self._describe_attempt()._replace(
-            status=response.status, retry_after=response.headers.get_single("retry-after")
-        )
-        decision = decide_retry(outcome, retries, random.random, time.time())
-        if decision.action is not Action.WAIT or not self._may_wait(decision.seconds):
-            return False
-        await response.aclose()
-        await self._wait(decision.seconds)
-        return True
-
-    async def _again(self, response: Response, reason: str) -> bool:
-        """Go on to the next sending, which is no retry; return True."""
-        await response.aclose()
-        self._attempts -= 1
-        self._note_again(reason, 0.0)
-        return True
-
-    async def _answer(self, auth: Auth, response: Response) -> bool:
+    async def _answer(self, current: Round, auth: Auth, response: Response) -> Again | None:
         """Answer a challenge (RFC 9110 §11.3), if there is an answer."""
         challenges = response.headers.get_all("www-authenticate", [])
-        self._auth_rounds += 1
-        fields = await self._settle(auth.answer(self._describe(), response.status, challenges, self._auth_rounds))
-        if fields is None:
-            return False
-        self._auth_fields, self._has_answer = fields, True
-        return await self._again(response, "challenge")
+        count = current.auth_rounds + 1
+        found = auth.answer(describe(self.request, current), response.status, challenges, count)
+        fields = await self._settle(current, found)
+        return None if fields is None else Again(current.again(auth_rounds=count, answer=fields), "challenge")
 
-    async def _follow(self, response: Response) -> bool:
-        """Go where a redirect leads, if it is one and to be followed; what was secret stays where it belongs."""
-        request, settings = self.request, self._settings
-        follows = (
-            settings.follow_redirects if request.choices.follow_redirects is None else request.choices.follow_redirects
-        )
-        if not follows or response.status not in REDIRECTS:
-            return False
-        try:
-            redirect = decide_redirect(request.method, request.url, response.status, find_location(response.headers))
-        except RedirectError as exc:
-            exc.response = response
-            raise
+    def _follow(self, current: Round, response: Response) -> Again | None:
+        """Follow a redirect, if the response is one and redirects are followed."""
+        settings, choice = self._settings, self.request.choices.follow_redirects
+        if not (settings.follow_redirects if choice is None else choice):
+            return None
+        redirect = find_redirect(self.request, response)
         if redirect is None:
-            return False
+            return None
         if len(self.history) >= settings.max_redirects:
             raise TooManyRedirects(f"more than {settings.max_redirects} redirects", response)
-        self.history += (response,)
-        self.request = self._redirect(redirect)
-        self._is_foreign |= redirect.is_cross_origin
-        self._is_downgraded |= redirect.is_downgrade
-        self._expects_continue &= redirect.keeps_body
-        await self._again(response, "redirect")
-        self._auth_rounds, self._auth_fields, self._proxy_login = 0, (), None
-        self._site = self._look_up() or await self._find_site()
-        return True
+        request, following = settings.rounds.redirect(self.request, current, redirect)
+        return Again(following, "redirect", request=request)
 
-    def _redirect(self, redirect: Redirect) -> Request:
-        request = self.request
-        choices, payload = request.choices, request.payload if redirect.keeps_body else None
-        if redirect.is_cross_origin:
-            may_stay = isinstance(choices.auth, Unset) or (isinstance(choices.auth, Auth) and choices.auth.names_hosts)
-            choices = choices._replace(cookies=None, auth=choices.auth if may_stay else None)
-        elif self._userinfo is not None and isinstance(choices.auth, Unset):
-            choices = choices._replace(auth=self._auth)  # its URL does not have the user any more
-        if payload is None:
-            choices = choices._replace(trailers=None)
-        headers = strip_fields(request.headers, redirect, self._settings.secret_names)
-        return build_derived(redirect.method, redirect.url, headers, payload, choices)
+    def _retry(self, current: Round, response: Response) -> Again | None:
+        """Retry because of the status, as the client's policy says."""
+        retries = self._settings.retries
+        if retries is None or response.status not in retries.statuses:
+            return None
+        retry_after = response.headers.get_single("retry-after")
+        outcome = self._describe_attempt()._replace(status=response.status, retry_after=retry_after)
+        decision = decide_retry(outcome, retries, random.random, time.time())
+        if not self._may_wait(current, decision):
+            return None
+        return Again(current.again(), "retry", decision.seconds)
+
+    async def _go_on(self, again: Again, response: Response) -> None:
+        """Give up the response and wait until the next round may be sent."""
+        if again.request is not None:
+            self.history += (response,)
+            self.request = again.request
+        await response.aclose()
+        self._note_again(again.reason, again.pause or 0.0)
+        if again.pause is None:
+            self._attempts -= 1
+        else:
+            await self._settings.pauses.wait(again.pause)
 
 
-def _is_whole(raw: HTTPResponse) -> bool:
-    """Return whether a 206 brings all bytes; the decoder of a content coding can't begin or end in the middle."""
+def _is_whole(raw: TransportResponse) -> bool:
+    """Return whether a 206 has all bytes; the decoder of a content coding can't begin or end in the middle."""
     found = parse_content_range(raw.headers.get_single("content-range") or "")
     return found is not None and found.is_whole

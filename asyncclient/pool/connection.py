@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 from weakref import ref
 
+from ..caller import Caller
 from ..connection import SHORT_IDLE, HTTPConnection
 from ..errors import RemoteDisconnected, clip
 from ..exchange.body import Source
@@ -24,7 +25,7 @@ from ..stream.aio import AioStream
 from ..stream.dial import Route
 from ..timeouts import Timeout
 from ..timings import Timings, copy_opening
-from .guard import Caller, Guard
+from .guard import Guard
 
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
 _FOREVER: Final = Timeout.each(None)

@@ -13,41 +13,12 @@ The rules kept:
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
-from types import CodeType
-from typing import NamedTuple
 
+from ..caller import Caller
 from ..exchange.exchange import Exchange
 from ..stream.aio import AioStream
-
-
-class Caller(NamedTuple):
-    """A place in a program, kept as it is at hand: a line number takes longer to find."""
-
-    code: CodeType
-    offset: int
-
-    @property
-    def file(self) -> str:
-        """The file of the code."""
-        return self.code.co_filename
-
-    @property
-    def line(self) -> int:
-        """The line number."""
-        lines = (line for start, end, line in self.code.co_lines() if start <= self.offset < end and line)
-        return next(lines, self.code.co_firstlineno)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-def find_caller() -> Caller:
-    """Return where the function that calls this was called."""
-    frame = sys._getframe(2)
-    return Caller(frame.f_code, frame.f_lasti)
 
 
 class Guard:

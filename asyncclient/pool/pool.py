@@ -63,7 +63,6 @@ class Pool(Places):
         most, most_per_host = sizes.connections, min(sizes.connections, sizes.per_host)
         self._may_keep_less = sizes.idle < most or sizes.idle_per_host < most_per_host
         self._has_max_age = sizes.max_age < math.inf
-        self._pauses: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._sweeps_at = 0.0
 
@@ -357,19 +356,6 @@ class Pool(Places):
 
     # Seeing and ending
 
-    async def pause(self, seconds: float) -> None:
-        """Wait that long; ClientClosed if the pool is closed meanwhile."""
-        if self.is_closed:
-            raise ClientClosed("the client is closed")
-        end = asyncio.get_running_loop().create_future()
-        self._pauses.add(end)
-        try:
-            await asyncio.wait_for(end, seconds)
-        except TimeoutError:
-            pass
-        finally:
-            self._pauses.discard(end)
-
     def stats(self) -> PoolStats:
         """Return the present numbers."""
         return add_up(self._groups.values())
@@ -384,9 +370,6 @@ class Pool(Places):
         for group in list(self._groups.values()):
             for waiter in list(group.waiters):
                 group.fail(waiter, ClientClosed("the client was closed meanwhile"))
-        for pause in self._pauses:
-            if not pause.done():
-                pause.set_exception(ClientClosed("the client was closed meanwhile"))
         dials = list(self._dials)
         for dial in dials:
             dial.cancel()
@@ -403,7 +386,7 @@ class Pool(Places):
         if self.counted and not self.is_closed:
             text = f"unclosed client, {self.counted} connections are open: use `async with` or aclose()"
             # The source was made with the pool, of whose own creation tracemalloc knows nothing before 3.12.
-            warnings.warn(text, ResourceWarning, source=self._pauses, stacklevel=2)
+            warnings.warn(text, ResourceWarning, source=self._dials, stacklevel=2)
 
     def __repr__(self) -> str:
         active, idle, connecting, waiting, _ = self.stats()

@@ -22,6 +22,7 @@ from asyncclient import (
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.client.asking import Answering, gather_chunks, is_clean, lasts, redirect
 from tests.connection.scripts import MEBIBYTE, OK, chunked, echo_target, reply
+from tests.servers import raw_response
 
 # Time
 
@@ -29,7 +30,7 @@ from tests.connection.scripts import MEBIBYTE, OK, chunked, echo_target, reply
 async def limits_in_force(client: Client, url: str, **options: Any) -> Timeout:
     """What a connection has been told for the request under way."""
     async with client.stream("GET", url, **options) as response:
-        timeout: Timeout = response._raw._stream.timeout
+        timeout: Timeout = raw_response(response)._stream.timeout
         await response.read()
     return timeout
 

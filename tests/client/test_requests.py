@@ -14,6 +14,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.client.asking import Answering, Asked, Recording, by_name, comes_true, is_clean, lasts, parse_request
 from tests.connection.scripts import OK, EarlyAnswer, reply
+from tests.servers import raw_response
 
 OWN_FIELDS = {"user-agent": f"asyncclient/{asyncclient.__version__}", "accept": "*/*"}
 
@@ -708,7 +709,7 @@ async def test_local_address() -> None:
     with Answering(default=OK) as server:
         async with Client(local_address="127.0.0.2") as client, client.stream("GET", server.url) as response:
             assert response.peer == (server.host, server.port)
-            assert response._raw._stream.get_extra_info("sockname")[0] == "127.0.0.2"
+            assert raw_response(response)._stream.get_extra_info("sockname")[0] == "127.0.0.2"
 
 
 async def test_ssl_decides_which_certificates_are_good(tls: Any) -> None:

@@ -187,7 +187,7 @@ async def test_cancelling_the_pause_ends_the_request() -> None:
     with Breaking(CUTS["length"]) as server:
         async with Client(retries=Retry(backoff=60, jitter=0), trust_env=False) as client:
             task = asyncio.create_task(client.get(server.url))
-            assert await comes_true(lambda: bool(client._pool._pauses))
+            assert await comes_true(lambda: bool(client._settings.pauses))
             assert client.stats().active == 0
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

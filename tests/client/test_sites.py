@@ -10,14 +10,14 @@ from asyncclient.message.url import parse_url
 @pytest.mark.parametrize("is_foreign", [True, False])
 async def test_the_origin_made_longest_ago_is_forgotten_and_no_other(is_foreign: bool) -> None:
     async with Client(trust_env=False) as client:
-        sites = client._settings.sites
+        sites = client._settings.rounds.sites
 
-        async def find(number: int) -> Site:
-            return await sites.find(parse_url(f"http://host-{number}/"), is_foreign)
+        def find(number: int) -> Site:
+            return sites.find(parse_url(f"http://host-{number}/"), is_foreign)
 
-        first, second = await find(0), await find(1)
+        first, second = find(0), find(1)
         for number in range(2, MOST + 1):
-            await find(number)
-        assert await find(1) is second
-        assert await find(0) is not first
-        assert await find(1) is not second  # which the first took the place of
+            find(number)
+        assert find(1) is second
+        assert find(0) is not first
+        assert find(1) is not second  # it was the oldest when the first was made anew

@@ -18,7 +18,7 @@ from asyncclient import Client, ConnectError, HTTPConnection, StaticResolver
 from asyncclient.testing import RawServer
 from tests.client.asking import Answering
 from tests.pool.invariant import check_quiet
-from tests.servers import Certificates, ConnectProxy
+from tests.servers import Certificates, ConnectProxy, raw_response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 KEEPS_ALIVE = (socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -31,7 +31,7 @@ Option = tuple[int, int]
 async def read_options(client: Client, url: str, *names: Option) -> list[int]:
     """The values of socket options of the connection on which a URL is fetched."""
     async with client.stream("GET", url) as response:
-        own = response._raw._stream.get_extra_info("socket")
+        own = raw_response(response)._stream.get_extra_info("socket")
         return [own.getsockopt(*name) for name in names]
 
 

@@ -232,7 +232,7 @@ def test_a_blocking_iterator_that_is_dropped_gives_its_place_back() -> None:
 
 
 def test_the_place_of_a_caller_is_its_line() -> None:
-    from asyncclient.pool.guard import Caller, find_caller
+    from asyncclient.caller import Caller, find_caller
 
     def here() -> Caller:
         return find_caller()
@@ -284,7 +284,7 @@ async def test_a_coroutine_that_is_dropped_gives_its_place_back(start: Start, st
         del coroutine
         await until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)
         check_quiet(client)
-        assert not client._pool._pauses
+        assert not client._settings.pauses
 
 
 def test_a_part_that_was_abandoned_before_a_worker_opened_it_stays_closed(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from tests.pool.hosts import (
     wait_readable,
 )
 from tests.pool.invariant import check_quiet
-from tests.servers import Certificates
+from tests.servers import Certificates, raw_response
 
 OK = reply(b"ok")
 
@@ -54,7 +54,7 @@ async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
 def is_empty(client: Client) -> bool:
     check_quiet(client)
     pool = client._pool
-    return not (pool.counted or pool._idle or pool._dials or pool._pauses)
+    return not (pool.counted or pool._idle or pool._dials or client._settings.pauses)
 
 
 # What is under way
@@ -105,7 +105,7 @@ async def test_a_request_under_way_ends_with_an_error(use: Any, is_secure: bool,
         await client.preconnect(host.url())
         await until(lambda: host.accepted)
         task = asyncio.create_task(use(client, host))
-        await until(lambda: client.stats().active or client._pool._pauses)
+        await until(lambda: client.stats().active or client._settings.pauses)
         await turn(20)
         start = time.monotonic()
         await client.aclose()
@@ -177,7 +177,7 @@ async def test_a_request_that_was_just_given_a_connection_ends_with_an_error() -
         async with client.stream("GET", host.url("/ok/first")) as response:
             (task,) = ask(client, host, "/ok/second")
             await until(lambda: client.stats().waiting)
-            await until(lambda: response._raw._stream._pieces.size)
+            await until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             assert client.stats()[:4] == (1, 0, 0, 0)
             await client.aclose()

@@ -33,7 +33,7 @@ from tests.pool.hosts import (
     wait_readable,
 )
 from tests.pool.invariant import check, check_quiet
-from tests.servers import Certificates
+from tests.servers import Certificates, raw_response
 
 POISON = reply(b"poison")
 
@@ -93,7 +93,7 @@ async def test_what_comes_while_a_connection_is_handed_on_answers_nobody(
 ) -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
-            await until(lambda: response._raw._content.left == len("/ok/first"))
+            await until(lambda: raw_response(response).length == len("/ok/first"))
             (connection,) = group_of(client, host).leased
             waiting = asyncio.create_task(client.request(method, host.url("/ok/second")))
             await until(lambda: client.stats().waiting)

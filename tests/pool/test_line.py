@@ -23,6 +23,7 @@ from tests.pool.hosts import (
     until,
 )
 from tests.pool.invariant import check, check_quiet
+from tests.servers import raw_response
 
 # In order
 
@@ -63,7 +64,7 @@ async def test_a_newcomer_does_not_overtake_who_has_just_been_served() -> None:
         async with client.stream("GET", host.url("/ok/first")) as response:
             waiting = ask(client, host, "/ok/second")
             await until(lambda: client.stats().waiting)
-            await until(lambda: response._raw._stream._pieces.size)
+            await until(lambda: raw_response(response)._stream._pieces.size)
             newcomer = ask(client, host, "/ok/third")
             await response.read()  # the one in line has it, but has not had a turn yet
             assert client._pool.take_idle(group_of(client, host)) is None
@@ -237,7 +238,7 @@ async def test_who_is_cancelled_passes_on_what_he_got() -> None:
         async with client.stream("GET", host.url("/ok/first")) as response:
             tasks = ask(client, host, "/ok/second", "/ok/third", "/ok/fourth")
             await until(lambda: client.stats().waiting == 3)
-            await until(lambda: response._raw._stream._pieces.size)
+            await until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             assert client.stats().waiting == 2
             tasks[0].cancel()  # he has it, and does not know yet
@@ -253,7 +254,7 @@ async def test_who_is_cancelled_alone_leaves_what_he_got_to_be_kept() -> None:
         async with client.stream("GET", host.url("/ok/first")) as response:
             (task,) = ask(client, host, "/ok/second")
             await until(lambda: client.stats().waiting)
-            await until(lambda: response._raw._stream._pieces.size)
+            await until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             task.cancel()
         await failures(task)

@@ -8,9 +8,9 @@ from typing import Final, ParamSpec, TypeVar
 
 from ...errors import ContentTooLarge, HTTPException, RateTimeout
 from ...message.repairs import Repair
-from ...response import HTTPResponse
 from ...stream.scope import TimeLimit
 from ...timeouts import Timeout
+from ...transport import TransportResponse
 from .decoding import MAX_DECODE_STEP, MAX_SIZE, Decoder, open_decoder
 
 _P = ParamSpec("_P")
@@ -36,7 +36,7 @@ class Pace:
         self._rate = timeout.min_rate or 0.0
         self._patience = self._left = timeout.rate_patience
 
-    async def read(self, raw: HTTPResponse, n: int) -> bytes:
+    async def read(self, raw: TransportResponse, n: int) -> bytes:
         """Read as raw.read1() does; raises RateTimeout if the bucket is empty."""
         started = time.monotonic()
         async with TimeLimit(max(self._left, MIN_READ_TIME), self._build_error):
@@ -68,7 +68,7 @@ class ContentReader:
 
     __slots__ = ("_coding", "_decoder", "_max_size", "_pace", "_raw", "received")
 
-    def __init__(self, raw: HTTPResponse, coding: str | None, max_size: int | None, pace: Pace | None) -> None:
+    def __init__(self, raw: TransportResponse, coding: str | None, max_size: int | None, pace: Pace | None) -> None:
         self._raw = raw
         self._coding = coding
         self._decoder: Decoder | None = None

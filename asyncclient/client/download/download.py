@@ -228,7 +228,7 @@ class Download:
             raise cut
         if not settings.may_retry(parse_url(self._request.url)[:3], decision.seconds, self._until):
             raise cut
-        await settings.pool.pause(decision.seconds)
+        await settings.pauses.wait(decision.seconds)
 
     # Writing
 

@@ -1,0 +1,45 @@
+"""The pauses of a client between two sendings of a request, which end when the client is closed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..errors import ClientClosed
+
+
+class Pauses:
+    """Whether a client is closed, and the pauses that closing ends."""
+
+    __slots__ = ("_ends", "is_closed")
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self._ends: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        """Return how many requests pause."""
+        return len(self._ends)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait that many seconds.
+
+        Raises:
+            ClientClosed: the client is closed, or was closed meanwhile.
+        """
+        if self.is_closed:
+            raise ClientClosed("the client is closed")
+        end = asyncio.get_running_loop().create_future()
+        self._ends.add(end)
+        try:
+            await asyncio.wait_for(end, seconds)
+        except TimeoutError:
+            pass
+        finally:
+            self._ends.discard(end)
+
+    def close(self) -> None:
+        """End all pauses with ClientClosed, and let none begin."""
+        self.is_closed = True
+        for end in self._ends:
+            if not end.done():
+                end.set_exception(ClientClosed("the client was closed meanwhile"))

@@ -1,0 +1,182 @@
+"""The default transport: a pool of connections, each of which serves one exchange at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ..arguments import check_type
+from ..bounded import BoundedDict
+from ..errors import ClientClosed, ConnectError, NotConnected, StaleConnectionError
+from ..exchange.exchange import Exchange
+from ..exchange.send import fits_single_write
+from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
+from ..pool.connection import PooledConnection
+from ..pool.group import Group
+from ..pool.pool import Pool
+from ..response import HTTPResponse
+from ..stream.options import SocketOption, parse_options
+from ..stream.resolve import Resolver
+from ..stream.tls import TrustLike, parse_trust
+from ..timeouts import Timeout
+from ..timings import Timings
+from ..tracing import Tracer
+from ..transport import Destination, RequestBody, TransportRequest
+from .deadlines import await_in_time
+from .network import Network, label_of
+
+MAX_GROUPS: Final = 1024
+"""Destinations without a connection that are remembered; beyond them the oldest one is made anew when it is needed."""
+
+
+class PoolTransport:
+    """Sends each request on a connection of a pool, and keeps the connection for the next.
+
+    It belongs to the event loop that uses it first.
+
+    Args:
+        limits: bounds on what servers send.
+        pool: how many connections there may be, and how long they are kept.
+        ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient: as for Client.
+        tracer: is told of connections that are opened.
+
+    Attributes:
+        pool: its connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULT,
+        pool: PoolLimits = DEFAULT_POOL,
+        ssl: TrustLike = None,
+        resolver: Resolver | None = None,
+        local_address: str | tuple[str, int] | None = None,
+        socket_options: Sequence[SocketOption] = (),
+        socket_path: str | os.PathLike[str] | None = None,
+        stall_warning: float | None = 30.0,
+        tracer: Tracer | None = None,
+        lenient: bool = False,
+    ) -> None:
+        _check_arguments(limits, pool, resolver, local_address, lenient)
+        path = _check_socket_path(socket_path, local_address)
+        source = (local_address, 0) if isinstance(local_address, str) else local_address
+        self._network = Network(parse_trust(ssl), resolver, source, parse_options(socket_options), path)
+        self._exchange_class = _choose_exchange(lenient)
+        self._known: BoundedDict[Destination, Group] = BoundedDict(MAX_GROUPS)
+        self.pool = Pool(limits, pool, tracer, stall_warning)
+
+    async def send(self, request: TransportRequest) -> HTTPResponse:
+        """Send a request on an idle connection, or on a new one; see Transport.send()."""
+        pool = self.pool
+        group = self._known.get(request.destination) or await self._find_group(request.destination)
+        exchange = self._exchange_class(request.head, Timings(time.monotonic()))
+        try:
+            connection = None if request.wants_new else pool.take_idle(group)
+            if connection is None:
+                connection = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
+            if request.body is None:
+                connection.begin(exchange, request.timeout, request.deadline)
+            else:
+                await self._send_body(connection, exchange, request, request.body)
+            response = await connection.getresponse()
+        except Exception as error:
+            other = self._translate(error, exchange, group)
+            if other is None:
+                raise
+            raise other from error
+        if request.caller is not None:
+            connection.guard(response, request.caller)
+        return response
+
+    async def _find_group(self, destination: Destination) -> Group:
+        """Return the connections to a destination.
+
+        Connections through a proxy that is asked for http URLs belong to one origin, too: HTTP lets such a connection
+        serve any origin, but some proxies (proxy.py, pproxy) send every request on it to the first one's origin.
+        """
+        group = self._known.get(destination)
+        if group is None:
+            route = await self._network.build_route(destination)
+            group = self._known[destination] = self.pool.group(destination, label_of(destination), route)
+        return group
+
+    async def _send_body(
+        self, connection: PooledConnection, exchange: Exchange, request: TransportRequest, body: RequestBody
+    ) -> None:
+        """Send the request with its body, which is opened anew unless it is in memory."""
+        head, trailers, data = exchange.head, request.trailers, body.data
+        in_chunks = head.is_chunked or trailers is not None
+        try:
+            if data is not None:
+                head.frame(len(data), encode_chunked=in_chunks)
+                if fits_single_write(head, data, trailers):
+                    connection.begin(exchange, request.timeout, request.deadline, data)
+                    return
+            try:
+                opening = body.open()
+                source = await await_in_time(opening, request.timeout, request.deadline, connection.label)
+                chunked = head.frame(source.length, encode_chunked=in_chunks)
+                await connection.begin_with(
+                    exchange, request.timeout, request.deadline, source, chunked=chunked, trailers=trailers
+                )
+            finally:
+                await body.aclose()
+        except BaseException:
+            connection.give_back()  # another request may use it if nothing was sent on it
+            raise
+
+    def _translate(self, error: Exception, exchange: Exchange, group: Group) -> Exception | None:
+        """Return the error to raise in place of one that ended an exchange; None if that one says it all."""
+        if self.pool.is_closed and isinstance(error, NotConnected):
+            return ClientClosed("the client was closed meanwhile")
+        is_closed = isinstance(error, ConnectionError) and not isinstance(error, ConnectError)
+        if not (is_closed and exchange.was_kept and exchange.heads.first_at is None):
+            return None
+        if exchange.was_sent:
+            text = f"connection to {group.label} was closed or reset before a response"
+            text += "; the server may have read the request"
+        else:
+            text = f"{group.label} closed the connection before the request was sent"
+        return StaleConnectionError(text, was_sent=exchange.was_sent)
+
+    async def preconnect(self, destination: Destination, n: int, timeout: Timeout, deadline: float) -> None:
+        """Open connections until n of a destination are idle; see Client.preconnect()."""
+        await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline)
+
+    async def aclose(self) -> None:
+        """End the requests under way with an error and free all connections, in Timeout.close seconds at most."""
+        await self.pool.aclose()
+
+    def __repr__(self) -> str:
+        return repr(self.pool)
+
+
+def _choose_exchange(lenient: bool) -> type[Exchange]:
+    if not lenient:
+        return Exchange
+    from ..exchange.lenient import LenientExchange  # only here: few programs need it
+
+    return LenientExchange
+
+
+def _check_arguments(limits: object, pool: object, resolver: object, local_address: object, lenient: object) -> None:
+    """Refuse what would fail, or mean something else, only once a request is under way."""
+    check_type("limits", limits, Limits, "Limits")
+    check_type("pool", pool, PoolLimits, "PoolLimits")
+    check_type("lenient", lenient, int, "True or False")
+    check_type("local_address", local_address, str | tuple | None, "a host, or (host, port),")
+    if resolver is not None and not hasattr(type(resolver), "resolve"):
+        raise TypeError(f"expected an object with resolve() as resolver, got {type(resolver).__name__}")
+
+
+def _check_socket_path(path: str | os.PathLike[str] | None, local_address: object) -> str | None:
+    """Return the path of a Unix socket; refuse a local address in addition to it."""
+    if path is None:
+        return None
+    if local_address is not None:
+        raise ValueError("expected no proxy and no local_address with a socket_path")
+    check_type("socket_path", path, str | os.PathLike, "a path")
+    return os.fspath(path)
