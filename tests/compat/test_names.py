@@ -6,6 +6,7 @@ import inspect
 import io
 from collections.abc import Callable
 from contextlib import closing, redirect_stdout
+from functools import cache
 from typing import Any
 
 import pytest
@@ -43,10 +44,10 @@ def test_table_has_every_member_of_the_class(kind: str) -> None:
 
 
 def test_table_has_every_attribute_of_the_instances() -> None:
-    for kind, instance in make_instances(std).items():
+    for kind, make in MAKE.items():
         bases = ("HTTPConnection",) if kind == "HTTPSConnection" else ()
         table = {name for base in (kind, *bases) for name in INSTANCES[base] if is_in_this_python(name)}
-        assert set(vars(instance)) == table
+        assert set(vars(make(std))) == table
 
 
 @pytest.mark.parametrize("name", names_of_module())
@@ -67,19 +68,18 @@ def test_class_has_the_member_itself(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), OF_INSTANCES)
 def test_instance_has_the_attribute_and_takes_another_value(kind: str, name: str) -> None:
-    instance = make_instances(client)[kind]
+    instance = MAKE[kind](client)
     before = getattr(instance, name)
     setattr(instance, name, mine := io.BytesIO())
     assert getattr(instance, name) is mine
     setattr(instance, name, before)
 
 
-def make_instances(library: Any) -> dict[str, Any]:
-    return {
-        "HTTPConnection": library.HTTPConnection("example.com"),
-        "HTTPSConnection": library.HTTPSConnection("example.com"),
-        "HTTPResponse": library.HTTPResponse(Recorder()),
-    }
+MAKE: dict[str, Callable[[Any], Any]] = {
+    "HTTPConnection": lambda library: library.HTTPConnection("example.com"),
+    "HTTPSConnection": lambda library: library.HTTPSConnection("example.com"),
+    "HTTPResponse": lambda library: library.HTTPResponse(Recorder()),
+}
 
 
 # Means the same
@@ -108,7 +108,7 @@ def test_class_has_the_same_value(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), OF_INSTANCES)
 def test_instance_begins_with_the_same_value(kind: str, name: str) -> None:
-    theirs, ours = (getattr(make_instances(library)[kind], name, None) for library in (std, client))
+    theirs, ours = (getattr(MAKE[kind](library), name, None) for library in (std, client))
     assert ours == theirs or type(ours) is type(theirs)
 
 
@@ -189,6 +189,12 @@ def run_all_steps(library: Any) -> str:
     return repr([*results, printed.getvalue()]).replace(str(server.port), "PORT")
 
 
+@cache
+def run_plainly() -> str:
+    """Take every way through compat while no name is replaced."""
+    return run_all_steps(client)
+
+
 def run_beside(library: Any) -> list[Any]:
     """What takes no server: a tunnel, an address of version 6, a file that send() reads, and a context for TLS."""
     proxy = Proxy()
@@ -232,7 +238,7 @@ class Calls:
 @pytest.mark.parametrize("where", LIBRARIES)
 @pytest.mark.parametrize("name", [name for name in LOOKED_UP if is_in_this_python(name)])
 def test_name_of_the_module_can_be_replaced(name: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = run_all_steps(client)
+    plain = run_plainly()
     counts = []
     for library, place in ((std, std), (client, LIBRARIES[where])):
         calls = Calls(getattr(place, name, getattr(builtins, name, None)))
@@ -266,7 +272,7 @@ def counting(kind: type, name: str) -> tuple[Any, list[str]]:
 def test_method_can_be_replaced_in_the_class(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_in_this_python(name):
         return
-    plain = run_all_steps(client)
+    plain = run_plainly()
     counts = []
     for library in (std, client):
         replacement, calls = counting(getattr(library, kind), name)
@@ -282,7 +288,7 @@ def test_method_can_be_replaced_in_the_class(kind: str, name: str, monkeypatch: 
 def test_method_can_be_replaced_by_a_subclass(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not is_in_this_python(name):
         return
-    plain = run_all_steps(client)
+    plain = run_plainly()
     replacement, calls = counting(getattr(client, kind), name)
     derived: Any = type(kind, (getattr(client, kind),), {name: replacement})
     if kind == "HTTPResponse":
