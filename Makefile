@@ -66,7 +66,7 @@ docs: $(HAS)docs ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-conformance: $(HAS)test ## other parsers on our messages; CPython's own tests on compat
+conformance: $(HAS)test ## other parsers on our messages; CPython's own tests on compat and on the engine's stream
 	@$(PY) -m pytest -q $(SPREAD) tests/conformance
 
 conformance-libraries: ## the tests of urllib3, requests and others on compat, in a venv of their own

@@ -137,13 +137,16 @@ class Pieces:
         return self.take(end - self._at) if end else None
 
     def find(self, separators: Sequence[bytes], start: int) -> tuple[int, int] | None:
-        """Return where the separator that ends first begins and ends, searching from `start`; None if there is none."""
+        """Return where the separator that ends first begins and ends, searching from `start`; None if there is none.
+
+        Of several that end at the same place, the shortest counts.
+        """
         if self._more is not None:
             self._join()
         data, at = self._first, self._at
         places = ((data.find(separator, at + start), len(separator)) for separator in separators)
-        end, begin = min(((place + size, place) for place, size in places if place >= 0), default=(0, -1))
-        return (begin - at, end - at) if begin >= 0 else None
+        end, size = min(((place + size, size) for place, size in places if place >= 0), default=(0, 0))
+        return (end - size - at, end - at) if size else None
 
     def take_part_of_line(self, n: int) -> bytes:
         """Return at most n bytes of the first piece, no further than through its first LF; b"" if there is none."""

@@ -47,14 +47,19 @@ def worse_tests(standard: Run, compat: Run) -> list[str]:
 
 
 def run_on_both(
-    command: list[str], tests: list[str], folder: Path, patience: float, source: Path | None = None
+    command: list[str],
+    tests: list[str],
+    folder: Path,
+    patience: float,
+    source: Path | None = None,
+    libraries: tuple[str, str] = (STANDARD, COMPAT),
 ) -> tuple[Run, Run]:
-    """Run `command LIBRARY REPORT test…` on http.client and on compat, at the same time, for so many seconds.
+    """Run `command LIBRARY REPORT test…` on the standard library and on ours, at the same time, for so many seconds.
 
     Each runs in a folder of its own, a copy of the source if there is one: tests write files where they are.
     """
     started = []
-    for library in (STANDARD, COMPAT):
+    for library in libraries:
         place = folder / library / "place"
         shutil.copytree(source, place) if source else place.mkdir(parents=True)
         report = folder / library / "report"

@@ -169,3 +169,26 @@ def call_one(pieces: Pieces, call: str, n: int) -> bytes | None:
         return pieces.take_line(n) if call == "line" else pieces.take_head(n, b"H")
     except LineTooLong:
         return None
+
+
+@pytest.mark.parametrize(
+    ("separators", "found"),
+    [
+        ([b"d"], (3, 4)),
+        ([b"cd", b"e"], (2, 4)),
+        ([b"d", b"bcd"], (3, 4)),
+        ([b"bcd", b"d"], (3, 4)),
+        ([b"bcde", b"f"], (1, 5)),
+        ([b"x"], None),
+        ([b"ab"], None),
+    ],
+)
+def test_the_separator_that_ends_first_is_found_across_pieces(
+    separators: list[bytes], found: tuple[int, int] | None
+) -> None:
+    pieces = Pieces()
+    for data in (b"-ab", b"c", b"def"):
+        pieces.append(data)
+    pieces.take(1)
+    assert pieces.find(separators, 1) == found
+    assert pieces.take_exactly(6) == b"abcdef"
