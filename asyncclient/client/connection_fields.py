@@ -1,9 +1,9 @@
-"""Fields of framing and routing that a caller gives, beside those that the client makes itself.
+"""Checks of fields for framing and routing that a caller sets and the client also sets itself.
 
-A client encodes each body, says how long it is, and decides where a request goes. A field of the caller that says
-something else would let bytes of one message be read as another one (RFC 9112 §11.2), or take a credential to a server
-that must not have it. So each of these fields is taken where it agrees with what is sent, completed where HTTP wants
-another field beside it, or refused before anything is sent. docs/client.rst has the table.
+A client frames each body and decides where a request goes. A contradicting field of the caller would let bytes of one
+message be read as another message (RFC 9112 §11.2), or send a credential to the wrong server. So each of these fields
+is accepted if it agrees with what is sent, completed if HTTP requires another field with it, or refused before anything
+is sent. docs/client.rst has the table.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from typing import Any, Final
 
 from ..errors import clip
 from ..message import syntax
+from ..message.fields import Pairs
 from ..message.target import is_ipv6
 
-Pairs = list[tuple[str, Any]]
-
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]++)\]|[A-Za-z0-9._~!$&'()*+;=%-]++)(?::[0-9]*+)?+")
-"""RFC 9110 §4.2.1, without commas, which servers read as several hosts."""
+"""RFC 9110 §4.2.1, without commas, which servers read as a list of hosts."""
 
 _NOMINATED: Final = ("upgrade", "te", "keep-alive")
-"""Fields for the next hop alone, which Connection has to name (RFC 9110 §7.6.1, §7.8, §10.1.4)."""
+"""Hop-by-hop fields that Connection must name (RFC 9110 §7.6.1, §7.8, §10.1.4)."""
 
 _END_TO_END: Final = frozenset(("authorization", "cookie", "expect", "host", "range", "trailer", "transfer-encoding"))
-"""Fields that a proxy must not drop, with all whose names begin with `content-` or `proxy-`."""
+"""Fields that proxies must not remove, in addition to all whose names begin with `content-` or `proxy-`."""
 
 _FOR_ONE_REQUEST: Final = {
     "content-length": "the client counts the body of each request",
@@ -35,14 +34,14 @@ _FOR_ONE_REQUEST: Final = {
     "expect": "give expect_continue=True with the request",
     "trailer": "give trailers= with the request",
 }
-"""Fields that a client can't send with every request, and what to do instead."""
+"""Fields that a client can't send with every request, and the alternative."""
 
 
 def check_client_fields(pairs: Pairs) -> Pairs:
-    """Return the fields that go with every request of a client, Connection completed.
+    """Return the fields for every request of a client, with a complete Connection.
 
     Raises:
-        ValueError: a field that is for one request, or see check_fields().
+        ValueError: a field that only a single request can have; or see check_fields().
     """
     for name, value in pairs:
         advice = _FOR_ONE_REQUEST.get(name.lower())
@@ -58,12 +57,12 @@ def check_fields(
     trailers: object = None,
     connection: Callable[[], str | None] = lambda: None,
 ) -> Pairs:
-    """Return the fields of a request, Connection completed by what has to be named there.
+    """Return the fields of a request, with a Connection that names its hop-by-hop fields.
 
     Args:
-        pairs: fields.
+        pairs: the fields.
         trailers: pairs that follow the body, a function that returns them, or None.
-        connection: gives the Connection that all requests of the client have.
+        connection: returns the client's own Connection.
 
     Raises:
         ValueError: a field that contradicts what the client sends.
@@ -77,17 +76,17 @@ def check_fields(
 
 
 def check_tunnelled(names: Container[str]) -> None:
-    """Let fields, by names in lower case, pass through the tunnel of a proxy, which does not see them.
+    """Check the lower-case names of fields that are sent through the tunnel of a proxy.
 
     Raises:
-        ValueError: Proxy-Authorization is among them; the server at the other end must not have that.
+        ValueError: Proxy-Authorization is among them; it would reach the server at the other end.
     """
     if "proxy-authorization" in names:
         raise ValueError("Proxy-Authorization would go through the tunnel to the server: give the user in proxy=")
 
 
 def _group(pairs: Pairs) -> dict[str, list[str]]:
-    """Return the values of controlled fields by name. What has no text is refused with the field, later."""
+    """Return the values of controlled fields by name. Values of another type are refused later, by the head."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         key = name.lower()
@@ -103,7 +102,7 @@ def _list_options(values: Iterable[str]) -> list[str]:
 
 
 def _check_host(values: list[str]) -> None:
-    """Refuse what servers must (RFC 9112 §3.2): several Hosts, each for another recipient, none, and an invalid one."""
+    """Refuse what servers must refuse (RFC 9112 §3.2): several Host fields, an empty or an invalid one."""
     if len(values) > 1 or not values[0]:
         raise ValueError(f"expected one Host field, got {'none' if not values[0] else len(values)}")
     match = _AUTHORITY.fullmatch(values[0])
@@ -148,28 +147,28 @@ def _refuse_proxy_connection(values: list[str]) -> None:
     raise ValueError("Proxy-Connection is not a field of HTTP/1.1: give Connection")
 
 
-def _take(values: list[str]) -> None:
-    """Let pass what RequestHead, or the sending, holds against the body."""
+def _accept(values: list[str]) -> None:
+    """Accept any value: RequestHead or the sender compares it with the body."""
 
 
 _CHECKS: Final[dict[str, Callable[[list[str]], None]]] = {
     "host": _check_host,
-    "content-length": _take,
+    "content-length": _accept,
     "transfer-encoding": _check_transfer_encoding,
     "connection": _check_connection,
-    "keep-alive": _take,
+    "keep-alive": _accept,
     "te": _check_te,
-    "trailer": _take,
-    "upgrade": _take,
+    "trailer": _accept,
+    "upgrade": _accept,
     "proxy-connection": _refuse_proxy_connection,
 }
 
 CONTROLLED: Final = frozenset(_CHECKS)
-"""Names of the fields that check_fields() looks at, in lower case."""
+"""Lower-case names of the fields that check_fields() checks."""
 
 
 def _complete_connection(pairs: Pairs, found: dict[str, list[str]], connection: Callable[[], str | None]) -> Pairs:
-    """Return the fields with a Connection that names each of those for the next hop alone."""
+    """Return the fields with a Connection that names each hop-by-hop field."""
     needed = [name for name in _NOMINATED if name in found]
     if not needed:
         return pairs

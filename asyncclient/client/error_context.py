@@ -1,4 +1,4 @@
-"""Which request of a client an error belongs to: noted in the error, and named in its text."""
+"""Adding the failed request to an error, and its method and URL to the text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..errors import HTTPException
 from .request import Request
 
 MAX_URL: Final = 120
-"""Characters of a URL in the text of an error."""
+"""Characters of a URL in an error text."""
 
 
 def add_context(error: HTTPException, request: Request, response: object = None) -> None:
-    """Note in an error which request failed, and the response whose head had been received by then."""
+    """Set the failed request of an error, and the response if its head was received."""
     if error.response is None:
         error.response = response
     if error.request is None:
@@ -22,7 +22,7 @@ def add_context(error: HTTPException, request: Request, response: object = None)
 
 
 def shorten_url(url: str) -> str:
-    """Return a URL for the text of an error: without userinfo, without the query's values, and not too long."""
+    """Return a URL for an error text: without userinfo and query values, and shortened."""
     scheme, _, rest = url.partition("#")[0].partition("://")
     rest, mark, _ = rest.partition("?")
     authority, slash, path = rest.partition("/")

@@ -1,4 +1,4 @@
-"""The head of a request: what its caller gave, what its body, cookies and login imply, and what goes with each."""
+"""Building the head of a request from the caller's fields, implied fields and the client's fields."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from .site import Site
 
 
 def build_head(
-    request: Request, site: Site, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], expects_continue: bool
+    request: Request, site: Site, url: URL, jar: CookieJar, auth: Sequence[tuple[str, str]], expects_continue: bool
 ) -> RequestHead:
-    """Return the head of a request. What a caller gave counts more than what is implied, and that than the client's.
+    """Return the head of a request.
+
+    Precedence: the caller's fields, then those implied by body, cookies and credentials, then the client's defaults.
 
     Args:
-        request: whose framing is not declared here, unless its caller did.
-        site: what goes with each request to its origin.
-        url: the request's.
-        jar: its cookies go along.
-        login: fields that log in.
+        request: the request; framing is not declared here, unless by its own fields.
+        site: the fields for each request to the origin.
+        url: the URL of the request.
+        jar: the cookie jar.
+        auth: fields that authenticate.
         expects_continue: ask for 100 Continue.
 
     Raises:
-        ValueError, TypeError, InvalidURL: something that can't be sent.
+        ValueError, TypeError, InvalidURL: a value that can't be sent.
     """
     pairs = request.headers
     target = site.prefix + url.target if site.prefix else url.target
-    if request.payload is not None or login or request.choices.cookies or jar:
+    if request.payload is not None or auth or request.choices.cookies or jar:
         given = {name.lower() for name, _ in pairs}
-        implied = _list_implied(request, site, url, jar, login, expects_continue)
+        implied = _list_implied(request, site, url, jar, auth, expects_continue)
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]
     if not pairs and site.block is not None:
         return RequestHead(request.method, target, site.block)
@@ -50,7 +52,7 @@ def build_head(
         check_tunnelled(names)
     head = _begin(request.method, target, site, names)
     for name, value in pairs:
-        if value is not None:  # None takes away a field of the client's
+        if value is not None:  # None removes a field of the client
             head.add(name, value)
     if request.payload is None and (head.length or head.is_chunked):
         raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
@@ -58,7 +60,7 @@ def build_head(
 
 
 def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead:
-    """Return a head with the fields of the site that the request has not itself."""
+    """Return a head with those fields of the site that the request does not have itself."""
     if site.block is not None and site.names.isdisjoint(names):
         return RequestHead(method, target, site.block)
     head = RequestHead(method, target)
@@ -69,7 +71,7 @@ def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead
 
 
 def _list_implied(
-    request: Request, site: Site, url: URL, jar: CookieJar, login: Sequence[tuple[str, str]], expects_continue: bool
+    request: Request, site: Site, url: URL, jar: CookieJar, auth: Sequence[tuple[str, str]], expects_continue: bool
 ) -> Iterator[tuple[str, str]]:
     payload, choices = request.payload, request.choices
     if payload is not None:
@@ -81,11 +83,11 @@ def _list_implied(
             yield "Trailer", ", ".join(name for name, _ in choices.trailers)
     if (choices.cookies or jar) and (cookies := build_cookies(url, site, choices.cookies or {}, jar)):
         yield "Cookie", cookies
-    yield from login
+    yield from auth
 
 
 def build_cookies(url: URL, site: Site, own: Mapping[str, str], jar: CookieJar) -> str:
-    """Return the value of Cookie; cookies of the request count more than those of the jar."""
+    """Return the value of Cookie; cookies of the request take precedence over those of the jar."""
     where = locate(url, site)
     kept = (jar.build_header(*where) or "").split("; ")
     given = (CookieJar(own).build_header(*where) or "") if own else ""
@@ -93,5 +95,5 @@ def build_cookies(url: URL, site: Site, own: Mapping[str, str], jar: CookieJar) 
 
 
 def locate(url: URL, site: Site) -> tuple[str, str, bool]:
-    """Return what cookies go by: host, path, and whether the way there is secure."""
+    """Return the arguments of the jar for a request: host, path, and whether the connection is secure."""
     return url.host, url.target.partition("?")[0], site.is_secure

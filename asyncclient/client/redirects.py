@@ -1,4 +1,4 @@
-"""Redirects: whether a response is one, what is asked next, and which fields may go with it (RFC 9110 §15.4)."""
+"""Redirects: the request that follows a redirect, and the fields that it may carry (RFC 9110 §15.4)."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _BOUND_TO_ORIGIN = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
 
 _ABOUT_CONTENT = frozenset(("digest", "expect", "last-modified", "repr-digest", "trailer", "transfer-encoding"))
-"""Beside all fields whose names begin with `content-`."""
+"""In addition to all fields whose names begin with `content-`."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+):")
 
 
 class Redirect(NamedTuple):
-    """What a redirect asks for.
+    """The request that a redirect asks for.
 
     Attributes:
         method: of the next request.
-        url: absolute, without userinfo; the fragment is the redirect's or else the one there was.
-        keeps_body: whether the content is sent again, if there was any.
-        is_cross_origin: whether scheme, host or port changed.
-        is_downgrade: whether it leads from https to http.
+        url: absolute, without userinfo; the fragment is that of the Location, otherwise that of the previous URL.
+        keeps_body: True if the content, if any, is sent again.
+        is_cross_origin: True if scheme, host or port changed.
+        is_downgrade: True if the redirect leads from https to http.
     """
 
     method: str
@@ -43,11 +43,11 @@ class Redirect(NamedTuple):
 
 
 def find_location(fields: Fields) -> str | None:
-    """Return the value of Location, None if it is missing.
+    """Return the value of Location; None if it is missing.
 
     Raises:
-        RedirectError: there are several that differ. An intermediary or an injected field may have added one of them;
-            browsers refuse the response, too. The response is not set in the error.
+        RedirectError: several Locations differ. One of them may have been added by an intermediary or injected;
+            browsers refuse the response too. The error has no response yet.
     """
     location = fields.get_single("location")
     if location is None and "location" in fields:
@@ -56,28 +56,28 @@ def find_location(fields: Fields) -> str | None:
 
 
 def decide_redirect(method: str, url: str, status: int, location: str | None) -> Redirect | None:
-    """Decide what to ask next; None where the response is no redirect that can be followed.
+    """Return the next request; None if the response is not a redirect that can be followed.
 
-    303 makes every method but HEAD a GET without content; 301 and 302 do so with POST alone, as browsers do, and any
-    other method is repeated as it was. From https to http is followed too: it is another origin, for which no secret
-    of this one is meant. A user or password in a Location is dropped: no server logs a client in elsewhere.
+    303 changes every method except HEAD to a GET without content; 301 and 302 do so only for POST, as in browsers;
+    other methods are repeated unchanged. A redirect from https to http is followed: it leads to another origin, which
+    gets no secret of this one. Userinfo in a Location is dropped: no server may choose the credentials for another.
 
     Args:
         method: of the request that was answered.
-        url: absolute, of that request.
+        url: its absolute URL.
         status: of the response.
-        location: value of the field Location, decoded as latin-1; its bytes are used as received, those that are not
-            ASCII percent-encoded (a host is taken as UTF-8). None or "" if there is none.
+        location: value of Location, decoded as latin-1; None or "" if absent. Its bytes are used as received, with
+            non-ASCII bytes percent-encoded and the host read as UTF-8.
 
     Raises:
-        RedirectError: the Location is no URL, or neither http nor https. The response is not set in it.
+        RedirectError: the Location is not an http or https URL. The error has no response yet.
     """
     if status not in REDIRECTS or not location:
         return None
     old = parse_url(url)
     try:
         new = parse_url(join_url(url, encode_raw_bytes(location)))
-    except ValueError as exc:  # InvalidURL and UnicodeError
+    except ValueError as exc:  # includes InvalidURL and UnicodeError
         raise RedirectError(f"no http or https URL in the Location of a {status}: {show_url(location)}") from exc
     if new.fragment is None:
         new = new._replace(fragment=old.fragment)  # RFC 9110 §10.2.2
@@ -95,17 +95,17 @@ def decide_redirect(method: str, url: str, status: int, location: str | None) ->
 def strip_fields(
     pairs: Iterable[tuple[str, _T]], redirect: Redirect, secret_names: frozenset[str] = frozenset()
 ) -> list[tuple[str, _T]]:
-    """Return the fields that may go with the next request, in their order.
+    """Return the fields that the next request may carry, in their order.
 
-    For another origin Authorization, Cookie, Proxy-Authorization and Host are left out; where the content is not sent
-    again, so is what describes or frames it; and for an http URL the Referer of an https page (RFC 9110 §10.1.3). The
-    next redirect is to be given what this one left: nothing dropped comes back on the way home (CVE-2018-18074 and many
-    more).
+    Removed are: for another origin Authorization, Cookie, Proxy-Authorization and Host; fields that describe or frame
+    the content, if it is not sent again; and for an http URL the Referer of an https page (RFC 9110 §10.1.3). Pass the
+    result to the next redirect: a removed field must not return when a chain leads back to the first origin
+    (CVE-2018-18074 and many others).
 
     Args:
-        pairs: fields of the request that was redirected.
-        redirect: what was decided.
-        secret_names: more names, in any case, that only the first origin may see.
+        pairs: fields of the redirected request.
+        redirect: from decide_redirect().
+        secret_names: further names, in any case, that only the first origin may receive.
     """
     secrets = _BOUND_TO_ORIGIN.union(name.lower() for name in secret_names) if redirect.is_cross_origin else ()
     kept = [(name, value) for name, value in pairs if value is None or name.lower() not in secrets]
@@ -115,10 +115,10 @@ def strip_fields(
 
 
 def reveals_secure_page(name: str, value: object, *, is_relative_secure: bool) -> bool:
-    """Return whether a field is the Referer of an https page, which no http request may carry (RFC 9110 §10.1.3).
+    """Return True if a field is the Referer of an https page, which an http request must not carry (RFC 9110 §10.1.3).
 
     Args:
-        is_relative_secure: a Referer without a scheme, relative to the request's URL, names an https page.
+        is_relative_secure: True if a Referer without a scheme, relative to the request's URL, names an https page.
     """
     if name.lower() != "referer" or value is None:
         return False

@@ -1,8 +1,8 @@
-"""Retries: whether a request that failed goes out once more, and when. One pure function decides; a client applies it.
+"""Retries: one pure function decides whether a failed request is sent again, and when; the client applies it.
 
-Two things are kept apart. A kept connection that the server closed meanwhile is no failure of the request: it is
-repeated once, at once, without anybody's word, if that can do no harm (RFC 9110 §9.2.2, RFC 9112 §9.3.1). All else is
-retried only by a policy that the user gave. And never, by either, is a body sent that can't be sent whole again.
+There are two kinds. If a server closed an idle connection before it answered, the request is resent once, at once and
+without a policy, provided that this is safe (RFC 9110 §9.2.2, RFC 9112 §9.3.1). Everything else is retried only by the
+user's policy. In both cases a body is sent again only if it can be sent whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..errors import ConnectError, IncompleteRead, PoolTimeout, ProxyError, TLSE
 from .request import spell_method
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-"""Methods whose request may arrive twice with the effect of one (RFC 9110 §9.2.2)."""
+"""Methods whose request may arrive twice with the same effect as once (RFC 9110 §9.2.2)."""
 
 _SECONDS = re.compile(r"[0-9]++(?:\.[0-9]++)?+")
 _DATE = re.compile(r"[A-Z][a-z]{2}[ -~]{1,40}")
@@ -42,26 +42,26 @@ class _Retry(NamedTuple):
 class Retry(_Retry):
     """A policy: which requests are retried, how often, and after what pause.
 
-    The pause before the n-th retry is `backoff * 2 ** (n - 1)` seconds, at most `max_backoff`, and less by chance.
+    The pause before the n-th retry is `backoff * 2 ** (n - 1)` seconds, at most `max_backoff`, minus a random part.
 
     Args:
-        total: retries of one request; the free repeat after a stale connection is not among them. With 0 there is no
-            such repeat either: nothing that was sent is sent twice.
-        statuses: of responses that are retried.
-        methods: that are retried once a request may have arrived. Where no connection could be opened none has, and
-            any method is retried. Content that breaks off while the client itself reads it (not in stream()) is asked
-            for again, too.
-        backoff: seconds before the first retry, doubled for each after it.
-        max_backoff: seconds that such a pause has at most.
-        jitter: what share of the pause is left to chance, from 0 to 1: with 1 it is anything down to nothing, so that
-            clients which failed together do not come back together.
-        respect_retry_after: wait at least as long as the response asks for (RFC 9110 §10.2.3).
-        max_retry_after: seconds; who is asked to wait longer gets the response instead.
-        budget: retries to one origin as a share of the requests to it (see RetryBudget); None lets all pass.
+        total: retries of one request, not counting the free resend on a new connection. With 0 that resend is disabled
+            too: nothing that was sent is sent twice.
+        statuses: statuses of responses that are retried.
+        methods: methods that are retried although the request may have arrived. If no connection could be opened, it
+            cannot have, and any method is retried. If content that the client itself reads (not in stream()) breaks
+            off, the request is retried too.
+        backoff: seconds before the first retry, doubled for each further one.
+        max_backoff: upper limit of the pause in seconds.
+        jitter: random share of the pause, from 0 to 1: with 1 the pause is anything down to 0, so that clients which
+            failed together do not return together.
+        respect_retry_after: wait at least as long as the response's Retry-After asks for (RFC 9110 §10.2.3).
+        max_retry_after: seconds; if the response asks for a longer wait, it is returned instead.
+        budget: retries to one origin as a share of its requests (see RetryBudget); None for no limit.
 
     Raises:
-        TypeError: a number is none, or statuses or methods are no collection of such.
-        ValueError: a number is below 0 or infinite, jitter above 1, or a status has not three digits.
+        TypeError: a value is not a number, or statuses or methods are not a collection of the right type.
+        ValueError: a number is below 0 or infinite, jitter above 1, or a status does not have three digits.
     """
 
     __slots__ = ()
@@ -105,20 +105,20 @@ def _check_number(name: str, value: object, *, may_be_none: bool) -> None:
 
 
 class Outcome(NamedTuple):
-    """How one attempt ended, as far as the decision needs it: with an error, or with the head of a response.
+    """The end of one attempt: an error, or the head of a response.
 
     Attributes:
         method: of the request.
-        attempts: how often the request was sent, this attempt and a repeat after a stale connection included.
-        error: what was raised; None if there is a response.
-        status: of the response; None if there is none.
-        retry_after: value of its field Retry-After.
-        is_reused: whether the connection had served a request before.
-        was_sent: whether anything of the request may have been written.
-        bytes_received: of an answer, interim responses included.
-        is_replayable: whether the body can be sent whole again: nothing of it was taken yet, or it can be rewound or
-            made anew. A request without a body is replayable.
-        has_repeated: whether the free repeat after a stale connection has been used.
+        attempts: how often the request was sent so far, this attempt and a free resend included.
+        error: the error raised; None for a response.
+        status: of the response; None for an error.
+        retry_after: value of the response's Retry-After.
+        is_reused: True if the connection had served a request before.
+        was_sent: True if any part of the request may have been written.
+        bytes_received: bytes of the response, interim responses included.
+        is_replayable: True if the body can be sent whole again: nothing of it was read yet, or it can be rewound or
+            created again. A request without a body is replayable.
+        has_repeated: True if the free resend was used.
     """
 
     method: str
@@ -136,10 +136,10 @@ class Outcome(NamedTuple):
 class Action(enum.Enum):
     """What to do after an attempt."""
 
-    REPEAT = "repeat at once, on a new connection"
-    WAIT = "wait, then retry if the budget lets it"
+    REPEAT = "resend at once, on a new connection"
+    WAIT = "wait, then retry if the budget allows it"
     STALE = "raise StaleConnectionError"
-    GIVE_UP = "raise the error or hand over the response"
+    GIVE_UP = "raise the error or return the response"
 
 
 class Decision(NamedTuple):
@@ -153,13 +153,13 @@ _REPEAT, _STALE, _GIVE_UP = Decision(Action.REPEAT), Decision(Action.STALE), Dec
 
 
 def decide_retry(outcome: Outcome, policy: Retry | None, random: Callable[[], float], now: float) -> Decision:
-    """Decide whether a request goes out once more.
+    """Decide whether a request is sent again.
 
     Args:
-        outcome: how the last attempt ended.
-        policy: the user's; None retries nothing, yet a stale connection is repeated.
-        random: a number from 0 to 1, as random.random gives it.
-        now: seconds since 1970, as time.time() has them, to read a date in Retry-After.
+        outcome: the end of the last attempt.
+        policy: the user's; None allows only the free resend.
+        random: returns a number from 0 to 1, as random.random does.
+        now: Unix seconds, to read a date in Retry-After.
     """
     is_stale = _is_stale(outcome)
     if is_stale and _may_repeat(outcome, policy):
@@ -173,13 +173,13 @@ def decide_retry(outcome: Outcome, policy: Retry | None, random: Callable[[], fl
 
 
 def _is_stale(outcome: Outcome) -> bool:
-    """Return whether a kept connection was closed before a byte of an answer: the server had most likely left."""
+    """Return True if an idle connection was closed before a byte of the response: the server had most likely left."""
     is_closed = isinstance(outcome.error, ConnectionError) and not isinstance(outcome.error, ConnectError)
     return is_closed and outcome.is_reused and not outcome.bytes_received
 
 
 def _may_repeat(outcome: Outcome, policy: Retry | None) -> bool:
-    """Return whether the free repeat is granted; with a policy of 0 retries nothing that was sent is sent twice."""
+    """Return True if the free resend is allowed; a policy with 0 retries forbids sending anything twice."""
     if outcome.has_repeated or not outcome.is_replayable:
         return False
     if not outcome.was_sent:
@@ -202,22 +202,23 @@ def _may_retry(outcome: Outcome, policy: Retry) -> bool:
         return False
     if isinstance(error, ConnectError):
         return _may_reconnect(error, policy)
-    # Errors of files are OSError too: what a body's source raises is no reason to try again.
+    # Errors of files are OSError too: an error of the body's source is not a reason to retry.
     is_network = isinstance(error, _NETWORK) or (isinstance(error, OSError) and error.errno in _NETWORK_ERRNOS)
     return is_network and outcome.method in policy.methods
 
 
 def _may_reconnect(error: ConnectError, policy: Retry) -> bool:
-    """Return whether opening a connection may do better later; nothing was sent, so the method does not matter."""
+    """Return True if connecting may succeed later. Nothing was sent, so the method does not matter."""
     if isinstance(error, ProxyError):
         return error.status is None or error.status in policy.statuses
-    return not any(isinstance(one, socket.gaierror) and one.errno == socket.EAI_NONAME for one in error.attempts)
+    failures = (attempt for attempt in error.attempts if isinstance(attempt, socket.gaierror))
+    return not any(failure.errno == socket.EAI_NONAME for failure in failures)
 
 
 def _find_pause(
     retry_after: str | None, retries: int, policy: Retry, random: Callable[[], float], now: float
 ) -> float | None:
-    """Return seconds to wait; None where the server asks for more than the policy grants."""
+    """Return the seconds to wait; None if the server asks for more than the policy allows."""
     longest = min(policy.max_backoff, policy.backoff * 2.0 ** min(retries, 64))
     pause = longest * (1 - policy.jitter * random())
     asked = parse_retry_after(retry_after, now) if policy.respect_retry_after and retry_after else None
@@ -227,18 +228,18 @@ def _find_pause(
 
 
 def parse_retry_after(value: str, now: float) -> float | None:
-    """Return how many seconds from now Retry-After asks to wait (RFC 9110 §10.2.3), 0 for what is past, None for junk.
+    """Return the seconds that Retry-After asks to wait (RFC 9110 §10.2.3): 0 for a past date, None if malformed.
 
     Args:
-        value: of the field: seconds, with a fraction as some servers have it, or a date in any of HTTP's three forms.
-        now: seconds since 1970.
+        value: seconds, also with a fraction as some servers send it, or a date in one of HTTP's three formats.
+        now: Unix seconds.
     """
     value = value.strip(" \t")
     if _SECONDS.fullmatch(value):
         return float(value)
     if _DATE.fullmatch(value) is None:
         return None
-    from datetime import UTC, datetime  # only here: both take 10 ms to import
+    from datetime import UTC, datetime  # imported on use: both take 10 ms
     from email.utils import parsedate_tz
 
     parsed = parsedate_tz(value)
@@ -252,42 +253,41 @@ def parse_retry_after(value: str, now: float) -> float | None:
 
 
 class RetryBudget:
-    """Bounds retries to a share of the requests, origin by origin: a server in trouble is not sent several times more.
+    """Limits retries to a share of the requests to each origin, so that a failing server is not overloaded further.
 
-    Each origin has a bucket of tokens. A request puts in `share` of one, each second a tenth of `SPARE`, and a retry
-    takes one out. What was saved up is bounded, and so is how many origins are known: the one that was longest unused
-    is forgotten, and begins anew.
+    Each origin has a token bucket. A request adds `share` of a token, each second a tenth of INITIAL_TOKENS, and a
+    retry takes one token. Tokens and origins are limited; the origin unused for the longest time is dropped.
     """
 
-    SPARE = 10.0
-    """Tokens that an origin begins with, and that ten seconds bring: who asks seldom may retry all the same."""
+    INITIAL_TOKENS = 10.0
+    """Tokens of a new origin, and tokens added in ten seconds: they allow retries for infrequent requests."""
 
-    MOST = 100.0
-    """Tokens that a bucket holds at most."""
+    MAX_TOKENS = 100.0
+    """Tokens of one bucket at most."""
 
-    ORIGINS = 1024
+    MAX_ORIGINS = 1024
     """Buckets at most."""
 
     __slots__ = ("_buckets", "_share")
 
     def __init__(self, share: float) -> None:
         self._share = share
-        self._buckets: BoundedDict[Hashable, tuple[float, float]] = BoundedDict(self.ORIGINS)
+        self._buckets: BoundedDict[Hashable, tuple[float, float]] = BoundedDict(self.MAX_ORIGINS)
 
-    def note_request(self, origin: Hashable, now: float) -> None:
-        """Count a request, not a retry, to the origin; `now` is seconds on a clock that never goes back."""
+    def add_request(self, origin: Hashable, now: float) -> None:
+        """Count a request, not a retry, to the origin; `now` is in monotonic seconds."""
         self._store(origin, self._find_tokens(origin, now) + self._share, now)
 
     def may_retry(self, origin: Hashable, now: float) -> bool:
-        """Return whether a retry may go to the origin now, and count it if so."""
+        """Return True if a retry to the origin is allowed now, and count it."""
         tokens = self._find_tokens(origin, now)
-        is_granted = tokens >= 1
-        self._store(origin, tokens - is_granted, now)
-        return is_granted
+        is_allowed = tokens >= 1
+        self._store(origin, tokens - is_allowed, now)
+        return is_allowed
 
     def _find_tokens(self, origin: Hashable, now: float) -> float:
-        tokens, since = self._buckets.pop(origin, (self.SPARE, now))
-        return min(self.MOST, tokens + (now - since) * self.SPARE / 10)
+        tokens, since = self._buckets.pop(origin, (self.INITIAL_TOKENS, now))
+        return min(self.MAX_TOKENS, tokens + (now - since) * self.INITIAL_TOKENS / 10)
 
     def _store(self, origin: Hashable, tokens: float, now: float) -> None:
         self._buckets[origin] = tokens, now

@@ -1,4 +1,4 @@
-"""What a pickle or a copy of a response has in place of the connection that the response came on."""
+"""The replacement for an HTTPResponse in a pickled or copied response, which has no connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class StoredResponse(HeadView):
-    """The facts of an HTTPResponse that is closed, without its connection. Content cannot be read from it.
+    """The data of a closed HTTPResponse, without its connection. Content cannot be read from it.
 
     Attributes: those of HTTPResponse.
     """
@@ -40,7 +40,7 @@ class StoredResponse(HeadView):
             setattr(self, name, getattr(response, name))
 
     async def read(self) -> bytes:
-        """Raise ResponseNotRead: the content was given up before the response was stored."""
+        """Raise ResponseNotRead: the content was not read before the response was stored."""
         raise ResponseNotRead("the content was not read before the response was pickled or copied")
 
     async def read1(self, n: int = -1) -> bytes:

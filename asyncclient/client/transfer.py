@@ -172,7 +172,7 @@ class Transfer:
         if settings.pauses.is_closed:
             raise self._named(ClientClosed("the client is closed"))
         if settings.budget is not None:
-            settings.budget.note_request(first.site.origin, time.monotonic())
+            settings.budget.add_request(first.site.origin, time.monotonic())
         return first
 
     def _named(self, error: _E, response: Response | None = None) -> _E:

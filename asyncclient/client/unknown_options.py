@@ -1,4 +1,4 @@
-"""Options of other HTTP clients, with what to write for them here."""
+"""Options of other HTTP clients, with their equivalents here, for error texts."""
 
 from __future__ import annotations
 
@@ -75,16 +75,16 @@ _INSTEAD: Final = {
     "verify_ssl": _TRUST,
     "write_timeout": _TIMEOUT,
 }
-"""What to write here, by the names of aiohttp, httpx, requests and urllib3."""
+"""The equivalents of options of aiohttp, httpx, requests and urllib3."""
 
 
 def explain_client_option(name: str, known: Collection[str], of_requests: Collection[str]) -> TypeError:
-    """Return the error for an option that Client does not have, which says what to write.
+    """Return the error for an unknown option of Client, with its equivalent if there is one.
 
     Args:
-        name: of the option.
-        known: names of the options that Client has.
-        of_requests: names of those that requests have.
+        name: the unknown option.
+        known: names of the options of Client.
+        of_requests: names of the options of requests.
     """
     if name in of_requests:
         return _build("Client", name, f"it is for each request, client.get(url, {name}=...)")
@@ -92,7 +92,7 @@ def explain_client_option(name: str, known: Collection[str], of_requests: Collec
 
 
 def explain_request_option(name: str, known: Collection[str], of_client: Collection[str]) -> TypeError:
-    """Return the error for an option that a request does not have; see explain_client_option()."""
+    """Return the error for an unknown option of a request; see explain_client_option()."""
     if name in of_client:
         return _build("a request", name, f"it is for Client({name}=...)")
     return explain_unknown("a request", name, known, _INSTEAD)

@@ -373,14 +373,14 @@ def test_budget_is_a_share_of_the_requests_beside_a_few() -> None:
     budget = RetryBudget(0.25)
     assert count_retries(budget, "a", 0.0) == 10
     for _ in range(40):
-        budget.note_request("a", 0.0)
+        budget.add_request("a", 0.0)
     assert count_retries(budget, "a", 0.0) == 10
 
 
 def test_budget_of_one_origin_is_not_anothers() -> None:
     budget = RetryBudget(0.5)
     assert count_retries(budget, "a", 0.0) == 10
-    budget.note_request("b", 0.0)
+    budget.add_request("b", 0.0)
     assert not budget.may_retry("a", 0.0)
     assert count_retries(budget, "b", 0.0) == 10
 
@@ -395,7 +395,7 @@ def test_budget_grows_by_one_retry_a_second() -> None:
 def test_what_is_saved_is_bounded() -> None:
     budget = RetryBudget(1.0)
     for _ in range(1000):
-        budget.note_request("a", 0.0)
+        budget.add_request("a", 0.0)
     assert count_retries(budget, "a", 1e6) == 100
 
 
@@ -404,7 +404,7 @@ def test_number_of_origins_is_bounded_and_the_one_longest_unused_is_forgotten() 
     assert count_retries(budget, "kept", 0.0) == 10
     assert count_retries(budget, "forgotten", 0.0) == 10
     assert not budget.may_retry("kept", 0.0)
-    for number in range(RetryBudget.ORIGINS - 1):
-        budget.note_request(number, 0.0)
+    for number in range(RetryBudget.MAX_ORIGINS - 1):
+        budget.add_request(number, 0.0)
     assert not budget.may_retry("kept", 0.0)
     assert budget.may_retry("forgotten", 0.0)
