@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from .tracing import Tracer
 
 error = HTTPException
-"""http.client's other name for HTTPException."""
+"""http.client's alias of HTTPException."""
 
 __all__ = [
     "HTTPS_PORT",
@@ -214,18 +214,18 @@ _HOMES: Final = {
     "Options": "client.request",
     "Params": "client.request",
 }
-"""Where a name comes from that takes long to import, or that compat does without: it comes when it is asked for."""
+"""The modules of names that are imported on first use, because they are slow to import or compat does not need them."""
 
 
 if TYPE_CHECKING:
     from . import status
 
-    __all__ += status.__all__  # at run time `import *` brings no status codes, as with http.client
+    __all__ += status.__all__  # at run time `import *` does not import status codes, as in http.client
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that exists
+if not TYPE_CHECKING:  # with a module-level __getattr__, a type checker would accept any name
 
     def __getattr__(name: str) -> object:
-        """Give what is imported when it is asked for; the names of status codes and `responses`, too."""
+        """Import a name on first use, also the names of status codes and `responses`."""
         home = _HOMES.get(name) or ("status" if name.isupper() or name == "responses" else None)
         if home is not None:
             found: object = getattr(import_module(f".{home}", __name__), name, None)
@@ -235,5 +235,5 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that exists
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        """List all names but those of status codes: for completion, and for Python's "did you mean"."""
+        """List all names except status codes, for completion and for Python's "did you mean"."""
         return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""The lines that http.client prints while its debug level is above 0."""
+"""The output of http.client at a debug level above 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .stream.aio import AioStream
 
 
 def print_sent(data: Buffer) -> None:
-    """Print what http.client prints of what goes out. Headers are among it, secrets too: it is for who asked for it."""
+    """Print sent bytes as http.client does. Header fields are included, secrets too: the debug level is opt-in."""
     print("send:", repr(bytes(data)))
 
 
@@ -30,11 +30,11 @@ class Printing:
         self._stream.write(data)
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> None:
-        """Send no file past Python: what goes out is to be seen."""
+        """Never send a file by the kernel: all sent bytes must be printed."""
 
 
 def print_received(heads: ResponseHeads) -> None:
-    """Print what http.client prints of a response."""
+    """Print a response's heads as http.client does."""
     for head in (*heads.interim, heads.final):
         if head is not None:
             print("reply:", repr(head.line))
@@ -42,6 +42,6 @@ def print_received(heads: ResponseHeads) -> None:
 
 
 def print_fields(head: Head) -> None:
-    """Print the fields of a head, one in a line."""
+    """Print the fields of a head, one per line."""
     for name, value in head.fields.items():
         print("header:", f"{name}:", value)

@@ -1,7 +1,7 @@
-"""Everything the engine raises: http.client's documented tree, and below it what asyncio and timeouts add.
+"""The exceptions of the package: http.client's documented tree, and below it those for asyncio and timeouts.
 
-What a peer or the network does wrong is an `HTTPException`; failures of the network are an `OSError`, and what took
-too long a `TimeoutError`, as well. Bad arguments are `ValueError` or `TypeError`.
+Faults of a peer or the network are an `HTTPException`; failures of the network are also an `OSError`, and timeouts also
+a `TimeoutError`. Invalid arguments raise `ValueError` or `TypeError`.
 """
 
 from __future__ import annotations
@@ -11,29 +11,28 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 MAX_TEXT: Final = 800
-"""Characters of the text of an error, in addition to the request that it names: a part of it may be the peer's."""
+"""Characters of an error text, without the request that it names; part of the text may come from the peer."""
 
 
 def clip(value: object) -> str:
-    """Return repr(value), cut to 80 characters: no peer decides how long a message gets."""
+    """Return repr(value), cut to 80 characters, so that a peer cannot make an error text long."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def join_errors(errors: Sequence[object]) -> str:
-    """Return what several errors say, in one text: the first three, each cut to 160 characters, and how many more."""
+    """Return the texts of several errors joined: the first three, cut to 160 characters each, and the count of others."""
     texts = [text if len(text) <= 160 else f"{text[:157]}..." for text in map(str, errors[:3])]
     return "; ".join(texts) + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
 class HTTPException(Exception):
-    """Base of all errors of this package that a server, a proxy or the order of calls can cause.
+    """Base of all errors of this package that are caused by a server, a proxy or the order of calls.
 
     Attributes:
         request: the Request of a client that failed, after redirects the last one; None for errors of a connection.
-        response: the Response, if its head had been received: its status and fields count, although the content or the
-            next step failed. None if there is none.
-        context: method and URL of that request, without user and query, as they stand in the text; "" without one.
+        response: the Response, if its head was received before the content or the next step failed; None otherwise.
+        context: method and URL of that request, without userinfo and query, as in the text; "" without a request.
     """
 
     request: Any = None
@@ -41,7 +40,7 @@ class HTTPException(Exception):
     context = ""
 
     def _describe(self) -> str:
-        """Return what happened, without the request that it happened to."""
+        """Return the text without the request."""
         return BaseException.__str__(self)
 
     def __str__(self) -> str:
@@ -51,15 +50,15 @@ class HTTPException(Exception):
         return f"{text} ({self.context})" if self.context else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by what is known, not by calling a constructor that wants other arguments than the text."""
+        """Pickle by attributes, because constructors of subclasses take other arguments than the text."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 def copy_error(error: OSError) -> OSError:
-    """Return an error like this one that was never raised: to be kept, where a traceback would keep all it leads to."""
+    """Return a copy without traceback, safe to store."""
     try:
         return copy.copy(error)
-    except Exception:  # of somebody's own class, whose constructor wants more
+    except Exception:  # a class from elsewhere, whose constructor takes other arguments
         return OSError(*error.args)
 
 
@@ -71,11 +70,11 @@ def _rebuild(kind: type[HTTPException], args: tuple[Any, ...], facts: dict[str, 
 
 
 class NotConnected(HTTPException):
-    """There is no open connection: never opened and auto_open is off, or closed by close() meanwhile."""
+    """There is no open connection: it was never opened and auto_open is off, or close() has closed it."""
 
 
 class InvalidURL(HTTPException, ValueError):
-    """A host, port or request target that can't be sent as it is."""
+    """A host, port or request target that can't be sent as given."""
 
 
 class UnknownProtocol(HTTPException):
@@ -94,13 +93,13 @@ class UnknownTransferEncoding(HTTPException):
 
 
 class UnimplementedFileMode(HTTPException):
-    """Part of http.client's tree; nothing raises it."""
+    """Part of http.client's tree; never raised."""
 
 
 class IncompleteRead(HTTPException):
-    """The connection ended before the message did (RFC 9112 §8).
+    """The connection ended before the end of the message (RFC 9112 §8).
 
-    `partial` holds the bytes of this read that had arrived, `expected` how many more were announced, None if unknown.
+    `partial` holds the bytes received by this read, `expected` the number of missing bytes, None if unknown.
     """
 
     def __init__(self, partial: bytes, expected: int | None = None) -> None:
@@ -116,23 +115,23 @@ class IncompleteRead(HTTPException):
 
 
 class ImproperConnectionState(HTTPException):
-    """A call that the state of the connection does not allow now."""
+    """A call that is not allowed in the current state of the connection."""
 
 
 class CannotSendRequest(ImproperConnectionState):
-    """A request was begun while another is under way or its response has not been read."""
+    """A request was started while another is in progress or its response has not been read."""
 
 
 class CannotSendHeader(ImproperConnectionState):
-    """A field or the end of the head was given while no request head is open."""
+    """A field or the end of the head was given, but no request head has been started."""
 
 
 class ResponseNotReady(ImproperConnectionState):
-    """getresponse() without a request that was sent whole."""
+    """getresponse() was called before a whole request was sent."""
 
 
 class BadStatusLine(HTTPException):
-    """The response does not begin with a status line (RFC 9112 §4). `line` is what came instead."""
+    """The response does not begin with a status line (RFC 9112 §4). `line` holds the received line."""
 
     def __init__(self, line: str) -> None:
         super().__init__(line)
@@ -143,7 +142,7 @@ class BadStatusLine(HTTPException):
 
 
 class LineTooLong(HTTPException):
-    """A line, or a head as a whole, is longer than the limit; nothing beyond the limit was kept."""
+    """A line or a whole head is longer than the limit; nothing beyond the limit was stored."""
 
     def __init__(self, what: str, limit: int = 64 * 1024) -> None:
         super().__init__(f"got more than {limit} bytes when reading {what}")
@@ -152,7 +151,7 @@ class LineTooLong(HTTPException):
 
 
 class ProtocolError(HTTPException):
-    """The peer breaks HTTP/1.1 in a way that leaves no safe reading: fields, lengths, chunks, too many of something."""
+    """The peer violates HTTP/1.1 so that the message cannot be read safely: fields, lengths, chunks, too many items."""
 
 
 class RemoteDisconnected(ConnectionResetError, BadStatusLine):
@@ -169,7 +168,7 @@ class RemoteDisconnected(ConnectionResetError, BadStatusLine):
 
 
 class ConnectError(HTTPException, ConnectionError):
-    """No connection could be opened. `attempts` has one error for each address tried, in order."""
+    """No connection could be opened. `attempts` has one error per address tried, in order."""
 
     def __init__(self, message: str, attempts: Sequence[OSError] = ()) -> None:
         super().__init__(message)
@@ -177,7 +176,7 @@ class ConnectError(HTTPException, ConnectionError):
 
 
 class TLSError(ConnectError):
-    """TLS failed: in the handshake, before anything of a request was sent, or by an alert before a response.
+    """TLS failed: in the handshake, before any part of a request was sent, or by an alert before a response.
 
     The `ssl` error is the `__cause__`. In TLS 1.3 a server refuses the client's certificate after the handshake.
     """
@@ -186,8 +185,8 @@ class TLSError(ConnectError):
 class ProxyError(ConnectError):
     """The proxy did not open the tunnel (RFC 9110 §9.3.6).
 
-    `status`, `reason` and `headers` (pairs) are what it answered, None, "" and () when that was not HTTP;
-    `body` is what came of the content of a refusal, 64 KiB at most.
+    `status`, `reason` and `headers` (pairs) are those of its response; None, "" and () if that was not HTTP. `body` is
+    the received content of a refusal, at most 64 KiB.
     """
 
     def __init__(
@@ -207,7 +206,7 @@ class ProxyError(ConnectError):
 
 
 class PhaseTimeout(HTTPException, TimeoutError):
-    """Base of the timeouts: `phase` says of what, `seconds` how long it was given."""
+    """Base of the timeouts: `phase` names the phase, `seconds` is its limit."""
 
     def __init__(self, message: str, phase: str, seconds: float) -> None:
         super().__init__(message)
@@ -228,7 +227,7 @@ class TLSTimeout(ConnectTimeout):
 
 
 class WriteTimeout(PhaseTimeout):
-    """The peer took nothing of the request for too long."""
+    """The peer accepted no part of the request for too long."""
 
 
 class ReadTimeout(PhaseTimeout):
@@ -236,11 +235,11 @@ class ReadTimeout(PhaseTimeout):
 
 
 class TotalTimeout(PhaseTimeout):
-    """The exchange as a whole took too long, however steadily it dripped."""
+    """The exchange as a whole took too long, even though bytes arrived."""
 
 
 class RateTimeout(ReadTimeout):
-    """The peer sent a response's content more slowly than Timeout.min_rate, for longer than it is let."""
+    """The peer sent the content of a response more slowly than Timeout.min_rate, for longer than rate_patience."""
 
 
 class PoolTimeout(PhaseTimeout):
@@ -248,23 +247,23 @@ class PoolTimeout(PhaseTimeout):
 
 
 class PoolWarning(RuntimeWarning):
-    """Requests wait for a connection, and none became free for a while: its text says what holds the connections.
+    """Requests wait for a connection and none has become free for a while; the text says what uses the connections.
 
-    Where the program's filters make an error of warnings, the request that has waited longest ends with it.
+    If the program's filters turn warnings into errors, the longest-waiting request fails with it.
     """
 
 
 class ClientClosed(ImproperConnectionState):
-    """A request on a client or pool that is closed, or was closed meanwhile."""
+    """A request on a closed client or pool, or one that was closed while the request was in progress."""
 
 
 class StaleConnectionError(RemoteDisconnected):
-    """A kept connection was closed or reset before a response, and the request may not be sent twice by itself.
+    """An idle connection was closed or reset before a response, and the request must not be resent automatically.
 
     Attributes:
-        bytes_received: 0, nothing was answered.
-        was_sent: whether the request, or a part of it, was sent. The server may have read it then and acted on it, and
-            only the caller knows whether it may be repeated (RFC 9110 §9.2.2). If not, it is safe to repeat.
+        bytes_received: 0: nothing of a response was received.
+        was_sent: True if any part of the request was sent. The server may then have acted on it, and only the caller
+            knows whether it may be repeated (RFC 9110 §9.2.2). If False, repeating it is safe.
     """
 
     bytes_received = 0
@@ -275,15 +274,15 @@ class StaleConnectionError(RemoteDisconnected):
 
 
 class BodyNotReplayable(HTTPException):
-    """The request has to go out again, after a redirect, a challenge or a retry, but its body can be read only once."""
+    """The request must be sent again, after a redirect, a challenge or a retry, but its body can be read only once."""
 
 
 class ResponseNotRead(ImproperConnectionState):
-    """The content of a response was asked for before it was read."""
+    """The content of a response was used before it was read."""
 
 
 class ResponseError(HTTPException):
-    """Base of what is wrong with a response as such: `response` is that response."""
+    """Base of errors about a response itself, which is `response`."""
 
     def __init__(self, message: str, response: Any = None) -> None:
         super().__init__(message)
@@ -292,11 +291,11 @@ class ResponseError(HTTPException):
 
 
 class StatusError(ResponseError):
-    """The status is 400 or above; raised by raise_for_status(), and by download() for any that is no 2xx."""
+    """The status is 400 or above (raise_for_status()), or not 2xx (download())."""
 
 
 class RedirectError(ResponseError):
-    """A redirect that can't be followed: no URL, or one that is neither http nor https."""
+    """A redirect that can't be followed: the Location is not an http or https URL."""
 
 
 class TooManyRedirects(RedirectError):
@@ -304,21 +303,21 @@ class TooManyRedirects(RedirectError):
 
 
 class DecodingError(HTTPException):
-    """Content is not what its Content-Encoding says: broken, cut short, or in codings that can't be decoded here.
+    """Content is not valid in its Content-Encoding: malformed, cut short, or in an unsupported coding.
 
-    Also a download that has another digest than it came with (RFC 9530), and InvalidJSON.
+    Also raised for a download whose digest does not match (RFC 9530), and as InvalidJSON.
     """
 
 
 class InvalidJSON(DecodingError, ValueError):
-    """Content is not the JSON that Response.json() is asked for, or it is nested too deeply.
+    """Content is not the JSON that Response.json() expects, or is nested too deeply.
 
-    Where JSON is malformed the error is a `json.JSONDecodeError` as well, with the attributes of that.
+    For malformed JSON the error is also a `json.JSONDecodeError`, with its attributes.
     """
 
 
 class ContentTooLarge(HTTPException):
-    """Content is larger than a limit, as it came or decoded; the connection was dropped. `limit` is in bytes."""
+    """Content is larger than a limit, encoded or decoded; the connection was dropped. `limit` is in bytes."""
 
     def __init__(self, message: str, limit: int) -> None:
         super().__init__(message)

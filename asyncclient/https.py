@@ -22,7 +22,7 @@ class HTTPSConnection(HTTPConnection):
     """An HTTPConnection over TLS: host name and chain are verified, ALPN offers http/1.1.
 
     Args:
-        context: an ssl.SSLContext to use as it is; the process has one for all who give none.
+        context: an ssl.SSLContext, used unchanged; the default is one context per process.
 
     The other arguments are those of HTTPConnection; the default port is 443.
     """

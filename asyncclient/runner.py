@@ -1,4 +1,4 @@
-"""Running a coroutine on the fastest loop there is."""
+"""Running a coroutine on the fastest event loop available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 
 
 def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes a loop: uvloop's (winloop's on Windows) where it is installed, asyncio's otherwise."""
+    """Return the factory of the fastest loop: uvloop's (winloop's on Windows) if installed, otherwise asyncio's."""
     for name in ("uvloop", "winloop"):
         try:
             return __import__(name).new_event_loop  # type: ignore[no-any-return]
@@ -20,18 +20,16 @@ def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def run(coroutine: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
-    """Run a coroutine as asyncio.run() does, on uvloop where it is installed; return its result.
-
-    uvloop takes 7 µs where asyncio takes 20 for a small exchange, and 50 KiB where it takes 300 for a TLS connection.
+    """Run a coroutine as asyncio.run() does, on uvloop if it is installed (decision 56); return its result.
 
     Raises:
-        RuntimeError: this thread runs a loop already, as a notebook does: await the coroutine there.
-        TypeError: it is not a coroutine.
+        RuntimeError: an event loop is running in this thread, for example in a notebook: await the coroutine there.
+        TypeError: the argument is not a coroutine.
     """
     if not isinstance(coroutine, Coroutine):
         raise TypeError(f"expected a coroutine, such as main(), got {type(coroutine).__name__}")
     if _is_loop_running():
-        coroutine.close()  # else Python warns that it was never awaited
+        coroutine.close()  # otherwise Python warns that it was never awaited
         raise RuntimeError(
             "asyncclient.run() can't be called where an event loop is running: await the coroutine there"
         )

@@ -1,4 +1,4 @@
-"""Status codes by name, as http.client has them, and their phrases."""
+"""The status codes of http.client by name, and their phrases."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ LOOP_DETECTED = HTTPStatus.LOOP_DETECTED
 NOT_EXTENDED = HTTPStatus.NOT_EXTENDED
 NETWORK_AUTHENTICATION_REQUIRED = HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED
 
-# Names that came with a later Python (3.13: CONTENT_TOO_LARGE, URI_TOO_LONG, ...) or an even later one.
+# Names of later Python versions (3.13: CONTENT_TOO_LARGE, URI_TOO_LONG, ...).
 globals().update(HTTPStatus.__members__)
 
 responses = {status.value: status.phrase for status in HTTPStatus}

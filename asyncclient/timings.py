@@ -27,7 +27,7 @@ class Timings:
 
     @property
     def reused(self) -> bool:
-        """Whether the request was sent on a connection that was open before."""
+        """True if the request was sent on a connection that was open before."""
         return self.connect is None
 
     def __repr__(self) -> str:

@@ -1,14 +1,15 @@
-"""A response whose caller may drop it: the place of its connection is given back when the response is collected.
+"""A guard for responses that a caller may drop: collecting the response releases its connection.
 
 The problem: a response of stream() holds a connection until its content is read or it is closed. If the `async with`
-block is never left, nothing does that, and the pool would count the connection for ever.
+block is never left, neither happens, and the pool would count the connection forever.
 
 The rules kept:
-- The guard is the `ended` callback of the response, and nothing else refers to it strongly. So it is collected with the
-  response and with all iterators over the content.
-- The collector may run at any time and in any thread, also in the middle of a method of the pool. So the guard changes
-  nothing itself: it has the loop do that.
-- Requests whose content the client reads have no guard, and pay nothing for it.
+- The guard is the `ended` callback of the response and has no other strong reference. So it is collected together with
+  the response and all iterators over the content.
+- The garbage collector may run at any time in any thread, even inside a method of the pool. So the guard changes
+nothing
+  itself: it schedules the release on the loop.
+- Requests whose content the client reads itself have no guard and no cost.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from ..stream.aio import AioStream
 
 
 class Guard:
-    """The end of a response, told to its connection: by the response itself, or by its being collected.
+    """Passes the end of a response to its connection, either from the response or when that is collected.
 
     Args:
-        ended: what is called at the end; see response.Ended.
-        describe: says what the connection does for an exchange; None if it serves that no more.
-        stream, exchange: what `ended` is called with.
+        ended: called at the end; see response.Ended.
+        describe: returns what the connection does for an exchange; None if it no longer serves it.
+        stream, exchange: arguments for `ended`.
         caller: where the response was opened.
     """
 
@@ -59,7 +60,7 @@ class Guard:
             return
         try:
             stream.loop.call_soon_threadsafe(self._ended, stream, self.exchange, None)
-        except RuntimeError:  # the loop is closed, and the connection is collected as well
+        except RuntimeError:  # the loop is closed; the connection is collected too
             return
         text = (
             f"unclosed response to {what}, opened at {self.caller}: leave its `async with` block, read it, or close it"

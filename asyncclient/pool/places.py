@@ -25,7 +25,7 @@ from ..timings import Timings
 from ..tracing import Tracer
 from .connection import PooledConnection
 from .group import Group, Waiter
-from .stalls import StallWatch, describe_users
+from .stalls import StallWarner, describe_users
 
 TURNS: Final = 8
 """Exchanges of a connection for its own group's line, where the group has part of a place too much."""
@@ -47,9 +47,9 @@ class Places:
         self._lacking: OrderedDict[Group, None] = OrderedDict()  # groups for whose lines there is no place
         self._dials: set[asyncio.Task[Opened]] = set()
         self._closing: set[AioStream] = set()  # over TLS: close_notify is being sent
-        self._stalls: StallWatch | None = None
+        self._stalls: StallWarner | None = None
         if stall_warning is not None:
-            self._stalls = StallWatch(stall_warning, self._groups, sizes.per_host)
+            self._stalls = StallWarner(stall_warning, self._groups, sizes.per_host)
 
     def group(self, key: object, label: str, route: Route) -> Group:
         """Return the group of a destination, which `key` says; there is one at a time. The caller keeps it."""

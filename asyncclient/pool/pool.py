@@ -160,7 +160,7 @@ class Pool(Places):
         else:
             self._want_place(group)
             if self._stalls is not None and waiter in group.queued:
-                self._stalls.watch(group, loop)
+                self._stalls.add(group, loop)
         has_end = timeout.pool is not None or until != math.inf
         timers = list(self._set_timers(loop, group, waiter, until)) if has_end else ()
         try:

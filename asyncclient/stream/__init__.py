@@ -1,1 +1,1 @@
-"""Where bytes come from and go to: the protocol that the engine pulls from, and asyncio under it."""
+"""Streams on asyncio: connecting, TLS, deadlines, and the ByteStream on a transport."""

@@ -1,4 +1,4 @@
-"""Addresses of sockets, as getaddrinfo() gives them."""
+"""Socket addresses in the form of getaddrinfo()."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 AddrInfo = tuple[Any, Any, int, str, Any]
-"""What getaddrinfo() gives for an address."""
+"""An item of the result of getaddrinfo()."""
 
 
 @lru_cache(maxsize=1024)
 def parse_literal(host: str, port: int) -> AddrInfo | None:
-    """Return the address that a host is, None if it is a name: an address needs no resolver, and no thread for it."""
+    """Return the address info of a host that is an IP address, without a resolver or thread; None for a name."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)

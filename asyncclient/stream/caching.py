@@ -1,14 +1,14 @@
-"""Names that were looked up, known for a while.
+"""A resolver that caches addresses for a limited time.
 
-The problem: each look-up takes a thread, and often milliseconds. A crawler makes thousands of them at once for the same
-few names; and where a name server fails for a minute, what was known a minute ago is still good.
+The problem: each lookup takes a thread and often milliseconds. A crawler makes thousands of lookups at once for the
+same few names; and if a name server fails for a minute, the addresses of a minute ago are still good.
 
 The rules kept:
-- There is one look-up for a name at a time, and whoever comes meanwhile waits for it, too. It is nobody's own: who is
-  cancelled takes it from nobody, and it ends with the last who waits.
-- That there are no addresses is remembered for a shorter time, and not at all where the system says "try again".
-- What has become too old serves only where a new look-up has failed.
-- A host that moves answers on none of the addresses known: after a connect that failed they count as too old.
+- There is one lookup per name at a time; further callers wait for it. A lookup belongs to no single waiter: cancelling
+  one leaves it running; it is cancelled when the last waiter leaves.
+- A negative result is cached for a shorter time, and not at all if the system says "try again".
+- Expired addresses are used only after a new lookup has failed.
+- A host that has moved answers on none of its cached addresses: after a failed connect they count as expired.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from .resolve import Address, Resolver, SystemResolver, as_os_error, forget
 _Key = tuple[str, int]
 
 
-class _Known(NamedTuple):
-    """What is known of a name: its addresses, or why it has none, until when that is good, and when too old for all."""
+class _Cached(NamedTuple):
+    """The cached result for a name: addresses or an error, its expiry, and how long it serves after a failure."""
 
     addresses: tuple[Address, ...]
     error: OSError | None
@@ -37,30 +37,30 @@ class _Known(NamedTuple):
     stale_until: float
 
 
-class _LookUp:
-    """A look-up under way, and how many wait for it."""
+class _Lookup:
+    """A lookup in progress and the number of its waiters."""
 
-    __slots__ = ("task", "waiting")
+    __slots__ = ("task", "waiters")
 
-    def __init__(self, task: asyncio.Task[_Known]) -> None:
+    def __init__(self, task: asyncio.Task[_Cached]) -> None:
         self.task = task
-        self.waiting = 0
+        self.waiters = 0
 
 
 class CachingResolver:
-    """A resolver that remembers what another one found. It may serve any number of clients, of one thread.
+    """A resolver that caches the results of another one. It may serve any number of clients in one thread.
 
     Args:
-        resolver: who is asked; None is the system.
-        ttl: seconds for which addresses are good: getaddrinfo() does not tell what the name server said.
-        negative_ttl: seconds for which it is remembered that there are none, and until it is asked again after a
-            failure that old addresses made good.
-        stale: seconds beyond `ttl` for which addresses serve where asking again fails.
-        most: names remembered; the one that was looked up first is forgotten.
-        clock: seconds on a clock that never goes back.
+        resolver: the resolver to ask; None is the system's.
+        ttl: seconds for which addresses are good; getaddrinfo() does not return the name server's value.
+        negative_ttl: seconds for which a negative result is cached, and after which a name is looked up again if old
+            addresses were used because of a failure.
+        stale: seconds beyond `ttl` for which addresses are used if a new lookup fails.
+        most: names in the cache; the one that was looked up first is dropped.
+        clock: returns monotonic seconds.
 
     Raises:
-        ValueError: a number is below 0, or `most` below 1.
+        ValueError: a number is below 0, or `most` is below 1.
     """
 
     def __init__(
@@ -79,70 +79,70 @@ class CachingResolver:
         self._resolver = resolver or SystemResolver()
         self._ttl, self._negative_ttl, self._stale = ttl, negative_ttl, stale
         self._clock = clock
-        self._known: BoundedDict[_Key, _Known] = BoundedDict(most)
-        self._under_way: dict[tuple[asyncio.AbstractEventLoop, _Key], _LookUp] = {}
+        self._cache: BoundedDict[_Key, _Cached] = BoundedDict(most)
+        self._lookups: dict[tuple[asyncio.AbstractEventLoop, _Key], _Lookup] = {}
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
         """Return the addresses of a host.
 
         Raises:
-            OSError: it has none, or they could not be found; what the other resolver raised, or its text.
+            OSError: the host has no addresses, or the lookup failed; a copy of the other resolver's error.
         """
         key = (host, port)
-        known = self._known.get(key)
-        if known is None or known.until <= self._clock():
-            known = await self._wait_for(key)
-        if known.error is not None:
-            raise copy_error(known.error)
-        return known.addresses
+        cached = self._cache.get(key)
+        if cached is None or cached.until <= self._clock():
+            cached = await self._wait_for(key)
+        if cached.error is not None:
+            raise copy_error(cached.error)
+        return cached.addresses
 
     def forget(self, host: str, port: int) -> None:
-        """Have a host looked up anew next time, as after a connect that failed on all of its addresses.
+        """Look a host up again next time, because connecting failed on all of its addresses.
 
-        The addresses serve once more if that look-up fails. That a host has none stays known for `negative_ttl`. The
-        other resolver is told as well if it has such a method.
+        The addresses are still used if that lookup fails. A negative result stays cached for `negative_ttl`. The other
+        resolver's forget() is called too, if it has that method.
         """
-        known = self._known.get((host, port))
-        if known is not None and known.error is None:
-            self._known[host, port] = known._replace(until=-math.inf)
+        cached = self._cache.get((host, port))
+        if cached is not None and cached.error is None:
+            self._cache[host, port] = cached._replace(until=-math.inf)
         forget(self._resolver, host, port)
 
     def clear(self) -> None:
-        """Forget all names, as after the network has changed; look-ups under way go on."""
-        self._known.clear()
+        """Drop all names, for example after a change of network; lookups in progress continue."""
+        self._cache.clear()
 
-    async def _wait_for(self, key: _Key) -> _Known:
-        """Wait for the look-up of a name, with all others who need it."""
+    async def _wait_for(self, key: _Key) -> _Cached:
+        """Wait for the lookup of a name, shared with all other waiters."""
         loop = asyncio.get_running_loop()
-        look_up = self._under_way.get((loop, key))
-        if look_up is None:
-            look_up = self._under_way[loop, key] = _LookUp(loop.create_task(self._look_up(key)))
-        look_up.waiting += 1
+        lookup = self._lookups.get((loop, key))
+        if lookup is None:
+            lookup = self._lookups[loop, key] = _Lookup(loop.create_task(self._look_up(key)))
+        lookup.waiters += 1
         try:
-            return await asyncio.shield(look_up.task)
+            return await asyncio.shield(lookup.task)
         finally:
-            look_up.waiting -= 1
-            if not look_up.waiting:
-                del self._under_way[loop, key]
-                look_up.task.cancel()
+            lookup.waiters -= 1
+            if not lookup.waiters:
+                del self._lookups[loop, key]
+                lookup.task.cancel()
 
-    async def _look_up(self, key: _Key) -> _Known:
+    async def _look_up(self, key: _Key) -> _Cached:
         try:
             addresses = tuple(await self._resolver.resolve(*key))
             if not addresses:
                 raise OSError("the resolver gave no address")
-        except Exception as exc:  # a resolver raises what it likes
-            known = self._find_after(as_os_error(exc), key)
+        except Exception as exc:  # resolvers may raise anything
+            result = self._after_failure(as_os_error(exc), key)
         else:
             until = self._clock() + self._ttl
-            known = _Known(addresses, None, until, until + self._stale)
-        self._known[key] = known
-        return known
+            result = _Cached(addresses, None, until, until + self._stale)
+        self._cache[key] = result
+        return result
 
-    def _find_after(self, error: OSError, key: _Key) -> _Known:
-        """Return what is known after a failure: the addresses from before, if they are not too old for that."""
-        now, before = self._clock(), self._known.get(key)
-        if before is not None and before.addresses and now < before.stale_until:
-            return before._replace(until=now + self._negative_ttl)
-        is_passing = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
-        return _Known((), error, now if is_passing else now + self._negative_ttl, now)
+    def _after_failure(self, error: OSError, key: _Key) -> _Cached:
+        """Return the result after a failed lookup: the previous addresses if they may still be used, else the error."""
+        now, previous = self._clock(), self._cache.get(key)
+        if previous is not None and previous.addresses and now < previous.stale_until:
+            return previous._replace(until=now + self._negative_ttl)
+        is_temporary = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+        return _Cached((), error, now if is_temporary else now + self._negative_ttl, now)

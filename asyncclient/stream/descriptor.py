@@ -1,4 +1,4 @@
-"""A duplicate of a descriptor, for what must outlive the transport or the file that has the original."""
+"""A duplicate of a file descriptor that outlives the transport or file with the original."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 
 class Descriptor:
-    """A duplicate of a descriptor, which a worker thread may be using when it is closed.
+    """A duplicate of a descriptor that a worker thread may be using when it is closed.
 
-    The task that began a system call in a thread may be cancelled; the call goes on. A number closed meanwhile could
-    belong to another connection by then, so the last to need it closes it.
+    The task that started a system call in a thread may be cancelled while the call continues. If the number were closed
+    then, it could already belong to another connection. So the last user closes it.
     """
 
     __slots__ = ("_is_closed", "_is_used", "_lock", "number")
@@ -26,10 +26,10 @@ class Descriptor:
 
     @contextmanager
     def used(self) -> Iterator[int]:
-        """Give the number to a worker thread, for as long as it is in this scope.
+        """Lend the number to a worker thread for the duration of this context.
 
         Raises:
-            ConnectionAbortedError: it was closed before.
+            ConnectionAbortedError: it is already closed.
         """
         with self._lock:
             if self._is_closed:
@@ -44,21 +44,21 @@ class Descriptor:
                     os.close(self.number)
 
     def close(self) -> None:
-        """Close it, or have the thread do so that is using it."""
+        """Close the descriptor, or leave that to the thread that is using it."""
         with self._lock:
             if not (self._is_closed or self._is_used):
                 os.close(self.number)
             self._is_closed = True
 
     def read_rest(self, limit: int) -> bytes:
-        """Return what a socket whose connection is over still has in the kernel, limit bytes at most."""
+        """Return the bytes of a closed connection that are still in the kernel, at most `limit`."""
         parts: list[bytes] = []
         try:
             while limit > 0 and (part := os.read(self.number, limit)):
                 parts.append(part)
                 limit -= len(part)
         except OSError:
-            pass  # BlockingIOError or ConnectionResetError: that was all
+            pass  # BlockingIOError or ConnectionResetError: nothing more to read
         return b"".join(parts)
 
     def __del__(self) -> None:
@@ -67,7 +67,7 @@ class Descriptor:
 
 
 def duplicate(number: int) -> Descriptor | None:
-    """Return a duplicate; None where the process may have no more descriptors, which is no reason to end an upload."""
+    """Return a duplicate; None if the process has no descriptor left, which should not end an upload."""
     try:
         return Descriptor(number)
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""Opening and measuring files so that nothing blocks: in worker threads, regular ones without waiting for a peer."""
+"""Opening and measuring files without blocking the loop: in worker threads, and without waiting for a peer."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ..errors import clip
 _T = TypeVar("_T")
 
 SAFE_OPEN_FLAGS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-"""Flags of os.open() with which a FIFO or a device is opened at once, and left alone otherwise."""
+"""Flags for os.open() that open a FIFO or a device without waiting and without side effects."""
 
 
 def open_regular(
     path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o666, *, may_be_null: bool = False
 ) -> int:
-    """Open a regular file without blocking, and return its descriptor; to be given to open() as its opener, too.
+    """Open a regular file without blocking, and return its descriptor; also usable as the `opener` of open().
 
-    What a path is can have been prepared by others, or change between a look at it and the opening: a FIFO would block
-    until somebody opens its other end, and some devices do something when they are opened.
+    Other users may have prepared the path, or may change it between a check and opening: a FIFO would block until its
+    other end is opened, and opening some devices has side effects.
 
     Args:
         path: of the file.
-        flags: of os.open().
-        mode: of a file that is made.
-        may_be_null: the null device will do as well, as a file that is always empty.
+        flags: for os.open().
+        mode: of a new file.
+        may_be_null: accept the null device too, as an empty file.
 
     Raises:
         IsADirectoryError, FileExistsError: the path is not a regular file.
-        OSError: as os.open().
+        OSError: see os.open().
     """
     try:
         descriptor = os.open(path, flags | SAFE_OPEN_FLAGS, mode)
@@ -55,11 +55,11 @@ def open_regular(
 
 
 open_regular_or_null: Final = partial(open_regular, may_be_null=True)
-"""An opener for files that configure a program: the null device is how users say that there is none."""
+"""An opener for configuration files: users pass the null device to say that there is none."""
 
 
 def check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
-    """Raise IsADirectoryError or FileExistsError unless what was found at a path is a regular file."""
+    """Raise IsADirectoryError or FileExistsError unless the status is that of a regular file."""
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if not stat.S_ISREG(found.st_mode):
@@ -67,10 +67,10 @@ def check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
 
 
 def check_owner(found: os.stat_result, path: str) -> None:
-    """Raise PermissionError unless what was found at a path is of this user, or of the owner of its directory.
+    """Raise PermissionError unless a file belongs to this user, or to the owner of its directory.
 
-    The owner of the directory could replace the file in any case; and file systems without owners (FAT, CIFS) show one
-    owner for both.
+    The owner of the directory could replace the file anyway; and file systems without owners (FAT, CIFS) report the
+    same owner for both.
     """
     if sys.platform == "win32":
         return
@@ -79,12 +79,12 @@ def check_owner(found: os.stat_result, path: str) -> None:
 
 
 async def offload(function: Callable[..., _T], *args: Any) -> _T:
-    """Call a function that may block on a disk in a worker thread of the loop; return its result."""
+    """Call a function that may block on a disk in a worker thread; return its result."""
     return await asyncio.get_running_loop().run_in_executor(None, function, *args)
 
 
 class FileState(NamedTuple):
-    """What tells a regular file from another one, and from itself after a change."""
+    """The identity and version of a regular file."""
 
     device: int
     inode: int
@@ -93,7 +93,7 @@ class FileState(NamedTuple):
 
 
 async def measure_file(path: str | os.PathLike[str]) -> FileState | None:
-    """Return the state of a regular file that can be read, by opening and closing it; None for a FIFO or a device.
+    """Return the state of a readable regular file, by opening and closing it; None for a FIFO or a device.
 
     Raises:
         OSError: it can't be read, or is a directory.
@@ -104,30 +104,30 @@ async def measure_file(path: str | os.PathLike[str]) -> FileState | None:
 async def open_file(
     path: str | os.PathLike[str], expected: FileState | None = None, *, must_be_regular: bool = False
 ) -> BufferedReader:
-    """Open a file for reading in a worker thread; the caller closes it, which blocks nobody.
+    """Open a file for reading in a worker thread; the caller closes it, which does not block.
 
-    A worker can't be cancelled: one that still opens the file when its task is cancelled has it closed after that,
-    where aiofiles would leave it open.
+    A worker can't be cancelled: if the task is cancelled while the file is being opened, the file is closed afterwards.
+    aiofiles would leave it open.
 
     Args:
         path: of the file.
-        expected: the state that the file had when it was measured; None takes any file.
-        must_be_regular: a FIFO or a device is an error; otherwise opening a FIFO waits for its other end.
+        expected: the state of the file when it was measured; None accepts any file.
+        must_be_regular: refuse a FIFO or a device; otherwise opening a FIFO waits for its other end.
 
     Raises:
-        OSError: it can't be opened, or is not a regular file though it must be, or was measured as one.
-        ValueError: it is in another state than expected.
+        OSError: it can't be opened, or is not a regular file although it must be or was.
+        ValueError: its state differs from `expected`.
     """
     opening = asyncio.get_running_loop().run_in_executor(None, _open, path, expected, must_be_regular)
     try:
         return await asyncio.shield(opening)
-    except (asyncio.CancelledError, GeneratorExit):  # the latter where the coroutine is collected
+    except (asyncio.CancelledError, GeneratorExit):  # GeneratorExit: the coroutine is collected
         opening.add_done_callback(_close)
         raise
 
 
 def _measure(path: str | os.PathLike[str]) -> FileState | None:
-    mode = os.stat(path).st_mode  # opening a FIFO and closing it would end the program that writes to it
+    mode = os.stat(path).st_mode  # opening and closing a FIFO would end the program that writes to it
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return None
     with open(path, "rb", opener=open_regular) as file:

@@ -1,4 +1,4 @@
-"""Options of sockets: what a caller sets, and TCP keep-alive for connections that wait for long."""
+"""Socket options: those of the caller, and TCP keep-alive for connections that are silent for long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS: Final = (int, int, int | bytes)
 
 
 def _list_keep_alive() -> tuple[SocketOption, ...]:
-    # TCP_KEEPALIVE is the name of TCP_KEEPIDLE on macOS.
+    # On macOS TCP_KEEPIDLE is named TCP_KEEPALIVE.
     names = (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 15))
     known = [(getattr(socket, name, None), seconds) for name, seconds in names]
     timing = [(socket.IPPROTO_TCP, name, seconds) for name, seconds in known if name is not None]
@@ -24,15 +24,15 @@ def _list_keep_alive() -> tuple[SocketOption, ...]:
 
 
 KEEP_ALIVE: Final = _list_keep_alive()
-"""Probes after 60 s of silence, every 15 s: NAT and load balancers drop a silent connection after some minutes, and
-systems begin to probe after two hours."""
+"""Probes after 60 s of silence, then every 15 s: NAT devices and load balancers drop a silent connection after some
+minutes, but systems start to probe only after two hours."""
 
 
 def parse_options(options: Iterable[Any]) -> tuple[SocketOption, ...]:
-    """Return the socket options that a caller gave.
+    """Return socket options given by a caller as tuples.
 
     Raises:
-        TypeError: one of them is not a level, a name and a value.
+        TypeError: an option is not a level, a name and a value.
     """
     check_type("socket_options", options, Iterable, "a collection of (level, name, value)")
     parsed = tuple(options)
@@ -43,12 +43,12 @@ def parse_options(options: Iterable[Any]) -> tuple[SocketOption, ...]:
 
 
 def list_keep_alive(options: Sequence[SocketOption]) -> tuple[SocketOption, ...]:
-    """Return the options of TCP keep-alive that these options do not set themselves."""
+    """Return the TCP keep-alive options that `options` do not set themselves."""
     given = {(level, name) for level, name, _ in options}
     return tuple(option for option in KEEP_ALIVE if option[:2] not in given)
 
 
 def set_options(sock: socket.SocketType, options: Sequence[SocketOption]) -> None:
-    """Set options on a socket that is not connected yet."""
+    """Set options on a socket that is not yet connected."""
     for level, name, value in options:
         sock.setsockopt(level, name, value)

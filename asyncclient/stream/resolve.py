@@ -1,7 +1,7 @@
-"""From host names to addresses: the system's way, or one that the user gives.
+"""Resolving host names to addresses, by the system or by a resolver of the user.
 
-A resolver is asked for names only, in ASCII (IDNA) and as the request has them; an address stands for itself. Whatever
-it raises becomes a ConnectError, and what it takes counts as connecting.
+A resolver is asked only for names, in ASCII (IDNA) and with the case of the request; IP addresses need no lookup. Any
+exception of a resolver becomes a ConnectError, and its time counts as connecting.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from ..message.target import build_authority, encode_host
 from .address import AddrInfo, parse_literal
 
 Address = str | tuple[str, int]
-"""An IPv4 or IPv6 address, or (address, port) where another port than the request's is to be connected to."""
+"""An IPv4 or IPv6 address, or (address, port) to connect to another port than the request's."""
 
 _Value = Address | Sequence[Address]
 _Host = TypeVar("_Host", str, tuple[str, int], str | tuple[str, int])
 
 
 class Resolver(Protocol):
-    """What finds the addresses of a host: one that caches, filters, asks elsewhere, or knows them beforehand.
+    """The interface of a resolver, which may cache, filter, use another service or have fixed addresses.
 
-    A resolver that remembers addresses can have a method `forget(host, port)`, too. It is called when no connection
-    could be opened to any of the addresses, so that the next look-up may find others.
+    A resolver that caches addresses may also have a method `forget(host, port)`. It is called when connecting to all of
+    the addresses failed, so that the next lookup can find others.
     """
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
-        """Return the addresses in the order in which they are to be tried; any exception means that there are none.
+        """Return the addresses in the order in which to try them; any exception means that the lookup failed.
 
-        Called on the loop of the connection, by several tasks at once, and cancelled when time is over.
+        Called on the loop of the connection, by several tasks at once, and cancelled by a timeout.
         """
         ...
 
 
 class SystemResolver:
-    """The resolver of the operating system: what is asked where none is given, for those that build on it."""
+    """The resolver of the operating system, which is the default; for resolvers that build on it."""
 
     async def resolve(self, host: str, port: int) -> Sequence[Address]:
-        """Return all addresses of a host, as getaddrinfo() has them.
+        """Return all addresses of a host from getaddrinfo().
 
         Raises:
             OSError: there are none.
@@ -51,14 +51,14 @@ class SystemResolver:
 
 
 class StaticResolver:
-    """Addresses that are known beforehand, as curl's --resolve and --connect-to have them.
+    """A resolver with fixed addresses, like curl's --resolve and --connect-to.
 
     Args:
-        addresses: from a host, or (host, port), which counts more, to an address or (address, port), or several.
-        fallback: what is asked for all other hosts; by default the system.
+        addresses: maps a host, or (host, port), which takes precedence, to an address, (address, port), or several.
+        fallback: the resolver for all other hosts; by default the system's.
 
     Raises:
-        ValueError: one of the addresses is none, or a host has none.
+        ValueError: an address is invalid, or a host has none.
     """
 
     def __init__(self, addresses: Mapping[_Host, _Value], fallback: Resolver | None = None) -> None:
@@ -72,7 +72,7 @@ class StaticResolver:
         return known or await self._fallback.resolve(host, port)
 
     def forget(self, host: str, port: int) -> None:
-        """Pass on to the other resolver that the addresses of a host are of no use."""
+        """Call the fallback's forget()."""
         forget(self._fallback, host, port)
 
 
@@ -82,8 +82,8 @@ def _fold(key: str | tuple[str, int]) -> tuple[str, int | None]:
 
 
 def _list_addresses(key: object, value: _Value) -> list[Address]:
-    is_one = isinstance(value, str) or (len(value) == 2 and isinstance(value[1], int))
-    addresses: list[Any] = [value] if is_one else list(value)
+    is_single = isinstance(value, str) or (len(value) == 2 and isinstance(value[1], int))
+    addresses: list[Any] = [value] if is_single else list(value)
     try:
         for address in addresses:
             _to_info(address, 0)
@@ -95,11 +95,11 @@ def _list_addresses(key: object, value: _Value) -> list[Address]:
 
 
 async def resolve(host: str, port: int, resolver: Resolver | None = None) -> list[AddrInfo]:
-    """Return the addresses to connect to, at least one; None as a resolver is the system's.
+    """Return the addresses to connect to, at least one; without a resolver, the system is asked.
 
     Raises:
-        ConnectError: there are none; .attempts has the reason.
-        InvalidURL: the host can't be one.
+        ConnectError: the lookup failed; .attempts has the reason.
+        InvalidURL: the host is invalid.
     """
     literal = parse_literal(host, port)
     if literal is not None:
@@ -110,20 +110,20 @@ async def resolve(host: str, port: int, resolver: Resolver | None = None) -> lis
         if resolver is None or has_zone:
             return await _ask_system(name, port)
         return [_to_info(address, port) for address in await resolver.resolve(name, port)] or _no_address()
-    except Exception as exc:  # a resolver raises what it likes
+    except Exception as exc:  # resolvers may raise anything
         reason = as_os_error(exc)
         raise ConnectError(f"no connection to {build_authority(host, port)}: {reason}", [reason]) from exc
 
 
 def forget(resolver: Resolver | None, host: str, port: int) -> None:
-    """Tell a resolver that the addresses of a host are of no use, if it has a method for that."""
-    tell = getattr(resolver, "forget", None)
-    if tell is not None and ":" not in host and parse_literal(host, port) is None:
-        tell(encode_host(host), port)
+    """Call a resolver's method forget(), if it has one, because connecting to all addresses of a host failed."""
+    method = getattr(resolver, "forget", None)
+    if method is not None and ":" not in host and parse_literal(host, port) is None:
+        method(encode_host(host), port)
 
 
 def as_os_error(error: Exception) -> OSError:
-    """Return what a resolver or a loop raised as an OSError that was never raised, to be kept."""
+    """Return an error of a resolver or a loop as an OSError without traceback, safe to store."""
     return copy_error(error) if isinstance(error, OSError) else OSError(str(error) or type(error).__name__)
 
 
@@ -140,7 +140,7 @@ def _to_info(address: Address, port: int) -> AddrInfo:
     literal = parse_literal(host, port)
     if literal is not None:
         return literal
-    try:  # it may have a zone; a name is not looked up, so this never waits
+    try:  # the address may have a zone; with AI_NUMERICHOST no name is looked up, so this never waits
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
     except (OSError, UnicodeError):
         raise OSError(f"expected an IP address from the resolver, got {clip(host)}") from None

@@ -27,8 +27,8 @@ def recorded() -> Iterator[list[warnings.WarningMessage]]:
         yield told
 
 
-async def wait_watched(client: Client) -> None:
-    """Wait until the client watches a queue."""
+async def wait_until_observed(client: Client) -> None:
+    """Wait until the client observes a queue."""
     stalls = client._pool._stalls
     assert stalls is not None
     await until(lambda: stalls._timer)
@@ -89,7 +89,7 @@ async def test_a_queue_that_was_empty_meanwhile_is_watched_anew() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=0.5) as client:
         busy = await occupy(client, host)
         (gone,) = ask(client, host, "/ok/gone")
-        await wait_watched(client)
+        await wait_until_observed(client)
         gone.cancel()
         await failures(gone)
         start = asyncio.get_running_loop().time()
@@ -162,7 +162,7 @@ async def test_a_pool_timeout_says_where_the_stream_was_opened() -> None:
         check(client)
 
 
-async def test_the_watch_ends_with_the_queue_and_with_the_client() -> None:
+async def test_observation_ends_with_the_queue_and_with_the_client() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
         busy = await occupy(client, host)
         late = ask(client, host, "/ok/late")
@@ -188,7 +188,7 @@ async def test_the_watch_keeps_no_client() -> None:
         client = client_of(connections=1, stall_warning=60)
         busy = await occupy(client, host)
         (late,) = ask(client, host, "/ok/late")
-        await wait_watched(client)
+        await wait_until_observed(client)
         for task in (*busy, late):
             task.cancel()
         await failures(*busy, late)
