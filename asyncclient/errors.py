@@ -21,7 +21,7 @@ def clip(value: object) -> str:
 
 
 def join_errors(errors: Sequence[object]) -> str:
-    """Return the texts of several errors joined: the first three, cut to 160 characters each, and the count of others."""
+    """Return the texts of several errors, joined: the first three, cut to 160 characters, and the count of others."""
     texts = [text if len(text) <= 160 else f"{text[:157]}..." for text in map(str, errors[:3])]
     return "; ".join(texts) + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
