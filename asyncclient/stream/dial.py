@@ -1,15 +1,14 @@
-"""Opening a connection: resolve, race the addresses, a tunnel through a proxy, TLS.
+"""Opening a connection: resolving, racing addresses, tunnels through proxies, TLS.
 
-The problem: each step waits for somebody else, may be cancelled or run out of time, and holds something (a socket, a
-transport) that nobody owns yet.
+The problem: each step waits for a peer, may be cancelled or time out, and holds a resource (a socket, a transport) that
+has no owner yet.
 
 The rules kept:
-- Whoever holds something drops it himself when his step fails: `except BaseException` with a synchronous abort or
-  close in it, then raise.
-- Resolving and connecting share one time limit, each TLS handshake and the tunnel have their own. A timeout is ours
-  only if our own scope expired; a cancellation from outside stays one.
-- What a proxy sends beyond its answer is refused before TLS is begun over it (tunnel.py), or not read (socks.py).
-- A pinned certificate is looked at before the first byte of a request, and it is always the server's, not a proxy's.
+- Each step releases what it holds if it fails: `except BaseException` with a synchronous abort or close, then raise.
+- Resolving and connecting share one time limit; each TLS handshake and the tunnel have their own. A timeout is raised
+  only if our own limit expired; a cancellation from outside stays a cancellation.
+- Bytes that a proxy sends after its response are refused before TLS begins (tunnel.py), or not read (socks.py).
+- A pinned certificate is checked before the first byte of a request. It is always the server's, not a proxy's.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ from .socks import Socks, open_socks
 from .tls import check_fingerprint
 from .tls_transport import choose_class
 
-_FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # of the loops and of socket calls
+_FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # raised by loops and socket calls
 
 
 class Tunnel(NamedTuple):
     """A CONNECT request.
 
     Attributes:
-        authority: the target's, for messages.
-        head: what asks for it.
+        authority: of the target, for messages.
+        head: the CONNECT request.
         authenticate: makes the authentication for one connection, if the fields of the head are not enough.
     """
 
@@ -60,22 +59,21 @@ class Tunnel(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How to get to a server.
+    """How to reach a server.
 
     Args:
         host, port: where to connect; with a tunnel or SOCKS, the proxy.
-        socket_path: a Unix socket to connect to instead.
+        socket_path: path of a Unix socket to connect to instead.
         source_address: (host, port) to connect from.
-        socket_options: (level, name, value) set on the socket before it is connected.
-        late_options: the same, set once the connection is open, as far as the system lets.
-        proxy_tls: a context, where the proxy itself speaks TLS.
-        tunnel: what to ask the proxy for.
-        tls, server_name: a context, and the name its certificate must have, where the server speaks TLS.
-        addresses: what the host was resolved to, by who has done that already.
-        socks, target: how to ask a SOCKS proxy, and for which host and port; instead of a tunnel.
-        resolver: finds the addresses of the host, and of a target that the SOCKS proxy does not resolve; None is the
-            system's.
-        fingerprints: SHA-256 of the server's certificate must be one of these, where it speaks TLS and they are given.
+        socket_options: (level, name, value), set on the socket before it is connected.
+        late_options: the same, set once the connection is open; options that the system does not know are skipped.
+        proxy_tls: TLS context for a proxy that uses TLS itself.
+        tunnel: the tunnel to open through the proxy.
+        tls, server_name: TLS context and certificate name for a server that uses TLS.
+        addresses: addresses of the host, if they are resolved already.
+        socks, target: the SOCKS proxy, and the host and port to reach through it; instead of a tunnel.
+        resolver: for the host, and for a target that the SOCKS proxy does not resolve; None is the system's.
+        fingerprints: if any, the SHA-256 of the server's certificate must be one of these.
     """
 
     host: str
@@ -96,39 +94,39 @@ class Route(NamedTuple):
 
     @property
     def peer(self) -> str:
-        """What is connected to, for messages."""
+        """The connected address, for messages."""
         return self.socket_path or build_authority(self.host, self.port)
 
     @property
-    def way(self) -> str:
-        """The same, with what a proxy is to lead to."""
+    def description(self) -> str:
+        """The connected address and, behind a proxy, the server, for messages."""
         return self.peer if self.server == self.peer else f"{self.peer} on the way to {self.server}"
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is between, nothing is encrypted, and nothing is asked of the socket."""
-        ways = (self.socket_path, self.source_address, self.tunnel, self.socks, self.tls)
-        return not self.socket_options and ways == (None, None, None, None, None)
+        """True if there is no proxy, no TLS, no Unix socket, no source address and no socket option."""
+        detours = (self.socket_path, self.source_address, self.tunnel, self.socks, self.tls)
+        return not self.socket_options and detours == (None, None, None, None, None)
 
     @property
     def server(self) -> str:
-        """What the connection leads to in the end, for messages."""
+        """The server at the end of the connection, for messages."""
         if self.tunnel is not None:
             return self.tunnel.authority
         return self.peer if self.target is None else build_authority(*self.target)
 
 
 Opened = tuple[AioStream, Head | None]
-"""An open connection, and how the proxy answered that led there."""
+"""An open connection, and the proxy's response to CONNECT."""
 
 
 async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT) -> Opened:
     """Open a connection; the caller owns it. Cancelling leaves nothing open.
 
     Raises:
-        ConnectError: no address answered; .attempts has one error for each.
+        ConnectError: no address answered; .attempts has one error per address.
         ConnectTimeout, TLSTimeout: a step took too long.
-        TLSError: a handshake failed, the certificate's check included.
+        TLSError: a handshake failed, or the certificate was refused.
         ProxyError: the proxy did not open the tunnel.
     """
     if route.is_plain:
@@ -158,7 +156,7 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
 async def _open_tunnel(
     route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
 ) -> tuple[AioStream, Head]:
-    """Open a tunnel, on as many connections as the authentication takes: a proxy may close after each challenge."""
+    """Open a tunnel, on as many connections as authentication needs: a proxy may close after each challenge."""
     authentication = None if tunnel.authenticate is None else tunnel.authenticate()
     while True:
         connected = await open_socket(route, timeout, timings)
@@ -196,7 +194,7 @@ async def _open_tunnelled(
 
 
 async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioStream:
-    """Resolve and connect. Where there is one address the loop does that: its own transport takes half the CPU."""
+    """Resolve and connect. A single address is connected by the loop itself, which takes half the CPU."""
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
     attempts = Attempts(stream.loop)
     connected = None
@@ -218,10 +216,10 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
 
 
 async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
-    """Resolve and connect; the socket, which does not block, is the caller's to close. Cancelling leaves nothing open.
+    """Resolve and connect; return a non-blocking socket that the caller must close. Cancelling leaves nothing open.
 
     Raises:
-        ConnectError: no address answered; .attempts has one error for each.
+        ConnectError: no address answered; .attempts has one error per address.
         ConnectTimeout: it took too long.
     """
     loop = asyncio.get_running_loop()
@@ -243,17 +241,17 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
 
 
 def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
-    """Set options on an open connection: that takes less time than a socket of our own for the loop does.
+    """Set options on an open connection; creating the socket for the loop ourselves would take longer.
 
-    uvloop's stand-in for a socket makes a new socket object for each call, so one is made here for all of them: of the
-    type beneath socket.socket, whose constructor takes less. All this takes 2.2 % of a new connection's instructions.
+    uvloop's socket object makes a new socket for each call, so one is made here for all options, of the type below
+    socket.socket, which is faster to create (decision 57).
     """
     if options:
         try:
             number = stream.get_extra_info("socket").fileno()
             sock = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, number)
         except (AttributeError, OSError, ValueError):
-            return  # the connection is lost already
+            return  # the connection is already lost
         try:
             set_options(sock, options)
         except (OSError, RuntimeError):
@@ -263,9 +261,10 @@ def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
 
 
 def forget_addresses(route: Route, error: ConnectError) -> None:
-    """Tell the resolver of a route that the addresses which it found are of no use, after a dial that failed so.
+    """Call the forget() of a route's resolver, after connecting to all of its addresses failed.
 
-    A proxy that answers is where it was looked up; if it was told an address to lead to, that is the one of no use.
+    If a proxy answered, the proxy's addresses are right; if it was given an address of the target, that is the wrong
+    one.
     """
     if not isinstance(error, ProxyError):
         forget(route.resolver, route.host, route.port)
@@ -274,12 +273,12 @@ def forget_addresses(route: Route, error: ConnectError) -> None:
 
 
 def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectTimeout:
-    return ConnectTimeout(f"no connection to {route.way} in {seconds:g} s", "connect", seconds, attempts.errors)
+    return ConnectTimeout(f"no connection to {route.description} in {seconds:g} s", "connect", seconds, attempts.errors)
 
 
 def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
     errors = attempts.errors or [as_os_error(error)]
-    return ConnectError(f"no connection to {route.way}: {join_errors(errors)}", errors)
+    return ConnectError(f"no connection to {route.description}: {join_errors(errors)}", errors)
 
 
 async def _find_addresses(route: Route, timings: Timings) -> list[AddrInfo]:
@@ -306,8 +305,8 @@ async def _connect_unix(
 
 
 async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, int]) -> list[AddrInfo]:
-    """Return the addresses to connect from; an empty host is any of them, as for socket.bind()."""
-    if not 0 <= source[1] <= 65535:  # getaddrinfo would take the port modulo 65536
+    """Return the addresses to connect from; an empty host means any, as in socket.bind()."""
+    if not 0 <= source[1] <= 65535:  # getaddrinfo would reduce it modulo 65536
         raise ConnectError(f"no source address {source[0]}:{source[1]}: expected a port of 0 to 65535")
     try:
         return [*await loop.getaddrinfo(source[0] or None, source[1], type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)]
@@ -322,13 +321,13 @@ async def _adopt(
     server_name: str | None,
     timings: Timings,
 ) -> AioStream:
-    """Give a connected socket to the loop, and go through the TLS handshake; return the stream, which is open then."""
+    """Give a connected socket to the loop, do the TLS handshake if there is a context, and return the open stream."""
     if context is not None:
         return await _adopt_with_tls(sock, stream, context, server_name, timings)
     try:
         await stream.loop.create_connection(lambda: stream.protocol, sock=sock)
     except BaseException:
-        # Cancelled in the turn in which the transport was made, the transport has the socket already.
+        # If cancelled in the turn in which the transport was created, the transport owns the socket.
         if stream.transport is not None:
             stream.abort()
         else:
@@ -358,7 +357,7 @@ async def _adopt_with_tls(
 async def _wrap(
     outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
 ) -> AioStream:
-    """Begin TLS within an open stream, which may have TLS itself; a failure leaves that to the caller to drop."""
+    """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
     stream = AioStream(outer.loop, peer, timeout)
     async with _handshake(peer, timeout, timings):
         transport = choose_class(outer.loop)(outer.loop, stream.protocol, context, server_name, timeout.tls_close)
@@ -378,7 +377,7 @@ async def _wrap(
 
 @asynccontextmanager
 async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
-    """Give one TLS handshake its time limit, its timing, and the errors that its failures become."""
+    """Apply the time limit to a TLS handshake, measure it, and translate its errors."""
     started = time.monotonic()
 
     def build_error(seconds: float) -> TLSTimeout:
@@ -389,6 +388,6 @@ async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIter
             yield
     except TLSTimeout:
         raise
-    except OSError as exc:  # ssl.SSLError is one
+    except OSError as exc:  # includes ssl.SSLError
         raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
     timings.tls = (timings.tls or 0.0) + time.monotonic() - started

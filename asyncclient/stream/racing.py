@@ -1,7 +1,7 @@
-"""Connecting to one of several addresses: they race as in RFC 8305.
+"""Connecting to one of several addresses, which race as in RFC 8305 (Happy Eyeballs).
 
-It works on any loop: a socket is connected first and then given to the loop, since uvloop's create_connection knows no
-happy eyeballs. One address alone needs no race.
+It works on any loop: the socket is connected first and then given to the loop, because uvloop's create_connection does
+not race addresses. A single address needs no race.
 """
 
 from __future__ import annotations
@@ -22,52 +22,52 @@ from .connecting import connect_socket, make_socket, open_connected
 from .options import SocketOption
 
 HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds until the next address is tried beside those under way (RFC 8305 §5)."""
+"""Seconds until the next address is tried in addition to those in progress (RFC 8305 §5)."""
 
 
 class Attempts:
-    """The one part of a loop that the race makes use of, noting how each attempt failed."""
+    """The part of a loop that the race uses; it also records how each attempt failed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.errors: list[OSError] = []
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """Connect a socket that does not block; the error is kept."""
+        """Connect a non-blocking socket; an error is recorded."""
         try:
             await self._connect(sock, address)
         except (OSError, asyncio.CancelledError) as exc:
-            self._keep(exc, address)
+            self._record(exc, address)
             raise
 
     async def open(self, factory: Callable[[], asyncio.BaseProtocol], address: Any) -> None:
-        """Connect by the loop's own means, which give the protocol its transport; the error is kept."""
+        """Connect by the loop's create_connection(); an error is recorded."""
         try:
             await self._loop.create_connection(factory, address[0], address[1])
         except (OSError, asyncio.CancelledError) as exc:
-            self._keep(exc, address)
+            self._record(exc, address)
             raise
 
-    def _keep(self, error: OSError | asyncio.CancelledError, address: Any) -> None:
-        """Keep how an attempt failed, with the address that it was.
+    def _record(self, error: OSError | asyncio.CancelledError, address: Any) -> None:
+        """Record how an attempt failed, with its address.
 
-        None that was raised is kept: its traceback leads back here, and only the garbage collector could free either.
+        Only copies are stored: the traceback of a raised error refers to this object, which would be a reference cycle.
         """
         where = build_authority(address[0], address[1])
         if not isinstance(error, OSError):
             self.errors.append(TimeoutError(errno.ETIMEDOUT, f"no answer from {where}"))
-        elif error.errno:  # the loops add words of their own, and not the same ones
+        elif error.errno:  # with one text for all loops, which add different words
             self.errors.append(OSError(error.errno, f"{os.strerror(error.errno)}: {where}"))
         else:
             self.errors.append(copy_error(error))
 
     async def _connect(self, sock: socket.socket, address: Any) -> None:
-        """Connect without the loop's own sock_connect(): uvloop's asks its thread pool about every address first.
+        """Connect without uvloop's sock_connect(), which first looks the address up in a thread pool.
 
-        That takes longer than connecting does, and leaves threads that a forked process stumbles over when it ends.
+        That takes longer than connecting, and its threads can make a forked process hang when it ends.
         """
         if sys.platform == "win32":
-            await self._loop.sock_connect(sock, address)  # Windows' own loop has no add_writer()
+            await self._loop.sock_connect(sock, address)  # the proactor loop has no add_writer()
             return
         await connect_socket(sock, address, self._wait_until_writable)
 
@@ -86,21 +86,21 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 def may_open(infos: Sequence[AddrInfo]) -> bool:
-    """Return whether the loop can connect by itself: to one address, which has no scope (uvloop knows none)."""
+    """Return True if the loop can connect by itself: to a single address without scope (uvloop has no scopes)."""
     return len(infos) == 1 and not any(infos[0][4][2:])
 
 
 async def race(
     attempts: Attempts, infos: list[AddrInfo], source: list[AddrInfo] | None, options: Sequence[SocketOption]
 ) -> socket.socket:
-    """Return a socket, which does not block, connected to the address that answered first; the others are closed.
+    """Return a non-blocking socket connected to the address that answered first; the other sockets are closed.
 
     Raises:
-        OSError, RuntimeError: none answered; attempts.errors has one error for each.
+        OSError, RuntimeError: no address answered; attempts.errors has one error per address.
     """
     if len(infos) == 1 and source is None:
         return await open_connected(infos[0], options, attempts.sock_connect)
-    import aiohappyeyeballs  # only here: 3 ms that a connection to an address needs not
+    import aiohappyeyeballs  # imported on use: a single address does not need it (decision 52)
 
     loop: Any = attempts
     return await aiohappyeyeballs.start_connection(

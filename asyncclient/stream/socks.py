@@ -1,8 +1,8 @@
-"""SOCKS proxies: asking one, over a socket that is connected to it, for a way to the target.
+"""SOCKS proxies: asking a proxy for a tunnel, over a socket that is already connected to it.
 
-python-socks speaks the protocol. Its way to chain proxies, `forward`, takes what has a `connect` that returns a socket:
-here that is the socket which our own race has connected. It reads no byte beyond the proxy's answer, so that nothing
-is left over which could pass for the beginning of a target's TLS.
+python-socks implements the protocol. Its mechanism for chains of proxies, `forward`, takes an object whose `connect`
+returns a socket; here that is the socket which our own race has connected. python-socks reads no byte beyond the
+proxy's reply, so no stray byte can be taken for the start of the target's TLS.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .scope import TimeLimit
 KINDS: Final = ("socks4", "socks4a", "socks5", "socks5h")
 _RESOLVING_PROXIES: Final = ("socks4a", "socks5h")
 
-_FOREVER: Final = 24 * 3600.0
-"""Seconds for python-socks' own clock, out of the way of ours: it would stop after 60 s."""
+_NO_LIMIT: Final = 24 * 3600.0
+"""Timeout for python-socks, whose default of 60 s would interfere with our own time limit."""
 
 
 class _Socks(NamedTuple):
@@ -32,22 +32,22 @@ class _Socks(NamedTuple):
 
 
 class Socks(_Socks):
-    """How a SOCKS proxy is asked; its repr does not show who asks.
+    """A SOCKS proxy's version and credentials; its repr does not show the user.
 
     Args:
-        kind: "socks4" and "socks5" have a name resolved here, "socks4a" and "socks5h" by the proxy.
-        username: for SOCKS5 (RFC 1929) never without a password; for SOCKS4, which knows no password, the user's id.
+        kind: with "socks4" and "socks5" names are resolved here, with "socks4a" and "socks5h" by the proxy.
+        username: for SOCKS5 (RFC 1929) only together with a password; for SOCKS4, which has no password, the user id.
         password: see username.
 
     Raises:
         ImportError: python-socks is not installed.
-        ValueError: it is another kind; or user and password are not in ASCII, longer than 255, one without the other.
+        ValueError: the kind is unknown; or user or password are not ASCII, longer than 255, or one is missing.
     """
 
     __slots__ = ()
 
     def __new__(cls, kind: str, username: str | None = None, password: str | None = None) -> Socks:
-        """Check what is given."""
+        """Check the arguments."""
         if kind not in KINDS:
             raise ValueError(f"expected {', '.join(KINDS)} as kind of SOCKS proxy, got {clip(kind)}")
         if importlib.util.find_spec("python_socks") is None:
@@ -61,7 +61,7 @@ class Socks(_Socks):
 
     @property
     def is_v4(self) -> bool:
-        """Whether it is SOCKS4 or 4a, which know no IPv6."""
+        """True for SOCKS4 and 4a, which have no IPv6."""
         return self.kind.startswith("socks4")
 
     def __repr__(self) -> str:
@@ -76,17 +76,17 @@ async def open_socks(
     timeout: Timeout,
     resolver: Resolver | None = None,
 ) -> socket.socket:
-    """Ask a proxy for the way to a target, and return the socket, which leads there then; it is closed on any error.
+    """Ask a proxy for a tunnel to a target, and return the socket, which is then the tunnel; it is closed on any error.
 
     Args:
-        sock: connected to the proxy; it does not block.
+        sock: non-blocking socket connected to the proxy.
         proxy: its host and port, for messages.
         target: host and port.
-        timeout: its `connect` holds for resolving the target and asking the proxy together.
-        resolver: for the target, where the proxy does not resolve it.
+        timeout: its `connect` limits resolving the target and asking the proxy together.
+        resolver: for a target that the proxy does not resolve.
 
     Raises:
-        ProxyError: the proxy refused, closed, or does not speak SOCKS; or SOCKS4 is asked for IPv6.
+        ProxyError: the proxy refused, closed, or does not use SOCKS; or SOCKS4 was asked for IPv6.
         ConnectTimeout: it took too long.
         ConnectError: the target has no address.
     """
@@ -107,13 +107,13 @@ async def open_socks(
 
 
 async def _choose_address(socks: Socks, target: tuple[str, int], resolver: Resolver | None) -> tuple[str, int]:
-    """Return what the proxy is told: a name or an address, and a port.
+    """Return the name or address to send to the proxy, and the port.
 
-    Of several addresses it is an IPv4 one, if there is any: a proxy without IPv6 is common, and after a refusal there
-    is no second try on the same connection.
+    An IPv4 address is preferred: many proxies have no IPv6, and after a refusal another address can't be tried on the
+    same connection.
     """
     host, port = target
-    check_host(host)  # a NUL would end a name early
+    check_host(host)  # a NUL would end the name early
     name = encode_host(host)
     if parse_literal(name, port) is not None:
         return name, port
@@ -125,7 +125,7 @@ async def _choose_address(socks: Socks, target: tuple[str, int], resolver: Resol
 
 
 class _Connected:
-    """The proxy before ours in python-socks' chain: the way to ours is there already."""
+    """Stands for the preceding proxy in python-socks' chain: its connection to our proxy exists already."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -135,15 +135,15 @@ class _Connected:
 
 
 async def _ask(sock: socket.socket, socks: Socks, host: str, port: int, failure: str) -> socket.socket:
-    # Only here: 20 ms, and an extra.
+    # Imported on use: 20 ms, and optional.
     import python_socks
     from python_socks.async_.asyncio import Proxy
 
     kind = python_socks.ProxyType.SOCKS4 if socks.is_v4 else python_socks.ProxyType.SOCKS5
     forward: Any = _Connected(sock)
-    # rdns: it must resolve nothing itself, what is a name by now is for the proxy to resolve.
-    asked = Proxy(kind, "", 0, socks.username, socks.password, rdns=True, forward=forward)
+    # rdns=True: python-socks must not resolve names; a name left here is for the proxy to resolve.
+    client = Proxy(kind, "", 0, socks.username, socks.password, rdns=True, forward=forward)
     try:
-        return await asked.connect(host, port, timeout=_FOREVER)
-    except (python_socks.ProxyError, OSError, ValueError) as exc:  # ValueError: a name too long, an answer garbled
+        return await client.connect(host, port, timeout=_NO_LIMIT)
+    except (python_socks.ProxyError, OSError, ValueError) as exc:  # ValueError: a name too long, a malformed reply
         raise ProxyError(f"{failure}: {exc}") from exc

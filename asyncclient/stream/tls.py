@@ -1,9 +1,9 @@
-"""TLS: which certificates are good, the contexts that say so, and what a connection turned out to have.
+"""TLS: the trust settings of a client, the contexts for them, and what was negotiated on a connection.
 
-The default context of the process trusts what the system trusts. On macOS and Windows that is known to the system
-itself alone: there truststore has it verify certificates, where it is installed. Elsewhere OpenSSL's own paths are the
-system's, and truststore would load them anew for each connection: 50 ms, on the loop. SSL_CERT_FILE and SSL_CERT_DIR,
-where set, are what OpenSSL takes the authorities from, on every system; SSLKEYLOGFILE holds for each context made here.
+The default context of the process trusts the system's authorities. On macOS and Windows only the system itself can
+check those, so truststore is used there if it is installed. Elsewhere OpenSSL reads the system's files; truststore
+would load them for each connection, 50 ms in the event loop. If SSL_CERT_FILE or SSL_CERT_DIR is set, OpenSSL takes the
+authorities from there, on every system. SSLKEYLOGFILE applies to each context made here.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _lock = threading.Lock()
 
 
 class Trust(NamedTuple):
-    """Which certificates of servers are good.
+    """Which certificates of servers are accepted.
 
     Args:
-        context: decides; None is a context of the process.
-        fingerprints: SHA-256 of the certificates (DER) one of which it must be besides; with none, any.
-        is_verified: whether the process's context verifies chain, name and dates, or nothing at all.
+        context: the context that decides; None is a context of the process.
+        fingerprints: if any, the SHA-256 of the certificate (DER) must also be one of these.
+        is_verified: True if the process's context verifies chain, name and dates; False if it verifies nothing.
     """
 
     context: ssl.SSLContext | None
@@ -49,23 +49,23 @@ class Trust(NamedTuple):
 
 
 TrustLike = ssl.SSLContext | bool | str | bytes | Iterable[str | bytes] | None
-"""What a client takes as `ssl`; see parse_trust()."""
+"""The argument `ssl` of a client; see parse_trust()."""
 
 
 def parse_trust(value: TrustLike) -> Trust:
-    """Return which certificates are good; no context is made yet.
+    """Return the trust settings for the argument `ssl`; no context is created yet.
 
     Args:
         value: one of
-            - None or True: what the system trusts;
-            - an SSLContext, taken as it is;
-            - False: all of them. Whoever is on the way can read and change everything;
-            - the fingerprint of the one certificate that is, or several: SHA-256 as "sha256:AB:CD:…", as 64 hex digits
-              with colons or without, or as 32 bytes. Then nothing else is looked at, neither names nor dates.
+            - None or True: trust the system's authorities;
+            - an SSLContext, used unchanged;
+            - False: accept any certificate. Anyone on the network path can then read and change everything;
+            - a fingerprint or several: SHA-256 as "sha256:AB:CD:…", as 64 hex digits with or without colons, or as 32
+              bytes. Only the fingerprint is checked, neither names nor dates.
 
     Raises:
-        ValueError: a fingerprint is none, or there are none.
-        TypeError: it is something else.
+        ValueError: a fingerprint is malformed, or there is none.
+        TypeError: the value has another type.
     """
     if value is None or isinstance(value, bool):
         return Trust(None, is_verified=value is not False)
@@ -92,19 +92,19 @@ def _parse_fingerprint(value: str | bytes) -> bytes:
 
 
 async def context_of(trust: Trust) -> ssl.SSLContext:
-    """Return the context for a handshake; the fingerprints are for check_fingerprint(), when it is done."""
+    """Return the context for a handshake; call check_fingerprint() after it."""
     if trust.context is not None:
         return trust.context
     return await default_context() if trust.is_verified else _unverified_context()
 
 
 def check_fingerprint(ssl_object: ssl.SSLObject | None, fingerprints: tuple[bytes, ...], peer: str) -> None:
-    """Let a peer pass whose certificate has one of these SHA-256.
+    """Check that the certificate of a peer has one of these SHA-256 fingerprints.
 
     Raises:
         TLSError: it has another, or there is no certificate.
     """
-    import hashlib  # only here: few need it
+    import hashlib  # imported on use: rarely needed
 
     certificate = ssl_object and ssl_object.getpeercert(binary_form=True)
     found = hashlib.sha256(certificate).digest() if certificate else b""
@@ -120,15 +120,15 @@ def create_tls_context(
     *,
     strict: bool = False,
 ) -> ssl.SSLContext:
-    """Return a new context with the rules of this package's own one: chain, host name and dates are verified.
+    """Return a new context with the rules of this package: chain, host name and dates are verified.
 
-    It is the same on every Python, where `ssl.create_default_context()` became stricter with 3.13: an intermediate
-    authority may be trusted by itself, and certificates need not keep to all of RFC 5280 unless `strict` is set.
+    It is the same on every Python, although `ssl.create_default_context()` became stricter in 3.13: an intermediate
+    authority may be trusted by itself, and certificates need not satisfy all of RFC 5280 unless `strict` is True.
 
     Args:
-        cafile, capath, cadata: the authorities to trust, as `ssl.SSLContext.load_verify_locations()` takes them; those
-            of the system if none of the three is given.
-        strict: refuse certificates that break RFC 5280, such as authorities without a subject key identifier
+        cafile, capath, cadata: the authorities to trust, as in `ssl.SSLContext.load_verify_locations()`; by default the
+            system's.
+        strict: refuse certificates that violate RFC 5280, such as authorities without a subject key identifier
             (`ssl.VERIFY_X509_STRICT`).
 
     Raises:
@@ -144,9 +144,9 @@ def create_tls_context(
 
 
 def build_default_context() -> ssl.SSLContext:
-    """Return the context of this process, which verifies chain, host name and dates; made at the first call.
+    """Return the context of this process, created by the first call; it verifies chain, host name and dates.
 
-    Making it loads every authority of the system, 20 ms: once, and not on a loop (see default_context).
+    Creating it loads all authorities of the system (20 ms), so it is done once, and not in the loop: default_context().
     """
     global _default
     with _lock:
@@ -157,24 +157,24 @@ def build_default_context() -> ssl.SSLContext:
 
 
 async def default_context() -> ssl.SSLContext:
-    """Return the context of this process; a worker thread makes it."""
+    """Return the context of this process; it is created in a worker thread."""
     if _default is not None:
         return _default
     return await asyncio.get_running_loop().run_in_executor(None, build_default_context)
 
 
 def _build_native_context() -> ssl.SSLContext | None:
-    """Return a context that has the system verify certificates; None where that can't be, or is not wanted."""
+    """Return a context with which the system verifies certificates; None if unavailable or overridden."""
     is_given = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
     if sys.platform not in _HAVE_OWN_STORE or is_given or importlib.util.find_spec("truststore") is None:
         return None
-    truststore: Any = importlib.import_module("truststore")  # an extra, for those systems only
+    truststore: Any = importlib.import_module("truststore")  # optional, and only for these systems
     context: ssl.SSLContext = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return context
 
 
 def _unverified_context() -> ssl.SSLContext:
-    """Return the context of this process that verifies nothing; it takes 0.2 ms to make: no thread, and no lock."""
+    """Return the context of this process that verifies nothing; created in 0.2 ms, so without thread and lock."""
     global _unverified
     if _unverified is None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -196,9 +196,9 @@ def _equip(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _prepare_key_log(path: str) -> None:
-    """Make the file for the keys, which only its owner can read, unless there is one that is fit for it.
+    """Create the file for the TLS keys, readable only by its owner, unless a suitable file exists.
 
-    OpenSSL would wait for somebody to read a FIFO, and write the keys to another user's file.
+    OpenSSL itself would wait for the reader of a FIFO, and write the keys to another user's file.
     """
     try:
         descriptor = open_regular_or_null(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -213,14 +213,14 @@ def _prepare_key_log(path: str) -> None:
 
 
 class TLSInfo(NamedTuple):
-    """What TLS negotiated on a connection.
+    """The result of the TLS handshake of a connection.
 
     Attributes:
         version: the protocol, such as "TLSv1.3".
         cipher: the cipher suite, such as "TLS_AES_256_GCM_SHA384".
-        alpn: the protocol chosen by ALPN (RFC 7301), None if none was.
-        certificate: the server's certificate as `ssl.SSLSocket.getpeercert()` parses it; None where certificates are
-            not verified (`ssl=False`, a fingerprint), since ssl parses only those that it has verified.
+        alpn: the protocol chosen by ALPN (RFC 7301); None if none was.
+        certificate: the server's certificate as parsed by `ssl.SSLSocket.getpeercert()`; None if certificates are not
+            verified (`ssl=False`, a fingerprint), because ssl parses only verified ones.
         certificate_der: the same certificate in DER, verified or not.
     """
 

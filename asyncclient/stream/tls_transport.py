@@ -1,18 +1,18 @@
-"""TLS over a transport: the protocol of the transport below, and the transport of the protocol above.
+"""A TLS transport: the protocol of the transport below it, and the transport of the protocol above it.
 
-The problem: the TLS of both loops hides its buffers. What the kernel still has of a connection that was reset cannot be
-decrypted there, and with it an early answer is lost; closing waits for the peer; asyncio's keeps 256 KiB for each
+The problem: the TLS of both loops hides its buffers. Data of a reset connection that are still in the kernel cannot be
+decrypted there, so an early response is lost; closing waits for the peer; and asyncio's TLS uses 256 KiB per
 connection.
 
 The rules kept:
-- All that was received is decrypted at once and handed up; nothing decrypted is kept here.
-- The end is announced only by close_notify (RFC 8446 §6.1). Any other end, and any alert, reaches the protocol above as
-  an end that was not announced, or as the error of the connection.
-- Closing sends close_notify and closes the transport below; the peer's own is waited for only where that is asked for.
-- All connections of one of asyncio's loops receive into one buffer: what is in it is decrypted before the loop can
-  receive again.
+- Received data are decrypted and passed up at once; no decrypted data are stored here.
+- Only close_notify announces the end (RFC 8446 §6.1). Any other end, and any alert, reaches the protocol above as an
+  unannounced end, or as the error of the connection.
+- Closing sends close_notify and closes the transport below; the peer's close_notify is awaited only on request.
+- All connections of one asyncio loop receive into the same buffer: its content is decrypted before the loop receives
+  again.
 
-`SSLObject` and `MemoryBIO` do the cryptography; what is here moves bytes between them and the transports.
+`SSLObject` and `MemoryBIO` do the cryptography; this module moves bytes between them and the transports.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from weakref import WeakKeyDictionary
 
 from ..exchange.stream import Buffer
 
-RECORD: Final = 16 * 1024
-"""Bytes of content that one TLS record has at most (RFC 8446 §5.1)."""
+MAX_RECORD: Final = 16 * 1024
+"""Bytes of content in one TLS record (RFC 8446 §5.1)."""
 
-RECEIVED: Final = 256 * 1024
-"""Bytes of the buffer that all connections of one of asyncio's own loops receive into."""
+RECEIVE_BUFFER: Final = 256 * 1024
+"""Size of the buffer that all connections of one asyncio loop receive into."""
 
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
@@ -36,23 +36,23 @@ _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDict
 def _find_buffer(loop: asyncio.AbstractEventLoop) -> memoryview:
     buffer = _buffers.get(loop)
     if buffer is None:
-        buffer = _buffers[loop] = memoryview(bytearray(RECEIVED))
+        buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_BUFFER))
     return buffer
 
 
 class TLSTransport(asyncio.Transport, asyncio.Protocol):
-    """One TLS connection over another transport, as its client.
+    """The client side of one TLS connection over another transport.
 
     Args:
         loop: the loop of both transports.
-        protocol: is given this transport once the handshake is done, as from then on all that is received.
-        context, server_name: decide which certificate is good; the name is sent, too (RFC 6066 §3).
-        close_timeout: seconds that close() leaves the peer to answer with its own close_notify; 0 does not wait.
+        protocol: gets this transport once the handshake is done, and then all received data.
+        context, server_name: for verifying the certificate; the name is also sent (RFC 6066 §3).
+        close_timeout: seconds for which close() waits for the peer's close_notify; 0 does not wait.
 
     Attributes:
-        ssl_object: the state of TLS.
-        failure: the error of TLS that ended the connection, an alert of the peer among them; None if there was none.
-        is_end_announced: whether the peer's close_notify was received.
+        ssl_object: the TLS state.
+        failure: the TLS error that ended the connection, also an alert of the peer; None if there was none.
+        is_end_announced: True if the peer's close_notify was received.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Future[None] = loop.create_future()
         self._is_established = False
-        self._backlog: list[Buffer] = []  # what could not be encrypted yet: TLS 1.2 is renegotiating
+        self._backlog: list[Buffer] = []  # data that cannot be encrypted yet, during a renegotiation of TLS 1.2
         self._close_timeout = close_timeout
         self._closing: asyncio.TimerHandle | None = None
         self.failure: Exception | None = None
@@ -97,16 +97,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     @property
     def is_connected(self) -> bool:
-        """Whether this is the protocol of a transport, which abort() and close() end then."""
+        """True if this protocol has a transport below, which abort() and close() end."""
         return self._transport is not None
 
     async def shake_hands(self) -> None:
         """Wait until the handshake is done and the protocol has this transport.
 
-        Cancelling leaves the connection open: abort() it.
+        Cancelling leaves the connection open: call abort().
 
         Raises:
-            ssl.SSLError: the handshake failed; the certificate is not good.
+            ssl.SSLError: the handshake failed, or the certificate was refused.
             ConnectionError: the peer closed.
         """
         await self._handshake
@@ -114,12 +114,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
     # The protocol of the transport below
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not one by its class
+        """Start the handshake."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self._advance_handshake()
 
     def data_received(self, data: Buffer) -> None:
-        """Decrypt what was received."""
+        """Decrypt received data."""
         self._incoming.write(data)
         if self._is_established:
             self._receive()
@@ -127,7 +127,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._advance_handshake()
 
     def eof_received(self) -> bool:
-        """Tell the protocol above of an end that the peer has not announced, and have the transport below close."""
+        """Report an unannounced end to the protocol above, and let the transport below close."""
         if not self._is_established:
             self._fail(ConnectionResetError("the peer closed the connection"))
         elif not self.is_end_announced and self._protocol is not None:
@@ -135,7 +135,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the protocol above that the connection is gone, and why if it failed."""
+        """Report the loss of the connection, and its error, to the protocol above."""
         self._is_closing = True
         self._stop_waiting()
         protocol, self._protocol = self._protocol, None
@@ -147,12 +147,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self.failure = None  # its traceback would keep this transport alive
 
     def pause_writing(self) -> None:
-        """Hand this on to the protocol above."""
+        """Pass the call to the protocol above."""
         if self._protocol is not None and self._is_established:
             self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Hand this on to the protocol above."""
+        """Pass the call to the protocol above."""
         if self._protocol is not None and self._is_established:
             self._protocol.resume_writing()
 
@@ -164,7 +164,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError as exc:
-            self._flush()  # the alert that says why
+            self._flush()  # send the alert with the reason
             self._fail(exc)
         else:
             self._is_established = True
@@ -181,12 +181,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._handshake.set_result(None)
         else:
             self._handshake.set_exception(failure)
-            self._handshake.exception()  # taken note of: the waiter may have been cancelled before it waits
+            self._handshake.exception()  # mark it as retrieved: the waiter may have been cancelled before
 
     # Receiving
 
     def _receive(self) -> None:
-        """Hand up all that can be decrypted, then see to what TLS itself has to send."""
+        """Pass all decrypted data up, then send what TLS itself has to send."""
         data = self._decrypt()
         if data and not self._is_closing and self._protocol is not None:
             self._protocol.data_received(data)
@@ -201,25 +201,25 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._end()
 
     def _decrypt(self) -> bytes:
-        """Return what can be decrypted, each read taking a whole record; the end and a failure are noted."""
+        """Return all data that can be decrypted, one record per read; note the end and failures."""
         parts = []
         try:
             while self._incoming.pending:
-                part = self.ssl_object.read(RECORD)
+                part = self.ssl_object.read(MAX_RECORD)
                 if not part:
                     self.is_end_announced = True
                     break
                 parts.append(part)
         except ssl.SSLWantReadError:
-            pass  # the rest of a record is missing
-        except ssl.SSLZeroReturnError:  # in place of b"" once our own close_notify was sent
+            pass  # the record is incomplete
+        except ssl.SSLZeroReturnError:  # instead of b"" after our own close_notify was sent
             self.is_end_announced = True
         except ssl.SSLError as exc:
             self.failure = exc
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _end(self) -> None:
-        """Close after the peer's close_notify, the protocol above told: nothing more can be exchanged."""
+        """Close after the peer's close_notify, and report it to the protocol above: nothing more can be exchanged."""
         self._close_timeout = 0.0
         if self._is_closing:
             cast(asyncio.Transport, self._transport).close()
@@ -229,7 +229,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self.close()
 
     def decrypt(self, data: bytes) -> bytes:
-        """Return the content of bytes that were received by another way after the connection was lost."""
+        """Decrypt data that were received in another way after the connection was lost."""
         if isinstance(self._transport, TLSTransport):
             data = self._transport.decrypt(data)
         self._incoming.write(data)
@@ -253,7 +253,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._flush()
 
     def _encrypt(self, data: Buffer) -> None:
-        """Encrypt all of the data, record by record; what can't be encrypted yet is put first in the backlog."""
+        """Encrypt all of the data, record by record; data that can't be encrypted yet go first in the backlog."""
         view = memoryview(data)
         try:
             while view:
@@ -289,7 +289,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         try:
             self.ssl_object.unwrap()
         except ssl.SSLError:
-            pass  # the peer's close_notify is not there yet, or content is that was not read
+            pass  # the peer's close_notify is missing, or there are unread data
         self._flush()
         if self._close_timeout:
             self._transport.resume_reading()
@@ -298,10 +298,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._transport.close()
 
     def _wait_for_peer(self, unsent: int) -> None:
-        """Wait for the peer's close_notify, anew as long as it takes what was written before; then drop the connection.
+        """Wait for the peer's close_notify, again while it still accepts written data; then drop the connection.
 
-        What is received meanwhile is discarded. Left unread it would make the kernel reset the connection, and what the
-        peer has not read yet would be lost.
+        Data received meanwhile are discarded. Unread data would make the kernel reset the connection, and written data
+        that the peer has not read yet would be lost.
         """
         assert self._transport is not None
         size = self._transport.get_write_buffer_size()
@@ -311,7 +311,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._closing = self._loop.call_later(self._close_timeout, self._wait_for_peer, size)
 
     def linger(self, seconds: float) -> None:
-        """Have close() wait that long for the peer's close_notify: for a connection that is given away."""
+        """Make close() wait for the peer's close_notify: for a connection that is handed over."""
         self._close_timeout = max(self._close_timeout, seconds)
 
     def abort(self) -> None:
@@ -322,7 +322,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._transport.abort()
 
     def _fail(self, failure: Exception) -> None:
-        """Drop the connection; connection_lost() gets this error."""
+        """Drop the connection; connection_lost() is called with this error."""
         self.failure = self.failure or failure
         self.abort()
 
@@ -332,11 +332,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._closing = None
 
     def is_closing(self) -> bool:
-        """Return whether close() or abort() was called, or the connection is lost, here or below."""
+        """Return True if close() or abort() was called, or the connection is lost, here or below."""
         return self._is_closing or (self._transport is not None and self._transport.is_closing())
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Have another protocol be told from now on."""
+        """Replace the protocol above."""
         self._protocol = cast(asyncio.Protocol, protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
@@ -345,7 +345,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return self._protocol
 
     def is_reading(self) -> bool:
-        """Return whether the transport below receives."""
+        """Return True if the transport below receives."""
         return self._transport is not None and self._transport.is_reading()
 
     def pause_reading(self) -> None:
@@ -359,7 +359,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._transport.resume_reading()
 
     def get_write_buffer_size(self) -> int:
-        """Return bytes that the transport below has not sent yet, and those that are not encrypted yet."""
+        """Return the number of bytes that are not sent by the transport below, or not encrypted yet."""
         below = 0 if self._transport is None else self._transport.get_write_buffer_size()
         return below + sum(map(len, self._backlog))
 
@@ -373,7 +373,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._transport.set_write_buffer_limits(high, low)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of TLS as asyncio's transports say it, or of the transport below."""
+        """Return information on TLS, by the names of asyncio's transports, or of the transport below."""
         if name == "ssl_object":
             return self.ssl_object
         if name == "sslcontext":
@@ -395,13 +395,13 @@ class BufferedTLSTransport(TLSTransport, asyncio.BufferedProtocol):
         return _find_buffer(self._loop)
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Decrypt what was received into the buffer."""
+        """Decrypt data received into the buffer."""
         self.data_received(_find_buffer(self._loop)[:nbytes])
 
 
 def choose_class(loop: asyncio.AbstractEventLoop) -> type[TLSTransport]:
-    """Return the class of TLS transport that suits a loop.
+    """Return the class of TLS transport for a loop.
 
-    asyncio's own loops allocate 256 KiB for each read unless they are given a buffer; uvloop does better without.
+    asyncio's loops allocate 256 KiB per read unless the protocol provides a buffer; uvloop is faster without one.
     """
     return BufferedTLSTransport if isinstance(loop, asyncio.BaseEventLoop) else TLSTransport
