@@ -1,9 +1,9 @@
-"""Bodies whose steps are taken by the thread that waits for the request.
+"""Request bodies that run in the thread that waits for the request.
 
-A generator may block: it reads a database, or a response of the same client. On the loop's thread it would hold up all
-other requests, or wait for itself. The thread that made the request has nothing to do but wait, so it takes each step:
-there the generator finds its thread-local state, its exceptions have its caller's traceback, and Ctrl-C reaches it. A
-worker thread would offer none of that, and of these there are few, for all.
+A generator may block: it may read a database, or a response of the same client. In the loop's thread it would delay all
+other requests, or wait for itself. The thread that made the request is waiting anyway, so it executes each step: there
+the generator has its thread-local state, its exceptions have the caller's traceback, and Ctrl-C reaches it. A worker
+thread offers none of this, and the workers are few and shared.
 """
 
 from __future__ import annotations
@@ -31,70 +31,70 @@ from .portal import current_call
 
 _END: Final = object()
 
-_AT_HAND = (bytes, str, list, tuple, os.PathLike, Mapping, AsyncIterable)
+_ACCEPTED_AS_IS = (bytes, str, list, tuple, os.PathLike, Mapping, AsyncIterable)
 
 
-def hand_over(options: Options) -> Options:
-    """Return the options of a request with the content in them as hand_over_content() has it."""
+def wrap_options(options: Options) -> Options:
+    """Return the options of a request with content wrapped by wrap_content()."""
     if (body := options.get("body")) is not None:
-        options["body"] = hand_over_content(body)
+        options["body"] = wrap_content(body)
     if (files := options.get("files")) is not None:
-        options["files"] = _hand_over_files(files)
+        options["files"] = _wrap_files(files)
     return options
 
 
-def _hand_over_files(files: Any) -> Any:
+def _wrap_files(files: Any) -> Any:
     pairs = files.items() if hasattr(files, "items") else files
     if not isinstance(pairs, Iterable):
         return files
     pairs = list(pairs)
     if all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
-        return [(name, _hand_over_file(file)) for name, file in pairs]
-    return pairs  # refused by the client, in its own words
+        return [(name, _wrap_file(file)) for name, file in pairs]
+    return pairs  # the client raises the error
 
 
-def _hand_over_file(file: Any) -> Any:
+def _wrap_file(file: Any) -> Any:
     if isinstance(file, tuple):
-        return (*file[:1], *map(hand_over_content, file[1:2]), *file[2:])
-    return hand_over_content(file)
+        return (*file[:1], *map(wrap_content, file[1:2]), *file[2:])
+    return wrap_content(file)
 
 
-def hand_over_content(content: Any) -> Any:
-    """Return what is sent in place of some content: an iterable or a function runs where its request is waited for.
+def wrap_content(content: Any) -> Any:
+    """Return content whose iterable or function runs in the thread that waits for the request.
 
-    What is at hand stays as it is; so does a file, which the client reads in worker threads.
+    Content in memory is returned unchanged; so is a file, which the client reads in worker threads.
     """
-    if isinstance(content, _AT_HAND) or hasattr(content, "read") or find_buffer(content) is not None:
+    if isinstance(content, _ACCEPTED_AS_IS) or hasattr(content, "read") or find_buffer(content) is not None:
         return content
     if isinstance(content, Iterator):
-        return HandedIterator(content)
+        return CallerIterator(content)
     if isinstance(content, Iterable):
-        return HandedIterable(content)
-    return _hand_over_function(content) if callable(content) else content
+        return CallerIterable(content)
+    return _wrap_function(content) if callable(content) else content
 
 
-def _hand_over_function(make: Callable[[], Any]) -> Callable[[], Any]:
-    async def make_there() -> Any:
+def _wrap_function(make: Callable[[], Any]) -> Callable[[], Any]:
+    async def make_in_caller() -> Any:
         call = current_call()
-        made = make() if call is None else await call.ask(make)
-        return hand_over_content(await made if isawaitable(made) else made)
+        made = make() if call is None else await call.run_in_caller(make)
+        return wrap_content(await made if isawaitable(made) else made)
 
-    return make_there
+    return make_in_caller
 
 
-def hand_over_calls(function: Callable[..., object]) -> Callable[..., None]:
-    """Return a function whose calls are made where their request is waited for; what they raise ends it."""
+def wrap_callback(function: Callable[..., object]) -> Callable[..., None]:
+    """Return a function that calls `function` in the thread that waits for the request; an exception ends the wait."""
 
-    def call_there(*args: object) -> None:
+    def call_in_caller(*args: object) -> None:
         call = current_call()
         assert call is not None
-        call.tell(partial(function, *args), may_lapse=True)
+        call.post_to_caller(partial(function, *args), is_optional=True)
 
-    return call_there
+    return call_in_caller
 
 
-class HandedIterable(AsyncIterable[Any]):
-    """An iterable that begins anew each time."""
+class CallerIterable(AsyncIterable[Any]):
+    """An iterable that runs in the caller's thread; each iteration starts again."""
 
     def __init__(self, pieces: Iterable[Any]) -> None:
         self._pieces = pieces
@@ -103,8 +103,8 @@ class HandedIterable(AsyncIterable[Any]):
         return _iterate(self._pieces)
 
 
-class HandedIterator(AsyncIterator[Any]):
-    """An iterator, which gives what it has once."""
+class CallerIterator(AsyncIterator[Any]):
+    """An iterator that runs in the caller's thread, once."""
 
     def __init__(self, pieces: Iterator[Any]) -> None:
         self._pieces = pieces
@@ -122,14 +122,14 @@ async def _iterate(pieces: Iterable[Any]) -> AsyncGenerator[Any, None]:
     if isinstance(pieces, GeneratorType) and pieces.gi_frame is None:
         raise BodyNotReplayable("body was read already, and a generator can be read only once")
     call = current_call()
-    if call is None:  # sent by an asyncclient.Client
+    if call is None:  # the request is sent by an asyncclient.Client
         for piece in pieces:
             yield piece
         return
-    iterator = await call.ask(iter, pieces)
+    iterator = await call.run_in_caller(iter, pieces)
     try:
-        while (piece := await call.ask(next, iterator, _END)) is not _END:
+        while (piece := await call.run_in_caller(next, iterator, _END)) is not _END:
             yield piece
     finally:
         if isinstance(iterator, Generator):
-            call.tell(iterator.close)
+            call.post_to_caller(iterator.close)

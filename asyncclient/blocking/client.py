@@ -1,4 +1,4 @@
-"""The client of asyncclient, blocking: the same names and results, for any number of threads at once."""
+"""The blocking client: asyncclient.Client's names and results, usable by any number of threads at once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..client.request import Options, Request
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
-from .body import hand_over, hand_over_calls
-from .portal import LoopThread
+from .body import wrap_callback, wrap_options
+from .portal import Portal
 from .response import Response
 
 __all__ = ["Client", "Response", "Streaming"]
@@ -29,23 +29,23 @@ _P = ParamSpec("_P")
 def _like(
     model: Callable[Concatenate[Any, _P], None],
 ) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], None]]:
-    """Give a constructor the arguments of another, for those who read it and for type checkers."""
+    """Give a constructor the signature of another, for readers and type checkers."""
     return wraps(model)
 
 
 class Client:
     """An HTTP client for code without asyncio. `with Client() as client` closes it.
 
-    Any number of threads may use it at once; they share its connections, on a loop that has a thread of its own. That
-    begins with the first request, and ends with the client. In a forked process a client can be used only if it had not
-    begun before. What asyncclient.Client documents holds here, and its arguments are taken, but:
+    Any number of threads may use it at once. They share its connections, on an event loop in a thread of its own, which
+    starts with the first request and ends with the client. After a fork, a client can be used in the child process only
+    if that thread had not started. Arguments and behaviour are those of asyncclient.Client, with these differences:
 
-    - Callbacks run on the loop's thread, so they must not block: auth, resolver, tracer (which is shown asyncclient's
-      own responses), a function as proxy or trailers. They can't use the client.
-    - Iterables and functions given as a body, or as the content of a file, and the progress of a download run in the
-      thread that makes the request, while it waits. They may block, and use the client; an answer or a time limit that
-      comes meanwhile is heard after. That holds for requests made by this client, not for a Request() made by hand.
-    - What ends a wait, such as Ctrl-C or a signal's handler that raises, cancels the request.
+    - Callbacks run in the loop's thread, so they must not block and can't use the client: auth, resolver, tracer (which
+      gets asyncclient's own responses), a function as proxy or trailers.
+    - Iterables and functions given as a body or as the content of a file, and the progress function of a download, run
+      in the thread that makes the request, while it waits. They may block and use the client; a response or a timeout
+      meanwhile takes effect afterwards. This applies to requests made by this client, not to a Request() made directly.
+    - An exception that ends the wait, for example from Ctrl-C or a signal handler, cancels the request.
     """
 
     _is_closed = True
@@ -53,17 +53,17 @@ class Client:
     @_like(awaitable.Client.__init__)
     def __init__(self, *args: Any, **settings: Any) -> None:
         self._client = awaitable.Client(*args, **settings)
-        self._thread = LoopThread(self._client, find_loop_factory())
+        self._portal = Portal(self._client, find_loop_factory())
         self._is_closed = False
 
     @property
     def base_url(self) -> str:
-        """What relative URLs are appended to."""
+        """The URL to which relative URLs are appended."""
         return self._client.base_url
 
     @property
     def cookies(self) -> CookieJar:
-        """The cookies. They are used on the loop's thread: change them while no request is under way."""
+        """The cookies. They are used in the loop's thread: change them only while no request is in progress."""
         return self._client.cookies
 
     # Requests
@@ -77,7 +77,7 @@ class Client:
         return self.request("HEAD", url, **options)
 
     def options(self, url: str, **options: Unpack[Options]) -> Response:
-        """Ask what a server can do with a URL; see request()."""
+        """OPTIONS: ask which methods a URL supports; see request()."""
         return self.request("OPTIONS", url, **options)
 
     def post(self, url: str, **options: Unpack[Options]) -> Response:
@@ -85,45 +85,45 @@ class Client:
         return self.request("POST", url, **options)
 
     def put(self, url: str, **options: Unpack[Options]) -> Response:
-        """PUT a body at a URL; see request()."""
+        """PUT a body to a URL; see request()."""
         return self.request("PUT", url, **options)
 
     def patch(self, url: str, **options: Unpack[Options]) -> Response:
-        """PATCH what is at a URL; see request()."""
+        """PATCH the resource at a URL; see request()."""
         return self.request("PATCH", url, **options)
 
     def delete(self, url: str, **options: Unpack[Options]) -> Response:
-        """DELETE what is at a URL; see request()."""
+        """DELETE the resource at a URL; see request()."""
         return self.request("DELETE", url, **options)
 
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
         """Send a request and return the response with its content read. The options are those of Request.
 
-        Raises: as asyncclient.Client.request(); ImproperConnectionState in a callback, or in a forked process.
+        Raises: see asyncclient.Client.request(); also ImproperConnectionState in a callback or a forked process.
         """
         return self.send(self.build_request(method, url, **options))
 
     def send(self, request: Request) -> Response:
-        """Send a request that was made before, as it stands, and return the response with its content read.
+        """Send a prepared request unchanged, and return the response with its content read.
 
-        Raises: as request().
+        Raises: see request().
         """
         return self._finish(self._client.send(request))
 
     def _finish(self, coroutine: Coroutine[Any, Any, awaitable_response.Response]) -> Response:
         try:
-            return Response(self._thread.run(coroutine), self._thread)
+            return Response(self._portal.run(coroutine), self._portal)
         except ResponseError as error:
-            self._show(error)
+            self._replace_response(error)
             raise
 
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
-        """Send a request at the beginning of `with`, and give the response with its content not read yet.
+        """Send a request at the start of the `with` block, and return the response with unread content.
 
-        At the end of the block the connection is kept if the content was read, or little of it is left, else dropped.
-        After an exception it is dropped at once.
+        At the end of the block the connection is kept if the content was read or little of it is left, otherwise it is
+        dropped. After an exception it is dropped at once.
 
-        Raises: as request().
+        Raises: see request().
         """
         return Streaming(self, self.build_request(method, url, **options), find_caller())
 
@@ -137,65 +137,64 @@ class Client:
         progress: Callable[[int, int | None], object] | None = None,
         **options: Unpack[Options],
     ) -> Response:
-        """GET a URL into a file, and return the response; its content is in the file, not in memory.
+        """GET a URL into a file, and return the response, whose content is in the file only.
 
-        Where path is a directory the file in it gets the name `response.filename`.
-        progress is called in the thread that waits; what it raises cancels the download, if that is not over yet. See
-        asyncclient.Client.download() for all the rest.
+        If path is a directory, the file in it is named `response.filename`. progress is called in the waiting thread;
+        an exception it raises cancels the download, unless that is complete. See asyncclient.Client.download().
 
         Raises:
-            StatusError: the status is not 2xx; nothing of the content was read.
-            DecodingError: the content is not what its digest says.
-            ProtocolError: the response is a part only, though all was asked for.
-            OSError: the file can't be written, is in the directory already, or is being downloaded already.
-            Others as request(), and what progress raises.
+            StatusError: the status is not 2xx; the content was not read.
+            DecodingError: the digest of the content does not match.
+            ProtocolError: the response has only a part, although the whole content was requested.
+            OSError: the file can't be written, exists in the directory, or is being downloaded already.
+            Others: see request(), and the exceptions of progress.
         """
-        tell = None if progress is None else hand_over_calls(progress)
+        report = None if progress is None else wrap_callback(progress)
         download = self._client.download(
-            url, path, resume=resume, overwrite=overwrite, progress=tell, **hand_over(options)
+            url, path, resume=resume, overwrite=overwrite, progress=report, **wrap_options(options)
         )
         return self._finish(download)
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
-        """Return a request as request() would send it: base_url and params of the client are in it.
+        """Return the request that request() would send, including the client's base_url and params.
 
         Raises:
-            ValueError, TypeError, InvalidURL: something that can't be sent.
+            ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
-        return self._client.build_request(method, url, **hand_over(options))
+        return self._client.build_request(method, url, **wrap_options(options))
 
-    def _show(self, error: ResponseError) -> None:
-        """Put a response of this client's kind into an error, in place of the one that it came with."""
+    def _replace_response(self, error: ResponseError) -> None:
+        """Replace the response in an error by a blocking one."""
         if isinstance(error.response, awaitable_response.Response):
-            error.response = Response(error.response, self._thread)
+            error.response = Response(error.response, self._portal)
 
     # Connections
 
     def preconnect(self, origin: str, n: int = 1) -> None:
-        """Open connections to an origin until n of them are idle, no more than the limits allow; it waits for no place.
+        """Open connections to an origin until n are idle, within the limits; it does not wait for a free slot.
 
         Raises:
-            ConnectError, TotalTimeout: one could not be opened; those that could are kept.
+            ConnectError, TotalTimeout: a connection could not be opened; the others are kept.
         """
-        self._thread.run(self._client.preconnect(origin, n))
+        self._portal.run(self._client.preconnect(origin, n))
 
     def stats(self) -> PoolStats:
-        """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
-        return self._thread.ask(self._client.stats)
+        """Return the numbers of connections in use, idle and being opened, and of waiting requests; also by host."""
+        return self._portal.call(self._client.stats)
 
     def close_idle(self) -> int:
-        """Begin to close all connections that are idle, and return how many; requests under way are not affected."""
-        return self._thread.ask(self._client.close_idle)
+        """Begin to close all idle connections, and return how many; requests in progress are not affected."""
+        return self._portal.call(self._client.close_idle)
 
     def close(self) -> None:
-        """End requests under way with an error, free all connections, and end the thread.
+        """End requests in progress with an error, close all connections, and end the thread.
 
-        Over TLS the servers get close_notify; theirs is waited for as long as Timeout.tls_close says, by default not.
-        The client can't be used again.
+        Over TLS, servers get close_notify; theirs is awaited for Timeout.tls_close seconds, by default not at all. The
+        client can't be used again.
         """
         self._is_closed = True
-        self._thread.end()
-        self._thread.join()
+        self._portal.stop()
+        self._portal.join()
 
     def __enter__(self) -> Self:
         return self
@@ -204,16 +203,16 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return "<compat." + self._thread.ask(self._client.__repr__)[1:]
+        return "<compat." + self._portal.call(self._client.__repr__)[1:]
 
     def __del__(self) -> None:
-        if not self._is_closed and self._thread.is_running:
-            self._thread.end()
+        if not self._is_closed and self._portal.is_running:
+            self._portal.stop()
             warnings.warn(f"unclosed {object.__repr__(self)}", ResourceWarning, source=self, stacklevel=2)
 
 
 class Streaming(AbstractContextManager[Response]):
-    """A request that goes out when `with` is entered; see Client.stream()."""
+    """A request that is sent when the `with` block is entered; see Client.stream()."""
 
     def __init__(self, client: Client, request: Request, caller: Caller) -> None:
         self._client = client
@@ -222,11 +221,11 @@ class Streaming(AbstractContextManager[Response]):
         self._response: awaitable_response.Response | None = None
 
     def __enter__(self) -> Response:
-        thread = self._client._thread
+        portal = self._client._portal
         try:
-            return Response(thread.run(self._open(), self._close), thread)
+            return Response(portal.run(self._open(), self._close), portal)
         except ResponseError as error:
-            self._client._show(error)
+            self._client._replace_response(error)
             raise
 
     async def _open(self) -> awaitable_response.Response:
@@ -239,7 +238,7 @@ class Streaming(AbstractContextManager[Response]):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._client._thread.tell(self._close)
+            self._client._portal.call_soon(self._close)
         elif self._response is not None and not self._response.closed:
             with suppress(ClientClosed):
-                self._client._thread.run(self._response.aclose(), self._close)
+                self._client._portal.run(self._response.aclose(), self._close)

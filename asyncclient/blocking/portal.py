@@ -1,17 +1,18 @@
-"""The thread that a blocking client's loop runs on, and how other threads wait for what is done there.
+"""The thread that runs the event loop of a blocking client, and how other threads wait for its results.
 
-The problem: threads share a pool of connections, so one loop serves them all. A thread that waits for it must wait as
-with any blocking call: Ctrl-C and handlers that raise end the wait, and what it waited for. None may wait for ever,
-whoever closes the client, forks, or leaves the interpreter meanwhile.
+The problem: threads share a pool of connections, so one loop serves them all. A thread that waits for the loop must
+behave as in any blocking call: Ctrl-C and signal handlers that raise end the wait, and its request. No thread may wait
+forever when the client is closed, the process forks or the interpreter exits.
 
 The rules kept:
-- A call has an inbox, and who makes it waits there and nowhere else: for its end, and for steps that are his to take,
-  such as those of a generator that is sent as a body. He does them in his own thread, for he has nothing else to do.
-- Only Exceptions are handed to the loop. What else a step raises ends the wait, as Ctrl-C does.
-- A wait that ends early cancels its call and lets it give back what it holds; what it had got already is closed.
-- The thread knows the loop and the asyncclient.Client, not the blocking one: that may be forgotten, and ends it then.
-- A process that was forked has no such thread. It is refused, before it touches what it shares with its parent.
-- The thread is a daemon that an atexit handler ends: nobody has to close anything for a program to end.
+- Each call has an inbox, the only thing its caller waits on: for the end of the call, and for steps to be executed in
+  the caller's thread, such as those of a generator that is sent as a body.
+- Only an Exception raised by a step is passed to the loop. Any other BaseException ends the wait, as Ctrl-C does.
+- A wait that ends early cancels its call, which then releases what it holds; a result that is already there is closed.
+- The portal refers to the asyncclient.Client, not to the blocking one, so that the latter can be collected, which stops
+  the portal.
+- A forked process does not have the thread. A call there is refused before it uses what is shared with the parent.
+- The thread is a daemon that an atexit handler stops, so a program can end without closing anything.
 """
 
 from __future__ import annotations
@@ -32,75 +33,75 @@ from weakref import WeakSet
 from ..client.client import Client
 from ..errors import ClientClosed, ImproperConnectionState
 
-GRACE: Final = 1.0
-"""Seconds that what was cancelled may take to end; only what callers of the client run there takes that long."""
+CANCEL_GRACE: Final = 1.0
+"""Seconds that cancelled tasks may take to end; only code of the client's user can take that long."""
 
 EXIT_GRACE: Final = 5.0
-"""Seconds that closing connections may take when the interpreter ends."""
+"""Seconds that closing connections may take when the interpreter exits."""
 
 _T = TypeVar("_T")
 
-_making: ContextVar[Call[Any] | None] = ContextVar("the call that the running task carries out", default=None)
+_current_call: ContextVar[Call[Any] | None] = ContextVar("the call that the running task executes", default=None)
 
 
 class Call(Generic[_T]):
-    """A coroutine on the loop, and who waits for it in another thread.
+    """A coroutine on the loop, and its caller that waits in another thread.
 
     Args:
-        coroutine: begun by begin(), on the loop.
-        loop: that one.
+        coroutine: started by start(), on the loop.
+        loop: the loop.
     """
 
-    __slots__ = ("_context", "_coroutine", "_error", "_inbox", "_is_given_up", "_is_over", "_loop", "_result", "_task")
+    __slots__ = ("_context", "_coroutine", "_error", "_inbox", "_is_abandoned", "_is_over", "_loop", "_result", "_task")
 
     _result: _T
 
     def __init__(self, coroutine: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> None:
         self._coroutine = coroutine
         self._loop = loop
-        self._context = copy_context()  # what tracers and the like see there is their caller's
+        self._context = copy_context()  # so that tracers and others see the context of the caller
         self._inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
-        self._is_over = self._is_given_up = False
+        self._is_over = self._is_abandoned = False
 
-    # On the loop
+    # Called on the loop's thread
 
-    def begin(self) -> None:
-        """Carry the coroutine out."""
-        self._task = self._loop.create_task(self._carry_out(), context=self._context)
+    def start(self) -> None:
+        """Start the coroutine."""
+        self._task = self._loop.create_task(self._run(), context=self._context)
 
-    async def _carry_out(self) -> None:
-        _making.set(self)
+    async def _run(self) -> None:
+        _current_call.set(self)
         try:
             self._result = await self._coroutine
-        except BaseException as error:  # whatever it is, it is the caller's: a SystemExit would end the loop
+        except BaseException as error:  # of any kind, for the caller: a SystemExit would end the loop
             self._error = error
-        _making.set(None)  # for the context lives as long as this call
+        _current_call.set(None)  # the context, which this call owns, must not refer back to it
         self._is_over = True
         self._inbox.put(None)
 
-    def cancel(self, give_up: Callable[[], object] | None) -> None:
-        """Cancel the coroutine; once it is over call give_up()."""
+    def cancel(self, discard: Callable[[], object] | None) -> None:
+        """Cancel the coroutine; call discard() once it has ended."""
         if self._task is None:
             self.fail()
             return
-        self._loop.call_soon(self._task.cancel)  # after its first step, before which it could not end
-        if give_up is not None:
-            self._task.add_done_callback(lambda _: give_up())
+        self._loop.call_soon(self._task.cancel)  # after its first step: before it, the coroutine could not clean up
+        if discard is not None:
+            self._task.add_done_callback(lambda _: discard())
 
     def fail(self, text: str = "the client was closed meanwhile") -> None:
-        """End a call that nobody will carry out any more."""
+        """End a call that the loop will not execute any more."""
         if not self._is_over:
             self._coroutine.close()
             self._error = ClientClosed(text)
             self._inbox.put(None)
 
-    async def ask(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Return what a function gives in the thread of who waits; cancelling does not end the function."""
-        answer = self._loop.create_future()
-        self._inbox.put(partial(self._answer, answer, function, args))
-        result, error = await answer
+    async def run_in_caller(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Return the result of a function called in the caller's thread; cancelling does not end the function."""
+        outcome = self._loop.create_future()
+        self._inbox.put(partial(self._execute, outcome, function, args))
+        result, error = await outcome
         try:
             if error is not None:
                 raise error
@@ -108,76 +109,76 @@ class Call(Generic[_T]):
         finally:
             del error
 
-    def tell(self, function: Callable[[], object], *, may_lapse: bool = False) -> None:
-        """Have a function called in the thread of who waits, before the call ends. What it raises ends the wait.
+    def post_to_caller(self, function: Callable[[], object], *, is_optional: bool = False) -> None:
+        """Have a function called in the caller's thread before the call ends. An exception it raises ends the wait.
 
-        One that may lapse is not called any more after that.
+        An optional function is not called any more after that.
         """
-        self._inbox.put((lambda: None if self._is_given_up else function()) if may_lapse else function)
+        self._inbox.put((lambda: None if self._is_abandoned else function()) if is_optional else function)
 
-    def forget(self) -> None:
-        """Leave who waits where he is."""
+    def abandon(self) -> None:
+        """Leave the caller waiting, without a result."""
         self._inbox = SimpleQueue()
 
-    # In the thread of who waits
+    # Called in the caller's thread
 
     def wait(self) -> None:
-        """Wait for the end, and take the steps that are asked for meanwhile."""
+        """Wait for the end of the call, executing the steps in the inbox."""
         while (step := self._inbox.get()) is not None:
             step()
 
-    def wait_out(self) -> None:
-        """Wait for the end of a call that is being cancelled, but not for ever."""
-        self._is_given_up = True
-        deadline = time.monotonic() + GRACE
+    def wait_for_cancellation(self) -> None:
+        """Wait for the end of a cancelled call, for a limited time."""
+        self._is_abandoned = True
+        deadline = time.monotonic() + CANCEL_GRACE
         with suppress(Empty):
             while (step := self._inbox.get(timeout=max(deadline - time.monotonic(), 0.0))) is not None:
                 step()
 
     def take(self) -> _T:
-        """Return the result, or raise what the coroutine did."""
+        """Return the result of the coroutine, or raise its error."""
         if self._error is None:
             result = self._result
-            del self._result  # the contexts of timers and transports know this call for longer
+            del self._result  # the contexts of timers and transports refer to this call for longer
             return result
         try:
             if isinstance(self._error, asyncio.CancelledError):
                 raise ClientClosed("the client was closed meanwhile") from self._error
             raise self._error
         finally:
-            self._error = None  # its traceback knows this call
+            self._error = None  # its traceback refers to this call
 
-    def _answer(self, answer: asyncio.Future[Any], function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        if self._is_given_up:
+    def _execute(self, outcome: asyncio.Future[Any], function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if self._is_abandoned:
             return
-        outcome: tuple[Any, Exception | None]
+        found: tuple[Any, Exception | None]
         try:
-            outcome = function(*args), None
+            found = function(*args), None
         except Exception as error:
-            outcome = None, error
-        with suppress(RuntimeError):  # the loop is closed, and the end of the call in the inbox
-            self._loop.call_soon_threadsafe(_settle, answer, outcome)
+            found = None, error
+        with suppress(RuntimeError):  # the loop is closed, and the end of the call is in the inbox
+            self._loop.call_soon_threadsafe(_set_result, outcome, found)
 
 
-def _settle(answer: asyncio.Future[Any], outcome: tuple[Any, Exception | None]) -> None:
-    if not answer.done():
-        answer.set_result(outcome)
+def _set_result(outcome: asyncio.Future[Any], found: tuple[Any, Exception | None]) -> None:
+    if not outcome.done():
+        outcome.set_result(found)
 
 
 def current_call() -> Call[Any] | None:
-    """Return the call that the running task carries out, None if it does not carry out any."""
-    return _making.get()
+    """Return the call that the running task executes; None if it executes none."""
+    return _current_call.get()
 
 
-class LoopThread:
-    """A loop on a thread of its own, begun by the first call: until then it may be taken to another process.
+class Portal:
+    """An event loop in a thread of its own, started by the first call: until then it may be passed to another process.
 
     Args:
-        client: whose loop it is; it is closed at the end.
-        make_loop: makes it.
+        client: the client that uses the loop; it is closed at the end.
+        make_loop: creates the loop.
 
     Attributes:
-        upgraded: connections that the client has let go of, to be closed at the end.
+        upgraded: connections handed over to the client's user, to be closed at the end.
     """
 
     _loop: asyncio.AbstractEventLoop
@@ -187,95 +188,95 @@ class LoopThread:
         self.upgraded: set[asyncio.StreamWriter] = set()
         self._client = client
         self._make_loop = make_loop
-        self._beginning = threading.Lock()
-        self._process = 0  # the one that the thread is in
+        self._starting = threading.Lock()
+        self._process = 0  # the process that has the thread
         self._calls: set[Call[Any]] = set()
-        self._is_ending = self._is_stopped = self._is_over = False
+        self._is_stopping = self._is_stopped = self._is_over = False
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a thread, in this process, that nobody has ended."""
+        """True if this process has the thread and it has not ended."""
         return self._process == os.getpid() and not self._is_over
 
     @property
-    def is_here(self) -> bool:
-        """Whether this is the thread."""
+    def is_current_thread(self) -> bool:
+        """True in the portal's own thread."""
         return self._process != 0 and threading.get_ident() == self._thread.ident
 
     # Calls
 
-    def run(self, coroutine: Coroutine[Any, Any, _T], give_up: Callable[[], object] | None = None) -> _T:
-        """Carry a coroutine out on the loop, wait for it, and return its result or raise its error.
+    def run(self, coroutine: Coroutine[Any, Any, _T], discard: Callable[[], object] | None = None) -> _T:
+        """Run a coroutine on the loop, wait for it, and return its result or raise its error.
 
         Args:
             coroutine: it is awaited once, or closed.
-            give_up: called on the loop if the wait ends by something else, such as Ctrl-C; then the result is lost.
+            discard: called on the loop if the wait is interrupted, for example by Ctrl-C, so that the result is lost.
 
         Raises:
-            ClientClosed: the thread has ended, or did meanwhile.
-            ImproperConnectionState: this is the thread itself, or another process.
+            ClientClosed: the portal is closed, or was closed meanwhile.
+            ImproperConnectionState: called in the portal's thread, or in another process.
         """
         if self._process != os.getpid():
-            self._begin(coroutine)
-        if self.is_here:
+            self._start(coroutine)
+        if self.is_current_thread:
             coroutine.close()
             raise ImproperConnectionState("expected a call from another thread, got one that the client itself runs")
         call = Call(coroutine, self._loop)
-        self._calls.add(call)  # from here on who ends the loop ends the call
+        self._calls.add(call)  # from here on, the end of the loop ends the call
         try:
-            if not self._post(partial(self._begin_call, call)):
+            if not self._post(partial(self._start_call, call)):
                 call.fail("the client is closed")
             call.wait()
         except BaseException:
-            if self._post(partial(call.cancel, give_up)):
-                call.wait_out()
+            if self._post(partial(call.cancel, discard)):
+                call.wait_for_cancellation()
             raise
         finally:
             self._calls.discard(call)
         return call.take()
 
-    def _begin_call(self, call: Call[Any]) -> None:
+    def _start_call(self, call: Call[Any]) -> None:
         if self._is_over:
             call.fail()
         else:
-            call.begin()
+            call.start()
 
-    def ask(self, function: Callable[[], _T]) -> _T:
-        """Return what a function gives on the loop's thread; called here if that is not running, or is this one."""
-        if self.is_running and not self.is_here:
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Call a function in the portal's thread, or here if it is not running or is this one; return the result."""
+        if self.is_running and not self.is_current_thread:
             with suppress(ClientClosed):  # it has just ended
-                return self.run(_give(function))
+                return self.run(_call(function))
         return function()
 
-    def tell(self, function: Callable[[], object]) -> None:
-        """Have a function called on the loop's thread and don't wait; called here if that has ended, or is this one."""
-        if self._process == os.getpid() and (self.is_here or not self._post(function)):
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call a function in the portal's thread without waiting, or here if that has ended or is this one."""
+        if self._process == os.getpid() and (self.is_current_thread or not self._post(function)):
             function()
 
     def _post(self, callback: Callable[[], object]) -> bool:
-        """Have the loop call something; return whether it is there."""
+        """Schedule a callback on the loop; return False if the loop is closed."""
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
             return False
         return True
 
-    # Beginning and ending
+    # Starting and stopping
 
-    def _begin(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         try:
-            with self._beginning:
+            with self._starting:
                 if self._is_over:
                     raise ClientClosed("the client is closed")
                 if not self._process:
-                    self._start()
+                    self._start_thread()
                 elif self._process != os.getpid():
                     raise ImproperConnectionState("the client belongs to another process: make one in each")
         except BaseException:
             coroutine.close()
             raise
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         self._loop = self._make_loop()
         self._thread = threading.Thread(target=self._serve, name="compat.Client", daemon=True)
         try:
@@ -284,12 +285,12 @@ class LoopThread:
             self._loop.close()
             raise
         self._process = os.getpid()
-        _threads.add(self)
+        _portals.add(self)
 
     def _serve(self) -> None:
         try:
             self._loop.run_forever()
-        finally:  # also after a SystemExit that a callback of the client's user raised
+        finally:  # also after a SystemExit raised by a callback of the client's user
             self._is_stopped = True
             try:
                 self._loop.run_until_complete(self._close_all())
@@ -297,7 +298,7 @@ class LoopThread:
                 self._finish()
 
     def _finish(self) -> None:
-        self._is_over = True  # calls that are posted from here on fail; those that came in the last turns are ended
+        self._is_over = True  # later calls fail; the calls of the last turns are ended here
         try:
             self._loop.run_until_complete(self._end_tasks())
         finally:
@@ -305,28 +306,28 @@ class LoopThread:
             while self._calls:
                 self._calls.pop().fail()
 
-    def _stop(self) -> None:
-        if not self._is_stopped:  # what follows a stop would end by another
+    def _stop_loop(self) -> None:
+        if not self._is_stopped:  # a second stop would end one of the run_until_complete() calls
             self._loop.stop()
 
-    def end(self) -> None:
-        """Begin to end the thread, if it runs: calls under way fail, connections are closed. Never waits."""
-        with self._beginning:
+    def stop(self) -> None:
+        """Begin to stop a running thread: calls in progress fail, connections are closed. Never waits."""
+        with self._starting:
             self._is_over |= not self._process
-            is_first, self._is_ending = not self._is_ending, True
+            is_first, self._is_stopping = not self._is_stopping, True
         if is_first and self.is_running:
-            self._post(self._stop)
+            self._post(self._stop_loop)
 
     def join(self, seconds: float | None = None) -> None:
-        """Wait until the thread has ended, if it runs and is not this one."""
-        if self._process == os.getpid() and not self.is_here:
+        """Wait until the thread has ended, if it runs and is not the current one."""
+        if self._process == os.getpid() and not self.is_current_thread:
             self._thread.join(seconds)
 
-    def end_silently(self) -> None:
-        """End the thread with the interpreter: daemon threads that wait for it are not woken, to fail, any more."""
+    def stop_at_exit(self) -> None:
+        """Stop the thread when the interpreter exits, without waking waiting daemon threads, which would fail."""
         while self.is_running and self._calls:
-            self._calls.pop().forget()
-        self.end()
+            self._calls.pop().abandon()
+        self.stop()
         self.join(EXIT_GRACE)
 
     async def _close_all(self) -> None:
@@ -337,23 +338,23 @@ class LoopThread:
         await self._loop.shutdown_asyncgens()
 
     async def _end_tasks(self) -> None:
-        """End what runs beside: calls that the client has not ended, and what its callers have begun themselves."""
-        until = self._loop.time() + GRACE
+        """Cancel the remaining tasks: calls that the client has not ended, and tasks started by its user's code."""
+        until = self._loop.time() + CANCEL_GRACE
         while (left := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
-            await asyncio.wait(left, timeout=0)  # a first step for those that have just been made
+            await asyncio.wait(left, timeout=0)  # let new tasks take their first step
             for task in left:
                 task.cancel()
-            await asyncio.wait(left, timeout=GRACE)
+            await asyncio.wait(left, timeout=CANCEL_GRACE)
 
 
-async def _give(function: Callable[[], _T]) -> _T:
+async def _call(function: Callable[[], _T]) -> _T:
     return function()
 
 
-_threads: WeakSet[LoopThread] = WeakSet()
+_portals: WeakSet[Portal] = WeakSet()
 
 
 @atexit.register
-def _end_all() -> None:
-    for thread in list(_threads):
-        thread.end_silently()
+def _stop_all() -> None:
+    for portal in list(_portals):
+        portal.stop_at_exit()

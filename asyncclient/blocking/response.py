@@ -1,4 +1,4 @@
-"""A response as a blocking client gives it: asyncclient's own, whose content is waited for."""
+"""The response of the blocking client: asyncclient's Response, with blocking methods for the content."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from copy import copy
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..client import response as awaitable
@@ -17,7 +18,7 @@ from ..message.head import Interim
 from ..message.repairs import Repair
 from ..stream.tls import TLSInfo
 from ..timings import Timings
-from .portal import LoopThread
+from .portal import Portal
 
 if TYPE_CHECKING:
     from ..message.links import Link
@@ -26,80 +27,63 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Response:
-    """A response. `client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
+def _forwarded(name: str) -> Any:
+    """Return a property that forwards to the same property of asyncclient's Response, with its docstring."""
+    return property(attrgetter(f"_response.{name}"), doc=getattr(awaitable.Response, name).__doc__)
 
-    One thread at a time may read its content; all the rest is for any number of them. It can be pickled and copied as
-    asyncclient's.
+
+class Response:
+    """A response. `client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
+
+    Its content may be read by one thread at a time; everything else may be used by any number of threads. It can be
+    pickled and copied, as asyncclient's.
 
     Attributes:
-        request: the Request that it answers; after redirects the last one.
-        url: where it came from.
-        status: the code.
+        request: the Request that was answered; after redirects the last one.
+        url: the URL of that request.
+        status: the status code.
     """
 
-    def __init__(self, response: awaitable.Response, thread: LoopThread | NoThread) -> None:
+    reason: str = _forwarded("reason")
+    version: int = _forwarded("version")
+    headers: Fields = _forwarded("headers")
+    length: int | None = _forwarded("length")
+    trailers: Fields | None = _forwarded("trailers")
+    interim: tuple[Interim, ...] = _forwarded("interim")
+    repairs: tuple[Repair, ...] = _forwarded("repairs")
+    ok: bool = _forwarded("ok")
+    links: dict[str, Link] = _forwarded("links")
+    filename: str = _forwarded("filename")
+    timings: Timings = _forwarded("timings")
+    peer: Any = _forwarded("peer")
+    proxy_headers: Fields | None = _forwarded("proxy_headers")
+    content: bytes = _forwarded("content")
+    text: str = _forwarded("text")
+    lines: list[str] = _forwarded("lines")
+    closed: bool = _forwarded("closed")
+
+    def __init__(self, response: awaitable.Response, portal: Portal | NoPortal) -> None:
         self.request: Request = response.request
         self.url: str = response.url
         self.status: int = response.status
         self._response = response
-        self._thread = thread
+        self._portal = portal
         self._upgraded: Upgraded | None = None
-        if self.status == 101 and response.upgraded is not None and isinstance(thread, LoopThread):
-            self._upgraded = Upgraded(*response.upgraded, thread)
+        if self.status == 101 and response.upgraded is not None and isinstance(portal, Portal):
+            self._upgraded = Upgraded(*response.upgraded, portal)
 
     # The head
 
     @property
     def history(self) -> tuple[Response, ...]:
-        """The responses (redirects) that led here, the first one first. Their content was not read."""
-        return tuple(Response(response, self._thread) for response in self._response.history)
-
-    @property
-    def reason(self) -> str:
-        """The reason phrase, "" if there is none."""
-        return self._response.reason
-
-    @property
-    def version(self) -> int:
-        """10 for HTTP/1.0, 11 for HTTP/1.1."""
-        return self._response.version
-
-    @property
-    def headers(self) -> Fields:
-        """The fields, by name in any case and as pairs in wire order."""
-        return self._response.headers
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of content that are left to be read off the connection, before decoding; None if not known."""
-        return self._response.length
-
-    @property
-    def trailers(self) -> Fields | None:
-        """The fields that came after the content; None until that has been read to its end."""
-        return self._response.trailers
-
-    @property
-    def interim(self) -> tuple[Interim, ...]:
-        """The interim responses (1xx) that came first."""
-        return self._response.interim
-
-    @property
-    def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the last exchange so far, each kind once; always empty unless Client(lenient=True)."""
-        return self._response.repairs
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is below 400."""
-        return self._response.ok
+        """The redirects that led here, the first one first. Their content was not read."""
+        return tuple(Response(response, self._portal) for response in self._response.history)
 
     def raise_for_status(self) -> Self:
         """Return the response if its status is below 400.
 
         Raises:
-            StatusError: it is not.
+            StatusError: it is 400 or above.
         """
         try:
             self._response.raise_for_status()
@@ -108,57 +92,32 @@ class Response:
             raise
         return self
 
-    @property
-    def links(self) -> dict[str, Link]:
-        """The links of the Link fields (RFC 8288), by relation; their URLs are absolute."""
-        return self._response.links
-
-    @property
-    def filename(self) -> str:
-        """A name for the content, safe to use in any directory: Content-Disposition's, else the URL's."""
-        return self._response.filename
-
-    # The connection it came on
-
-    @property
-    def timings(self) -> Timings:
-        """When what happened, in seconds, for the last exchange."""
-        return self._response.timings
-
-    @property
-    def peer(self) -> Any:
-        """The address of the other end, for IPv4 (host, port); of the proxy if there is one."""
-        return self._response.peer
-
-    @property
-    def proxy_headers(self) -> Fields | None:
-        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
-        return self._response.proxy_headers
+    # The connection
 
     @property
     def tls(self) -> TLSInfo | None:
         """What TLS negotiated; None without TLS."""
-        return self._thread.ask(lambda: self._response.tls)  # where nobody reads meanwhile: that may replace a session
+        return self._portal.call(lambda: self._response.tls)  # not during a read, which may replace the TLS session
 
     @property
     def upgraded(self) -> Upgraded | None:
-        """After 101 the connection, the caller's to close; None otherwise. The end of the client closes it, too."""
+        """The connection after status 101, to be closed by the caller; None otherwise. Closing the client closes it."""
         return self._upgraded
 
     # Content
 
     def read(self) -> bytes:
-        """Return the whole content, decoded; a second call gives the same again.
+        """Return the whole decoded content; further calls return the same bytes.
 
         Raises:
-            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: it did not come whole, or not in time.
-            DecodingError: it is not what its Content-Encoding says.
+            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: the content was cut short or late.
+            DecodingError: it is not valid in its Content-Encoding.
             ContentTooLarge, RateTimeout: it is larger than max_body_size, or slower than Timeout.min_rate.
             ClientClosed: the client is closed.
         """
         content = self._find_content()
         if content is None:
-            content = self._thread.run(self._response.read(), self._response.close)
+            content = self._portal.run(self._response.read(), self._response.close)
         return content
 
     def _find_content(self) -> bytes | None:
@@ -168,47 +127,28 @@ class Response:
             return None
 
     @property
-    def content(self) -> bytes:
-        """The whole content, decoded, once it has been read.
-
-        Raises:
-            ResponseNotRead: it has not: read() does that.
-        """
-        return self._response.content
-
-    @property
     def encoding(self) -> str:
-        """The encoding of text: what was set here, else what the content says, else the client's default."""
+        """The encoding of text: set here, otherwise declared by the content, otherwise the client's default."""
         return self._response.encoding
 
     @encoding.setter
     def encoding(self, name: str) -> None:
         self._response.encoding = name
 
-    @property
-    def text(self) -> str:
-        """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
-        return self._response.text
-
-    @property
-    def lines(self) -> list[str]:
-        """The text in lines, without their endings. Raises ResponseNotRead."""
-        return self._response.lines
-
     def json(self, **options: Any) -> Any:
         """Return the value of the content as JSON, with options of json.loads().
 
         Raises:
-            ResponseNotRead: it has not been read.
+            ResponseNotRead: the content has not been read.
             InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
                 and for malformed JSON a json.JSONDecodeError.
         """
         return self._response.json(**options)
 
     def iter_chunks(self, size: int | None = None) -> Iterator[bytes]:
-        """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.
+        """Iterate over the decoded content as received; with a size, in chunks of that size except the last.
 
-        Leaving the loop early leaves the rest to be read. Raises: as read(), and ValueError.
+        Leaving the loop early leaves the rest unread. Raises the errors of read(), and ValueError.
         """
         pieces = self._response.iter_chunks(size)
         content = self._find_content()
@@ -217,13 +157,13 @@ class Response:
     def _pull(self, pieces: AsyncIterator[bytes]) -> Iterator[bytes]:
         while True:
             try:
-                piece = self._thread.run(_next(pieces), self._response.close)
+                piece = self._portal.run(_next(pieces), self._response.close)
             except StopAsyncIteration:
                 return
             yield piece
 
     def iter_text(self) -> Iterator[str]:
-        """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
+        """Iterate over the content as text, as received; invalid bytes become U+FFFD. Raises the errors of read()."""
         decoder = awaitable.open_text_decoder(self._response)
         for chunk in self.iter_chunks():
             if text := decoder.feed(chunk):
@@ -232,7 +172,7 @@ class Response:
             yield text
 
     def iter_lines(self) -> Iterator[str]:
-        """Iterate over the lines of the text, without their endings. Raises: as read()."""
+        """Iterate over the lines of the text, without line endings. Raises the errors of read()."""
         splitter = LineSplitter()
         for text in self.iter_text():
             yield from splitter.feed(text)
@@ -240,42 +180,37 @@ class Response:
 
     # Ending
 
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is not needed any more: all was read, or the response was closed."""
-        return self._response.closed
-
     def close(self) -> None:
-        """Give up what was not read: its connection is dropped at once. The end of `with` may keep it."""
-        self._thread.tell(self._response.close)
+        """Discard unread content and drop the connection at once. The end of a `with` block may keep it."""
+        self._portal.call_soon(self._response.close)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy the response without its thread, once its connection is not needed any more."""
-        return _restore, (self._thread.ask(lambda: copy(self._response)),)
+        """Pickle or copy the response without its portal, after its connection is released."""
+        return _restore, (self._portal.call(lambda: copy(self._response)),)
 
     def __repr__(self) -> str:
         return repr(self._response)
 
 
-class NoThread:
-    """Stands for the thread of a client where a response was pickled or copied: nothing of it has to be waited for."""
+class NoPortal:
+    """Replaces the portal in a pickled or copied response, which has nothing to wait for."""
 
-    def ask(self, function: Callable[[], _T]) -> _T:
-        """Return what the function gives."""
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Return the result of the function."""
         return function()
 
-    def tell(self, function: Callable[[], object]) -> None:
+    def call_soon(self, function: Callable[[], object]) -> None:
         """Call the function."""
         function()
 
-    def run(self, coroutine: Coroutine[Any, Any, _T], give_up: Callable[[], object] | None = None) -> _T:
-        """Raise ResponseNotRead: only content that was read is in a pickle or a copy."""
+    def run(self, coroutine: Coroutine[Any, Any, _T], discard: Callable[[], object] | None = None) -> _T:
+        """Raise ResponseNotRead: a pickle or a copy only has content that was read before."""
         coroutine.close()
         raise ResponseNotRead("the content was not read before the response was pickled or copied")
 
 
 def _restore(response: awaitable.Response) -> Response:
-    return Response(response, NoThread())
+    return Response(response, NoPortal())
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:
@@ -287,34 +222,34 @@ def _cut(content: bytes, size: int) -> Iterator[bytes]:
 
 
 class Upgraded:
-    """A connection that speaks another protocol now. No time limit holds for it; a wait that is interrupted closes it.
+    """A connection that uses another protocol after status 101. It has no timeouts; an interrupted wait closes it.
 
     Args:
-        reader, writer: the two sides of it.
-        thread: where they live.
+        reader, writer: its two sides.
+        portal: the portal whose loop they belong to.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, thread: LoopThread) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, portal: Portal) -> None:
         self._reader = reader
         self._writer = writer
-        self._thread = thread
-        thread.upgraded.add(writer)
+        self._portal = portal
+        portal.upgraded.add(writer)
 
     def read(self, n: int = -1) -> bytes:
-        """Return what is at hand, at most n bytes and one at least, b"" at the end; below 0, all up to the end."""
-        return self._thread.run(self._reader.read(n), self._writer.close)
+        """Return available bytes, at least one and at most n; b"" at the end. Below 0, return all up to the end."""
+        return self._portal.run(self._reader.read(n), self._writer.close)
 
     def readexactly(self, n: int) -> bytes:
-        """Return n bytes; asyncio.IncompleteReadError if the peer ends before."""
-        return self._thread.run(self._reader.readexactly(n), self._writer.close)
+        """Return exactly n bytes; raises asyncio.IncompleteReadError if the peer closes before."""
+        return self._portal.run(self._reader.readexactly(n), self._writer.close)
 
     def readline(self) -> bytes:
-        """Return a line with its LF, without it at the end."""
-        return self._thread.run(self._reader.readline(), self._writer.close)
+        """Return a line with its LF; at the end the rest without it."""
+        return self._portal.run(self._reader.readline(), self._writer.close)
 
     def write(self, data: bytes) -> None:
-        """Send data; wait while the peer takes too little of it."""
-        self._thread.run(self._write(data), self._writer.close)
+        """Send data; wait while the peer does not accept it."""
+        self._portal.run(self._write(data), self._writer.close)
 
     async def _write(self, data: bytes) -> None:
         self._writer.write(data)
@@ -322,8 +257,8 @@ class Upgraded:
 
     def close(self) -> None:
         """Close the connection."""
-        self._thread.upgraded.discard(self._writer)
-        self._thread.tell(self._writer.close)
+        self._portal.upgraded.discard(self._writer)
+        self._portal.call_soon(self._writer.close)
 
     def __enter__(self) -> Self:
         return self
@@ -332,6 +267,6 @@ class Upgraded:
         self.close()
 
     def __del__(self) -> None:
-        if self._thread.is_running and self._writer in self._thread.upgraded and not self._writer.is_closing():
+        if self._portal.is_running and self._writer in self._portal.upgraded and not self._writer.is_closing():
             self.close()
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)

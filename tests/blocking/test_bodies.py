@@ -118,7 +118,7 @@ def test_rest_of_an_iterator_is_not_sent_for_the_whole(client: Client) -> None:
                 raise StopIteration
             return b"%d" % self.left
 
-    with RawServer(redirect_early) as server, pytest.raises(asyncclient.BodyNotReplayable, match="HandedIterator"):
+    with RawServer(redirect_early) as server, pytest.raises(asyncclient.BodyNotReplayable, match="CallerIterator"):
         client.post(server.url, body=Slow())
     assert targets == [b"/"]
 

@@ -156,7 +156,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_begins(
     with pytest.raises(error) as ours:
         client.post("http://none.invalid/", **wrong)
     assert str(ours.value) == str(theirs.value)
-    assert not client._thread.is_running
+    assert not client._portal.is_running
 
 
 def test_wrong_settings_are_refused_without_a_word_from_the_garbage_collector() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import asyncclient
 import compat
-from asyncclient.blocking.portal import Call, LoopThread, current_call
+from asyncclient.blocking.portal import Call, Portal, current_call
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.compat.connections import run_python, signalled
@@ -68,9 +68,9 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def under_way(thread: LoopThread) -> int:
+def count_calls(portal: Portal) -> int:
     """How many calls the loop carries out, each at least up to where it waits first."""
-    return thread.ask(lambda: len(asyncio.all_tasks())) - 1 if thread.is_running else 0
+    return portal.call(lambda: len(asyncio.all_tasks())) - 1 if portal.is_running else 0
 
 
 class Silent:
@@ -141,7 +141,7 @@ def test_second_reader_of_a_response_is_refused(client: Client) -> None:
     with RawServer(Silent(HALF)) as server, client.stream("GET", server.url) as response:
         assert next(response.iter_chunks()) == b"half"
         first = in_thread(response.read)
-        wait_until(lambda: under_way(client._thread) == 1)
+        wait_until(lambda: count_calls(client._portal) == 1)
         with pytest.raises(asyncclient.ImproperConnectionState, match="another task is waiting"):
             response.read()
         response.close()
@@ -199,7 +199,7 @@ def wait_for_a_callback(client: Client, url: str) -> None:
 def is_waiting(client: Client, wait: object) -> bool:
     stats = client.stats()
     if wait is wait_for_a_callback:
-        return under_way(client._thread) == 1
+        return count_calls(client._portal) == 1
     return (stats.active, stats.waiting) == (1, int(wait is wait_in_line))
 
 
@@ -400,11 +400,11 @@ def test_response_that_an_interrupt_loses_is_closed(client: Client) -> None:
 
 
 @pytest.fixture
-def thread() -> Iterator[LoopThread]:
-    """The thread of a client, without the client."""
-    made = LoopThread(asyncclient.Client(), asyncio.new_event_loop)
+def portal() -> Iterator[Portal]:
+    """The portal of a client, without the client."""
+    made = Portal(asyncclient.Client(), asyncio.new_event_loop)
     yield made
-    made.end()
+    made.stop()
     made.join()
 
 
@@ -414,31 +414,31 @@ def this_call() -> Call[Any]:
     return call
 
 
-def test_what_was_got_is_given_up_when_the_wait_was_interrupted(thread: LoopThread) -> None:
+def test_what_was_got_is_given_up_when_the_wait_was_interrupted(portal: Portal) -> None:
     given_up = threading.Event()
 
     async def interrupt_and_end() -> str:
-        this_call().tell(interrupt)
+        this_call().post_to_caller(interrupt)
         return "lost"
 
     with pytest.raises(Interrupt):
-        thread.run(interrupt_and_end(), given_up.set)
+        portal.run(interrupt_and_end(), given_up.set)
     assert given_up.wait(TIMEOUT)
 
 
-def test_no_step_is_taken_after_an_interrupt(thread: LoopThread) -> None:
+def test_no_step_is_taken_after_an_interrupt(portal: Portal) -> None:
     steps: list[int] = []
 
     async def interrupt_and_ask() -> None:
-        this_call().tell(interrupt)
-        await this_call().ask(steps.append, 1)
+        this_call().post_to_caller(interrupt)
+        await this_call().run_in_caller(steps.append, 1)
 
     with pytest.raises(Interrupt):
-        thread.run(interrupt_and_ask())
+        portal.run(interrupt_and_ask())
     assert steps == []
 
 
-def test_tasks_are_cancelled_and_generators_closed_at_the_end(thread: LoopThread) -> None:
+def test_tasks_are_cancelled_and_generators_closed_at_the_end(portal: Portal) -> None:
     async def generate() -> AsyncGenerator[None, None]:
         try:
             yield
@@ -456,10 +456,10 @@ def test_tasks_are_cancelled_and_generators_closed_at_the_end(thread: LoopThread
 
     ended: list[str] = []
     generators: list[AsyncGenerator[None, None]] = []
-    staying = in_thread(lambda: thread.run(stay()))
+    staying = in_thread(lambda: portal.run(stay()))
     wait_until(lambda: generators)
-    thread.end()
-    thread.join()
+    portal.stop()
+    portal.join()
     assert isinstance(staying.exception(TIMEOUT), asyncclient.ClientClosed)
     assert ended == ["task", "generator"]
 
@@ -478,9 +478,9 @@ def test_loop_that_somebody_stops_ends_as_if_closed(client: Client) -> None:
 
 
 def test_call_that_will_not_end_fails_with_the_thread(
-    thread: LoopThread, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("asyncclient.blocking.portal.GRACE", 0.01)
+    monkeypatch.setattr("asyncclient.blocking.portal.CANCEL_GRACE", 0.01)
     caplog.set_level(logging.CRITICAL, "asyncio")  # it logs that a task was destroyed
 
     async def stay() -> None:
@@ -491,9 +491,9 @@ def test_call_that_will_not_end_fails_with_the_thread(
             await asyncio.Event().wait()
 
     refused: list[bool] = []
-    staying = in_thread(lambda: thread.run(stay()))
-    wait_until(lambda: under_way(thread) == 1)
-    thread.end()
+    staying = in_thread(lambda: portal.run(stay()))
+    wait_until(lambda: count_calls(portal) == 1)
+    portal.stop()
     assert isinstance(staying.exception(TIMEOUT), asyncclient.ClientClosed)
     assert refused == [True]
     del staying
@@ -503,7 +503,7 @@ def test_call_that_will_not_end_fails_with_the_thread(
 def test_call_that_is_over_does_not_fail_any_more() -> None:
     async def begin() -> Call[str]:
         made = Call(done(), asyncio.get_running_loop())
-        made.begin()
+        made.start()
         await asyncio.to_thread(made.wait)
         return made
 
@@ -516,19 +516,19 @@ def test_call_that_is_over_does_not_fail_any_more() -> None:
 
 
 def test_task_that_will_not_end_does_not_hold_up_an_interrupt_for_ever(
-    thread: LoopThread, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asyncclient.blocking.portal.GRACE", 0.01)
+    monkeypatch.setattr("asyncclient.blocking.portal.CANCEL_GRACE", 0.01)
 
     async def stay() -> None:
-        this_call().tell(interrupt)
+        this_call().post_to_caller(interrupt)
         while not ends:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.01)
 
     ends: list[bool] = []
     with pytest.raises(Interrupt):
-        thread.run(stay())
+        portal.run(stay())
     ends.append(True)
 
 
@@ -657,12 +657,12 @@ def test_what_may_lapse_is_not_called_after_the_wait_has_ended_by_an_error() -> 
 
     called: list[str] = []
     call = Call(nothing(), asyncio.new_event_loop())
-    call.tell(fail, may_lapse=True)
-    call.tell(fail, may_lapse=True)
-    call.tell(lambda: called.append("closed"))
+    call.post_to_caller(fail, is_optional=True)
+    call.post_to_caller(fail, is_optional=True)
+    call.post_to_caller(lambda: called.append("closed"))
     with pytest.raises(LookupError):
         call.wait()
     call.fail()
-    call.wait_out()
+    call.wait_for_cancellation()
     call._loop.close()
     assert called == ["closed"]
