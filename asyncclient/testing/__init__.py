@@ -1,4 +1,4 @@
-"""Servers for tests: a raw one that sends whatever bytes a test wants, and a small correct one.
+"""Servers for tests: a raw server that sends any bytes a test wants, and a small correct server.
 
 >>> from asyncclient.testing import RawServer
 >>> with RawServer.replying(b"HTTP/1.1 204 No Content\\r\\n\\r\\n") as server:

@@ -1,8 +1,8 @@
-"""A small HTTP/1.1 server on asyncio streams: what `python -m asyncclient` fetches from when it is given no URL.
+"""A small HTTP/1.1 server on asyncio streams, used by `python -m asyncclient` without a URL.
 
-It is kept apart from the client's own parser and framing on purpose: a mistake made in both would not be seen. What it
-answers is in routes.py; here replies are framed and sent, and requests received. Content is counted, not kept. There is
-no idle timeout: the server lives inside the program that asks it.
+It does not use the client's parser and framing on purpose: a mistake in shared code would not be noticed. Replies are
+defined in routes.py; this module receives requests, and frames and sends replies. Content is counted, not stored. There
+is no idle timeout, because the server runs in the same program as its client.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Self
 
-from .routes import BLOCK, PHRASES, Refused, Reply, Request, answer, refuse
+from .routes import CONTENT_BLOCK, PHRASES, Refused, Reply, Request, answer, refuse
 
 __all__ = ["DemoServer", "demo_certificates"]
 
 HOST = "127.0.0.1"
 MAX_HEAD = 64 * 1024
 MAX_CONTENT = 16 * 1024 * 1024
-CLOSING_TIME = 1.0  # seconds for a client to take what was sent and close
+CLOSE_TIMEOUT = 1.0  # seconds for a client to read the rest and close
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/([0-9])\.([0-9])")
@@ -36,7 +36,7 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 def demo_certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a server's context for localhost and 127.0.0.1, and a client's context that trusts it and nothing else.
+    """Return a server context for localhost and 127.0.0.1, and a client context that trusts only that server.
 
     Raises:
         ImportError: trustme is not installed.
@@ -54,17 +54,17 @@ def demo_certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 class DemoServer:
-    """The demo server on a free port of 127.0.0.1, for as long as the `async with` lasts.
+    """The demo server on a free port of 127.0.0.1, running inside the `async with` block.
 
-    Leaving it drops all connections and waits until their tasks have ended.
+    At the end of the block all connections are dropped and their tasks awaited.
 
     Args:
-        tls: a server's context, such as demo_certificates() gives.
+        tls: a server context, for example from demo_certificates().
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.url = ""
-        """Scheme, host and port, without a path; known from the start of the context on."""
+        """Scheme, host and port, without a path; set when the context is entered."""
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,7 +80,7 @@ class DemoServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING_TIME):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._server.wait_closed()
 
     def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -91,17 +91,17 @@ class DemoServer:
 
 async def _serve(reader: StreamReader, writer: StreamWriter) -> None:
     try:
-        await _converse(reader, writer)
+        await _serve_requests(reader, writer)
         writer.close()
-        async with asyncio.timeout(CLOSING_TIME):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await writer.wait_closed()
     except (OSError, IncompleteReadError):
-        pass  # the client has left, or does not close
+        pass  # the client has closed, or does not close
     finally:
         writer.transport.abort()
 
 
-async def _converse(reader: StreamReader, writer: StreamWriter) -> None:
+async def _serve_requests(reader: StreamReader, writer: StreamWriter) -> None:
     try:
         while (request := await _receive_request(reader, writer)) is not None:
             if not await _send(writer, request, answer(request)):
@@ -109,13 +109,13 @@ async def _converse(reader: StreamReader, writer: StreamWriter) -> None:
     except Refused as refusal:
         request = Request("GET", "/", 11, [("connection", "close")])
         await _send(writer, request, refuse(refusal))
-        await _linger(reader)
+        await _discard_rest(reader)
 
 
-async def _linger(reader: StreamReader) -> None:
-    """Discard what still comes for a moment: closing at once would reset the connection and lose the reply."""
-    async with asyncio.timeout(CLOSING_TIME):
-        while await reader.read(BLOCK):
+async def _discard_rest(reader: StreamReader) -> None:
+    """Discard received data for a moment: closing at once would reset the connection and lose the reply."""
+    async with asyncio.timeout(CLOSE_TIMEOUT):
+        while await reader.read(CONTENT_BLOCK):
             pass
 
 
@@ -152,7 +152,7 @@ def _parse_head(head: bytes) -> Request:
 
 
 def _content_length(request: Request) -> int | None:
-    """Return the content's length, None if it is chunked (RFC 9112 §6.3)."""
+    """Return the content length; None if the content is chunked (RFC 9112 §6.3)."""
     codings, lengths = request.members("transfer-encoding"), set(request.members("content-length"))
     if codings:
         if lengths or request.version < 11:
@@ -173,7 +173,7 @@ def _allowed(length: int) -> int:
 
 
 async def _skip_chunks(reader: StreamReader) -> int:
-    """Read a chunked body through its trailers (RFC 9112 §7.1) and return its content's length."""
+    """Read a chunked body through its trailers (RFC 9112 §7.1); return the length of its content."""
     length = 0
     while size := _parse_chunk_line(await _read_until(reader, b"\r\n")):
         length = _allowed(length + size)
@@ -197,7 +197,7 @@ def _parse_chunk_line(line: bytes) -> int:
 async def _skip(reader: StreamReader, n: int) -> int:
     left = n
     while left:
-        data = await reader.read(min(left, BLOCK))
+        data = await reader.read(min(left, CONTENT_BLOCK))
         if not data:
             raise IncompleteReadError(b"", left)
         left -= len(data)
@@ -212,7 +212,7 @@ async def _read_until(reader: StreamReader, end: bytes) -> bytes:
 
 
 async def _send(writer: StreamWriter, request: Request, reply: Reply) -> bool:
-    """Send the reply, its head together with the first piece; return whether the connection may be used again."""
+    """Send the reply, its head together with the first piece; return True if the connection may be reused."""
     is_chunked = reply.length is None and request.version >= 11
     persistent = request.is_persistent and (reply.length is not None or is_chunked)
     body = _build_body(reply, chunked=is_chunked)

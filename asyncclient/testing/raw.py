@@ -37,10 +37,10 @@ __all__ = ["TIMEOUT", "RawConnection", "RawServer", "parse_fields"]
 TIMEOUT = 10.0
 """Seconds that any single operation may take, so that no test hangs."""
 
-_BLOCK = 64 * 1024
+_READ_BLOCK = 64 * 1024
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _PEER_FAULTS = (ConnectionError, TimeoutError, ssl.SSLError)
-_WAKE_UP = 1.0
+_CONNECT_TIMEOUT = 1.0
 _LAST_INPUT = 5.0  # seconds for handlers to take what their clients have sent, when the server stops
 _PAUSE = 0.001
 
@@ -75,7 +75,7 @@ class RawConnection:
 
     # Reading
 
-    def read(self, n: int = _BLOCK) -> bytes:
+    def read(self, n: int = _READ_BLOCK) -> bytes:
         """Return the bytes received, at most n; wait for the first; b"" when the peer has closed."""
         return self._take(n) if self._buffer else self._receive(n)
 
@@ -126,7 +126,7 @@ class RawConnection:
         try:
             while True:
                 self._sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                if not self._receive(_BLOCK):
+                if not self._receive(_READ_BLOCK):
                     return "eof"
         except ConnectionError:
             return "reset"
@@ -254,7 +254,7 @@ class RawConnection:
         start = 0
         while (found := self._buffer.find(end, start)) < 0:
             start = max(0, len(self._buffer) - len(end) + 1)
-            self._buffer += (data := self._receive(_BLOCK))
+            self._buffer += (data := self._receive(_READ_BLOCK))
             if not data:
                 if self._buffer:
                     raise ConnectionAbortedError(f"peer closed before {end!r}, after {bytes(self._buffer[:80])!r}")
@@ -263,7 +263,7 @@ class RawConnection:
 
     def _read_exactly(self, n: int) -> bytes:
         while len(self._buffer) < n:
-            self._buffer += (data := self._receive(_BLOCK))
+            self._buffer += (data := self._receive(_READ_BLOCK))
             if not data:
                 raise ConnectionAbortedError(f"peer closed after {len(self._buffer)} of {n} bytes")
         return self._take(n)
@@ -285,7 +285,7 @@ class RawConnection:
 
 def _pass_on(source: socket.socket, target: socket.socket) -> bool:
     """Send on what the source has, what TLS holds decrypted included; return whether it is still open."""
-    data = source.recv(_BLOCK)
+    data = source.recv(_READ_BLOCK)
     if isinstance(source, ssl.SSLSocket) and (pending := source.pending()):
         data += source.recv(pending)
     target.sendall(data)
@@ -408,7 +408,7 @@ class RawServer:
         """End all threads and sockets; a handler that waits for anything else is reported after TIMEOUT."""
         self._stopping.set()
         # Closing a listener does not wake the thread in accept(); a connection does, on every system.
-        socket.create_connection((self.host, self.port), _WAKE_UP).close()
+        socket.create_connection((self.host, self.port), _CONNECT_TIMEOUT).close()
         self._acceptor.join(TIMEOUT)
         self._listener.close()
         self._let_handlers_read()

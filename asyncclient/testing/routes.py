@@ -1,15 +1,15 @@
-"""What the demo server answers: each route is a plain function from a request to a reply.
+"""The routes of the demo server: each is a plain function from a request to a reply.
 
-    /                the list of routes, as HTML            /echo           method, fields and content's length, in JSON
+    /                the list of routes, as HTML            /echo           method, fields and content length, as JSON
     /json            a small JSON document                  /early-hints    103, then 200
     /bytes/N         N bytes with Content-Length            /gzip           JSON in gzip
     /chunked/N       N bytes chunked, with a trailer        /lines/N        N lines of text, chunked
-    /delay/SECONDS   an answer after up to 60 s             /cookies        the cookies that came, in JSON
-    /status/CODE     an answer with this status             /cookies/N/V    the same, and sets the cookie N to V
-    /from/TIME       503 until then, in Unix seconds        /redirect/CODE/PATH     a redirect to PATH
-    /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 to others
+    /delay/SECONDS   a reply after up to 60 s               /cookies        the received cookies, as JSON
+    /status/CODE     a reply with this status               /cookies/N/V    the same, and sets the cookie N to V
+    /from/TIME       503 until that time in Unix seconds    /redirect/CODE/PATH     a redirect to PATH
+    /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 without these credentials
 
-Nothing is remembered from one request to the next.
+The server has no state between requests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-BLOCK = 64 * 1024
+CONTENT_BLOCK = 64 * 1024
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -36,7 +36,7 @@ _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]*))')
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without its content, of which only the length is known."""
+    """A request; of its content only the length is kept."""
 
     method: str
     target: str
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target's path, also that of the absolute form (RFC 9112 §3.2.2)."""
+        """The path of the target, also in absolute form (RFC 9112 §3.2.2)."""
         try:
             return urlsplit(self.target).path or "/"
         except ValueError:
@@ -54,7 +54,7 @@ class Request:
 
     @property
     def is_persistent(self) -> bool:
-        """Whether the client wants to use the connection again (RFC 9112 §9.3)."""
+        """True if the connection persists after this request (RFC 9112 §9.3)."""
         options = [option.lower() for option in self.members("connection")]
         return "close" not in options and (self.version >= 11 or "keep-alive" in options)
 
@@ -63,13 +63,13 @@ class Request:
         return [value for key, value in self.fields if key.lower() == name]
 
     def members(self, name: str) -> list[str]:
-        """Return the comma-separated members of all fields with this name, empty ones included."""
+        """Return the comma-separated members of all fields with this name, including empty ones."""
         return [member.strip(" \t") for value in self.values(name) for member in value.split(",")]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a route answers; a length of None makes the content chunked, with its digest as trailer."""
+    """The reply of a route. If the length is None, the content is chunked, with its digest as a trailer."""
 
     status: int
     content: Iterable[bytes] = ()
@@ -80,12 +80,12 @@ class Reply:
 
     @property
     def has_content(self) -> bool:
-        """Whether the status allows content (RFC 9110 §6.4.1)."""
+        """True if the status allows content (RFC 9110 §6.4.1)."""
         return self.status not in (204, 304)
 
 
 class Refused(Exception):
-    """A request that cannot be framed, or not be taken: it is answered with this status, and the connection closes."""
+    """A request that cannot be framed or accepted. The reply has this status, and the connection closes."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"{status} {PHRASES[status]}")
@@ -93,7 +93,7 @@ class Refused(Exception):
 
 
 def refuse(refusal: Refused) -> Reply:
-    """Return the reply to what is refused."""
+    """Return the reply to a refused request."""
     return _text(refusal.status, f"{refusal}\n")
 
 
@@ -107,8 +107,8 @@ def _json(value: object, *fields: tuple[str, str]) -> Reply:
 
 
 def _blocks(n: int) -> Iterator[bytes]:
-    block = bytes(range(256)) * (BLOCK // 256)
-    yield from (block[: n - start] for start in range(0, n, BLOCK))
+    block = bytes(range(256)) * (CONTENT_BLOCK // 256)
+    yield from (block[: n - start] for start in range(0, n, CONTENT_BLOCK))
 
 
 # Content
@@ -148,7 +148,7 @@ def _early_hints(request: Request) -> Reply:
     return replace(_text(200, "hinted\n"), interim=hints)
 
 
-# Statuses, and when
+# Statuses and delays
 
 
 def _delay(request: Request, seconds: str) -> Reply:
@@ -167,7 +167,7 @@ def _redirect(request: Request, code: str, path: str) -> Reply:
     return _text(int(code), f"to {path}\n", ("Location", path))
 
 
-# Who asks
+# Cookies and authentication
 
 
 def _cookies(request: Request) -> Reply:
@@ -182,25 +182,25 @@ def _set_cookie(request: Request, name: str, value: str) -> Reply:
 
 def _basic(request: Request, user: str, password: str) -> Reply:
     token = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return _login(user, 'Basic realm="demo"', request.values("authorization") == [f"Basic {token}"])
+    return _authenticate(user, 'Basic realm="demo"', request.values("authorization") == [f"Basic {token}"])
 
 
 def _bearer(request: Request, token: str) -> Reply:
-    return _login("somebody", 'Bearer realm="demo"', request.values("authorization") == [f"Bearer {token}"])
+    return _authenticate("somebody", 'Bearer realm="demo"', request.values("authorization") == [f"Bearer {token}"])
 
 
 def _digest(request: Request, user: str, password: str) -> Reply:
-    """Ask for Digest with SHA-256 (RFC 7616); a nonce may be used any number of times."""
+    """Authenticate by Digest with SHA-256 (RFC 7616); the nonce may be used any number of times."""
     found = _PARAMETER.findall("".join(request.values("authorization")).removeprefix("Digest "))
     given = {name: quoted or plain for name, quoted, plain in found}
-    secret, asked = _hash(f"{user}:demo:{password}"), _hash(f"{request.method}:{given.get('uri')}")
-    proof = _hash(":".join([secret, _NONCE, given.get("nc", ""), given.get("cnonce", ""), "auth", asked]))
+    secret, request_hash = _hash(f"{user}:demo:{password}"), _hash(f"{request.method}:{given.get('uri')}")
+    proof = _hash(":".join([secret, _NONCE, given.get("nc", ""), given.get("cnonce", ""), "auth", request_hash]))
     challenge = f'Digest realm="demo", qop="auth", algorithm=SHA-256, nonce="{_NONCE}"'
-    return _login(user, challenge, given.get("response") == proof and given["uri"] == request.target)
+    return _authenticate(user, challenge, given.get("response") == proof and given["uri"] == request.target)
 
 
-def _login(user: str, challenge: str, is_known: bool) -> Reply:
-    return _json({"user": user}) if is_known else _text(401, "who are you?\n", ("WWW-Authenticate", challenge))
+def _authenticate(user: str, challenge: str, is_valid: bool) -> Reply:
+    return _json({"user": user}) if is_valid else _text(401, "who are you?\n", ("WWW-Authenticate", challenge))
 
 
 def _hash(text: str) -> str:
@@ -228,7 +228,7 @@ _ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
     (re.compile(r"/bearer/(\w+)"), _READ, _bearer),
     (re.compile(r"/digest/(\w+)/(\w+)"), _READ, _digest),
 ]
-_STATUS_FIELDS = {  # without which these statuses would be no good HTTP
+_STATUS_FIELDS = {  # fields that HTTP requires with these statuses
     **dict.fromkeys((301, 302, 303, 307, 308), (("Location", "/"),)),
     401: (("WWW-Authenticate", 'Basic realm="demo"'),),
     405: (("Allow", ", ".join(_READ)),),
@@ -237,7 +237,7 @@ _STATUS_FIELDS = {  # without which these statuses would be no good HTTP
 
 
 def answer(request: Request) -> Reply:
-    """Return the reply of the route that fits, else 404 or 405."""
+    """Return the reply of the matching route, otherwise 404 or 405."""
     for pattern, methods, route in _ROUTES:
         if match := pattern.fullmatch(request.path):
             if request.method in methods:
