@@ -1,4 +1,4 @@
-# Everything happens in $(VENV); a stamp per extra keeps a second call from installing again.
+# Everything is installed into $(VENV); a stamp file per extra avoids installing twice.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -47,7 +47,7 @@ check-types: $(HAS)check
 check-tests: $(HAS)test
 	@$(PY) -m pytest -q --full $(SPREAD) $(OURS)
 
-format: $(HAS)check ## format the sources and repair what lint can repair
+format: $(HAS)check ## format the sources and apply the automatic fixes of lint
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
@@ -56,20 +56,20 @@ cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='asyncclient/message/*,asyncclient/exchange/*' --fail-under=100
 
-costs: $(HAS)test ## run the tests that hold CPU and memory to bounds; they want a quiet machine
+costs: $(HAS)test ## run the tests with limits on CPU and memory; the machine should be idle
 	@$(PY) -m pytest -q -m costs
 
-bench: $(HAS)bench ## compare with aiohttp, http.client, urllib3
+bench: $(HAS)bench ## compare with aiohttp, httpx, http.client and urllib3
 	@$(PY) -m benchmarks.run
 
 docs: $(HAS)docs ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-conformance: $(HAS)test ## other parsers on our messages; CPython's own tests on compat and on the engine's stream
+conformance: $(HAS)test ## compare with other parsers; run CPython's tests on compat and on the engine's stream
 	@$(PY) -m pytest -q $(SPREAD) tests/conformance
 
-conformance-libraries: ## the tests of urllib3, requests and others on compat, in a venv of their own
+conformance-libraries: ## run the tests of urllib3, requests and others on compat, in a separate venv
 	@$(MAKE) --no-print-directory check-libraries VENV=$(VENV)-libraries
 
 check-libraries: $(HAS)libraries
@@ -78,7 +78,7 @@ check-libraries: $(HAS)libraries
 fuzz: $(HAS)test ## run the fuzz tests with many examples
 	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q $(SPREAD) --timeout=900 tests/fuzz
 
-clean: ## remove what was made
+clean: ## remove all generated files
 	@rm -rf $(VENV) .venv-* build dist docs/_build htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
