@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from .client.client import Client
     from .client.cookies.jar import Cookie, CookieJar
     from .client.proxy.proxies import Proxy
-    from .client.request import Headers, Options, Params, Request
+    from .client.request import Headers, Options, Request
     from .client.response import Response
     from .client.retries import Retry
     from .connection import HTTPConnection
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .message.links import Link
     from .message.mail import HTTPMessage
     from .message.repairs import Repair
+    from .message.url import Params
     from .opening import HTTP_PORT
     from .pool.group import HostStats, PoolStats
     from .response import HTTPResponse
@@ -212,7 +213,7 @@ _HOMES: Final = {
     "Headers": "client.request",
     "Link": "message.links",
     "Options": "client.request",
-    "Params": "client.request",
+    "Params": "message.url",
 }
 """The modules of names that are imported on first use, because they are slow to import or compat does not need them."""
 

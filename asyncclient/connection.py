@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from .debug import Printing, print_received, print_sent
@@ -18,7 +17,7 @@ from .exchange.stream import Buffer
 from .message import target as targets
 from .message.buffer import LAST_HEAD
 from .message.cycle import CloseReason, Event, State, advance
-from .message.fields import HasItems, list_pairs
+from .message.fields import Headers, list_pairs
 from .message.head import Head, build_field
 from .message.request import BodyGuard, RequestHead
 from .opening import Connection
@@ -31,8 +30,6 @@ from .timings import Timings, copy_opening
 SHORT_IDLE: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
 and what comes a moment after the request was written is not told from its answer anyway. The call costs 1.5 µs."""
-
-Headers = Mapping[str, str | bytes | int] | HasItems | Iterable[tuple[str | bytes, str | bytes | int]]
 
 
 class HTTPConnection(Connection):

@@ -1,4 +1,4 @@
-"""The client: what its user calls."""
+"""The client, the main interface of the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..arguments import check_type, list_collection
 from ..caller import Caller, find_caller
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.fields import list_pairs
-from ..message.url import add_params, join_base, parse_base, parse_url, strip_url
+from ..message.url import Params, add_params, join_base, parse_base, parse_url, strip_url
 from ..pool.group import PoolStats
 from ..pool.pool import Pool
 from ..stream.options import SocketOption
@@ -27,7 +27,7 @@ from .cookies.jar import CookieJar, NamedCookies
 from .pauses import Pauses
 from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
-from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Params, Request
+from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Request
 from .response import Response
 from .retries import Retry, RetryBudget
 from .round import Rounds
@@ -46,7 +46,7 @@ CONNECTING: Final = (
     "stall_warning",
     "lenient",
 )
-"""Names of the arguments that say how connections are opened and used: those of PoolTransport."""
+"""Names of the arguments for opening and using connections, which PoolTransport has too."""
 
 SECRET_FIELDS = ("authorization", "cookie", "proxy-authorization")
 
@@ -55,18 +55,18 @@ _DEFAULT_TIMEOUT = Timeout()
 _P = ParamSpec("_P")
 
 Responding = Coroutine[Any, Any, Response]
-"""What is awaited for a response. The verbs return request()'s own: a coroutine more would cost 0.3 µs."""
+"""The awaitable of a response. Methods such as get() return request()'s own coroutine, to save a second one."""
 
 
 def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
-    """Give a constructor whose options are all optional a TypeError that says how to write an unknown one here."""
+    """Wrap a constructor with optional arguments: for an unknown option the TypeError names the equivalent here."""
     known = (init.__kwdefaults__ or {}).keys()
     CLIENT_OPTIONS.update(known)
 
     @wraps(init)
     def explaining(*args: _P.args, **options: _P.kwargs) -> None:
         if not options.keys() <= known:
-            from .unknown_options import explain_client_option  # only here: no program that is right needs it
+            from .unknown_options import explain_client_option  # imported on use: for errors only
 
             raise explain_client_option(next(iter(options.keys() - known)), known, REQUEST_OPTIONS)
         init(*args, **options)
@@ -77,47 +77,47 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
 class Client:
     """An HTTP client: a pool of connections, and the rules of HTTP above it.
 
-    It belongs to the loop that uses it first. Any number of tasks may use it at once. `async with Client() as client`
-    closes it.
+    It belongs to the event loop that first uses it. Any number of tasks may use it at once. `async with Client() as
+    client` closes it.
 
     Args:
-        base_url: what relative URLs are appended to. With it, what the client knows in secret (auth, and fields such as
-            Authorization) goes to its origin only.
-        headers: fields to send with each request; None as a value takes away one of the client's own.
-        params: added to each query.
-        cookies: a CookieJar to use, or a mapping to begin one with.
+        base_url: the URL to which relative URLs are appended. With it, the client's secrets (auth, and fields such as
+            Authorization) are sent to its origin only.
+        headers: fields to send with each request; None removes one of the client's defaults.
+        params: added to the query of each request.
+        cookies: a CookieJar to use, or a mapping with which to start one.
         auth: (user, password), an Auth, or a function that returns fields.
-        timeout: a Timeout, or seconds for everything together; None is for ever.
-        limits: bounds on what a server may send.
-        pool: how many connections there may be, and for how long they are kept.
-        ssl: an SSLContext; False verifies nothing; "sha256:…" takes the one certificate that has this fingerprint.
+        timeout: a Timeout, or seconds in total; None for no limits.
+        limits: limits on what a server may send.
+        pool: limits on the number of connections and how long they are kept.
+        ssl: an SSLContext; False verifies nothing; "sha256:…" accepts only the certificate with this fingerprint.
         proxy: a URL, a mapping by scheme or host, or a function of the URL.
-        trust_env: take proxies from the environment where none is given. Nothing else is taken from there. True unless
-            a `transport` is given.
-        follow_redirects: up to max_redirects of them.
-        retries: a Retry, a number of retries, or None: only what is sure to do no harm is repeated.
-        max_body_size: bytes that the content of a response may have, as it comes and decoded.
+        trust_env: read proxies from the environment if none is given; nothing else is read from there. True unless a
+            `transport` is given.
+        follow_redirects: follow up to max_redirects redirects.
+        retries: a Retry, a number of retries, or None: requests are resent only if that is certainly safe.
+        max_body_size: limit of a response's content in bytes, encoded and decoded.
         resolver: finds the addresses of a host name.
-        local_address: to connect from: a host, or (host, port).
+        local_address: the address to connect from: a host, or (host, port).
         socket_options: (level, name, value) to set on each socket before it connects. TCP keep-alive is on unless it is
             turned off here.
-        socket_path: a Unix socket to connect to, whatever the URL; its host and port only name the server in requests.
-            There are no proxies then.
-        stall_warning: seconds after which a PoolWarning says what holds the connections if requests wait and none
-            becomes free; None is never.
-        tracer: is told what happens.
-        secret_headers: names of more fields that no redirect may take to another origin.
-        encode_json: makes a str or bytes of what is given as json.
-        default_encoding: of text for which neither Content-Type nor the content says an encoding: the label of a
-            charset, or a function that returns one, or None, for the first 64 KiB of the content. None is UTF-8.
-        lenient: repair faults in responses that browsers repair and that cannot be confused with another response, and
-            tell them in Response.repairs; a connection is not used again after a repair.
-        transport: sends the requests, in place of a pool of connections. aclose() closes it with the client. What
-            connections are opened with (limits, pool, ssl, resolver, local_address, socket_options, socket_path,
-            stall_warning, lenient) is given to the transport then: `Client(transport=PoolTransport(ssl=…))`.
+        socket_path: a Unix socket to connect to, whatever the URL, whose host and port then only name the server in
+            requests. Proxies are not used.
+        stall_warning: seconds after which a PoolWarning names the users of the connections if requests wait and no
+            connection becomes free; None for no warning.
+        tracer: its methods are called for events.
+        secret_headers: names of further fields that must not be sent to another origin after a redirect.
+        encode_json: encodes a json argument to str or bytes.
+        default_encoding: encoding of text if neither Content-Type nor the content declares one: the label of a charset,
+            or a function that returns a label or None for the first 64 KiB of the content. None is UTF-8.
+        lenient: repair faults of responses that browsers repair and that are unambiguous, and list them in
+            Response.repairs; a connection is not reused after a repair.
+        transport: sends the requests instead of a pool of connections. aclose() closes it with the client. The
+            arguments for connections (limits, pool, ssl, resolver, local_address, socket_options, socket_path,
+            stall_warning, lenient) are then given to the transport: `Client(transport=PoolTransport(ssl=…))`.
 
     Raises:
-        ValueError, TypeError: an argument that can't be used, or not together with `transport`.
+        ValueError, TypeError: an argument that is invalid, or not allowed together with `transport`.
     """
 
     @_explain_unknown
@@ -193,7 +193,7 @@ class Client:
         return self.request("HEAD", url, **options)
 
     def options(self, url: str, **options: Unpack[Options]) -> Responding:
-        """Ask what a server can do with a URL; see request()."""
+        """OPTIONS: ask which methods a URL supports; see request()."""
         return self.request("OPTIONS", url, **options)
 
     def post(self, url: str, **options: Unpack[Options]) -> Responding:
@@ -201,30 +201,30 @@ class Client:
         return self.request("POST", url, **options)
 
     def put(self, url: str, **options: Unpack[Options]) -> Responding:
-        """PUT a body at a URL; see request()."""
+        """PUT a body to a URL; see request()."""
         return self.request("PUT", url, **options)
 
     def patch(self, url: str, **options: Unpack[Options]) -> Responding:
-        """PATCH what is at a URL; see request()."""
+        """PATCH the resource at a URL; see request()."""
         return self.request("PATCH", url, **options)
 
     def delete(self, url: str, **options: Unpack[Options]) -> Responding:
-        """DELETE what is at a URL; see request()."""
+        """DELETE the resource at a URL; see request()."""
         return self.request("DELETE", url, **options)
 
     async def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
         """Send a request and return the response with its content read. The options are those of Request.
 
         Raises:
-            ConnectError: no connection: ConnectTimeout, TLSError, TLSTimeout, ProxyError tell more.
+            ConnectError: no connection could be opened; see ConnectTimeout, TLSError, TLSTimeout, ProxyError.
             PoolTimeout, WriteTimeout, ReadTimeout, TotalTimeout, RateTimeout: it took too long.
-            StaleConnectionError: a kept connection was closed, and the request can't be repeated by itself.
-            BodyNotReplayable: the body had to be sent again, and can't be.
-            TooManyRedirects, RedirectError: a redirect leads nowhere.
-            DecodingError, ContentTooLarge, IncompleteRead: content that is broken, too much, or cut short.
-            HTTPException: anything else that a server did wrong.
+            StaleConnectionError: an idle connection was closed, and the request can't be resent automatically.
+            BodyNotReplayable: the body must be sent again, and can't be.
+            TooManyRedirects, RedirectError: a redirect can't be followed.
+            DecodingError, ContentTooLarge, IncompleteRead: invalid, too large or truncated content.
+            HTTPException: any other fault of a server.
             ClientClosed: the client is closed, or was closed meanwhile.
-            ValueError, TypeError, InvalidURL: something that can't be sent.
+            ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
         transfer = Transfer(self._settings, request)
@@ -236,9 +236,9 @@ class Client:
         return response
 
     async def send(self, request: Request) -> Response:
-        """Send a request that was made before, as it stands, and return the response with its content read.
+        """Send a prepared request unchanged, and return the response with its content read.
 
-        Raises: as request().
+        Raises: see request().
         """
         if not isinstance(request, Request):
             raise TypeError(f"expected a Request, got {type(request).__name__}: send a URL by request()")
@@ -246,13 +246,13 @@ class Client:
         return await self._read(transfer, await self._run(transfer))
 
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
-        """Send a request at the beginning of `async with`, and give the response with its content not read yet.
+        """Send a request at the start of the `async with` block, and return the response with unread content.
 
-        At the end of the block the connection is kept if the content was read, or little of it is left, else dropped.
-        After an exception it is dropped at once. It is dropped with a ResourceWarning if the block is never left, and
-        the response is collected.
+        At the end of the block the connection is kept if the content was read or little of it is left, otherwise it is
+        dropped. After an exception it is dropped at once. If the block is never left and the response is collected, the
+        connection is dropped with a ResourceWarning.
 
-        Raises: as request().
+        Raises: see request().
         """
         return Streaming(self, self.build_request(method, url, **options), find_caller())
 
@@ -266,33 +266,32 @@ class Client:
         progress: Callable[[int, int | None], object] | None = None,
         **options: Unpack[Options],
     ) -> Response:
-        """GET a URL into a file, and return the response; its content is in the file, not in memory.
+        """GET a URL into a file, and return the response, whose content is in the file only.
 
-        The content is written to `path` + ".part", in steps, which takes the path's place once it is whole and all
-        digests fit that came with it (RFC 9530). Until then, and after any failure, the path is as it was. Content is
-        asked for unencoded, unless Accept-Encoding is given here, and stored as it comes. Where it is cut off it goes
-        on, or begins anew, as often as `retries` lets it.
+        The content is written to `path` + ".part" and renamed to the path when it is complete and its digests match
+        (RFC 9530). Until then, and after any failure, the path is unchanged. Unencoded content is requested, unless
+        Accept-Encoding is given here, and the content is stored as received. An interrupted download is continued or
+        started again as often as `retries` allows.
 
         Args:
-            path: of the file, which is replaced if there is one; or of a directory, where the file gets the name
-                `response.filename` and replaces none.
-            resume: keep the part after a failure or a cancellation if it can be gone on with, with a note of what it is
-                (".part.note"), and begin with what an earlier call has left of the same URL.
-            overwrite: where path is a directory, replace a file in it that has the name.
-            progress: called after each step with the bytes that the file has, and will have (None: unknown).
-            options: as for request(), but `decode` is False unless given: with True, content that comes encoded all the
-                same is decoded.
+            path: a file, which is replaced if it exists; or a directory, in which the file is named `response.filename`
+                and replaces no other file.
+            resume: keep the part after a failure or a cancellation if it can be continued, with a note that identifies
+                it (".part.note"), and start with the part that an earlier call has left for the same URL.
+            overwrite: replace an existing file if path is a directory.
+            progress: called after each write with the bytes of the file so far, and its final size (None: unknown).
+            options: as in request(), but `decode` is False by default; with True, encoded content is decoded.
 
         Raises:
-            StatusError: the status is not 2xx; nothing of the content was read. 304 is returned if the request was
-                conditional; the path is as it was then, too.
-            DecodingError: the content is not what its digest says; or as request().
-            ProtocolError: the response is a part only, though all was asked for; or as request().
-            FileExistsError: the file is in the directory already; or a path is not a regular file (a FIFO, a device).
+            StatusError: the status is not 2xx; the content was not read. 304 is returned if the request was
+                conditional; the path is then unchanged.
+            DecodingError: the digest of the content does not match; or as in request().
+            ProtocolError: the response has only a part, although the whole content was requested; or as in request().
+            FileExistsError: the file exists in the directory; or a path is not a regular file (a FIFO, a device).
             OSError: the file can't be written, is a directory, or is being downloaded already.
-            Others as request(), and what progress raises.
+            Others: see request(), and the exceptions of progress.
         """
-        from .download.download import Download  # only here: few programs need it
+        from .download.download import Download  # imported on use: few programs need it
 
         options.setdefault("decode", False)
         request = self.build_request("GET", url, **options)
@@ -302,10 +301,10 @@ class Client:
         return await download.run()
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
-        """Return a request as request() would send it: base_url and params of the client are in it.
+        """Return the request that request() would send, including the client's base_url and params.
 
         Raises:
-            ValueError, TypeError, InvalidURL: something that can't be sent.
+            ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
         if self.base_url:
             url = join_base(self.base_url, strip_url(url))
@@ -316,16 +315,16 @@ class Client:
         return Request(method, url, **options)
 
     def _open(self, request: Request) -> Responding:
-        """Send a request; its response's content is still to be read."""
+        """Send a request; return its response with unread content."""
         return self._run(Transfer(self._settings, request))
 
     def _run(self, transfer: Transfer) -> Responding:
         return transfer.run() if self._settings.tracer is None else _traced(self._settings.tracer, transfer)
 
     async def _read(self, transfer: Transfer, response: Response) -> Response:
-        """Read the content of a response, or of the one to a retry where the content breaks off; return that response.
+        """Read the content of a response, retrying the request if the content breaks off; return the last response.
 
-        A retry is harmless for the caller, which was given nothing of the content yet.
+        A retry is safe for the caller, who has not received any of the content.
         """
         while not await transfer.read(response):
             response = await self._run(transfer)
@@ -334,10 +333,10 @@ class Client:
     # Connections
 
     async def preconnect(self, origin: str, n: int = 1) -> None:
-        """Open connections to an origin until n of them are idle, no more than the limits allow; it waits for no place.
+        """Open connections to an origin until n are idle, within the limits; it does not wait for a free slot.
 
         Raises:
-            ConnectError, TotalTimeout: one could not be opened; those that could are kept.
+            ConnectError, TotalTimeout: a connection could not be opened; the others are kept.
         """
         url = parse_url(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
         timeout = self._settings.timeout
@@ -346,7 +345,7 @@ class Client:
         await self._pool_transport.preconnect(site.destination, n, timeout, until)
 
     def stats(self) -> PoolStats:
-        """Return how many connections are in use, idle and being opened, and how many requests wait; also by host."""
+        """Return the numbers of connections in use, idle and being opened, and of waiting requests; also by host."""
         return self._pool.stats()
 
     @property
@@ -360,16 +359,16 @@ class Client:
         return self._pool_transport.pool
 
     def close_idle(self) -> int:
-        """Begin to close all connections that are idle, and return how many; requests under way are not affected.
+        """Begin to close all idle connections, and return how many; requests in progress are not affected.
 
-        For a change of the network, or before a long pause; the next requests open new connections. Never waits.
+        Use it after a change of network, or before a long pause; later requests open new connections. Never waits.
         """
         return self._pool.close_idle()
 
     async def aclose(self) -> None:
-        """End requests under way with an error, and free all connections. The client can't be used again.
+        """End requests in progress with an error, and close all connections. The client can't be used again.
 
-        Over TLS the servers get close_notify; theirs is waited for as long as Timeout.tls_close says, by default not.
+        Over TLS, servers get close_notify; theirs is awaited for Timeout.tls_close seconds, by default not at all.
         """
         self._settings.pauses.close()
         await self._transport.aclose()
@@ -385,7 +384,7 @@ class Client:
 
 
 class Streaming(AbstractAsyncContextManager[Response]):
-    """A request that goes out when `async with` is entered; see Client.stream()."""
+    """A request that is sent when the `async with` block is entered; see Client.stream()."""
 
     def __init__(self, client: Client, request: Request, caller: Caller) -> None:
         self._client = client
@@ -421,7 +420,7 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
 
 
 def _open_transport(transport: Transport | None, connecting: dict[str, Any], tracer: Tracer | None) -> Transport:
-    """Return the transport of a client: a pool, or the given one, which has its own ways to connect.
+    """Return the transport of a client: a pool of connections, or the given one.
 
     Args:
         connecting: arguments of PoolTransport, by the names in CONNECTING.
@@ -458,7 +457,7 @@ def _check_arguments(
     max_body_size: object,
     default_encoding: DefaultEncoding | None,
 ) -> None:
-    """Refuse what would come out, or be taken for something else, only once a request is under way."""
+    """Refuse invalid values now instead of when a request is in progress."""
     if isinstance(retries, bool) or not isinstance(retries, Retry | int | None):
         raise TypeError(f"expected a Retry, a number or None as retries, got {type(retries).__name__}")
     for name, value in (("max_redirects", max_redirects), ("max_body_size", max_body_size)):
@@ -467,7 +466,7 @@ def _check_arguments(
         if value is not None and value < 0:
             raise ValueError(f"expected {name} of at least 0, got {value}")
     if default_encoding is not None:
-        from .content.text import check_default_encoding  # only here: few clients have one
+        from .content.text import check_default_encoding  # imported on use: few clients set one
 
         check_default_encoding(default_encoding)
 

@@ -69,13 +69,15 @@ class Network(NamedTuple):
                 target=origin[1:],
             )
         authority = build_authority(*origin[1:])
-        login = None if proxy.auth is None else partial(ProxyAuthentication, proxy, proxy.auth, "CONNECT", authority)
+        open_auth = (
+            None if proxy.auth is None else partial(ProxyAuthentication, proxy, proxy.auth, "CONNECT", authority)
+        )
         is_secure = proxy.scheme == "https"
         return direct._replace(
             host=proxy.host,
             port=proxy.port,
             proxy_tls=await context_of(_trust_of_proxy(self.trust)) if is_secure else None,
-            tunnel=Tunnel(authority, build_connect(authority, proxy.list_fields()), login),
+            tunnel=Tunnel(authority, build_connect(authority, proxy.list_fields()), open_auth),
         )
 
 
@@ -86,7 +88,7 @@ def label_of(destination: Destination) -> str:
 
 
 def is_asked(proxy: Proxy, scheme: str) -> bool:
-    """Return whether a proxy is asked for URLs of that scheme, and not for a tunnel to their origin."""
+    """Return True if whole URLs of that scheme are sent to the proxy, instead of opening a tunnel to their origin."""
     return scheme == "http" and not proxy.is_socks
 
 

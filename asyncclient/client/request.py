@@ -1,4 +1,4 @@
-"""A request as its caller states it."""
+"""A request as stated by its caller."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cas
 from ..arguments import check_number, check_type
 from ..errors import clip
 from ..exchange.send import TrailerFields, Trailers
-from ..message.fields import HasItems, list_pairs
+from ..message.fields import HasItems, HeaderValue, Pairs, list_pairs
 from ..message.target import show
-from ..message.url import BLANKS, add_params, strip_url
+from ..message.url import BLANKS, Params, add_params, strip_url
 from ..timeouts import Timeout
 from .body.arguments import UNSET, Payload, Unset, build_payload
 from .body.content_fields import CONTENT_FIELDS, ContentFields
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from .auth.schemes import AuthLike
 
 
-HeaderValue = str | bytes | int | None
-Headers = Mapping[str, HeaderValue] | HasItems | Iterable[tuple[str | bytes, HeaderValue]]
-Params = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
-Pairs = list[tuple[str, Any]]
+Headers = Mapping[str, HeaderValue | None] | HasItems | Iterable[tuple[str | bytes, HeaderValue | None]]
+"""Fields of a request, or of all requests of a client; None removes a field of the client."""
+
 TrailerFunction = Callable[[], TrailerFields]
 
 
@@ -37,7 +36,7 @@ def as_text(name: str | bytes) -> str:
     """Return the name of a field as str.
 
     Raises:
-        TypeError: it is neither str nor bytes.
+        TypeError: the name is neither str nor bytes.
     """
     if isinstance(name, str):
         return name
@@ -47,7 +46,7 @@ def as_text(name: str | bytes) -> str:
 
 
 def spell_method(method: str) -> str:
-    """Return a method as it goes out: they count in their case (RFC 9110 §9.1), but a standard one is in upper case.
+    """Return the method to send: standard methods are upper-cased, others are case-sensitive and kept (RFC 9110 §9.1).
 
     Raises:
         TypeError: it is not a str.
@@ -65,7 +64,7 @@ def _check_method(method: str) -> str:
 
 
 class Choices(NamedTuple):
-    """What may be chosen for a single request, and stays with it wherever redirects lead; see Request."""
+    """The options of a single request that also apply after redirects; see Request."""
 
     auth: AuthLike | Unset | None = UNSET
     cookies: Mapping[str, str] | None = None
@@ -105,44 +104,44 @@ REQUEST_OPTIONS: Final = frozenset(Options.__annotations__)
 """Names of the options of a request."""
 
 CLIENT_OPTIONS: Final[set[str]] = set()
-"""Names of the arguments of Client, which puts them here, for errors of requests to know them."""
+"""Names of the arguments of Client, which adds them, for errors about options of requests."""
 
 USUAL: Final = Choices()
-"""Nothing chosen: all goes by the client's settings."""
+"""The defaults: the client's settings apply."""
 
 
 class Request:
     """A request to be sent by a client, any number of times if its body allows that.
 
     Args:
-        method: as it goes out; a standard one is put in upper case.
+        method: the method; a standard one is upper-cased.
         url: absolute, or relative to the client's base_url.
-        params: added to the query: a mapping or pairs, values may be lists; or a str that is encoded already.
-        headers: a mapping or pairs; they replace the client's fields of the same name, None as a value takes one away.
-        cookies: sent besides the client's, to this origin only: a mapping or pairs, values as in `params`.
+        params: added to the query: a mapping or pairs, whose values may be lists; or a str that is encoded already.
+        headers: a mapping or pairs. They replace the client's fields of the same name; None removes such a field.
+        cookies: sent in addition to the client's, to this origin only: a mapping or pairs, with values as in `params`.
         body: bytes, str (sent as UTF-8), a file, a path, an iterable or async iterable of bytes, or a function that
-            returns one of these for each sending.
+            returns one of these for each time the request is sent.
         json: a value to send as JSON.
-        data: a form: a mapping or pairs. With files, the other fields of a multipart form.
-        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type); with an
-            empty collection `data` goes in such a form by itself.
-        auth: (user, password), an Auth, or a function; None sends none, not even the client's.
-        timeout: a Timeout, or seconds for everything together; None is for ever.
-        follow_redirects: True or False; None does as the client does.
-        decode: undo Content-Encoding.
-        max_body_size: bytes that the content of the response may have, as it comes and decoded; None is any number.
+        data: a form: a mapping or pairs. Together with files, the other fields of a multipart form.
+        files: parts of a multipart form: name to content, (filename, content) or (filename, content, type). An empty
+            collection makes `data` a multipart form.
+        auth: (user, password), an Auth, or a function; None sends no credentials, not even the client's.
+        timeout: a Timeout, or seconds in total; None for no limits.
+        follow_redirects: True or False; None uses the client's setting.
+        decode: decode the Content-Encoding.
+        max_body_size: limit of the response's content in bytes, encoded and decoded; None for no limit.
         expect_continue: wait for 100 Continue before sending the body (RFC 9110 §10.1.1).
-        trailers: fields to send after the body, or a function that returns them once the body has been sent.
+        trailers: fields to send after the body, or a function that returns them after the body was sent.
 
-    A copy has the same body. A pickle has the body only if its bytes are at hand, and neither `auth` nor functions.
+    A copy has the same body. A pickle has the body only if it is in memory, and neither `auth` nor functions.
 
     Attributes:
         headers: pairs.
-        payload: the body, None if there is none.
+        payload: the body; None if there is none.
         choices: the other options.
 
     Raises:
-        ValueError, TypeError: what can't be sent.
+        ValueError, TypeError: a value that can't be sent.
     """
 
     __slots__ = ("choices", "headers", "method", "payload", "url")
@@ -183,7 +182,7 @@ class Request:
             raise ValueError("trailers can only follow content, and there is none")
 
     def _take_expectation(self) -> bool:
-        """Take Expect out of the fields; return whether it asks for 100 Continue, as expect_continue=True does."""
+        """Remove Expect from the fields; return True if it asks for 100 Continue, as expect_continue=True does."""
         expected = [value for name, value in self.headers if name.lower() == "expect" and value is not None]
         self.headers = [pair for pair in self.headers if pair[0].lower() != "expect"]
         for value in expected:
@@ -199,9 +198,9 @@ class Request:
         return build_derived(self.method, self.url, [*self.headers], self.payload, self.choices)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the request says. A body that is not at hand, `auth` and functions are not in a pickle.
+        """Pickle the request without `auth` and functions, and without a body that is not in memory.
 
-        A request that had one of these raises BodyNotReplayable, or ValueError, when it is sent after that.
+        A request that had one of these raises BodyNotReplayable or ValueError when the unpickled request is sent.
         """
         payload = None if self.payload is None else store_payload(self.payload)
         return _restore, (self.method, self.url, self.headers, payload, _store(self.choices))
@@ -211,7 +210,7 @@ class Request:
 
 
 def build_derived(method: str, url: str, headers: Pairs, payload: Payload | None, choices: Choices) -> Request:
-    """Return a request made of checked parts of another: a copy, or the request that a redirect leads to."""
+    """Return a request from checked parts of another request: a copy, or the request after a redirect."""
     request = Request.__new__(Request)
     request.method, request.url = method, url
     request.headers, request.payload, request.choices = headers, payload, choices
@@ -223,12 +222,12 @@ def _choose(options: ChoiceOptions) -> Choices:
     if cookies is not None:
         options["cookies"] = list_cookies(cookies)
     if trailers is not None and not callable(trailers):
-        # An iterator would be at its end the next time.
+        # As a list: an iterator would be exhausted the second time.
         options["trailers"] = list_pairs(trailers, "trailers") or None
     try:
         choices = Choices(**cast(Any, options))
     except TypeError:
-        from .unknown_options import explain_request_option  # only here: no program that is right needs it
+        from .unknown_options import explain_request_option  # imported on use: for errors only
 
         unknown = next(name for name in options if name not in REQUEST_OPTIONS)
         raise explain_request_option(unknown, REQUEST_OPTIONS, CLIENT_OPTIONS - REQUEST_OPTIONS) from None
@@ -237,7 +236,7 @@ def _choose(options: ChoiceOptions) -> Choices:
 
 
 def _check_choices(choices: Choices) -> None:
-    """Refuse values that would be taken for something else, or come out only when the request is under way."""
+    """Refuse invalid values now instead of when the request is in progress."""
     check_type("follow_redirects", choices.follow_redirects, int | None, "True, False or None")
     check_type("decode", choices.decode, int, "True or False")
     check_type("expect_continue", choices.expect_continue, int, "True or False")
@@ -249,10 +248,10 @@ def _check_choices(choices: Choices) -> None:
 
 
 def check_timeout(value: Any) -> None:
-    """Let seconds pass, as the timeout of a client or a request.
+    """Check the seconds given as timeout of a client or a request.
 
     Raises:
-        TypeError: it is something else, such as the pair that requests takes.
+        TypeError: the value has another type, for example the pair of requests.
         ValueError: it is below 0.
     """
     if isinstance(value, tuple | list):
@@ -263,13 +262,13 @@ def check_timeout(value: Any) -> None:
 
 
 def _restore(method: str, url: str, headers: Pairs, payload: Payload | None, choices: tuple[Any, ...]) -> Request:
-    """Return a request that was pickled; most of them were made with the usual choices."""
-    made = Choices(*choices)
-    return build_derived(method, url, headers, payload, USUAL if made == USUAL else made)
+    """Return an unpickled request; USUAL is reused, because code compares it by identity."""
+    restored = Choices(*choices)
+    return build_derived(method, url, headers, payload, USUAL if restored == USUAL else restored)
 
 
 def _store(choices: Choices) -> tuple[Any, ...]:
-    """Return choices for a pickle: credentials do not belong there, and most functions cannot be pickled."""
+    """Return the options for a pickle: without credentials and functions, most of which can't be pickled."""
     auth, cookies, trailers = choices.auth, choices.cookies, choices.trailers
     return choices._replace(
         auth=auth if auth is None or isinstance(auth, Unset) else _refuse_auth,

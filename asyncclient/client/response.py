@@ -1,4 +1,4 @@
-"""A response as a client gives it: its content decoded and bounded, as bytes, text, lines or JSON."""
+"""The response of a client: its content decoded and limited, as bytes, text, lines or JSON."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Response:
-    """A response. `await client.get(…)` gives it with its content read; `client.stream(…)` lets the caller read it.
+    """A response. `await client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
 
-    Once its connection is not needed any more it can be pickled and copied, with all that was read of it; before that,
-    and with an upgraded connection, that is a TypeError.
+    It can be pickled and copied, with the content that was read, after its connection is released. Before that, and
+    with an upgraded connection, both raise a TypeError.
 
     Attributes:
-        request: the Request that it answers; after redirects the last one.
-        url: where it came from.
-        history: the responses (redirects) that led here, the first one first. Their content was not read.
-        status: the code.
+        request: the Request that was answered; after redirects the last one.
+        url: the URL of that request.
+        history: the redirects that led here, the first one first. Their content was not read.
+        status: the status code.
     """
 
     __slots__ = (
@@ -72,8 +72,8 @@ class Response:
         self._content: bytes | None = None
         self._encoding: str | None = None
         self._default = default_encoding
-        self._codec: str | None = None  # of the content, once it was read and looked at
-        self._filename: str | None = None  # where a download has it from an earlier response
+        self._codec: str | None = None  # of the content, once it was read and examined
+        self._filename: str | None = None  # set by a download, from an earlier response
 
     # The head
 
@@ -89,27 +89,27 @@ class Response:
 
     @property
     def headers(self) -> Fields:
-        """The fields, by name in any case and as pairs in wire order."""
+        """The fields, by case-insensitive name and as pairs in wire order."""
         return self._raw.headers
 
     @property
     def length(self) -> int | None:
-        """Bytes of content that are left to be read off the connection, before decoding; None if not known."""
+        """Bytes of content that are not yet read from the connection, before decoding; None if unknown."""
         return self._raw.length
 
     @property
     def trailers(self) -> Fields | None:
-        """The fields that came after the content; None until that has been read to its end."""
+        """The fields sent after the content; None before the end of the content was read."""
         return self._raw.trailers
 
     @property
     def interim(self) -> tuple[Interim, ...]:
-        """The interim responses (1xx) that came first."""
+        """The interim responses (1xx) before this one."""
         return self._raw.interim
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the last exchange so far, each kind once; always empty unless Client(lenient=True).
+        """The repairs in the last exchange so far, each kind once; always empty unless Client(lenient=True).
 
         Faults of the content are found while it is read. With Repair.INCOMPLETE its end is missing.
         """
@@ -117,14 +117,14 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is below 400."""
+        """True if the status is below 400."""
         return self.status < 400
 
     def raise_for_status(self) -> Response:
         """Return the response if its status is below 400.
 
         Raises:
-            StatusError: it is not.
+            StatusError: it is 400 or above.
         """
         if self.status < 400:
             return self
@@ -133,19 +133,19 @@ class Response:
     @property
     def links(self) -> dict[str, Link]:
         """The links of the Link fields (RFC 8288), by relation; their URLs are absolute."""
-        from ..message.links import index_links, parse_links  # only here: few responses have any
+        from ..message.links import index_links, parse_links  # imported on use: few responses have any
 
         return index_links(parse_links(self.headers.get_all("link", []), self.url))
 
     @property
     def filename(self) -> str:
-        """A name for the content, safe to use in any directory; download() gives it to a file in one.
+        """A name for the content that is safe in any directory; download() uses it in a directory.
 
-        It is that of Content-Disposition (RFC 6266), without its path, else the last part of the URL's path, else
-        "download". What is unsafe in a name (control characters, ``"*:<>?|``, dots at the beginning) is replaced or cut
-        off, so it may differ from what the server sent.
+        It is the name in Content-Disposition (RFC 6266) without its path, otherwise the last segment of the URL's path,
+        otherwise "download". Unsafe characters (control characters, ``"*:<>?|``, dots at the beginning) are replaced or
+        removed, so it may differ from the name that the server sent.
         """
-        from ..message.disposition import suggest_filename  # only here: few programs ask for it
+        from ..message.disposition import suggest_filename  # imported on use: few programs ask for it
         from ..message.url import parse_url
 
         if self._filename is not None:
@@ -153,21 +153,21 @@ class Response:
         path = parse_url(self.url).target.partition("?")[0]
         return suggest_filename(self.headers.get_all("content-disposition", []), path)
 
-    # The connection it came on
+    # The connection
 
     @property
     def timings(self) -> Timings:
-        """When what happened, in seconds, for the last exchange."""
+        """The durations of the phases of the last exchange, in seconds."""
         return self._raw.timings
 
     @property
     def peer(self) -> Any:
-        """The address of the other end, for IPv4 (host, port); of the proxy if there is one."""
+        """The address of the peer, for IPv4 (host, port); that of the proxy if there is one."""
         return self._raw.peer
 
     @property
     def proxy_headers(self) -> Fields | None:
-        """The fields of the proxy's answer to the CONNECT that opened the tunnel; None without a tunnel."""
+        """The fields of the proxy's response to CONNECT; None without a tunnel."""
         return self._raw.proxy_headers
 
     @property
@@ -177,17 +177,17 @@ class Response:
 
     @property
     def upgraded(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """After 101 the connection as asyncio's (reader, writer), the caller's to close; None otherwise."""
+        """After status 101, the connection as asyncio's (reader, writer), which the caller closes; None otherwise."""
         return self._raw.upgraded
 
     # Content
 
     async def read(self) -> bytes:
-        """Return the whole content, decoded; a second call gives the same again.
+        """Return the whole decoded content; further calls return the same bytes.
 
         Raises:
-            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: as HTTPResponse.read().
-            DecodingError: it is not what its Content-Encoding says.
+            IncompleteRead, ProtocolError, ReadTimeout, TotalTimeout: see HTTPResponse.read().
+            DecodingError: the content is not valid in its Content-Encoding.
             ContentTooLarge, RateTimeout: it is larger than max_body_size, or slower than Timeout.min_rate.
         """
         content = self._content
@@ -208,44 +208,44 @@ class Response:
             raise
 
     def take(self) -> bool:
-        """Read the content if all of it has come and nothing is to be done to it; return whether it has been read."""
+        """Read the content if all of it has arrived and needs no processing; return True if the content is read."""
         if self._reader is None and self._content is None:
             self._content = self._raw.take()
         return self._content is not None
 
     @property
     def content(self) -> bytes:
-        """The whole content, decoded, once it has been read.
+        """The whole decoded content, after it was read.
 
         Raises:
-            ResponseNotRead: it has not: await read() first.
+            ResponseNotRead: it was not read: await read() first.
         """
         if self._content is None:
             raise self._build_unread_error()
         return self._content
 
     def _build_unread_error(self) -> ResponseNotRead:
-        """Return the error of content that was not read. A frame that raises its own local variable is in a cycle."""
+        """Return the error for unread content, built here so that the frame that raises it does not refer to it."""
         error = ResponseNotRead("the content has not been read: await read() first")
         add_context(error, self.request, self)
         return error
 
     @property
     def _content_type(self) -> str | None:
-        from ..message.media import choose_content_type  # only here: not every response is text
+        from ..message.media import choose_content_type  # imported on use: many responses are not text
 
         return choose_content_type(self.headers.get_all("content-type", ()))
 
     @property
     def encoding(self) -> str:
-        """The encoding of text: what was set here, else what content or Content-Type says, else the client's default.
+        """The encoding of text: set here, otherwise declared by the content or Content-Type, or the client's default.
 
-        It is the name of a codec of Python, but for "x-user-defined" and "replacement", which Python lacks. See the
-        chapter on responses for what counts when.
+        It is the name of a Python codec, or "x-user-defined" or "replacement", which Python lacks. The chapter on
+        responses has the order of precedence.
         """
         if self._codec is not None:
             return self._codec
-        from .content.text import find_encoding  # only here: not every response is text
+        from .content.text import find_encoding  # imported on use: many responses are not text
 
         codec = find_encoding(self._content or b"", self._content_type, self._encoding, self._default)
         if self._content is not None:
@@ -261,14 +261,14 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The content as text; bytes that are none become U+FFFD. Raises ResponseNotRead."""
+        """The content as text, with U+FFFD for invalid bytes. Raises ResponseNotRead."""
         from ..message.charsets import decode
 
         return decode(self.content, self.encoding)
 
     @property
     def lines(self) -> list[str]:
-        """The text in lines, without their endings. Raises ResponseNotRead."""
+        """The lines of the text, without line endings. Raises ResponseNotRead."""
         from .content.text import LineSplitter
 
         splitter = LineSplitter()
@@ -277,10 +277,11 @@ class Response:
     def json(self, **options: Any) -> Any:
         """Return the value of the content as JSON, with options of json.loads().
 
-        Its encoding is the one that was set, else that of a byte order mark, else the charset, else UTF-8, -16 or -32.
+        The encoding is the one set here, otherwise that of a byte order mark or the charset, otherwise UTF-8, -16 or
+        -32.
 
         Raises:
-            ResponseNotRead: it has not been read.
+            ResponseNotRead: the content was not read.
             InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
                 and for malformed JSON a json.JSONDecodeError.
         """
@@ -289,13 +290,13 @@ class Response:
         try:
             return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
         except InvalidJSON as error:
-            error.request, error.response = self.request, self  # its text names them already
+            error.request, error.response = self.request, self  # the text names them already
             raise
 
     def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
-        """Iterate over the content as it comes, decoded; given a size, in pieces of that, but the last.
+        """Iterate over the decoded content as received; with a size, in chunks of that size except the last.
 
-        Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read(), and ValueError.
+        Leaving the loop early leaves the rest unread. Raises the errors of read(), and ValueError.
         """
         if size is not None and size < 1:
             raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
@@ -304,7 +305,7 @@ class Response:
         return ChunkIterator(self._read1, size)
 
     def iter_text(self) -> AsyncIterator[str]:
-        """Iterate over the content as text, as it comes; bytes that are none become U+FFFD. Raises: as read()."""
+        """Iterate over the content as text, as received; invalid bytes become U+FFFD. Raises the errors of read()."""
         decoder = open_text_decoder(self)
         return MappedIterator(
             self.iter_chunks(),
@@ -313,7 +314,7 @@ class Response:
         )
 
     def iter_lines(self) -> AsyncIterator[str]:
-        """Iterate over the lines of the text, without their endings. Raises: as read()."""
+        """Iterate over the lines of the text, without line endings. Raises the errors of read()."""
         from .content.text import LineSplitter
 
         splitter = LineSplitter()
@@ -323,15 +324,15 @@ class Response:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is not needed any more: all was read, or the response was closed."""
+        """True if the connection is released: all content was read, or the response was closed."""
         return self._raw.closed
 
     def close(self) -> None:
-        """Give up what was not read: its connection is dropped at once."""
+        """Discard unread content and drop the connection at once."""
         self._raw.close()
 
     async def aclose(self) -> None:
-        """Give up what was not read; the connection is kept if that is 64 KiB at most and comes within a second.
+        """Discard unread content. The connection is kept if at most 64 KiB are left and arrive within a second.
 
         Nothing is decoded.
         """
@@ -347,7 +348,7 @@ class Response:
             self.close()
 
     def __getstate__(self) -> Any:
-        """Return what a pickle or a copy has: everything but the connection."""
+        """Return the state for a pickle or a copy: everything except the connection."""
         if not self.closed:
             raise TypeError(f"can't pickle or copy {self!r} while its content is not read: read() or aclose() first")
         if self.upgraded is not None:
@@ -368,14 +369,14 @@ class Response:
 
 
 def open_text_decoder(response: Response) -> TextDecoder:
-    """Return a decoder that makes text of the bytes of a response as they come."""
+    """Return a decoder for the text of a response."""
     from .content.text import TextDecoder
 
     return TextDecoder(response._content_type, response._encoding, response._default)
 
 
 def build_status_error(response: Response) -> StatusError:
-    """Return the error that says what the status of a response is, and for what."""
+    """Return the error for the status of a response."""
     reason = clip(response.reason)[1:-1]
     text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)!r}"
     return StatusError(text, response)

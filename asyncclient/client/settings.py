@@ -1,4 +1,4 @@
-"""What holds for all requests of a client."""
+"""The settings of a client that apply to all of its requests."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .retries import Retry, RetryBudget
 from .round import Rounds
 
 DefaultEncoding = str | Callable[[bytes], str | None]
-"""The label of a charset, or a function that returns one, or None, for the beginning of content."""
+"""The label of a charset, or a function that returns a label or None for the first bytes of content."""
 
 
-@dataclass(frozen=True, slots=True)  # no NamedTuple: its attributes take three times as long to read
+@dataclass(frozen=True, slots=True)  # not a NamedTuple, whose attributes take three times as long to read
 class Settings:
-    """What holds for all requests of a client; Client documents it.
+    """The settings for all requests of a client; Client documents them.
 
     Attributes:
-        pauses: whether the client is closed, and its pauses between two sendings.
-        is_plain: content that is not encoded is read as it is received: no bound on its size or rate is set.
+        pauses: the pauses between attempts, and whether the client is closed.
+        is_plain: True if neither size nor rate of content is limited, so that unencoded content needs no checks.
     """
 
     transport: Transport
@@ -47,25 +47,25 @@ class Settings:
     is_plain: bool
 
     def timeout_for(self, choices: Choices) -> Timeout:
-        """Return the time limits of a request: its own if it has some."""
+        """Return the timeouts of a request: its own if it has any."""
         return self.timeout if isinstance(choices.timeout, Unset) else find_timeout(choices.timeout, self.timeout)
 
     def max_size_for(self, choices: Choices) -> int | None:
-        """Return the bytes that the content of a response may have; None is any number."""
+        """Return the limit of a response's content in bytes; None for no limit."""
         return self.max_body_size if isinstance(choices.max_body_size, Unset) else choices.max_body_size
 
     def may_retry(self, origin: Origin, seconds: float, until: float) -> bool:
-        """Return whether a retry after that many seconds is in time, and within the budget, which it uses up."""
+        """Return True if a retry after `seconds` is before the deadline and allowed by the budget, which it uses."""
         if get_running_loop().time() + seconds >= until:
             return False
         return self.budget is None or self.budget.may_retry(origin, time.monotonic())
 
 
 def find_timeout(value: float | Timeout | None, default: Timeout) -> Timeout:
-    """Return the time limits that a caller's value means: a number is for everything together, None is for ever.
+    """Return the Timeout for a caller's value: a number is the total, None means no limits.
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it has another type.
         ValueError: it is below 0.
     """
     if isinstance(value, Timeout):
@@ -82,5 +82,5 @@ def _limit_total(seconds: float, default: Timeout) -> Timeout:
 
 
 def find_deadline(timeout: Timeout) -> float:
-    """Return the time of the loop at which what begins now has to be done; infinite without a total."""
+    """Return the loop time at which an operation that starts now must be done; infinite without a total."""
     return math.inf if timeout.total is None else get_running_loop().time() + timeout.total

@@ -1,4 +1,4 @@
-"""What all requests of a client to one origin have in common, made once: the destination, and the fields sent along."""
+"""The data that all requests of a client to one origin share, prepared once: destination and fields."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .proxy.proxies import Proxy, ProxySelector
 from .redirects import reveals_secure_page
 from .request import as_text
 
-MOST: Final = 1024
-"""Origins that are remembered; beyond them the oldest one is forgotten, and made anew when it is needed."""
+MAX_SITES: Final = 1024
+"""Origins whose sites are kept; beyond it the oldest site is dropped, and built again when it is needed."""
 
 
 class Field(NamedTuple):
@@ -30,25 +30,25 @@ class Field(NamedTuple):
     line: bytes
 
     def reveals_secure_page(self) -> bool:
-        """Return whether the field is the Referer of an https page."""
+        """Return True if the field is the Referer of an https page."""
         value = self.line.partition(b":")[2]
         return reveals_secure_page(self.name, value, is_relative_secure=True)
 
 
 class Site:
-    """One origin as a client sees it.
+    """One origin, as used by a client.
 
     Attributes:
         destination: the origin and the proxy, for the transport.
         origin: scheme, host, port.
-        fields: the fields that are sent with each request.
-        names: their names, in lower case.
-        block: their lines, joined; None where a head has to look at one of them, as at Connection.
-        prefix: what precedes the target: the origin, where a proxy is asked for it (RFC 9112 §3.2.2), else "".
-        is_secure: Secure cookies may be sent: over TLS, or on this machine without a proxy.
-        chooses_codings: the user of the client has set Accept-Encoding for all requests.
-        is_tunnelled: whether a proxy opens a tunnel to the origin, and does not see the requests.
-        proxy: the proxy that is asked for each request, if it has an Auth that authenticates there; else None.
+        fields: the fields sent with each request.
+        names: their lower-case names.
+        block: their lines, joined; None if a head must inspect one of them, such as Connection.
+        prefix: prefix of the target: the origin, if the whole URL is sent to a proxy (RFC 9112 §3.2.2), otherwise "".
+        is_secure: True if Secure cookies may be sent: over TLS, or to this machine without a proxy.
+        chooses_codings: True if the user of the client has set Accept-Encoding for all requests.
+        is_tunnelled: True if a proxy opens a tunnel to the origin, so that it does not see the requests.
+        proxy: the proxy to which whole URLs are sent, if it has an Auth; otherwise None.
     """
 
     __slots__ = (
@@ -93,24 +93,24 @@ class Site:
         return label_of(self.destination)
 
     def find_value(self, name: str) -> str | None:
-        """Return the value of a field that is sent with each request, by its name in lower case; None without one."""
+        """Return the value of a field sent with each request, by its lower-case name; None if there is none."""
         lines = (field.line for field in self.fields if field.name == name)
         line = next(lines, None)
         return None if line is None else line.partition(b": ")[2].decode("latin-1")
 
 
 class Sites:
-    """The origins that a client has sent requests to lately.
+    """The sites of a client: the origins that it has recently sent requests to.
 
     Args:
-        selector: which proxy is used for what.
-        fields: pairs that are sent with each request, in addition to those of _build_fields().
+        selector: chooses the proxies.
+        fields: pairs sent with each request, in addition to those of _build_fields().
         secret_names: lower-case names of fields that must not leave the requested origin. The client's own values of
             them are sent to that origin only, or, with a base_url, to its origin only.
         home: the origin of the client's base_url.
 
     Attributes:
-        known: sites that were found before and need no further look, by origin; none of them is foreign.
+        known: sites by origin that can be used without a further check; none of them is foreign.
     """
 
     def __init__(
@@ -126,23 +126,23 @@ class Sites:
         self._fields: list[Field] | None = None
         self._bound = secret_names | {"host"}
         self._home = home
-        self.known: BoundedDict[object, Site] = BoundedDict(MOST)
-        self._foreign: BoundedDict[object, Site] = BoundedDict(MOST)
+        self.known: BoundedDict[object, Site] = BoundedDict(MAX_SITES)
+        self._foreign: BoundedDict[object, Site] = BoundedDict(MAX_SITES)
 
     @property
     def depend_on_url(self) -> bool:
-        """Whether a site depends on the whole URL, because a function of it chooses the proxy."""
+        """True if a site depends on the whole URL, because a function of it chooses the proxy."""
         return self._selector.needs_url
 
     def is_home(self, origin: Origin) -> bool:
-        """Return whether the client's secrets may be sent to that origin if a caller requested it."""
+        """Return True if the client's secrets may be sent to that origin when a caller requests it."""
         return self._home is None or origin == self._home
 
     def find(self, url: URL, is_foreign: bool) -> Site:
         """Return the site of a URL; a foreign site is reached by a redirect from another origin.
 
         Raises:
-            InvalidURL, ValueError: the proxy for the URL is invalid; and what a function as `proxy` raises.
+            InvalidURL, ValueError: the proxy for the URL is invalid; also the errors of a function as `proxy`.
         """
         known = self._foreign if is_foreign else self.known
         selector = self._selector
@@ -190,9 +190,9 @@ class Sites:
 
 
 def _build_fields(given: list[tuple[str, Any]]) -> list[Field]:
-    """Return the fields that are sent with each request: the client's own unless given otherwise, and those given.
+    """Return the fields sent with each request: the client's defaults, unless they are given, and the given fields.
 
-    They are made at the first request: finding out which codings can be decoded takes time.
+    They are built at the first request, because finding out which codings are supported takes time.
     """
     names = {name.lower() for name, _ in given}
     own = (

@@ -7,7 +7,7 @@ contain are percent-encoded: blanks, non-ASCII characters and `"<>\\^`{|}`. Esca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
@@ -40,11 +40,7 @@ _RESERVED = re.compile(r"[^A-Za-z0-9._~-]++")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-Origin = tuple[str, str, int]
-"""Scheme, host and port: the first three items of a URL."""
-
-Scalar = str | bytes | int | float | bool | None
-Params = str | Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
+Params = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 """Query parameters, see add_params()."""
 
 

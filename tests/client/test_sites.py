@@ -3,7 +3,7 @@
 import pytest
 
 from asyncclient import Client
-from asyncclient.client.site import MOST, Site
+from asyncclient.client.site import MAX_SITES, Site
 from asyncclient.message.url import parse_url
 
 
@@ -16,7 +16,7 @@ async def test_the_origin_made_longest_ago_is_forgotten_and_no_other(is_foreign:
             return sites.find(parse_url(f"http://host-{number}/"), is_foreign)
 
         first, second = find(0), find(1)
-        for number in range(2, MOST + 1):
+        for number in range(2, MAX_SITES + 1):
             find(number)
         assert find(1) is second
         assert find(0) is not first
