@@ -1,4 +1,4 @@
-"""Waiting for what a caller gave, within the total time limit of a request."""
+"""Awaiting functions and bodies of the caller within the total timeout of a request."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _T = TypeVar("_T")
 
 
 async def await_in_time(given: Awaitable[_T], timeout: Timeout, deadline: float, label: str) -> _T:
-    """Await the opening of a body, or a function of the caller, and return its result.
+    """Await the opening of a body or a function of the caller, and return its result.
 
     Args:
-        given: what is awaited.
-        timeout: its `total` is in the error's text.
-        deadline: the time of the event loop at which the request must be over.
+        given: the awaitable.
+        timeout: its `total` is shown in the error text.
+        deadline: loop time at which the request must be done.
         label: the destination of the request.
 
     Raises:

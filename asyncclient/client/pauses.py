@@ -1,4 +1,4 @@
-"""The pauses of a client between two sendings of a request, which end when the client is closed."""
+"""The pauses of a client between two attempts of a request, which closing the client ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import ClientClosed
 
 
 class Pauses:
-    """Whether a client is closed, and the pauses that closing ends."""
+    """The pauses of a client, and whether it is closed."""
 
     __slots__ = ("_ends", "is_closed")
 
@@ -17,11 +17,11 @@ class Pauses:
         self._ends: set[asyncio.Future[None]] = set()
 
     def __len__(self) -> int:
-        """Return how many requests pause."""
+        """Return the number of requests that pause."""
         return len(self._ends)
 
     async def wait(self, seconds: float) -> None:
-        """Wait that many seconds.
+        """Wait for `seconds`.
 
         Raises:
             ClientClosed: the client is closed, or was closed meanwhile.
@@ -38,7 +38,7 @@ class Pauses:
             self._ends.discard(end)
 
     def close(self) -> None:
-        """End all pauses with ClientClosed, and let none begin."""
+        """End all pauses with ClientClosed, and allow no more."""
         self.is_closed = True
         for end in self._ends:
             if not end.done():

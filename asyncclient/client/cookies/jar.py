@@ -205,7 +205,6 @@ class CookieJar:
             TypeError, ValueError: see set().
         """
         standard = sys.modules.get("http.cookiejar")  # slow to import; if it is not imported, `cookies` is not one
-        standard = sys.modules.get("http.cookiejar")  # slow to import; what nobody has imported can't be here
         if standard is not None and isinstance(cookies, standard.CookieJar):  # first: requests' jar is also a mapping
             from .files import from_cookiejar
 

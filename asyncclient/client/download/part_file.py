@@ -67,7 +67,7 @@ class PartFile:
             BlockingIOError: another download has the part open.
             OSError: the part can't be written, or the note can't be read.
         """
-        with self._lock:  # abandon() may be called meanwhile
+        with self._lock:  # abandon() may be called in another thread
             if self._is_abandoned:
                 return None
             self._find_path(resource)
