@@ -20,10 +20,10 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial
-from inspect import isawaitable
 from types import GeneratorType
 from typing import Any, Final
 
+from ..client.deadlines import maybe_await
 from ..client.request import Options
 from ..errors import BodyNotReplayable
 from ..exchange.body import find_buffer
@@ -77,7 +77,7 @@ def _wrap_function(make: Callable[[], Any]) -> Callable[[], Any]:
     async def make_in_caller() -> Any:
         call = current_call()
         made = make() if call is None else await call.run_in_caller(make)
-        return wrap_content(await made if isawaitable(made) else made)
+        return wrap_content(await maybe_await(made))
 
     return make_in_caller
 

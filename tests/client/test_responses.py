@@ -385,6 +385,18 @@ async def test_chunks_of_no_size(size: int) -> None:
             response.iter_chunks(size)
 
 
+async def test_content_cut_short_within_a_chunk_is_in_the_error() -> None:
+    def cut(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send_slowly([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", b"cd"])
+
+    with RawServer(cut) as server:
+        async with Client() as client, client.stream("GET", server.url) as response:
+            with pytest.raises(IncompleteRead) as caught:
+                await anext(response.iter_chunks(8))
+    assert caught.value.partial == b"abcd"
+
+
 async def test_chunks_come_as_they_are_sent() -> None:
     gate = Gate()
 

@@ -19,6 +19,7 @@ from ...errors import BodyNotReplayable
 from ...exchange.body import BLOCKSIZE, BytesSource, Source, encode_text, find_buffer, open_source
 from ...exchange.stream import Buffer
 from ...stream.files import FileState, measure_file, offload, open_file
+from ..deadlines import maybe_await
 
 CHARSET: Final = "UTF-8"
 """Of text that is sent: of a str, and of what a text file returns."""
@@ -183,13 +184,13 @@ class FilePayload(_ReadPayload):
 
     async def _note_start(self) -> None:
         try:
-            self._start = await _maybe_await(self._file.tell())
+            self._start = await maybe_await(self._file.tell())
         except _CANT_SEEK:
             self._may_seek = False
 
     async def _rewind(self, start: int) -> None:
         try:
-            await _maybe_await(self._file.seek(start))
+            await maybe_await(self._file.seek(start))
         except _CANT_SEEK as exc:
             raise BodyNotReplayable(f"body has to be sent again, but can't be rewound: {exc}") from exc
 
@@ -197,7 +198,7 @@ class FilePayload(_ReadPayload):
         """See Payload."""
         close = getattr(self._file, "close", None) if self._is_owned else None
         if close is not None:
-            await _maybe_await(close())
+            await maybe_await(close())
 
 
 def _may_seek(file: Any) -> bool:
@@ -206,11 +207,6 @@ def _may_seek(file: Any) -> bool:
     if seekable is None or inspect.iscoroutinefunction(seekable):
         return hasattr(file, "seek") and hasattr(file, "tell")
     return bool(seekable())
-
-
-async def _maybe_await(value: Any) -> Any:
-    """Return the result of a call that may have returned an awaitable."""
-    return await value if inspect.isawaitable(value) else value
 
 
 class IterablePayload(_ReadPayload):
@@ -250,7 +246,7 @@ class FactoryPayload(_ReadPayload):
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
-        self._made = make_payload(await _maybe_await(self._make()), is_owned=True)
+        self._made = make_payload(await maybe_await(self._make()), is_owned=True)
         try:
             return self._track(await self._made.open(blocksize, lazy=lazy))
         except BaseException:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
+from ...exchange.receive import collect
 from ...message.buffer import Pieces
 
 _T = TypeVar("_T")
@@ -34,17 +35,10 @@ class ChunkIterator(AsyncIterator[bytes]):
         self._size = size
 
     async def __anext__(self) -> bytes:
-        piece = await (self._read1() if self._size is None else self._read_exactly(self._size))
+        piece = await (self._read1() if self._size is None else collect(self._read1, self._size))
         if not piece:
             raise StopAsyncIteration
         return piece
-
-    async def _read_exactly(self, n: int) -> bytes:
-        parts = []
-        while n and (part := await self._read1(n)):
-            parts.append(part)
-            n -= len(part)
-        return b"".join(parts)
 
 
 class MappedIterator(AsyncIterator[str], Generic[_T]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ...message.fields import Fields
 from ..auth.schemes import AddedFields, Auth, AuthRequest
+from ..deadlines import maybe_await
 from .proxies import Proxy
 
 MAX_ANSWERS: Final = 2
@@ -38,7 +38,7 @@ class ProxyAuthentication:
         if fields is not None:
             return fields
         found = self._auth.authorize(self._request)
-        return _rename(await found if inspect.isawaitable(found) else found)
+        return _rename(await maybe_await(found))
 
     async def answer(self, headers: Fields) -> bool:
         """Return True if a 407 with these fields can be answered; list_fields() then returns the answer."""
@@ -47,7 +47,7 @@ class ProxyAuthentication:
         self._answers += 1
         challenges = headers.get_all("proxy-authenticate", [])
         found = self._auth.answer(self._request, 407, challenges, self._answers)
-        fields = await found if inspect.isawaitable(found) else found
+        fields = await maybe_await(found)
         self._answer = None if fields is None else _rename(fields)
         return fields is not None
 
