@@ -13,7 +13,7 @@ from tests.connection.scripts import reply
 LONG = "x" * 100_000
 
 
-async def test_a_name_with_2000_addresses_of_which_none_answers_makes_a_short_text() -> None:
+async def test_the_error_for_2000_failed_addresses_is_short() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # nothing listens there
         port = unused.getsockname()[1]

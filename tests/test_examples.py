@@ -473,7 +473,7 @@ def test_command_with_urls(tls: Certificates, tls_file: Path) -> None:
     assert [head.split(b" ")[1] for head in plain.requests] == [b"/a", b"/b?c=d"]
 
 
-def test_command_says_what_failed() -> None:
+def test_command_prints_the_errors() -> None:
     with socket.socket() as deaf, RawServer.replying(OK) as raw:
         deaf.bind((HOST, 0))
         result = run("-m", "asyncclient", f"http://{HOST}:{deaf.getsockname()[1]}/", raw.url)
@@ -494,7 +494,7 @@ def test_readme_shows_the_examples_as_they_are(block: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [("README.md", README), *PAGES.items()])
-def test_page_leads_only_to_what_is_there(name: str, text: str) -> None:
+def test_links_of_a_page_exist(name: str, text: str) -> None:
     assert {example for example in re.findall(r"examples/(\w+)\.py", text) if example not in EXAMPLES} == set()
     links = re.findall(r"\]\(([^)#:]+)\)", text)
     folder = ROOT / "docs" if name in PAGES else ROOT
@@ -502,7 +502,7 @@ def test_page_leads_only_to_what_is_there(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [README, *PAGES.values(), *EXAMPLES.values()])
-def test_nobody_is_told_to_install_somebody_elses_package(text: str) -> None:
+def test_pages_name_the_distribution_asyncclient_http(text: str) -> None:
     assert not re.search(r"(install|add)[ `]+asyncclient(?!-http)", text)
 
 

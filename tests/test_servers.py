@@ -318,7 +318,7 @@ def test_demo_certificates_need_trustme(monkeypatch: pytest.MonkeyPatch) -> None
         demo_certificates()
 
 
-def test_app_says_what_arrived(app: App) -> None:
+def test_app_describes_the_request(app: App) -> None:
     with http_to(app) as connection:
         echo = json.loads(fetch(connection, "POST", "/echo?a=b", body=b"hello", headers={"X-A": "1"})[1])
     assert (echo["method"], echo["path"], echo["query"], echo["length"]) == ("POST", "/echo", "a=b", 5)
@@ -384,7 +384,7 @@ def test_tunnel_asks_for_credentials(connect_proxy: StartProxy) -> None:
 
 
 @pytest.mark.parametrize("kind", [name for name in vars(servers) if name.startswith("GRANTED")])
-def test_proxy_answers_what_it_is_told_to(connect_proxy: StartProxy, kind: str) -> None:
+def test_proxy_sends_the_given_answer(connect_proxy: StartProxy, kind: str) -> None:
     answer = getattr(servers, kind)
     with RawServer.replying(OK) as origin, socket_to(connect_proxy(answer=answer)) as sock:
         sock.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % origin.port)

@@ -148,7 +148,7 @@ def test_settings_of_the_client_and_of_a_request() -> None:
         ({"files": [3]}, TypeError),
     ],
 )
-def test_what_cannot_be_sent_is_refused_before_anything_begins(
+def test_invalid_arguments_are_refused_before_anything_begins(
     client: Client, wrong: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as theirs:
@@ -203,7 +203,7 @@ def test_text_and_lines_of_pieces(client: Client, cut: int) -> None:
             assert "".join(response.iter_text()) == TEXT.decode("latin-1")
 
 
-def test_text_by_default_encoding_and_by_what_is_set() -> None:
+def test_text_by_default_encoding_and_by_the_encoding_set_later() -> None:
     content = "家".encode("gbk")
     threads: list[int] = []
 
@@ -409,7 +409,7 @@ def test_callback_cannot_use_the_client_but_look_at_it(client: Client) -> None:
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
-def test_whatever_a_callback_raises_is_its_callers(client: Client, error: type[BaseException]) -> None:
+def test_exceptions_of_callbacks_reach_the_caller(client: Client, error: type[BaseException]) -> None:
     def login(request: asyncclient.AuthRequest) -> None:
         raise error
 

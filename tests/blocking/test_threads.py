@@ -218,7 +218,7 @@ def test_close_ends_calls_of_other_threads(wait: Callable[[Client, str], None]) 
     assert not loop_threads()
 
 
-def test_close_ends_a_request_whose_body_waits() -> None:
+def test_close_ends_a_request_while_its_body_waits() -> None:
     begun, goes_on = threading.Event(), threading.Event()
 
     def slow() -> Iterator[bytes]:
@@ -414,7 +414,7 @@ def this_call() -> Call[Any]:
     return call
 
 
-def test_what_was_got_is_given_up_when_the_wait_was_interrupted(portal: Portal) -> None:
+def test_a_result_is_released_if_the_wait_is_interrupted(portal: Portal) -> None:
     given_up = threading.Event()
 
     async def interrupt_and_end() -> str:
@@ -464,7 +464,7 @@ def test_tasks_are_cancelled_and_generators_closed_at_the_end(portal: Portal) ->
     assert ended == ["task", "generator"]
 
 
-def test_loop_that_somebody_stops_ends_as_if_closed(client: Client) -> None:
+def test_a_loop_stopped_by_a_callback_ends_as_if_closed(client: Client) -> None:
     async def stop(request: asyncclient.AuthRequest) -> None:
         asyncio.get_running_loop().stop()
         await asyncio.Event().wait()
@@ -646,7 +646,7 @@ def test_forked_process_may_end_as_usual() -> None:
     run_forking(ENDING_AS_USUAL)
 
 
-def test_what_may_lapse_is_not_called_after_the_wait_has_ended_by_an_error() -> None:
+def test_droppable_calls_are_dropped_after_an_error_has_ended_the_wait() -> None:
     """A progress callback that raised was called once more, while the end of its call was waited for."""
 
     async def nothing() -> None:

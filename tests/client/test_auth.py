@@ -79,7 +79,7 @@ def test_basic_is_base64_of_both(username: str, password: str) -> None:
         *(("u", "SECRET" + bad, "expected user and password without control characters") for bad in CONTROLS),
     ],
 )
-def test_basic_refuses_what_can_not_be_sent(
+def test_basic_refuses_invalid_credentials(
     make: Callable[[str, str], object], username: str, password: str, text: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{text}$") as caught:
@@ -129,7 +129,7 @@ async def test_bearer(token: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", " ", "SECRET x", "SECRET\u00e9", *("SECRET" + bad for bad in CONTROLS)])
-def test_bearer_refuses_what_is_no_token(bad: str) -> None:
+def test_bearer_refuses_invalid_tokens(bad: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a token of visible ASCII characters$"):
         Bearer(bad)
 
@@ -144,7 +144,7 @@ def test_bearer_takes_str_alone() -> None:
 
 
 @pytest.mark.parametrize("auth", [Auth(), Basic("u", "p"), Bearer("t"), Custom(lambda request: None), Netrc()])
-def test_what_was_sent_already_is_no_answer(auth: Auth) -> None:
+def test_credentials_are_not_sent_twice_in_a_row(auth: Auth) -> None:
     assert auth.answer(REQUEST, 401, ['Basic realm="r"'], 1) is None
 
 
@@ -213,7 +213,7 @@ async def test_function_that_returns_no_fields_is_told(returned: Any) -> None:
         assert "SECRET" not in str(caught.value)
 
 
-async def test_what_a_function_raises_reaches_the_caller() -> None:
+async def test_exceptions_of_an_auth_function_reach_the_caller() -> None:
     def fail(request: AuthRequest) -> str:
         raise LookupError("no token")
 
@@ -228,7 +228,7 @@ async def test_what_a_function_raises_reaches_the_caller() -> None:
 # What a client takes
 
 
-def test_none_is_no_auth() -> None:
+def test_auth_none_turns_authentication_off() -> None:
     assert open_auth(None) is None
 
 
@@ -245,7 +245,7 @@ def test_none_is_no_auth() -> None:
         ((), "a tuple of 0"),
     ],
 )
-def test_what_is_no_auth_is_named_by_its_type(auth: Any, kind: str) -> None:
+def test_invalid_auth_is_an_error_that_names_its_type(auth: Any, kind: str) -> None:
     with pytest.raises(TypeError, match=rf"^expected \(user, password\).* as auth, got {kind}$"):
         open_auth(auth)
 
@@ -334,7 +334,7 @@ async def test_netrc_without_default_gives_others_nothing(netrc: Path) -> None:
     assert await ask(Netrc(netrc), to("b")) == []
 
 
-async def test_host_counts_whatever_the_url_looks_like(netrc: Path) -> None:
+async def test_netrc_goes_by_the_parsed_host_not_by_the_text_of_the_url(netrc: Path) -> None:
     netrc.write_text("machine good.test login u password p\n")
     request = AuthRequest("GET", "http://evil.test/@good.test:", "/@good.test:", "evil.test", 80)
     assert await ask(Netrc(netrc), request) == []

@@ -211,7 +211,7 @@ async def test_a_connection_that_was_asked_to_close_is_not_used_again() -> None:
     "option",
     ["Host", "close, Content-Length", "transfer-encoding", "Content-Type", "authorization", "Cookie", "a b", "x=y"],
 )
-async def test_connection_cannot_name_what_the_server_needs(option: str) -> None:
+async def test_connection_cannot_name_fields_that_the_server_needs(option: str) -> None:
     await refuse("Connection can't name |expected options of Connection", {"Connection": option}, "GET")
 
 
@@ -237,7 +237,7 @@ async def test_proxy_connection_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", ["100-continue", b"100-Continue "])
-async def test_expect_is_what_expect_continue_does(value: Any) -> None:
+async def test_field_expect_has_the_effect_of_expect_continue(value: Any) -> None:
     """A server that refuses an expectation gets the request again without."""
 
     def refuse_expectations(connection: RawConnection) -> None:
@@ -267,7 +267,7 @@ def test_another_expectation_is_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize("trailers", [{"X-Sum": "1", "X-B": "2"}, lambda: {"X-Sum": "1"}])
-async def test_trailer_may_announce_what_is_sent(trailers: Any) -> None:
+async def test_trailer_may_announce_the_trailers_that_are_sent(trailers: Any) -> None:
     asked = await ask("POST", {"Trailer": "x-b, X-Sum"}, body=b"content", trailers=trailers)
     assert (asked["trailer"], asked.content) == ("x-b, X-Sum", b"content")
 

@@ -171,14 +171,14 @@ def test_a_content_type_that_contradicts_the_body_is_refused(given: str, options
         ("application/json; charset=utf-16", {"json": "é", "encode_json": lambda value: value.encode("utf-16")}),
     ],
 )
-def test_what_the_caller_encoded_goes_by_the_callers_content_type(given: str, options: dict[str, Any]) -> None:
+def test_callers_content_type_is_kept_for_encoded_bodies(given: str, options: dict[str, Any]) -> None:
     request = Request("POST", "http://h/", headers={"Content-Type": given}, **options)
     assert request.headers == [("Content-Type", given)]
 
 
 @pytest.mark.parametrize("options", [{"json": 1}, {"data": {"a": "1"}}, {"files": {"f": b"x"}}])
 @pytest.mark.parametrize("coding", ["gzip", b"br", "identity, gzip"])
-def test_a_content_coding_that_nobody_applied_is_refused(options: dict[str, Any], coding: Any) -> None:
+def test_a_content_coding_that_was_not_applied_is_refused(options: dict[str, Any], coding: Any) -> None:
     with pytest.raises(ValueError, match=r"is sent as it is, .* give the compressed bytes as body="):
         Request("POST", "http://h/", headers={"Content-Encoding": coding}, **options)
 

@@ -135,7 +135,7 @@ def test_bad_line_is_named_by_number_alone(bad: str) -> None:
 @pytest.mark.parametrize(
     "cookie", [Cookie("a", "1", ""), Cookie("a\tb", "1", "a.com"), Cookie("a", "1", "a.com", "/\t")]
 )
-def test_what_the_format_has_no_words_for_is_left_out(cookie: Cookie) -> None:
+def test_cookies_that_the_format_cannot_express_are_left_out(cookie: Cookie) -> None:
     assert list(read_netscape(write_netscape([cookie, *COOKIES]))) == COOKIES
 
 
@@ -194,7 +194,7 @@ def test_cookiejar_gets_all_and_gives_them_back() -> None:
         (Cookie("", "x", "example.com"), "http://example.com/", "x"),
     ],
 )
-def test_cookiejar_sends_what_it_was_given(cookie: Cookie, url: str, header: str | None) -> None:
+def test_cookiejar_sends_the_converted_cookies(cookie: Cookie, url: str, header: str | None) -> None:
     assert header_of(to_cookiejar([cookie]), url) == header
 
 
@@ -220,7 +220,9 @@ def test_cookiejar_sends_what_it_was_given(cookie: Cookie, url: str, header: str
         (standard_cookie(path="x"), []),
     ],
 )
-def test_cookiejar_is_read_and_what_cannot_be_sent_left_out(cookie: cookiejar.Cookie, expected: list[Cookie]) -> None:
+def test_cookies_of_a_cookiejar_that_cannot_be_sent_are_left_out(
+    cookie: cookiejar.Cookie, expected: list[Cookie]
+) -> None:
     assert list(from_cookiejar(standard_jar(cookie))) == expected
     jar = CookieJar(standard_jar(cookie, standard_cookie("other", domain="b.com")))
     assert len(jar) == len(expected) + 1

@@ -391,7 +391,7 @@ def test_path_decides_whether_a_cookie_is_sent(jar: CookieJar, path: str, cookie
     assert path_matches(path or "/", cookie_path) is expected or path == "*"
 
 
-def test_longer_paths_come_first_then_what_is_older(jar: CookieJar) -> None:
+def test_longer_paths_come_first_then_older_cookies(jar: CookieJar) -> None:
     jar.store(HOST, "/", True, ["z=1; Domain=example.com", "b=2", "c=3; Path=/a/b", "y=4; Path=/a; Domain=example.com"])
     jar.store(HOST, "/", True, ["a=5", "x=6; Path=/a", "w=7; Domain=example.com"])
     assert jar.build_header(HOST, "/a/b", True) == "c=3; y=4; x=6; z=1; b=2; a=5; w=7"
@@ -429,7 +429,7 @@ def test_secure_cookie_goes_over_tls_only(jar: CookieJar, field: str, sent_over_
         ("__Hosta=b", False, True),
     ],
 )
-def test_prefixes_hold_what_they_promise(field: str, is_secure: bool, is_taken: bool) -> None:
+def test_cookies_with_prefixes_must_meet_their_conditions(field: str, is_secure: bool, is_taken: bool) -> None:
     assert (accept(field, path="/", is_secure=is_secure) is not None) is is_taken
 
 
@@ -479,7 +479,7 @@ def test_cookie_is_gone_when_it_expires(jar: CookieJar, clock: Clock) -> None:
     assert (len(jar), names(jar)) == (1, ["c"])
 
 
-def test_jar_whose_cookies_have_expired_is_empty(jar: CookieJar, clock: Clock) -> None:
+def test_jar_is_empty_when_its_cookies_have_expired(jar: CookieJar, clock: Clock) -> None:
     jar.store(HOST, "/", True, ["a=1; Max-Age=10"])
     assert jar
     clock.now += 10
@@ -566,7 +566,7 @@ def test_beyond_all_bounds_the_least_used_go(clock: Clock) -> None:
     assert names(jar) == ["a", "c", "d"]
 
 
-def test_beyond_all_bounds_what_has_expired_goes_first(clock: Clock) -> None:
+def test_a_full_jar_drops_expired_cookies_first(clock: Clock) -> None:
     jar = CookieJar(max_cookies=2, clock=clock)
     jar.store("a.com", "/", True, ["a=1"])
     clock.now += 1
@@ -625,7 +625,7 @@ def test_no_server_reaches_every_host(jar: CookieJar) -> None:
     assert jar.build_header(HOST, "/", True) is None
 
 
-def test_set_keeps_what_it_is_told(jar: CookieJar) -> None:
+def test_set_keeps_all_its_arguments(jar: CookieJar) -> None:
     jar.set("a", "1", domain=".Example.COM", path="/x", expires=NOW + 5, secure=True, http_only=True)
     jar.set("b", "2", domain="example.com", host_only=True)
     assert list(jar) == [
@@ -677,7 +677,7 @@ def test_set_shares_nothing_with_strangers(jar: CookieJar, domain: str) -> None:
         {"expires": float("inf")},
     ],
 )
-def test_set_refuses_what_cannot_be_sent(jar: CookieJar, wrong: dict[str, object]) -> None:
+def test_set_refuses_cookies_that_cannot_be_sent(jar: CookieJar, wrong: dict[str, object]) -> None:
     arguments = {"name": "a", "value": "SECRET", "domain": "example.com"} | wrong
     with pytest.raises(ValueError, match="cookie") as caught:
         jar.set(**arguments)  # type: ignore[arg-type]
@@ -711,7 +711,7 @@ def test_update_takes_another_jar_as_it_is(clock: Clock) -> None:
     assert list(second) == list(first)
 
 
-def test_update_takes_all_or_none(jar: CookieJar) -> None:
+def test_update_takes_all_cookies_or_raises(jar: CookieJar) -> None:
     with pytest.raises(ValueError, match="invalid value"):
         jar.update([Cookie("a", "1", "example.com"), Cookie("b", "1\r\nX: y", "example.com")])
     with pytest.raises(TypeError, match="expected a Cookie, got str"):
@@ -719,7 +719,7 @@ def test_update_takes_all_or_none(jar: CookieJar) -> None:
     assert not jar
 
 
-def test_update_leaves_out_what_is_too_large_or_expired(clock: Clock) -> None:
+def test_update_leaves_out_large_and_expired_cookies(clock: Clock) -> None:
     jar = CookieJar([Cookie("a", "12345", "a.com"), Cookie("b", "1", "a.com", "/", NOW)], max_size=5, clock=clock)
     assert len(jar) == 0
 
@@ -803,7 +803,7 @@ def test_no_field_raises_or_sends_a_control_character(fields: list[str], host: s
 
 
 @given(st.text(OCTETS, min_size=1), st.text(st.one_of(OCTETS, st.just("="))))
-def test_name_and_value_roundtrip_whatever_their_bytes(name: str, value: str) -> None:
+def test_name_and_value_roundtrip_with_any_bytes(name: str, value: str) -> None:
     is_refused = name.lower().startswith(("__secure-", "__host-"))
     assert roundtrip(f"{name}={value}; Path=/") == (None if is_refused else f"{name}={value}")
 
@@ -872,7 +872,7 @@ def test_a_path_by_default_is_bounded_as_the_attribute_is(size: int, is_taken: b
     assert (cookie is not None and cookie.path == path) is is_taken
 
 
-def test_what_is_noted_of_expiries_is_bounded_by_the_cookies_there_are() -> None:
+def test_recorded_expiries_are_bounded_by_the_number_of_cookies() -> None:
     now = 0.0
     jar = CookieJar(clock=lambda: now)
     jar.store("example.com", "/", False, ["other=v; Max-Age=500"])

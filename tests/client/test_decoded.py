@@ -135,7 +135,7 @@ async def test_two_fields_are_one_list() -> None:
     assert (await get(data.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1))).content == TEXT
 
 
-async def test_what_can_be_decoded_is_announced() -> None:
+async def test_accept_encoding_names_all_codings_that_can_be_decoded() -> None:
     with Answering(default=OK) as server:
         async with Client() as client:
             await client.get(server.url)
@@ -413,7 +413,7 @@ def test_the_largest_size_is_bounded_by_default() -> None:
     assert MAX_SIZE == 1024**3
 
 
-async def test_what_compresses_well_is_no_bomb() -> None:
+async def test_content_that_compresses_well_is_not_a_bomb() -> None:
     content = b"all work and no play makes jack a dull boy\n" * 500_000
     packed_content = gzip.compress(content, 1)
     assert len(content) / len(packed_content) > 100

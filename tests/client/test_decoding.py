@@ -116,7 +116,7 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("chain", ALL, ids=", ".join)
-def test_what_was_encoded_is_decoded(chain: list[str], content: bytes) -> None:
+def test_encoded_content_is_decoded(chain: list[str], content: bytes) -> None:
     coding, data = encode(chain, content)
     assert decode(coding, data) == content
     assert decoder_for(coding).decode_whole(data) == content
@@ -146,7 +146,7 @@ def test_the_first_byte_tells_zlib_from_raw_deflate(content: bytes, level: int, 
     assert decode("deflate", deflate(content, level, wbits)) == content
 
 
-def test_a_step_is_bounded_whatever_is_asked_for() -> None:
+def test_a_step_is_bounded_for_any_size_asked_for() -> None:
     for coding, data in (encode([name], bytes(MIB)) for name in CODINGS):
         decoder = decoder_for(coding)
         assert max(map(len, fed(decoder, data, n=10**9))) <= MAX_DECODE_STEP
@@ -374,7 +374,7 @@ def test_zstd_has_a_window_of_8_mib_at_most(log: int, is_allowed: bool) -> None:
 
 
 @pytest.mark.parametrize("chain", ALL, ids=", ".join)
-def test_max_size_is_what_may_be_given_out(chain: list[str]) -> None:
+def test_max_size_bounds_the_decoded_bytes(chain: list[str]) -> None:
     for content in (CONTENTS["text"], CONTENTS["random"], LONG):
         coding, data = encode(chain, content)
         assert decode(coding, data, max_size=len(content)) == content
@@ -390,7 +390,7 @@ def test_max_size_is_what_may_be_given_out(chain: list[str]) -> None:
             decoder_for(coding, max_size=len(content) - 1).decode_whole(data)
 
 
-def test_max_size_counts_for_what_goes_from_stage_to_stage_too() -> None:
+def test_max_size_bounds_the_bytes_between_stages_as_well() -> None:
     coding, data = "deflate, gzip", gzip.compress(b"\0\0\0\xff\xff" * MIB)
     with pytest.raises(ContentTooLarge, match="decoded content is larger than 1000 bytes"):
         decode(coding, data, max_size=1000, max_ratio=None)
@@ -407,7 +407,7 @@ def test_the_ratio_counts_from_16_mib_on(chain: list[str]) -> None:
     assert decoder_for(coding, max_ratio=None).decode_whole(data) == bytes(RATIO_FREE + MIB)
 
 
-def test_the_ratio_is_to_what_has_come() -> None:
+def test_the_ratio_is_to_the_received_bytes() -> None:
     head = random.Random(2).randbytes(2 * MIB // 100)
     content = head + bytes(RATIO_FREE)
     data = gzip.compress(content)
@@ -428,7 +428,7 @@ def test_text_that_repeats_itself_is_let_pass() -> None:
 
 
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd"])
-def test_what_vanishes_in_the_next_stage_is_bounded_too(name: str) -> None:
+def test_bytes_that_the_next_stage_discards_are_bounded_as_well(name: str) -> None:
     coding, compress = CODINGS[name]
     decoder = decoder_for(f"deflate, {coding}")
     decoder.feed(compress(b"\0\0\0\xff\xff" * (4 * MIB)))
@@ -536,7 +536,7 @@ def test_all_that_is_installed_is_accepted() -> None:
     ("missing", "accepted", "refused"),
     [("brotli", "gzip, deflate, zstd", "br"), (zstd.__name__, "gzip, deflate, br", "zstd")],
 )
-def test_what_is_not_installed_is_neither_accepted_nor_decoded(
+def test_codings_without_their_library_are_neither_accepted_nor_decoded(
     libraries: pytest.MonkeyPatch, missing: str, accepted: str, refused: str
 ) -> None:
     libraries.setitem(sys.modules, missing, None)

@@ -59,7 +59,7 @@ run(main())
 
 @LOOPS
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_10_closing_takes_no_time_and_leaves_nothing(
+def test_closing_takes_no_time_and_leaves_nothing(
     caddy: Caddy, tls: Certificates, tmp_path: Path, loop: str, is_secure: bool
 ) -> None:
     """aio-libs/aiohttp#1925, #2039: close() does not wait for TLS, users were told to sleep 0.25 s after it."""
@@ -73,9 +73,7 @@ def test_10_closing_takes_no_time_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("has_idle", [True, False])
-async def test_11_a_peer_that_does_not_say_goodbye_is_waited_for_as_long_as_was_said(
-    tls: Certificates, has_idle: bool
-) -> None:
+async def test_the_wait_for_close_notify_is_bounded_by_the_time_limit(tls: Certificates, has_idle: bool) -> None:
     """aio-libs/aiohttp#11091: TLS shutdown hangs, for a peer need not send close_notify."""
     answer = OK if has_idle else OK[:-1]
 
@@ -116,7 +114,7 @@ class Endless:
 
 @pytest.mark.parametrize("how", ["close", "leave", "cancel"])
 @pytest.mark.parametrize("is_secure", [False, True])
-async def test_12_who_closes_a_response_hears_no_more_of_it(tls: Certificates, is_secure: bool, how: str) -> None:
+async def test_closing_a_response_ends_its_download_at_once(tls: Certificates, is_secure: bool, how: str) -> None:
     """aio-libs/aiohttp#6762: on uvloop, closing an HTTPS response keeps on downloading for up to 30 s."""
     script = Endless()
 
@@ -161,9 +159,7 @@ print("end")
 
 @LOOPS
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_13_a_client_that_outlives_its_loop_says_so_once(
-    caddy: Caddy, tmp_path: Path, loop: str, is_secure: bool
-) -> None:
+def test_a_client_that_outlives_its_loop_warns_once(caddy: Caddy, tmp_path: Path, loop: str, is_secure: bool) -> None:
     """encode/httpx#914, aio-libs/aiohttp#4324: `RuntimeError: Event loop is closed` at exit."""
     url = caddy.tls_url if is_secure else caddy.url
     printed, told = run_program(tmp_path, OUTLIVES_ITS_LOOP, loop, url, options=("-W", "always"))
@@ -190,7 +186,7 @@ run(main())
 
 
 @LOOPS
-def test_14_a_warning_says_where_the_forgotten_client_was_made(caddy: Caddy, tmp_path: Path, loop: str) -> None:
+def test_the_warning_names_the_line_that_made_the_unclosed_client(caddy: Caddy, tmp_path: Path, loop: str) -> None:
     """aio-libs/aiohttp#1175, #2643: "Unclosed client session", and nobody knows which."""
     _, told = run_program(tmp_path, FORGETS_TO_CLOSE, loop, caddy.url, options=("-W", "default::ResourceWarning"))
     warning, _, origin = told.partition("Object allocated at")
@@ -200,7 +196,7 @@ def test_14_a_warning_says_where_the_forgotten_client_was_made(caddy: Caddy, tmp
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
-async def test_15_writing_to_a_peer_that_takes_nothing_has_a_time_limit_and_so_has_closing(
+async def test_writing_and_closing_have_time_limits_if_the_peer_does_not_read(
     tls: Certificates, is_secure: bool
 ) -> None:
     """python/cpython#83939, #101317, #102792: wait_closed() can hang, drain() could lock up over TLS."""
@@ -219,7 +215,7 @@ async def test_15_writing_to_a_peer_that_takes_nothing_has_a_time_limit_and_so_h
                 await posting
 
 
-async def test_15_many_clients_one_after_the_other_leave_nothing(tls: Certificates) -> None:
+async def test_many_clients_one_after_the_other_leave_nothing(tls: Certificates) -> None:
     """aio-libs/aiohttp#2039: what a client held is free when its block is left; the fixtures of all tests look."""
     with Answering(default=OK, tls=tls.server_context()) as server:
         for number in range(10):

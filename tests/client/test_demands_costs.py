@@ -41,7 +41,7 @@ async def measure(work: Callable[[], Awaitable[object]]) -> float:
     return time.thread_time() - started
 
 
-async def test_07_a_request_costs_a_few_times_what_asyncios_streams_cost(caddy: Caddy) -> None:
+async def test_a_request_costs_a_few_times_the_cpu_of_asyncios_streams(caddy: Caddy) -> None:
     """encode/httpx#3215, #838: ten times as slow as others with 20 requests at once; then it was 30 times this."""
     head = f"GET /1k.bin HTTP/1.1\r\nHost: {caddy.host}:{caddy.port}\r\nUser-Agent: streams\r\nAccept: */*\r\n\r\n"
 
@@ -80,7 +80,7 @@ def counting_lines() -> Iterator[list[int]]:
         sys.settrace(before)
 
 
-async def test_07_what_a_request_takes_does_not_grow_with_the_pool() -> None:
+async def test_the_cost_of_a_request_does_not_grow_with_the_pool() -> None:
     """encode/httpx#3215: the pool walks over all its connections and all its requests, each time."""
     counts = []
     with Answering(default=OK) as server, silent() as port:
@@ -97,7 +97,7 @@ async def test_07_what_a_request_takes_does_not_grow_with_the_pool() -> None:
     assert counts[1] < 1.1 * counts[0]
 
 
-async def test_07_what_a_request_takes_does_not_grow_with_the_line() -> None:
+async def test_the_cost_of_a_request_does_not_grow_with_the_queue() -> None:
     """encode/httpx#3215: 1000 requests at once take 100 times as long as ten, not 1000 times."""
     shares = []
     with Answering(default=OK) as server:
@@ -131,7 +131,7 @@ run(main())
 """
 
 
-def test_16_an_idle_tls_connection_takes_60_kibibytes_on_uvloop(caddy: Caddy, tmp_path: Path) -> None:
+def test_an_idle_tls_connection_takes_60_kibibytes_on_uvloop(caddy: Caddy, tmp_path: Path) -> None:
     """python/cpython#109534, #133112, MagicStack/uvloop#726: memory of TLS connections; asyncio takes 300 KiB."""
     printed, _ = run_program(tmp_path, IDLE_TLS, "uvloop", caddy.tls_url)
     assert 10 * KIBIBYTE < float(printed) <= 60 * KIBIBYTE
@@ -165,7 +165,7 @@ run(main())
 """
 
 
-def test_17_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_path: Path) -> None:
     """aio-libs/aiohttp#7252, #1029, #4618: memory grows over many HTTPS hosts."""
     printed, _ = run_program(tmp_path, MANY_HOSTS, "asyncio", caddy.tls_url, str(caddy.tls_port))
     assert float(printed) < 12 * KIBIBYTE  # 3 to 6 measured; of a connection 300 would be left
@@ -174,7 +174,7 @@ def test_17_memory_does_not_grow_with_hosts_visited_over_tls(caddy: Caddy, tmp_p
 # Contexts
 
 
-def test_18_making_a_client_takes_less_than_a_millisecond() -> None:
+def test_making_a_client_takes_less_than_a_millisecond() -> None:
     """encode/httpx#3627, #978; python/cpython#95031: a context for each client takes 15 to 100 ms."""
     times = []
     for _ in range(50):
@@ -213,7 +213,7 @@ run(main())
 """
 
 
-def test_18_one_context_for_all_clients_made_when_needed_in_a_thread(
+def test_all_clients_share_a_context_made_in_a_thread_on_first_use(
     caddy: Caddy, tls: Certificates, tmp_path: Path
 ) -> None:
     """encode/httpx#2298, #3627: it blocks the loop, and is made where all URLs are http."""
@@ -265,7 +265,7 @@ run(main())
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_28_an_upload_of_a_large_file_takes_no_memory_and_leaves_the_loop_its_turns(tmp_path: Path, loop: str) -> None:
+def test_an_upload_of_a_large_file_takes_no_memory_and_does_not_block_the_loop(tmp_path: Path, loop: str) -> None:
     """aio-libs/aiohttp#11138, #2126, #2669: a file is read whole into memory, or copied, and the loop stands still."""
 
     large, small = tmp_path / "large.bin", tmp_path / "small.bin"
@@ -305,7 +305,7 @@ async def read_in_pieces(path: Path) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(
     ("is_secure", "in_pieces", "by_kernel"), [(False, False, True), (True, False, False), (False, True, False)]
 )
-async def test_29_a_file_is_sent_by_the_kernel_where_it_can_be_and_comes_the_same_anyhow(
+async def test_a_file_arrives_the_same_with_and_without_sendfile(
     tls: Certificates,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -345,7 +345,7 @@ run(main())
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_29_the_kernel_sends_a_file_for_less(tmp_path: Path, loop: str) -> None:
+def test_sendfile_takes_less_cpu(tmp_path: Path, loop: str) -> None:
     """aio-libs/aiohttp#8213: what it gains in time of the process, worker threads included."""
     path = tmp_path / "file.bin"
     with path.open("wb") as file:

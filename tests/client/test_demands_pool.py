@@ -70,7 +70,7 @@ async def cancel_at_random(client: Client, url: str, name: str, chance: random.R
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
-async def test_01_after_random_cancellation_every_request_passes(tls: Certificates, is_secure: bool) -> None:
+async def test_after_random_cancellation_every_request_passes(tls: Certificates, is_secure: bool) -> None:
     """encode/httpcore#1093, #986, #1099: cancelling requests while the pool is contended leaks its slots."""
     chance = random.Random(1093)
     async with echoing(tls if is_secure else None, pool=PoolLimits(connections=10)) as (client, server):
@@ -81,7 +81,7 @@ async def test_01_after_random_cancellation_every_request_passes(tls: Certificat
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
-async def test_02_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool) -> None:
+async def test_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool) -> None:
     """encode/httpcore#830, #785; encode/httpx#1461: a cancelled request hangs later ones."""
     async with echoing(pool=PoolLimits(connections=1)) as (client, server):
         for turns in range(30):
@@ -133,7 +133,7 @@ OVERLOAD: list[tuple[Any, str, str, Timeout, type[Exception]]] = [
 
 
 @pytest.mark.parametrize(("kind", "host", "scheme", "timeout", "error"), OVERLOAD)
-async def test_03_a_server_that_hangs_does_not_poison_the_pool(
+async def test_a_server_that_hangs_does_not_poison_the_pool(
     kind: Any, host: str, scheme: str, timeout: Timeout, error: type[Exception]
 ) -> None:
     """encode/httpcore#550: connect and read timeouts under overload poison the pool until the process restarts."""
@@ -150,7 +150,7 @@ async def test_03_a_server_that_hangs_does_not_poison_the_pool(
 # Waiting for a place
 
 
-async def test_04_more_requests_than_places_all_pass_in_their_order() -> None:
+async def test_more_requests_than_slots_all_pass_in_their_order() -> None:
     """encode/httpx#1171, #1315: a gather of more requests than max_connections gives PoolTimeout."""
     assert Timeout().pool is None
     with Answering(default=OK) as server:
@@ -162,7 +162,7 @@ async def test_04_more_requests_than_places_all_pass_in_their_order() -> None:
     assert (server.targets, server.accepted) == ([f"/{n}" for n in range(50)], 1)
 
 
-async def test_04_content_read_to_its_end_gives_the_place_back_at_once() -> None:
+async def test_content_read_to_its_end_frees_the_slot_at_once() -> None:
     """encode/httpx#720: a connection goes back before its response is closed."""
     async with echoing(pool=PoolLimits(connections=1)) as (client, server):
         async with client.stream("GET", f"{server.url}/a") as outer:
@@ -174,7 +174,7 @@ async def test_04_content_read_to_its_end_gives_the_place_back_at_once() -> None
         assert server.accepted == 1
 
 
-async def test_05_connections_through_proxies_are_kept(
+async def test_connections_through_proxies_are_kept(
     tls: Certificates, proxy_py: ProxyPy, connect_proxy: Callable[..., ConnectProxy]
 ) -> None:
     """encode/httpx#3453: with a proxy no connection ever becomes idle."""
@@ -192,7 +192,7 @@ async def test_05_connections_through_proxies_are_kept(
     assert (tunnels.accepted, server.accepted) == (1, 1)
 
 
-async def test_06_a_limit_per_host_is_kept_and_never_locks_up() -> None:
+async def test_the_limit_per_host_holds_and_never_deadlocks() -> None:
     """aio-libs/aiohttp#9670, #4936, #1623: the limit deadlocks after a timeout, or is exceeded in a race."""
     release = threading.Event()
 
@@ -237,7 +237,7 @@ def answer_once(connection: RawConnection) -> None:
     connection.read_request()
 
 
-async def test_08_a_stale_connection_is_no_matter_for_a_get() -> None:
+async def test_a_get_is_resent_on_a_stale_connection() -> None:
     """aio-libs/aiohttp#850, #2867, #3609, #4923, #9138: ServerDisconnected on connections that were kept."""
     tracer = Recording()
     with RawServer(answer_once) as server:
@@ -248,7 +248,7 @@ async def test_08_a_stale_connection_is_no_matter_for_a_get() -> None:
     assert (tracer.reasons, server.accepted) == (["stale", "stale"], 3)
 
 
-async def test_08_a_post_is_not_sent_twice_by_itself() -> None:
+async def test_a_post_is_not_resent_on_a_stale_connection() -> None:
     """zytedata/python-zyte-api#39: what may be repeated only the caller knows, and he is told that nothing came."""
     with RawServer(answer_once) as server:
         async with Client() as client:
@@ -265,7 +265,7 @@ async def test_08_a_post_is_not_sent_twice_by_itself() -> None:
     ("told", "accepted"),
     [(b"timeout=0", 3), (b"timeout=60", 1), (b"max=5, timeout=0", 3), (b'timeout="60"', 1), (b"junk", 1)],
 )
-async def test_08_a_connection_is_kept_no_longer_than_the_server_says(told: bytes, accepted: int) -> None:
+async def test_a_connection_is_kept_no_longer_than_the_server_says(told: bytes, accepted: int) -> None:
     """aio-libs/aiohttp#2867: Keep-Alive: timeout tells when the server leaves."""
     with Answering(default=reply(b"ok", b"Keep-Alive: " + told)) as server:
         async with Client() as client:
@@ -283,7 +283,7 @@ LAST_WORDS: list[Callable[[RawConnection], object]] = [
 
 @pytest.mark.parametrize("answer", [NOTHING, OK])
 @pytest.mark.parametrize("speak", LAST_WORDS, ids=["ends", "resets", "speaks"])
-async def test_09_a_connection_that_ends_or_speaks_while_idle_goes_at_once(
+async def test_an_idle_connection_with_unsolicited_data_or_an_end_is_dropped_at_once(
     answer: bytes, speak: Callable[[RawConnection], object]
 ) -> None:
     """aio-libs/aiohttp#3507: a 204 with keep-alive, then the server closes; the connection is used again and fails."""

@@ -20,7 +20,7 @@ from tests.connection.scripts import OK, UPLOAD, EarlyAnswer, reply, zeros
 
 @pytest.mark.parametrize("then", ["reads", "closes", "resets"])
 @pytest.mark.parametrize("build", [zeros, lambda: bytes(UPLOAD), lambda: zeros], ids=["generator", "bytes", "factory"])
-async def test_26_a_413_that_comes_early_is_the_answer(build: Callable[[], Any], then: str) -> None:
+async def test_an_early_413_is_the_response(build: Callable[[], Any], then: str) -> None:
     """psf/requests#2422, #5296, urllib3/urllib3#1524, aio-libs/aiohttp#8191: BrokenPipe instead of the answer."""
     script = EarlyAnswer(then)
     with RawServer(script) as server:
@@ -76,7 +76,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("build", REPLAYABLE.values(), ids=REPLAYABLE)
-async def test_27_a_redirect_sends_the_same_body_again(path: Path, build: Callable[[Path], Any], status: int) -> None:
+async def test_a_redirect_resends_the_body(path: Path, build: Callable[[Path], Any], status: int) -> None:
     """aio-libs/aiohttp#12195, #11290: after a redirect an upload is silently empty; a file at its end has length 0."""
     with Answering({"/": redirect("/to", status), "/to": OK}) as server:
         async with Client() as client:
@@ -86,9 +86,7 @@ async def test_27_a_redirect_sends_the_same_body_again(path: Path, build: Callab
 
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("build", USED_UP.values(), ids=USED_UP)
-async def test_27_what_cannot_be_sent_again_is_an_error_and_not_nothing(
-    path: Path, build: Callable[[Path], Any], status: int
-) -> None:
+async def test_a_body_that_cannot_be_resent_is_an_error(path: Path, build: Callable[[Path], Any], status: int) -> None:
     """aio-libs/aiohttp#12195: never a silent empty body."""
     with Answering({"/": redirect("/to", status), "/to": OK}) as server:
         async with Client() as client:
@@ -98,7 +96,7 @@ async def test_27_what_cannot_be_sent_again_is_an_error_and_not_nothing(
     assert [(asked.target, asked.content) for asked in server.asked] == [("/", b"content")]
 
 
-async def test_27_a_file_is_sent_from_where_it_stood() -> None:
+async def test_a_file_is_resent_from_its_first_position() -> None:
     """aio-libs/aiohttp#11290: also the second time."""
     file = io.BytesIO(b"left out, content")
     file.seek(10)
@@ -125,7 +123,7 @@ PARTS: dict[str, tuple[Callable[[Path], Any], bool]] = {
 
 
 @pytest.mark.parametrize(("build", "has_length"), PARTS.values(), ids=PARTS)
-async def test_30_parts_of_a_form_come_from_anywhere_and_once_more_after_a_redirect(
+async def test_parts_of_a_form_of_any_source_are_resent_after_a_redirect(
     path: Path, build: Callable[[Path], Any], has_length: bool
 ) -> None:
     """encode/httpx#1015, psf/requests-toolbelt#393: multipart from async sources, and rewound after a 307."""
@@ -204,7 +202,7 @@ class Nowhere:
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.mark.parametrize("send", OUTGOING.values(), ids=OUTGOING)
 @given(text=TEXT)
-async def test_33_nothing_but_one_request_leaves_whatever_it_is_made_of(
+async def test_injected_line_ends_never_make_a_second_request(
     send: Callable[[Client, str, str], Awaitable[object]], text: str
 ) -> None:
     """GHSA-q3qx-c6g2-7pw2, CVE-2019-9740: CR and LF in methods, URLs, fields, names of parts."""
@@ -228,7 +226,7 @@ SIGNED = [
 
 
 @pytest.mark.parametrize("target", SIGNED)
-async def test_34_a_signed_url_goes_out_as_it_was_given_also_by_a_redirect(target: str) -> None:
+async def test_a_signed_url_is_sent_unchanged_also_after_a_redirect(target: str) -> None:
     """aio-libs/aiohttp#4307, #7183, #7222, #9721, #11410: requoting breaks signatures of S3, CloudFront, GCS."""
     answers = {"/absolute": "", "/relative": target}
     with Answering(default=OK) as server:
@@ -255,7 +253,7 @@ COOKIES = [
 
 
 @pytest.mark.parametrize("pair", COOKIES)
-async def test_35_the_value_of_a_cookie_comes_back_byte_by_byte(pair: bytes) -> None:
+async def test_the_value_of_a_cookie_is_returned_byte_by_byte(pair: bytes) -> None:
     """aio-libs/aiohttp#5397, #7478, #2571, #11112: values are quoted, unquoted, or dropped."""
     with Answering({"/": reply(b"", b"Set-Cookie: " + pair + b"; Path=/"), "/next": OK}) as server:
         async with Client() as client:
@@ -277,7 +275,7 @@ BAD_COOKIES = [
 
 
 @pytest.mark.parametrize("cookie", BAD_COOKIES)
-async def test_35_a_bad_cookie_never_breaks_a_response(cookie: bytes) -> None:
+async def test_an_invalid_cookie_never_breaks_a_response(cookie: bytes) -> None:
     """aio-libs/aiohttp#9336, #5397: one bad cookie, and the others are lost, or the response."""
     fields = (b"Set-Cookie: one=1", b"Set-Cookie: " + cookie, b"Set-Cookie: two=2")
     with Answering({"/": reply(b"ok", *fields), "/next": OK}) as server:
@@ -291,7 +289,7 @@ async def test_35_a_bad_cookie_never_breaks_a_response(cookie: bytes) -> None:
 # Text
 
 
-async def test_40_text_goes_out_as_utf_8_and_says_so() -> None:
+async def test_text_is_sent_as_utf_8_and_declared_so() -> None:
     """psf/requests#2838, #2637, urllib3/urllib3#2014, yt-dlp#14111: latin-1 errors for str bodies and fields."""
     with Answering(default=OK) as server:
         async with Client() as client:
@@ -314,7 +312,7 @@ async def test_40_text_goes_out_as_utf_8_and_says_so() -> None:
         ("/é%20".encode(), "/%C3%A9%20"),
     ],
 )
-async def test_40_a_location_that_is_not_ascii_is_percent_encoded(location: bytes, target: str) -> None:
+async def test_a_location_that_is_not_ascii_is_percent_encoded(location: bytes, target: str) -> None:
     """psf/requests#2838, yt-dlp#14111: an error also for redirects."""
     with Answering({"/": redirect(location), target: OK}) as server:
         async with Client() as client:

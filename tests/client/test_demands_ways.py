@@ -39,7 +39,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize(("location", "is_same"), ELSEWHERE.values(), ids=ELSEWHERE)
 @pytest.mark.parametrize("given_to", ["client", "request"])
-async def test_32_no_secret_goes_to_another_origin_and_none_comes_back(
+async def test_secrets_do_not_go_to_another_origin_nor_return_after_it(
     tls: Certificates, location: str, is_same: bool, given_to: str
 ) -> None:
     """CVE-2018-20060, CVE-2023-43804, CVE-2024-37891, CVE-2026-44431: what leaks by redirects across origins."""
@@ -70,7 +70,7 @@ async def test_32_no_secret_goes_to_another_origin_and_none_comes_back(
         assert (first[name.lower()], reached[name.lower()], last[name.lower()]) == (value, expected, expected)
 
 
-async def test_32_auth_cookies_and_userinfo_stay_where_they_belong() -> None:
+async def test_auth_cookies_and_userinfo_stay_with_their_origin() -> None:
     """CVE-2018-18074 and its like: what a client puts in by itself."""
     with Answering(default=OK) as other, Answering() as server:
         server.answers["/"] = [redirect(other.url_as("two.test"))]
@@ -83,7 +83,7 @@ async def test_32_auth_cookies_and_userinfo_stay_where_they_belong() -> None:
     assert [set(asked.fields) & {"authorization", "cookie"} for asked in other.asked] == [set()] * 3
 
 
-async def test_32_proxy_credentials_are_for_the_proxy_alone(tls: Certificates, connect_proxy: StartProxy) -> None:
+async def test_proxy_credentials_are_sent_to_the_proxy_alone(tls: Certificates, connect_proxy: StartProxy) -> None:
     """CVE-2018-20060, GHSA-j8r2-6x86-q33q: Proxy-Authorization reaches servers through tunnels and redirects."""
     proxy = connect_proxy(credentials=("ali", "s3cret"))
     with Answering(default=OK, tls=tls.server_context()) as end, Answering(tls=tls.server_context()) as start:
@@ -100,7 +100,7 @@ async def test_32_proxy_credentials_are_for_the_proxy_alone(tls: Certificates, c
 
 
 @pytest.mark.parametrize("order", ["dead first", "dead last"])
-async def test_36_an_address_that_is_a_black_hole_costs_little_time(order: str) -> None:
+async def test_an_address_that_does_not_answer_costs_little_time(order: str) -> None:
     """urllib3/urllib3#797, #2030; python/cpython#105249: broken IPv6 means two minutes' wait."""
     with black_hole("::1") as dead, RawServer(echo_target) as server:
         addresses = [("::1", dead), (HOST, server.port)][:: 1 if order == "dead first" else -1]
@@ -113,7 +113,7 @@ async def test_36_an_address_that_is_a_black_hole_costs_little_time(order: str) 
 # Proxies
 
 
-async def test_37_https_through_a_proxy_that_itself_speaks_tls(tls: Certificates, connect_proxy: StartProxy) -> None:
+async def test_https_through_an_https_proxy(tls: Certificates, connect_proxy: StartProxy) -> None:
     """aio-libs/aiohttp#3816, #5992; encode/httpcore#254; python/cpython#28073; python-socks#49: TLS in TLS."""
     proxy = connect_proxy(tls=tls.server_context())
     with RawServer(echo_target, tls=tls.server_context()) as server:
@@ -142,7 +142,7 @@ async def test_37_https_through_a_proxy_that_itself_speaks_tls(tls: Certificates
         ("", False),
     ],
 )
-async def test_38_no_proxy_knows_networks_ports_and_wildcards(
+async def test_no_proxy_takes_networks_ports_and_wildcards(
     monkeypatch: pytest.MonkeyPatch, no_proxy: str, is_direct: bool
 ) -> None:
     """psf/requests#6313, #7148; encode/httpx#829, #967; urllib3/urllib3#3615: IPv6, CIDR, wildcards, ports."""
@@ -153,7 +153,7 @@ async def test_38_no_proxy_knows_networks_ports_and_wildcards(
             assert (await client.get(server.url)).text == ("server" if is_direct else "proxy")
 
 
-async def test_38_a_tunnel_to_an_ipv6_address(tls: Certificates, connect_proxy: StartProxy) -> None:
+async def test_a_tunnel_to_an_ipv6_address(tls: Certificates, connect_proxy: StartProxy) -> None:
     """python/cpython#156336, urllib3/urllib3#3615, curl/curl#19828: CONNECT to IPv6 literals."""
     proxy = connect_proxy()
     with RawServer(echo_target, tls=tls.server_context(), host="::1") as server:
@@ -182,7 +182,7 @@ NOW = Retry(total=2, backoff=0.0)
         ("GET", NOW, [b"", OK], 200, 2),
     ],
 )
-async def test_39_retries_as_the_user_says(
+async def test_retries_follow_the_policy(
     method: str, policy: Any, answers: list[bytes], status: int, asked: int
 ) -> None:
     """encode/httpx#108, #1141: retries by status, with backoff, heeding Retry-After."""
@@ -193,7 +193,7 @@ async def test_39_retries_as_the_user_says(
     assert len(server.asked) == asked
 
 
-async def test_39_pauses_grow_and_heed_what_the_server_asks_for() -> None:
+async def test_pauses_grow_and_follow_retry_after() -> None:
     """encode/httpx#1141: backoff, and Retry-After up to a bound."""
     tracer = Recording()
     busy = reply(b"", status=b"503 Busy")
@@ -204,7 +204,7 @@ async def test_39_pauses_grow_and_heed_what_the_server_asks_for() -> None:
     assert tracer.repeats == [("retry", 0.01), ("retry", 0.1), ("retry", 0.04)]
 
 
-async def test_39_retries_have_a_budget() -> None:
+async def test_retries_have_a_budget() -> None:
     """encode/httpx#1141: a server in trouble is not sent several times as much."""
     with Answering(default=BUSY) as server:
         async with Client(retries=Retry(total=3, backoff=0.0, budget=0.1)) as client:
@@ -213,7 +213,7 @@ async def test_39_retries_have_a_budget() -> None:
     assert 50 + 10 <= len(server.asked) <= 50 + 10 + 50 * 0.1 + 5
 
 
-async def test_39_a_body_that_is_used_up_is_never_retried() -> None:
+async def test_a_body_that_cannot_be_resent_is_never_retried() -> None:
     """encode/httpx#108: a retried upload that is empty."""
 
     def pieces() -> Iterator[bytes]:

@@ -181,7 +181,7 @@ def test_example_of_rfc_2617_has_no_algorithm() -> None:
     }
 
 
-def test_what_is_quoted_on_the_wire_and_what_is_not() -> None:
+def test_only_the_parameters_that_rfc_7616_quotes_are_quoted() -> None:
     fields = Digest('a"b\\c', "p").answer(
         ask(), 401, [r'Digest realm="x \"y\"", nonce="n", opaque="o", qop="auth", algorithm=MD5, userhash=false'], 1
     )
@@ -295,7 +295,7 @@ def test_strongest_challenge_that_is_known_is_answered(challenges: list[str], no
         ['Digest realm="r", nonce="n", algorithm=MD5-sess'],
     ],
 )
-def test_no_answer_to_what_is_not_known(challenges: list[str]) -> None:
+def test_unknown_algorithms_and_qualities_get_no_answer(challenges: list[str]) -> None:
     auth = Digest(USER, PASSWORD)
     assert auth.answer(ask(), 401, challenges, 1) is None
     assert auth.authorize(ask()) == []
@@ -451,7 +451,7 @@ def test_domain_says_where_a_nonce_goes_unasked(domain: str, inside: list[str], 
     assert [target for target in inside + outside if auth.authorize(ask(target))] == inside
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_remembered_challenges_are_bounded() -> None:
     auth = Digest(USER, PASSWORD)
     origins = [f"http://h{n}" for n in range(300)]
     for origin in [*origins[:100], origins[0], *origins[100:]]:
@@ -465,7 +465,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("bad", ["SECRET\r", "SECRET\n", "SECRET\0", "SECRET\ud800"])
-def test_what_can_not_be_sent_is_refused_without_being_shown(bad: str) -> None:
+def test_invalid_credentials_are_refused_without_being_shown(bad: str) -> None:
     for user, password in ((bad, "p"), ("u", bad)):
         with pytest.raises(ValueError, match=r"^expected user and password") as caught:
             Digest(user, password)

@@ -145,7 +145,7 @@ async def test_a_digest_of_a_range_or_of_the_whole(tmp_path: Path, field: str) -
     assert is_whole(path)
 
 
-async def test_a_part_that_somebody_has_changed(tmp_path: Path) -> None:
+async def test_a_changed_part_fails_its_digest(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with Store(CONTENT, b'ETag: "v1"', digest("Repr-Digest")) as server:
         await leave_part(server, path)
@@ -159,7 +159,7 @@ async def test_a_part_that_somebody_has_changed(tmp_path: Path) -> None:
     assert is_whole(path)
 
 
-async def test_a_part_that_somebody_has_cut(tmp_path: Path) -> None:
+async def test_a_truncated_part_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def cut(received: int, _: int | None) -> None:
@@ -183,7 +183,7 @@ async def test_a_digest_given_before_a_cut(tmp_path: Path) -> None:
     assert (len(server.asked), names(tmp_path)) == (2, [])
 
 
-async def test_a_digest_of_what_has_changed_since(tmp_path: Path) -> None:
+async def test_the_digest_of_a_version_that_has_changed_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "file"
     first = reply(CONTENT, b'ETag: "v1"', digest("Content-Digest"))
     with Store(CONTENT[::-1], b'ETag: "v2"', answers=(first,), cuts=(CUT,)) as server:

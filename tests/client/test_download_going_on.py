@@ -97,7 +97,7 @@ async def test_a_part_of_another_url(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("note", [None, b"", b"junk\n", b"0" * 64 + b'\n"v1"\n', b"+!", b"\0" * 300_000])
-async def test_a_part_that_nobody_knows(tmp_path: Path, note: bytes | None) -> None:
+async def test_a_part_without_a_valid_note_is_downloaded_anew(tmp_path: Path, note: bytes | None) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -197,7 +197,7 @@ def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
         partial_of_rest(f"bytes {CUT - 1}-{SIZE - 2}/{SIZE}"),
     ],
 )
-async def test_what_does_not_go_on_is_asked_for_anew(tmp_path: Path, answer: bytes) -> None:
+async def test_a_download_that_cannot_resume_starts_anew(tmp_path: Path, answer: bytes) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -275,7 +275,7 @@ async def test_only_cuts_count_as_retries(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("resume", [False, True])
-async def test_a_cache_that_takes_what_was_cut_off_for_the_whole(tmp_path: Path, resume: bool) -> None:
+async def test_a_cached_truncated_response_is_an_error(tmp_path: Path, resume: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with Store(cuts=(CUT,)) as server, whole(path, b"old"):
@@ -299,7 +299,9 @@ async def test_a_slice_for_a_request_without_a_range_is_an_error(tmp_path: Path)
 
 @pytest.mark.parametrize("content_range", [RIGHT, RIGHT.replace("bytes", "Bytes"), f"{RIGHT.partition('/')[0]}/*"])
 @pytest.mark.parametrize("answer", [partial_of_rest, chunks_of_rest])
-async def test_what_goes_on(tmp_path: Path, content_range: str, answer: Callable[[str], bytes]) -> None:
+async def test_a_valid_content_range_resumes_the_download(
+    tmp_path: Path, content_range: str, answer: Callable[[str], bytes]
+) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -414,7 +416,7 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
     assert is_whole(path)
 
 
-async def test_what_has_no_validator_begins_anew(tmp_path: Path) -> None:
+async def test_a_download_without_a_validator_starts_anew(tmp_path: Path) -> None:
     steps: list[tuple[int, int | None]] = []
     with Store(CONTENT, b"X-None: 1", cuts=(CUT, CUT)) as server, whole(tmp_path / "file"):
         async with Client(retries=AT_ONCE) as client:

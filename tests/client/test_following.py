@@ -44,7 +44,7 @@ GET_AFTER = {("POST", 301), ("POST", 302)} | {(method, 303) for method in ("GET"
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_what_is_asked_next(method: str, status: int) -> None:
+async def test_the_request_after_a_redirect(method: str, status: int) -> None:
     fields = {"Content-Language": "en", "X-Own": "1"}
     body = None if method in ("GET", "HEAD") else b"content"
     response, asked = await follow(
@@ -114,7 +114,7 @@ async def test_max_redirects_is_exact() -> None:
     assert (raised.value.response.status, len(raised.value.response.history)) == (302, 2)
 
 
-async def test_none_are_allowed() -> None:
+async def test_max_redirects_0_allows_no_redirect() -> None:
     with pytest.raises(TooManyRedirects):
         await follow({"/": redirect("/")}, client={"max_redirects": 0})
 
@@ -325,7 +325,7 @@ async def test_secrets_stay_within_one_origin(client: dict[str, Any], options: d
     assert [has_secret(asked) for asked in server.asked] == [True, True]
 
 
-async def test_a_user_in_a_location_logs_nobody_in() -> None:
+async def test_userinfo_in_a_location_is_not_used() -> None:
     with Answering({"/to": OK}) as server:
         server.answers["/"] = [redirect(f"http://user:{SECRET}@{server.host}:{server.port}/to")]
         async with Client() as client:
@@ -357,7 +357,7 @@ async def test_cookies_of_the_jar_go_where_they_belong() -> None:
     assert (first.asked[0]["cookie"], second.asked[0]["cookie"]) == ("a=1", "b=2")
 
 
-async def test_who_wants_no_cookies_gets_none_elsewhere_either() -> None:
+async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
     with Answering({"/there": OK}) as second, Answering() as first:
         first.answers["/"] = [redirect(f"{second.url}/there")]
         async with Client(cookies={"a": "1"}) as client:
@@ -396,7 +396,7 @@ async def test_the_referer_of_an_https_page_is_dropped_on_the_way_to_http(tls: C
     assert [asked["referer"] for asked in plain.asked] == [None]
 
 
-async def test_what_a_request_is_given_goes_where_it_says() -> None:
+async def test_credentials_of_a_request_go_to_its_own_url() -> None:
     with Answering(default=OK) as home, Answering(default=OK) as other:
         async with Client(base_url=home.url) as client:
             await client.get(f"{other.url}/x", auth=("user", SECRET))
@@ -564,7 +564,7 @@ async def test_a_factory_that_gives_the_same_again_is_seen_through(make: Callabl
     assert server.targets == ["/"]
 
 
-async def test_417_after_the_body_was_left_behind_is_the_response() -> None:
+async def test_417_after_a_redirect_without_the_body_is_the_response() -> None:
     answers: dict[str, Any] = {"/": redirect("/to", 303), "/to": reply(b"", status=b"417 No")}
     with Answering(answers) as server:
         async with Client(timeout=Timeout(expect=0)) as client:

@@ -126,7 +126,7 @@ async def test_fields_come_first_and_each_in_its_order() -> None:
 
 
 @pytest.mark.parametrize("files", [{}, []])
-async def test_files_that_are_none_still_make_a_multipart_form(files: Any) -> None:
+async def test_empty_files_still_make_a_multipart_form(files: Any) -> None:
     assert await parts_of(build(files=files)) == []
     assert await parts_of(build(data={"a": "1"}, files=files)) == [([disposition("a")], b"1")]
 
@@ -193,7 +193,7 @@ class Changing(io.BytesIO):
         return super().read(n)
 
 
-async def test_what_a_file_grows_by_is_not_sent() -> None:
+async def test_bytes_appended_to_a_file_meanwhile_are_not_sent() -> None:
     payload = build(files={"f": ("a", Changing(b"abcdef", b"abcdefghijkl")), "g": b"next"})
     assert [content for _, content in await parts_of(payload)] == [b"abcdef", b"next"]
 
@@ -391,7 +391,7 @@ async def test_little_parts_go_out_together() -> None:
     assert len(sink.sizes) < 6
 
 
-async def test_what_comes_slowly_is_not_kept_waiting_for_more() -> None:
+async def test_a_slow_chunk_is_sent_without_waiting_for_more() -> None:
     source = await build(files={"f": [b"one", b"two"]}).open()
     assert bytes(await source.read()).endswith(b"\r\n\r\none")
     assert await source.read() == b"two"

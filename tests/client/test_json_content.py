@@ -117,7 +117,7 @@ async def test_number_of_too_many_digits_is_an_error() -> None:
     assert response.json(parse_int=len) == sys.get_int_max_str_digits() + 1
 
 
-async def test_what_a_hook_raises_comes_out_as_it_is() -> None:
+async def test_exceptions_of_a_json_hook_are_not_wrapped() -> None:
     def refuse(_: Any) -> Any:
         raise ValueError("not mine")
 

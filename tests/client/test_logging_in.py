@@ -90,7 +90,9 @@ async def test_the_user_of_a_url_counts_more_than_the_client(user: str, value: s
         ({"headers": {"Authorization": "Client"}}, "", {"auth": ("own", "x")}, basic("own", "x")),
     ],
 )
-async def test_what_counts_more(client: dict[str, Any], user: str, options: dict[str, Any], value: str | None) -> None:
+async def test_precedence_of_credentials(
+    client: dict[str, Any], user: str, options: dict[str, Any], value: str | None
+) -> None:
     assert (await ask(client, user, **options))["authorization"] == value
 
 
@@ -106,7 +108,7 @@ async def test_what_counts_more(client: dict[str, Any], user: str, options: dict
         (5, TypeError),
     ],
 )
-async def test_what_is_no_login(auth: Any, error: type[Exception]) -> None:
+async def test_invalid_auth_is_refused_without_showing_secrets(auth: Any, error: type[Exception]) -> None:
     with pytest.raises(error) as raised:
         Client(auth=auth)
     assert not re.search("us3r|s3cret", str(raised.value))
@@ -185,7 +187,7 @@ async def raise_later(_: AuthRequest) -> str:
 
 
 @pytest.mark.parametrize("function", [raise_at_once, raise_later])
-async def test_what_a_function_raises_comes_through(function: Any) -> None:
+async def test_exceptions_of_an_auth_function_come_through(function: Any) -> None:
     with Answering(default=OK) as server:
         async with Client(auth=function) as client:
             with pytest.raises(Refused):
@@ -195,7 +197,7 @@ async def test_what_a_function_raises_comes_through(function: Any) -> None:
 
 
 @pytest.mark.parametrize("found", [5, [("X", 1)], [("X",)], {"X\r\n": "1"}, {"X": "a\r\nb"}])
-async def test_what_a_function_may_not_return(found: Any) -> None:
+async def test_invalid_results_of_an_auth_function_are_errors(found: Any) -> None:
     with Answering(default=OK) as server:
         async with Client(auth=lambda _: found) as client:
             with pytest.raises((TypeError, ValueError)):
@@ -287,7 +289,7 @@ class Noting(Answerer):
 
 
 @pytest.mark.parametrize("status", [200, 401])
-async def test_what_an_auth_raises_over_a_response_comes_through(status: int) -> None:
+async def test_exceptions_of_an_auth_about_a_response_come_through(status: int) -> None:
     with Answering({"/": reply(bytes(1000), status=b"%d X" % status), "/next": OK}) as server:
         async with Client() as client:
             with pytest.raises(Refused):
@@ -525,7 +527,7 @@ async def test_a_netrc_that_is_missing_gives_nothing(tmp_path: Path) -> None:
     assert (await ask({"auth": Netrc(tmp_path / "none")}))["authorization"] is None
 
 
-async def test_a_netrc_that_is_none_is_an_error_without_its_content(tmp_path: Path) -> None:
+async def test_an_invalid_netrc_is_an_error_without_its_content(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine x login secret nonsense secret")
     with pytest.raises(ValueError, match="expected a netrc file") as raised:

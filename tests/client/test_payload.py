@@ -97,7 +97,7 @@ def test_json_comes_back(value: Any) -> None:
         ({"files": {"f": ("name", b"", None, {"Content-Disposition": "x"})}}, ValueError),
     ],
 )
-def test_what_cannot_be_encoded_is_refused_at_once(arguments: dict[str, Any], error: type[Exception]) -> None:
+def test_bodies_that_cannot_be_encoded_are_refused_at_once(arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         build_payload(**arguments)
 

@@ -74,7 +74,7 @@ async def test_a_pickle_of_a_pickle_is_the_same_again() -> None:
     assert (twin.content, twin.headers, twin.url) == (response.content, response.headers, response.url)
 
 
-async def test_what_tls_negotiated_is_kept(tls: Certificates) -> None:
+async def test_a_pickled_response_keeps_its_tls_parameters(tls: Certificates) -> None:
     with RawServer.replying(OK, tls=tls.server_context()) as server:
         async with Client(ssl=tls.client_context()) as client:
             response = await client.get(f"https://localhost:{server.port}/")
@@ -132,7 +132,7 @@ BODIES: list[dict[str, Any]] = [
 
 @AGAIN
 @pytest.mark.parametrize("options", BODIES)
-async def test_a_request_whose_body_is_at_hand_is_sent_as_it_was(
+async def test_a_copied_request_with_a_body_in_memory_is_sent_alike(
     again: Callable[[Any], Any], options: dict[str, Any]
 ) -> None:
     request = Request("post", "http://h/x", **options)
@@ -162,7 +162,7 @@ def log_in(request: object) -> str:
         ({"body": b"x", "trailers": lambda: {"X": "1"}}, ValueError, "trailers is not kept in a pickle"),
     ],
 )
-async def test_what_a_pickle_leaves_out_is_an_error_when_it_is_sent(
+async def test_a_pickled_request_without_its_secrets_is_an_error_when_sent(
     options: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     request = Request("POST", "http://h/", **options)
@@ -178,7 +178,7 @@ async def test_what_a_pickle_leaves_out_is_an_error_when_it_is_sent(
 
 
 @pytest.mark.parametrize("auth", [None, asyncclient.Request("GET", "http://h/").choices.auth])
-def test_auth_that_is_none_or_not_given_stays_so(auth: Any) -> None:
+def test_auth_that_is_not_given_stays_so_in_a_pickle(auth: Any) -> None:
     assert pickled(Request("GET", "http://h/", auth=auth, timeout=1)).choices.auth is auth
 
 

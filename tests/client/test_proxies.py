@@ -90,7 +90,7 @@ def test_proxy_url(url: str, proxy: tuple[object, ...]) -> None:
         "http://http://user:secret@p/x",
     ],
 )
-def test_what_is_no_proxy_url_is_refused_without_telling_secrets(url: str) -> None:
+def test_invalid_proxy_urls_are_refused_without_showing_secrets(url: str) -> None:
     with pytest.raises(InvalidURL, match=r"expected .*proxy") as caught:
         parse_proxy(url)
     assert "secret" not in str(caught.value)
@@ -202,7 +202,7 @@ def test_the_most_exact_key_of_a_mapping_counts(scheme: str, host: str, port: in
     assert chosen(ProxySelector(MAPPING), scheme, host, port) == expected
 
 
-def test_what_a_mapping_leaves_out_has_no_proxy() -> None:
+def test_schemes_without_an_entry_have_no_proxy() -> None:
     selector = ProxySelector({"https": P})
     assert chosen(selector, "http") is None
     assert chosen(ProxySelector({"all": P, "http": None}), "http") is None

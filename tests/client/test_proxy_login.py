@@ -262,7 +262,7 @@ def test_a_user_that_basic_refuses_is_refused(url: str) -> None:
         lambda: Proxy("http", "p", 65536),
     ],
 )
-def test_what_can_not_be_sent_to_a_proxy_is_refused(make: Any) -> None:
+def test_invalid_proxy_credentials_are_refused(make: Any) -> None:
     with pytest.raises(ValueError, match="expected") as caught:
         make()
     assert "secret" not in str(caught.value)

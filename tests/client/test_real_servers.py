@@ -53,7 +53,7 @@ async def test_files_over_one_connection(caddy: Caddy, tls: Certificates, url: s
     assert count_opened(tracer) == 1
 
 
-async def test_what_is_known_of_a_tls_connection(caddy: Caddy, tls: Certificates) -> None:
+async def test_a_response_has_the_parameters_of_its_tls_connection(caddy: Caddy, tls: Certificates) -> None:
     async with trusting(tls) as client, client.stream("GET", f"{caddy.tls_url}/1k.bin") as response:
         assert response.tls is not None
         assert (response.tls.version, response.tls.alpn) == ("TLSv1.3", "http/1.1")
@@ -104,7 +104,7 @@ async def test_codings_are_undone(caddy: Caddy, tls: Certificates, url: str, cod
         assert client.stats().idle == 1
 
 
-async def test_what_a_client_offers_a_server_takes(caddy: Caddy, tls: Certificates, url: str) -> None:
+async def test_a_real_server_compresses_for_accept_encoding(caddy: Caddy, tls: Certificates, url: str) -> None:
     async with trusting(tls) as client:
         response = await client.get(f"{url}/text.txt")
         assert response.headers["content-encoding"] in ("gzip", "zstd")

@@ -178,7 +178,7 @@ def test_the_referer_of_an_https_page_goes_to_no_http_url(
     assert strip_fields(pairs, follow(end, start)) == (pairs if stays else pairs[:1])
 
 
-def test_names_that_nobody_calls_secret_are_kept() -> None:
+def test_fields_that_are_not_declared_secret_are_kept() -> None:
     assert strip_fields([("X-Api-Key", "s")], follow("http://g/")) == [("X-Api-Key", "s")]
 
 

@@ -138,7 +138,7 @@ async def test_a_body_goes_out_as_often_as_it_must(make: Callable[[], Any], leng
         (lambda: Pipe(b"abc"), None),
     ],
 )
-async def test_what_can_be_read_once_is_sent_once(make: Callable[[], Any], length: int | None) -> None:
+async def test_bodies_that_can_be_read_once_are_sent_once(make: Callable[[], Any], length: int | None) -> None:
     payload = build(body=make())
     assert payload.is_replayable
     await payload.open(4)  # and nothing is taken: the connection could not be opened, say
@@ -270,7 +270,7 @@ def returning(body: Any) -> Callable[[], Any]:
 @pytest.mark.parametrize(
     "make", [Draining, lambda: returning(iter([b"a", b"bc"])), lambda: returning(OnlyAsyncReadClosing(b"a", b"bc"))]
 )
-async def test_what_gives_nothing_the_second_time_is_no_empty_body(make: Callable[[], Any]) -> None:
+async def test_an_iterable_that_is_empty_the_second_time_is_an_error(make: Callable[[], Any]) -> None:
     payload = build(body=make())
     assert await send_all(payload) == (None, b"abc")
     stream = ScriptedStream()
@@ -300,12 +300,12 @@ async def test_a_function_that_returns_the_same_file_again_is_found_out(path: Pa
 
 
 @pytest.mark.parametrize("body", [5, 1.5, object(), {"a": b"1"}, True])
-def test_what_is_no_body_is_refused_at_once(body: Any) -> None:
+def test_invalid_body_is_refused_at_once(body: Any) -> None:
     with pytest.raises(TypeError, match="returns one of these as body, got"):
         build_payload(body=body)
 
 
-async def test_what_a_function_gives_must_be_a_body() -> None:
+async def test_the_result_of_a_body_function_must_be_a_body() -> None:
     with pytest.raises(TypeError, match="as body, got NoneType"):
         await build(body=lambda: None).open()
 
@@ -341,7 +341,7 @@ async def test_a_path_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
-async def test_what_was_opened_is_closed_when_a_later_part_cannot_be(path: Path, error: type[BaseException]) -> None:
+async def test_opened_parts_are_closed_if_a_later_part_fails_to_open(path: Path, error: type[BaseException]) -> None:
     def fail() -> bytes:
         assert is_open(path)
         raise error

@@ -52,7 +52,7 @@ async def test_standard_methods_are_put_in_upper_case(given: str, sent: str) -> 
 @pytest.mark.parametrize(
     ("method", "length"), [("GET", None), ("DELETE", None), ("HEAD", None), ("POST", "0"), ("PUT", "0"), ("PATCH", "0")]
 )
-async def test_a_method_that_expects_content_says_that_there_is_none(method: str, length: str | None) -> None:
+async def test_methods_that_expect_content_declare_an_empty_body(method: str, length: str | None) -> None:
     with Answering(default=b"HTTP/1.1 204 No Content\r\n\r\n") as server:
         async with Client() as client:
             await client.request(method, server.url)
@@ -132,7 +132,7 @@ async def test_a_signed_url_goes_out_byte_for_byte(target: str) -> None:
     assert (await ask(target=target)).target == target
 
 
-async def test_what_is_illegal_is_quoted() -> None:
+async def test_illegal_characters_of_a_url_are_quoted() -> None:
     assert (await ask(target="/ü b?q=<é>")).target == "/%C3%BC%20b?q=%3C%C3%A9%3E"
 
 
@@ -148,7 +148,7 @@ async def test_an_international_host_goes_out_in_ascii() -> None:
 @pytest.mark.parametrize(
     "url", ["/relative", "ftp://h/", "http:/h", "http://h:0/", "http://a\r\nb/", "http://h/\r\nX: y"]
 )
-async def test_what_is_no_url_is_refused_before_anything_is_sent(url: str) -> None:
+async def test_invalid_urls_are_refused_before_connecting(url: str) -> None:
     async with Client() as client:
         with pytest.raises(InvalidURL):
             await client.get(url)
@@ -319,7 +319,7 @@ async def test_a_path_as_body(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [None, 5, {"a": 1}, 1.5, object()])
-async def test_what_can_be_no_body(body: Any) -> None:
+async def test_invalid_bodies_are_refused(body: Any) -> None:
     async with Client() as client:
         if body is None:
             assert client.build_request("POST", "http://h/", body=body).payload is None
@@ -366,7 +366,7 @@ def fail() -> bytes:
 
 @pytest.mark.parametrize("retries", [None, 2])
 @pytest.mark.parametrize("body", [fail, break_off, lambda: break_off(b"con"), lambda: abreak_off(b"con")])
-async def test_what_a_body_raises_comes_through_and_ends_the_connection(
+async def test_exceptions_of_a_body_come_through_and_end_the_connection(
     body: Callable[[], Any], retries: int | None
 ) -> None:
     with RawServer(refuse_whole_requests) as server:
@@ -413,7 +413,7 @@ async def test_an_encoder_of_ones_own(encode: Callable[[Any], str | bytes]) -> N
     "options",
     [{"json": 1, "body": b"x"}, {"data": {}, "json": None}, {"files": {}, "body": b"x"}, {"json": float("nan")}],
 )
-async def test_several_bodies_or_json_that_is_none_are_refused(options: dict[str, Any]) -> None:
+async def test_several_bodies_or_invalid_json_are_refused(options: dict[str, Any]) -> None:
     async with Client() as client:
         with pytest.raises(ValueError, match=r"got several|JSON"):
             await client.post("http://h/", **options)
@@ -487,7 +487,7 @@ async def test_a_request_is_sent_any_number_of_times() -> None:
     ] * 2
 
 
-async def test_what_was_used_up_is_never_sent_again_as_nothing() -> None:
+async def test_a_used_up_body_is_never_resent_as_empty() -> None:
     with Answering(default=OK) as server:
         async with Client() as client:
             request = client.build_request("POST", server.url, body=generate(b"content"))
@@ -498,7 +498,7 @@ async def test_what_was_used_up_is_never_sent_again_as_nothing() -> None:
     assert [asked.content for asked in server.asked] == [b"content"]
 
 
-async def test_build_request_has_what_is_the_clients() -> None:
+async def test_build_request_applies_the_clients_defaults() -> None:
     async with Client(base_url="http://h/api", params={"k": 1}, encode_json=str) as client:
         request = client.build_request("get", "x", params={"a": 2}, headers={b"X": 1})
     assert (request.method, request.url, request.headers) == ("GET", "http://h/api/x?k=1&a=2", [("X", 1)])
@@ -570,7 +570,7 @@ async def test_an_early_refusal_is_the_response_and_nothing_is_sent(status: int)
     assert script.content is None
 
 
-async def test_417_is_asked_again_without_expectation() -> None:
+async def test_after_417_the_request_is_resent_without_expectation() -> None:
     script, tracer = Expecting(reply(b"", status=b"417 Expectation Failed")), Recording()
     with RawServer(script) as server:
         async with Client(timeout=patient(TIMEOUT), tracer=tracer) as client:
@@ -582,7 +582,7 @@ async def test_417_is_asked_again_without_expectation() -> None:
     assert (tracer.reasons, server.accepted) == (["expectation"], 2)
 
 
-async def test_417_to_the_second_is_the_response() -> None:
+async def test_417_to_the_resent_request_is_the_response() -> None:
     script = Expecting(reply(b"", status=b"417 No"), reply(b"still", status=b"417 No"))
     with RawServer(script) as server:
         async with Client(timeout=patient(TIMEOUT)) as client:
@@ -607,7 +607,7 @@ class Answers(Auth):
         (reply(b"", status=b"503 Busy"), {}),
     ],
 )
-async def test_what_was_not_asked_for_is_still_there(first: bytes, options: dict[str, Any]) -> None:
+async def test_a_refused_expectation_leaves_the_body_unread(first: bytes, options: dict[str, Any]) -> None:
     """An early answer to an expectation leaves even a body that can be read only once as it is."""
     served: list[bytes] = []
 
@@ -723,7 +723,7 @@ async def test_ssl_decides_which_certificates_are_good(tls: Any) -> None:
     assert len(server.asked) == 2
 
 
-async def test_limits_bound_what_servers_send() -> None:
+async def test_limits_bound_responses() -> None:
     with Answering(default=reply(b"", *(b"X: 1",) * 20)) as server:
         async with Client(limits=Limits(fields=10)) as client:
             with pytest.raises(asyncclient.ProtocolError, match="10"):
@@ -741,7 +741,7 @@ async def test_a_client_of_another_loop_or_closed_is_refused() -> None:
             await client.get(server.url)
 
 
-async def test_the_tracer_is_told_what_happens() -> None:
+async def test_the_tracer_is_called_for_each_event() -> None:
     tracer = Recording()
     with Answering({"/": OK}) as server:
         async with Client(tracer=tracer, timeout=Timeout(read=TIMEOUT)) as client:
@@ -757,7 +757,7 @@ async def test_the_tracer_is_told_what_happens() -> None:
     ]
 
 
-async def test_the_tracer_is_told_of_cancellation_and_of_what_cannot_be_opened() -> None:
+async def test_the_tracer_is_called_for_failed_dials() -> None:
     tracer = Recording()
     with Answering({"/": OK}) as server:
         pass
@@ -768,7 +768,7 @@ async def test_the_tracer_is_told_of_cancellation_and_of_what_cannot_be_opened()
 
 
 @pytest.mark.parametrize("event", ["request_started", "connection_opened", "request_repeated", "response_received"])
-async def test_what_a_tracer_raises_ends_the_request_and_leaks_nothing(event: str) -> None:
+async def test_exceptions_of_a_tracer_end_the_request_and_leak_nothing(event: str) -> None:
     class Failing(Recording):
         def __getattribute__(self, name: str) -> Any:
             if name == event:
@@ -783,7 +783,7 @@ async def test_what_a_tracer_raises_ends_the_request_and_leaks_nothing(event: st
             assert await is_clean(client)
 
 
-async def test_preconnect_opens_what_is_then_used() -> None:
+async def test_preconnect_opens_connections_that_requests_then_use() -> None:
     with Answering(default=OK) as server:
         async with Client(base_url=f"{server.url}/api", pool=PoolLimits(connections=3)) as client:
             await client.preconnect("/", 2)
@@ -797,7 +797,7 @@ async def test_preconnect_opens_what_is_then_used() -> None:
         assert server.targets == ["/api/x"]
 
 
-async def test_preconnect_says_what_failed() -> None:
+async def test_preconnect_raises_the_error_of_the_dial() -> None:
     with Answering() as server:
         pass
     async with Client() as client:
@@ -846,12 +846,12 @@ def test_unknown_options_are_refused() -> None:
         ({"max_body_size": -1}, ValueError, "max_body_size of at least 0, got -1"),
     ],
 )
-def test_a_client_refuses_what_would_fail_later(options: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_a_client_refuses_invalid_options(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Client(**options)
 
 
-async def test_what_is_no_request_is_refused() -> None:
+async def test_send_refuses_other_types_and_connect() -> None:
     async with Client() as client:
         with pytest.raises(TypeError, match="expected a Request, got str"):
             await client.send("http://localhost/")  # type: ignore[arg-type]

@@ -57,7 +57,7 @@ async def test_the_head() -> None:
     assert repr(response) == f"<Response 404 Not So Found '{server.url}/x#part'>"
 
 
-async def test_length_is_what_is_left_to_be_read_off_the_connection() -> None:
+async def test_length_is_the_number_of_bytes_left_to_read() -> None:
     async with streaming(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello") as response:
         assert response.length == 5
         assert await anext(response.iter_chunks(2)) == b"he"
@@ -193,7 +193,7 @@ async def test_a_response_that_closes_its_connection_knows_its_tls(tls: Certific
     assert response.tls.version in ("TLSv1.2", "TLSv1.3")
 
 
-async def test_without_tls_there_is_none() -> None:
+async def test_tls_is_none_over_plain_tcp() -> None:
     assert (await get(OK)).tls is None
 
 
@@ -319,7 +319,7 @@ async def test_json(content: bytes, value: Any) -> None:
     assert (await get(reply(content))).json() == value
 
 
-async def test_json_with_options_and_json_that_is_none() -> None:
+async def test_json_with_options_and_invalid_json() -> None:
     assert str((await get(reply(b"1.10"))).json(parse_float=str)) == "1.10"
     for content in (b"", b"{", b"<html>", b"\xff\xfe\xfd"):
         with pytest.raises(ValueError):  # noqa: PT011  (json's own)
@@ -330,7 +330,7 @@ async def test_json_with_options_and_json_that_is_none() -> None:
 
 
 @pytest.mark.parametrize("name", ["content", "text", "lines", "json"])
-async def test_what_was_not_read_is_not_there(name: str) -> None:
+async def test_content_that_was_not_read_is_not_available(name: str) -> None:
     async with streaming(OK) as response:
         with pytest.raises(ResponseNotRead, match=r"await read\(\) first"):
             found = getattr(response, name)
@@ -464,7 +464,7 @@ async def read_in_some_way(client: Client, url: str, how: str) -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n", ProtocolError),
     ],
 )
-async def test_what_breaks_the_protocol_is_never_reused(data: bytes, error: type[Exception]) -> None:
+async def test_a_connection_is_never_reused_after_a_protocol_error(data: bytes, error: type[Exception]) -> None:
     with Answering({"/bad": data, "/": OK}) as server:
         async with Client() as client:
             with pytest.raises(error):
@@ -577,7 +577,7 @@ async def test_a_connection_is_clean_or_closed_after_stream(
         assert server.accepted == (1 if is_kept else 2)
 
 
-async def test_what_follows_a_response_left_early_is_its_own_answer() -> None:
+async def test_the_request_after_an_abandoned_response_gets_its_own_response() -> None:
     with Answering({"/": reply(b"x" * 70_000), "/next": reply(b"next")}) as server:
         async with Client() as client:
             for _ in range(10):
@@ -683,7 +683,7 @@ async def test_two_streams_on_one_connection_after_each_other_and_two_at_once() 
             assert len((await client.get(f"{server.url}/b")).content) == 100_000
 
 
-async def test_a_stream_that_nobody_ends_frees_its_socket() -> None:
+async def test_an_abandoned_stream_frees_its_socket() -> None:
     with Answering(default=reply(BIG)) as server:
         async with Client() as client:
             streaming = client.stream("GET", server.url)
@@ -697,7 +697,7 @@ async def test_a_stream_that_nobody_ends_frees_its_socket() -> None:
         assert client.stats().active == 0
 
 
-async def test_101_gives_the_connection_to_the_caller() -> None:
+async def test_an_upgrade_hands_the_connection_to_the_caller() -> None:
     def upgrade(connection: RawConnection) -> None:
         connection.read_head()
         connection.send(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello")

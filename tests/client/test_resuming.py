@@ -23,7 +23,7 @@ DATED = [("last-modified", BEFORE), ("date", NOW)]
         (DATED, BEFORE),
     ],
 )
-def test_what_a_part_is_known_by(pairs: list[tuple[str, str]], validator: str) -> None:
+def test_validators_of_a_part(pairs: list[tuple[str, str]], validator: str) -> None:
     note = make_note("0" * 64, Fields(pairs), 10, "name")
     assert note is not None
     assert (note.validator, note.total, note.name) == (validator, 10, "name")
@@ -47,7 +47,7 @@ def test_what_a_part_is_known_by(pairs: list[tuple[str, str]], validator: str) -
         [("etag", 'W/"x"'), *DATED, ("content-encoding", "gzip")],
     ],
 )
-def test_what_nothing_tells_from_another_is_not_noted(pairs: list[tuple[str, str]]) -> None:
+def test_responses_without_a_validator_get_no_note(pairs: list[tuple[str, str]]) -> None:
     assert make_note("0" * 64, Fields(pairs), 10, "name") is None
 
 

@@ -117,7 +117,7 @@ def test_stale_connection_is_repeated_at_once(method: str, policy: Retry | None,
 
 @pytest.mark.parametrize("error", CLOSED, ids=name_of)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-def test_a_policy_of_no_retries_sends_only_what_was_not_sent(method: str, error: Exception) -> None:
+def test_without_retries_only_unsent_requests_are_resent(method: str, error: Exception) -> None:
     outcome = Outcome(method, error=error, is_reused=True)
     assert decide(outcome, Retry(total=0, methods=["POST"])) == STALE
     for policy in (None, STEADY, Retry(total=0)):
@@ -322,7 +322,7 @@ def test_parse_retry_after(value: str, seconds: float | None) -> None:
         max_size=12,
     ).map("".join)
 )
-def test_any_retry_after_is_seconds_or_none(value: str) -> None:
+def test_any_retry_after_gives_seconds_or_nothing(value: str) -> None:
     seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0
 
@@ -392,7 +392,7 @@ def test_budget_grows_by_one_retry_a_second() -> None:
     assert count_retries(budget, "a", 103.0) == 3
 
 
-def test_what_is_saved_is_bounded() -> None:
+def test_the_saved_budget_is_bounded() -> None:
     budget = RetryBudget(1.0)
     for _ in range(1000):
         budget.add_request("a", 0.0)

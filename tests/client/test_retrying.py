@@ -69,7 +69,7 @@ LEAVES = [RawConnection.close, RawConnection.reset]
 
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
-async def test_what_can_do_no_harm_is_repeated_without_a_word(method: str, leave: Any) -> None:
+async def test_idempotent_requests_are_resent_on_stale_connections(method: str, leave: Any) -> None:
     script, tracer = Leaving(1, leave=leave), Recording()
     with RawServer(script) as server:
         async with Client(tracer=tracer) as client:
@@ -86,7 +86,7 @@ async def test_what_can_do_no_harm_is_repeated_without_a_word(method: str, leave
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("method", ["POST", "PATCH", "LOCK"])
 @pytest.mark.parametrize("body", [None, b"content", lambda: generate(b"content")])
-async def test_what_may_do_harm_is_not(method: str, body: Any, leave: Any) -> None:
+async def test_requests_that_are_not_idempotent_are_not_resent(method: str, body: Any, leave: Any) -> None:
     with RawServer(Leaving(1, leave=leave)) as server:
         async with Client() as client:
             await client.get(server.url)
@@ -128,7 +128,7 @@ def is_gone(client: Client) -> bool:
 
 
 @pytest.mark.parametrize("retries", [None, 0])
-async def test_a_request_of_which_nothing_was_written_is_sent_again_whatever_its_method(retries: int | None) -> None:
+async def test_an_unwritten_request_is_resent_for_any_method(retries: int | None) -> None:
     """The server closes while the body is being made."""
     leave, script = threading.Event(), Leaving()
     is_first = iter([True])
@@ -250,7 +250,7 @@ async def test_after_one_byte_of_an_answer_nothing_is_repeated(part: bytes) -> N
         assert len(server.requests) == 2
 
 
-async def test_what_the_server_says_while_a_connection_is_idle_ends_it() -> None:
+async def test_unsolicited_data_ends_an_idle_connection() -> None:
     """408 of a server that is tired of waiting, and a FIN: neither is ever an answer to the next request."""
     gate = Gate()
 
@@ -303,7 +303,7 @@ async def test_statuses_are_retried(status: int, method: str) -> None:
         (Retry(methods=("POST",), backoff=0), "GET", 503),
     ],
 )
-async def test_what_is_not_retried(retries: Retry | int | None, method: str, status: int) -> None:
+async def test_responses_that_are_not_retried(retries: Retry | int | None, method: str, status: int) -> None:
     with Answering({"/": [busy(status=b"%d No" % status), OK]}) as server:
         async with Client(retries=retries) as client:
             response = await client.request(method, server.url)
@@ -375,7 +375,7 @@ async def test_retry_after_is_waited_for() -> None:
     [b"61", b"3600", b"99999999999999999999", formatdate(time() + 600, usegmt=True).encode()],
     ids=["61", "3600", "many digits", "a date"],
 )
-async def test_who_asks_to_wait_for_long_gets_the_response_instead(value: bytes) -> None:
+async def test_a_long_retry_after_is_not_waited_for(value: bytes) -> None:
     with Answering({"/": [busy(b"Retry-After: " + value), OK]}) as server:
         async with Client(retries=AT_ONCE) as client:
             with lasts(0, 1):
@@ -489,7 +489,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_what_could_not_be_opened_is_tried_again_whatever_it_was_for(method: str) -> None:
+async def test_failed_dials_are_retried_for_any_method(method: str) -> None:
     tracer, port = Recording(), free_port()
     async with Client(retries=Retry(total=2, backoff=0), tracer=tracer) as client:
         with pytest.raises(ConnectError, match=str(port)):
@@ -594,7 +594,7 @@ async def test_stale_and_retries_add_up() -> None:
 # Budget
 
 
-async def test_the_budget_bounds_what_a_client_adds() -> None:
+async def test_the_budget_bounds_the_added_requests() -> None:
     with Answering(default=BUSY) as server:
         async with Client(retries=Retry(total=1, backoff=0, budget=0.2)) as client:
             for _ in range(100):

@@ -50,7 +50,7 @@ async def test_a_head_that_comes_again_is_the_same_on_a_new_connection_too() -> 
     assert elsewhere.headers is not first.headers
 
 
-async def test_what_a_caller_does_with_the_pairs_is_his_own_affair() -> None:
+async def test_changing_the_pairs_does_not_change_later_responses() -> None:
     with Answering(default=ONE) as server:
         async with Client() as client:
             (await client.get(server.url)).headers.pairs().clear()

@@ -24,7 +24,7 @@ COOKIES = st.builds(Cookie, NAMES, st.just("v"), DOMAINS, PATHS)
 
 
 @given(st.lists(COOKIES, max_size=8), st.lists(COOKIES, max_size=8), st.lists(COOKIES, min_size=1, max_size=8))
-def test_index_says_what_the_rule_says(kept: list[Cookie], removed: list[Cookie], asked: list[Cookie]) -> None:
+def test_the_index_agrees_with_the_rule(kept: list[Cookie], removed: list[Cookie], asked: list[Cookie]) -> None:
     index = SecureCookies()
     for cookie in [*removed, *kept]:
         index.add(cookie)
@@ -58,7 +58,7 @@ def test_one_cookie_costs_a_bounded_number_of_entries(count: int) -> None:
     assert max(len(path) for paths in index._below.values() for path in paths) <= 2 * MAX_SEGMENTS
 
 
-def test_nothing_stays_of_what_was_removed() -> None:
+def test_removed_cookies_leave_the_index_empty() -> None:
     index = SecureCookies()
     cookies = [Cookie("n", "v", domain, path) for domain in ("a.b", "b") for path in ("/", "/a")]
     for cookie in cookies:

@@ -116,7 +116,7 @@ def test_first_bytes_in_many_pieces_take_linear_time() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["nonsense", "hex", "undefined", "utf-8\0", ""])
-def test_encoding_that_is_none_is_refused(encoding: str) -> None:
+def test_invalid_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(ValueError, match="expected a text encoding, got "):
         decode_text(b"", None, encoding)
     with pytest.raises(ValueError, match="expected a text encoding, got "):

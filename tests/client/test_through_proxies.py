@@ -88,7 +88,7 @@ async def test_bodies_and_options_go_through_a_proxy_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("status", [b"407 Proxy Authentication Required", b"403 Forbidden", b"502 Bad Gateway"])
-async def test_what_a_proxy_answers_to_a_http_url_is_the_response(status: bytes) -> None:
+async def test_the_answer_of_a_proxy_to_an_http_url_is_the_response(status: bytes) -> None:
     with Answering(default=reply(b"no", b"Proxy-Authenticate: Basic realm=p", status=status)) as proxy:
         async with Client(proxy=proxy.url, auth=("user", "origin's")) as client:
             response = await client.get("http://one.test/")
@@ -203,7 +203,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("answer", "status", "reason", "body"), REFUSALS)
-async def test_a_refused_tunnel_shows_what_the_proxy_said(
+async def test_the_error_of_a_refused_tunnel_has_the_proxys_response(
     connect_proxy: StartProxy, answer: bytes, status: int, reason: str, body: bytes
 ) -> None:
     proxy = connect_proxy(answer=answer)
@@ -310,7 +310,9 @@ async def test_a_request_cancelled_while_its_tunnel_is_opened_leaves_nothing(tls
             assert await comes_clean(client)
 
 
-async def test_a_tunnel_opened_for_who_left_serves_the_next(tls: Certificates, connect_proxy: StartProxy) -> None:
+async def test_a_tunnel_for_a_cancelled_request_serves_the_next_request(
+    tls: Certificates, connect_proxy: StartProxy
+) -> None:
     proxy = connect_proxy()
     with RawServer(echo_target, tls=tls.server_context()) as server:
         async with Client(proxy=proxy.url, ssl=tls.client_context()) as client:

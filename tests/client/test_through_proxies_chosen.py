@@ -51,7 +51,7 @@ async def test_a_proxy_for_each_scheme(serve: Serve, tls: Certificates, connect_
     assert (plain.targets, len(tunnels.requests)) == (["http://one.test/"], 1)
 
 
-async def test_proxies_by_host_and_port_and_none_at_all(serve: Serve) -> None:
+async def test_proxies_by_host_and_port_and_direct_connections(serve: Serve) -> None:
     usual, special, direct = serve("usual"), serve("special"), serve("direct")
     proxies = {
         "all": usual.url,
@@ -80,7 +80,7 @@ async def test_a_function_is_asked_for_each_url(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("found", [5, "ftp://p", "http://p:x"])
-async def test_what_a_function_must_not_return(found: Any) -> None:
+async def test_invalid_results_of_a_proxy_function_are_errors(found: Any) -> None:
     async with Client(proxy=lambda url: found) as client:
         with pytest.raises((TypeError, InvalidURL), match="proxy"):
             await client.get("http://one.test/")

@@ -102,7 +102,7 @@ async def test_an_origin_that_cannot_be_reached_through_a_real_proxy(proxy_py: P
 
 @pytest.mark.parametrize("is_secure", [False, True])
 @pytest.mark.parametrize("kind", ["http", "socks4", "socks5", "socks5h"])
-async def test_a_real_proxy_wants_to_know_who_asks(
+async def test_a_real_proxy_authenticates_the_client(
     caddy: Caddy, tls: Certificates, strict_pproxy: PProxy, kind: str, is_secure: bool
 ) -> None:
     where = f"{strict_pproxy.host}:{strict_pproxy.port}"
@@ -131,7 +131,9 @@ async def test_a_real_proxy_wants_to_know_who_asks(
     ("kind", "host", "resolves"),
     [("socks4", "target.test", True), ("socks5", "target.test", True), ("socks5h", "localhost", False)],
 )
-async def test_who_looks_up_the_name(tls: Certificates, pproxy: PProxy, kind: str, host: str, resolves: bool) -> None:
+async def test_the_proxy_or_the_client_resolves_the_name(
+    tls: Certificates, pproxy: PProxy, kind: str, host: str, resolves: bool
+) -> None:
     resolver: Any = by_name("target.test") if resolves else Refusing()
     with RawServer(echo_target, tls=tls.server_context(host)) as server:
         url = f"https://{host}:{server.port}"

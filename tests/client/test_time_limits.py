@@ -222,7 +222,7 @@ async def test_no_drip_extends_the_total(script: Any, ask: Ask, limit: float | T
 @pytest.mark.parametrize(
     ("limit", "kind"), [(Timeout(total=0.05, read=5), TotalTimeout), (Timeout(total=5, read=0.05), ReadTimeout)]
 )
-async def test_what_is_over_first_ends_it(limit: Timeout, kind: type[PhaseTimeout]) -> None:
+async def test_the_first_limit_to_pass_ends_the_request(limit: Timeout, kind: type[PhaseTimeout]) -> None:
     with RawServer(answer_and_hold(b"HTTP/1.1 2")) as server:
         async with Client(timeout=limit) as client:
             with times_out(kind, "total" if kind is TotalTimeout else "read", f"{server.host}:{server.port}", 0.05):
@@ -283,7 +283,7 @@ async def never(*_: object) -> Any:
 
 
 @pytest.mark.parametrize("options", [{"body": never}, {"auth": never}, {"files": {"a": never}}])
-async def test_total_covers_what_the_caller_gives(options: dict[str, Any]) -> None:
+async def test_total_covers_bodies_and_auth_of_the_caller(options: dict[str, Any]) -> None:
     with Answering(default=OK) as server:
         async with Client() as client:
             async with asyncio.timeout(5):
@@ -333,7 +333,7 @@ async def test_all_sendings_share_one_total(first: bytes) -> None:
     assert len(server.asked) == 2
 
 
-async def test_what_timed_out_and_is_retried_shares_one_total() -> None:
+async def test_retries_after_timeouts_share_one_total() -> None:
     limit, policy = Timeout(read=0.08, total=0.3), Retry(total=100, backoff=0, budget=None)
     with RawServer(accept_and_hold) as server:
         async with Client(timeout=limit, retries=policy) as client:
@@ -388,7 +388,7 @@ async def test_a_timeout_belongs_to_its_request() -> None:
         ({}, {}, None),
     ],
 )
-async def test_what_a_value_means(
+async def test_values_of_timeout(
     client: dict[str, Any], options: dict[str, Any], ends_in: type[Exception] | None
 ) -> None:
     """A number is the total and leaves the client's other limits as they are; None is not the same as nothing given."""
@@ -410,7 +410,7 @@ def test_defaults() -> None:
     ("value", "error"),
     [("5", TypeError), (-1, ValueError), (math.nan, ValueError), ([5], TypeError), ((1, 2), TypeError)],
 )
-async def test_what_is_no_time_limit(value: Any, error: type[Exception]) -> None:
+async def test_invalid_timeouts_are_refused(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         Client(timeout=value)
     async with Client() as client:

@@ -72,7 +72,7 @@ def test_an_option_in_the_wrong_place_is_told_where_it_belongs() -> None:
         Request("GET", "http://h/", follow_redirects=True, allow_redirects=True)  # type: ignore[call-arg]
 
 
-def test_a_word_that_nobody_has_is_answered_with_all_options() -> None:
+def test_an_unknown_option_is_an_error_that_lists_all_options() -> None:
     with pytest.raises(TypeError, match=r"'xyzzy': there are auth, base_url, cookies, .*trust_env$"):
         Client(timeout=3, xyzzy=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"'xyzzy': there are auth, body, cookies, .*trailers$"):

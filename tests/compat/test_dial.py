@@ -137,7 +137,7 @@ def test_error_of_the_last_address_is_told(host: str, monkeypatch: pytest.Monkey
     assert caught.value.errno == errno.ECONNREFUSED
 
 
-def test_race_that_nobody_wins_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_race_without_a_winner_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     with full_backlog() as port:
         resolve_to(monkeypatch, (ANYWHERE, port), (ANYWHERE, port))
         with pytest.raises(TimeoutError, match=r"^timed out$"):

@@ -54,7 +54,7 @@ def test_content_that_a_program_reads_itself_leaves_the_connection(
         assert connection.sock is mine
 
 
-def test_content_that_nobody_has_read_takes_the_connection_along(
+def test_unread_content_closes_the_connection(
     opened: tuple[client.HTTPConnection, socket.socket],
 ) -> None:
     connection, peer = opened
@@ -119,7 +119,7 @@ class Looking:
 
 
 @pytest.mark.parametrize("answer", [OK, CHUNKED])
-def test_proxy_before_a_socket_sees_what_it_would_see_on_http_client(answer: bytes) -> None:
+def test_wrapped_socket_gets_the_calls_that_http_client_makes(answer: bytes) -> None:
     seen: dict[ModuleType, list[str]] = {}
     for library in (std, client):
         calls = seen.setdefault(library, [])
@@ -212,7 +212,7 @@ def test_pipelined_requests_have_their_responses_on_one_connection(way: str) -> 
         assert server.accepted == 1
 
 
-def test_bytes_that_nobody_asked_for_are_found_after_pipelined_requests() -> None:
+def test_unsolicited_data_is_found_after_pipelined_requests() -> None:
     with RawServer.replying(OK, OK + OK, OK) as server, closing(to(server)) as connection:
         connection.request("GET", "/0")
         connection._output(b"GET /1 HTTP/1.1")
@@ -270,7 +270,7 @@ def test_step_takes_a_stand_in(step: str, data: bytes, found: object) -> None:
         assert getattr(library.HTTPResponse, step)(StandIn(data)) == found
 
 
-def test_status_line_of_a_stand_in_that_is_none_closes_it() -> None:
+def test_invalid_status_line_of_a_stand_in_closes_it() -> None:
     stand_in: Any = StandIn(b"ICY 200 OK\r\n")
     with pytest.raises(client.BadStatusLine, match="ICY"):
         client.HTTPResponse._read_status(stand_in)

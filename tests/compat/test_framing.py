@@ -56,13 +56,13 @@ def read_into(response: Any) -> bytes:
         (b"x" * 70_000, client.LineTooLong),
     ],
 )
-def test_r1_line_that_is_no_status_line_is_refused(line: bytes, error: type[Exception], over: str) -> None:
+def test_invalid_status_line_is_refused(line: bytes, error: type[Exception], over: str) -> None:
     with responding(line, over) as response, pytest.raises(error):
         response.begin()
 
 
 @pytest.mark.parametrize("size", range(len(HEAD + b"A: b\r\n\r\n")))
-def test_r2_head_that_is_cut_is_no_response(size: int) -> None:
+def test_truncated_head_is_an_error(size: int) -> None:
     with responding((HEAD + b"A: b\r\n\r\n")[:size], "own") as response, pytest.raises(client.HTTPException):
         response.begin()
 
@@ -74,7 +74,7 @@ BAD_LENGTHS += [b"9" * 50, b"9" * 5000, b"5,", b"--5"]
 @OVER
 @pytest.mark.parametrize("value", BAD_LENGTHS)
 @pytest.mark.parametrize("reader", READERS)
-def test_r3_length_that_is_none_is_an_error_of_the_first_read(reader: str, value: bytes, over: str) -> None:
+def test_invalid_length_is_an_error_of_the_first_read(reader: str, value: bytes, over: str) -> None:
     with responding(HEAD + b"Content-Length: %b\r\nX: y\r\n\r\nhello" % value, over) as response:
         response.begin()
         assert (response.status, response.getheader("X"), response.will_close) == (200, "y", True)
@@ -84,7 +84,7 @@ def test_r3_length_that_is_none_is_an_error_of_the_first_read(reader: str, value
 
 
 @pytest.mark.parametrize("value", BAD_LENGTHS)
-def test_r3_connection_ends_with_a_length_that_is_none(value: bytes) -> None:
+def test_invalid_length_closes_the_connection(value: bytes) -> None:
     with serving(HEAD + b"Content-Length: %b\r\n\r\nhello" % value) as connection:
         response = start(connection)
         assert connection.sock is None
@@ -93,7 +93,7 @@ def test_r3_connection_ends_with_a_length_that_is_none(value: bytes) -> None:
 
 @OVER
 @pytest.mark.parametrize("value", [b"5, 5", b"5\r\nContent-Length: 5", b" 5\t", b"005"])
-def test_r3_lengths_that_agree_are_one(value: bytes, over: str) -> None:
+def test_equal_lengths_count_once(value: bytes, over: str) -> None:
     with responding(HEAD + b"Content-Length: %b\r\n\r\nhello world" % value, over) as response:
         response.begin()
         assert (response.length, response.read(), response.will_close) == (5, b"hello", False)
@@ -126,7 +126,7 @@ FRAMINGS: list[tuple[bytes, bytes, bytes, bool]] = [
 
 @OVER
 @pytest.mark.parametrize(("version", "fields", "content", "will_close"), FRAMINGS)
-def test_r5_r15_fields_decide_the_content_and_the_connections_end(
+def test_fields_decide_the_framing_and_the_connections_end(
     version: bytes, fields: bytes, content: bytes, will_close: bool, over: str
 ) -> None:
     with responding(b"HTTP/%b 200 OK\r\n%b\r\n\r\n3\r\nabc\r\n0\r\n\r\n" % (version, fields), over) as response:
@@ -162,7 +162,7 @@ BAD_CHUNKS = [
 @OVER
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("chunks", BAD_CHUNKS, ids=range(len(BAD_CHUNKS)))
-def test_r6_r12_content_that_is_no_chunks_or_cut_is_an_error(chunks: bytes, reader: str, over: str) -> None:
+def test_invalid_or_truncated_chunks_are_an_error(chunks: bytes, reader: str, over: str) -> None:
     if over == "file" and reader == "readline()":
         over = "plain"  # a file without peek() has no lines in chunks, here as in http.client
     with responding(CHUNKED + chunks, over) as response:
@@ -174,7 +174,7 @@ def test_r6_r12_content_that_is_no_chunks_or_cut_is_an_error(chunks: bytes, read
 
 @pytest.mark.parametrize("pieces", list(itertools.product([b"5", b"5 ;x", b"005", b'5;a="b;c"'], [b"", b"A: b\r\n"])))
 @OVER
-def test_r6_chunks_of_every_form_are_read(pieces: tuple[bytes, bytes], over: str) -> None:
+def test_chunks_of_every_form_are_read(pieces: tuple[bytes, bytes], over: str) -> None:
     size, trailer = pieces
     with responding(CHUNKED + b"%b\r\nhello\r\n0\r\n%b\r\n" % (size, trailer), over) as response:
         response.begin()
@@ -185,7 +185,7 @@ def test_r6_chunks_of_every_form_are_read(pieces: tuple[bytes, bytes], over: str
 
 
 @OVER
-def test_r7_trailers_change_nothing(over: str) -> None:
+def test_trailers_do_not_change_the_headers(over: str) -> None:
     trailers = b"Content-Length: 99\r\nTransfer-Encoding: gzip\r\nX-Sum: 1\r\nA: c\r\nConnection: close\r\n"
     answer = HEAD + b"A: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n%b\r\n" % trailers
     with responding(answer, over) as response:
@@ -213,7 +213,7 @@ BODILESS = [("HEAD", b"200 OK"), ("GET", b"204 No Content"), ("GET", b"304 Not M
 @pytest.mark.parametrize(("method", "status"), BODILESS)
 @pytest.mark.parametrize("framing", [b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X: y"])
 @pytest.mark.parametrize("reader", READERS)
-def test_r8_response_without_content_has_none(
+def test_responses_without_content_ignore_their_framing(
     reader: str, framing: bytes, method: str, status: bytes, over: str
 ) -> None:
     with responding(b"HTTP/1.1 %b\r\n%b\r\n\r\nhello" % (status, framing), over, method) as response:
@@ -224,7 +224,7 @@ def test_r8_response_without_content_has_none(
 
 @OVER
 @pytest.mark.parametrize("codes", [[100], [102], [103], [199], [100, 103, 102], [100] * 100])
-def test_r9_interim_responses_are_skipped(codes: list[int], over: str) -> None:
+def test_interim_responses_are_skipped(codes: list[int], over: str) -> None:
     interim = b"".join(b"HTTP/1.1 %d Wait\r\nX: y\r\n\r\n" % code for code in codes)
     with responding(interim + reply(b"ok"), over) as response:
         response.begin()
@@ -232,13 +232,13 @@ def test_r9_interim_responses_are_skipped(codes: list[int], over: str) -> None:
 
 
 @OVER
-def test_r9_interim_responses_without_end_are_refused(over: str) -> None:
+def test_endless_interim_responses_are_refused(over: str) -> None:
     interim = b"HTTP/1.1 100 Wait\r\n\r\n" * 1000
     with responding(interim, over) as response, pytest.raises(client.HTTPException, match="more than 100 interim"):
         response.begin()
 
 
-def test_r9_interim_responses_are_bounded_in_bytes() -> None:
+def test_interim_responses_are_bounded_in_bytes() -> None:
     one = b"HTTP/1.1 103 Wait\r\n" + b"X: %b\r\n" % (b"x" * 65_000) * 90 + b"\r\n"
     with responding(one * 3 + reply(b"ok"), "file") as response, pytest.raises(client.HTTPException, match="interim"):
         response.begin()
@@ -246,13 +246,13 @@ def test_r9_interim_responses_are_bounded_in_bytes() -> None:
 
 @OVER
 @pytest.mark.parametrize("line", [b"A: b\0c", b"A\0: b", b"A: b\rc", b"A: b\r\r\nX: y"])
-def test_r10_line_that_some_read_otherwise_is_refused(line: bytes, over: str) -> None:
+def test_ambiguous_field_line_is_refused(line: bytes, over: str) -> None:
     with responding(HEAD + line + b"\r\n\r\n", over) as response, pytest.raises(client.HTTPException, match="invalid"):
         response.begin()
 
 
 @OVER
-def test_r10_lines_end_at_crlf_and_nowhere_else(over: str) -> None:
+def test_lines_end_at_crlf_and_nowhere_else(over: str) -> None:
     value = b"a\x0bb\x0cc\x1cd\x1de\x1ef\x85g"
     with responding(HEAD + b"A: %b\r\nContent-Length: 0\r\n\r\n" % value, over) as response:
         response.begin()
@@ -261,7 +261,7 @@ def test_r10_lines_end_at_crlf_and_nowhere_else(over: str) -> None:
 
 @OVER
 @pytest.mark.parametrize("reader", READERS)
-def test_r12_content_cut_short_is_an_error_of_read_and_an_end_for_pieces(reader: str, over: str) -> None:
+def test_truncated_content_is_an_error_of_read_and_an_end_for_partial_reads(reader: str, over: str) -> None:
     """In pieces it gives the part, and then nothing: as in http.client, on purpose."""
     with responding(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
         response.begin()
@@ -273,7 +273,7 @@ def test_r12_content_cut_short_is_an_error_of_read_and_an_end_for_pieces(reader:
 
 
 @OVER
-def test_r12_error_has_what_came_and_what_did_not(over: str) -> None:
+def test_incomplete_read_has_the_received_bytes_and_the_missing_number(over: str) -> None:
     with responding(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead) as caught:
@@ -282,7 +282,7 @@ def test_r12_error_has_what_came_and_what_did_not(over: str) -> None:
 
 
 @OVER
-def test_r12_chunks_that_came_whole_are_with_the_error(over: str) -> None:
+def test_incomplete_read_has_the_complete_chunks(over: str) -> None:
     with responding(chunked(b"one", b"two")[:-10], over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead) as caught:
@@ -292,7 +292,7 @@ def test_r12_chunks_that_came_whole_are_with_the_error(over: str) -> None:
 
 @OVER
 @pytest.mark.parametrize("reader", ["read()", "read(3)"])
-def test_r6_response_ends_where_nobody_knows_where_the_next_chunk_is(reader: str, over: str) -> None:
+def test_response_ends_at_an_invalid_chunk_size(reader: str, over: str) -> None:
     with responding(CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n", over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead):

@@ -106,7 +106,7 @@ def test_modules_that_hold_something_else_are_not_named(held: object, monkeypatc
     assert not any("holder_of_old_classes" in str(warning.message) for warning in caught)
 
 
-def test_it_is_not_asked_twice_who_holds_old_classes() -> None:
+def test_second_install_does_not_search_for_old_classes() -> None:
     with install(), warnings.catch_warnings():
         warnings.simplefilter("error")
         compat.install()

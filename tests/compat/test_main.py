@@ -34,7 +34,7 @@ def ways(path: Path, text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("way", range(3), ids=["script", "-m", "-c"])
-def test_program_sees_what_it_would_see(way: int, script: Callable[[str], Path]) -> None:
+def test_program_has_the_arguments_and_globals_of_a_plain_run(way: int, script: Callable[[str], Path]) -> None:
     path = script(TELL)
     how = ways(path, TELL)[way]
     with_us = run_python("-m", "compat", *how, "one", "-two", "--", PYTHONPATH=paths(path))

@@ -44,7 +44,7 @@ class Stepwise(client.HTTPConnection):
 
 @pytest.mark.parametrize("kind", [client.HTTPConnection, Stepwise])
 @pytest.mark.parametrize(("step", "error"), REJECTED)
-def test_r31_rejected_request_leaves_nothing_and_the_connection_usable(
+def test_rejected_request_leaves_the_connection_usable(
     step: Step, error: type[Exception], kind: type[client.HTTPConnection]
 ) -> None:
     with RawServer.replying(OK, OK) as server, closing(kind(server.host, server.port, timeout=10)) as connection:
@@ -60,7 +60,7 @@ def test_r31_rejected_request_leaves_nothing_and_the_connection_usable(
 
 
 @pytest.mark.parametrize("bad", [*LINE_ENDS, "a b"])
-def test_r31_host_that_ends_a_line_is_refused(bad: str) -> None:
+def test_host_with_a_line_end_is_refused(bad: str) -> None:
     with pytest.raises(client.InvalidURL, match="can't contain control characters"):
         client.HTTPConnection(bad, 80)
     tunnelling = client.HTTPConnection("proxy.example")
@@ -71,7 +71,7 @@ def test_r31_host_that_ends_a_line_is_refused(bad: str) -> None:
 
 @pytest.mark.parametrize("bad", LINE_ENDS)
 @pytest.mark.parametrize("at", ["name", "value"])
-def test_r31_tunnel_header_that_ends_a_line_is_refused(at: str, bad: str) -> None:
+def test_tunnel_header_with_a_line_end_is_refused(at: str, bad: str) -> None:
     connection = client.HTTPConnection("proxy.example")
     connection.set_tunnel("x.example", 443, {bad: "x"} if at == "name" else {"x": bad})
     with pytest.raises(ValueError, match="Invalid header"):
@@ -129,7 +129,7 @@ BODIES: list[tuple[Any, str | None, bytes]] = [
 
 
 @pytest.mark.parametrize(("body", "length", "sent"), BODIES)
-def test_r33_body_is_framed_by_its_length_or_in_chunks(body: Any, length: str | None, sent: bytes) -> None:
+def test_body_is_framed_by_its_length_or_in_chunks(body: Any, length: str | None, sent: bytes) -> None:
     received = Received()
     with RawServer(received) as server, closing(to(server)) as connection:
         assert fetch(connection, "POST", "/", body=body) == (200, b"ok")
@@ -172,7 +172,7 @@ FAILING: list[tuple[Callable[[], Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("body", "error", "text"), FAILING)
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "100"}])
-def test_r33_failing_body_closes_the_connection_without_the_last_chunk(
+def test_failing_body_closes_the_connection_without_the_last_chunk(
     headers: dict[str, str], body: Callable[[], Any], error: type[Exception], text: str
 ) -> None:
     received = []

@@ -112,14 +112,14 @@ def test_timeout_may_be_changed_while_content_is_read() -> None:
         response.close()
 
 
-def test_nothing_is_read_before_somebody_reads() -> None:
+def test_response_is_not_read_before_getresponse() -> None:
     with serving(OK) as connection:
         connection.request("GET", "/")
         assert select.select([connection.sock], [], [], 10)[0]
         assert connection.sock.recv(len(OK)) == OK
 
 
-def test_file_of_the_socket_reads_what_the_response_would() -> None:
+def test_file_of_the_socket_reads_the_bytes_of_the_response() -> None:
     with serving(b"HTTP/1.1 100 Continue\r\n\r\n" + OK) as connection:
         connection.request("GET", "/")
         with connection.sock.makefile("rb", 0) as file:

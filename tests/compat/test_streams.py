@@ -146,7 +146,7 @@ def test_nothing_is_read_ahead_of_a_programs_own_file(message: bytes, read: Call
     assert tape.file.read() == b"the next"
 
 
-def test_stream_gives_exactly_what_it_is_asked_for() -> None:
+def test_stream_reads_exactly_the_bytes_asked_for() -> None:
     file = io.BytesIO(b"line\nabcdefg")
     stream = FileStream(file)
     assert run(stream.readline(10)) == b"line\n"
@@ -214,7 +214,7 @@ def test_content_of_a_size_that_is_claimed_can_be_read_in_pieces(
 
 
 @pytest.mark.parametrize("size", [0, 1, 524_287, 524_288, 3_000_000])
-def test_reading_much_gives_what_there_is(size: int) -> None:
+def test_reading_more_than_there_is_returns_the_content(size: int) -> None:
     content = os.urandom(size)
     assert run(read_much(FileStream(io.BytesIO(content)).readinto, 10**18)) == content
     half = read_much(FileStream(io.BytesIO(content)).readinto, size // 2, b"first ")

@@ -86,7 +86,7 @@ def test_the_transcript_comes_to_its_end(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_compat_tells_what_http_client_tells(name: str) -> None:
+def test_compat_has_the_transcript_of_http_client(name: str) -> None:
     standard, compat = runs()
     compare(standard.told.get(name), compat.told.get(name))
     assert BROKE_OFF not in standard.told[name]

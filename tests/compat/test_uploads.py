@@ -112,7 +112,7 @@ def test_early_answer_over_tls_is_delivered_and_ends_the_upload(kind: str, then:
     assert statistics.median(script.received) < UPLOAD / 2
 
 
-def test_what_was_looked_at_over_tls_is_read_once(tls: Certificates) -> None:
+def test_peeked_tls_data_is_read_once(tls: Certificates) -> None:
     """By each way that a socket can be read, and in small parts."""
 
     def answer(peer: RawConnection) -> None:

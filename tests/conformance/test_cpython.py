@@ -37,7 +37,7 @@ WITHOUT_CLIENT = {"test_http_cookiejar"}  # it imports http.client for one const
 
 @pytest.mark.timeout(2 * PATIENCE + 30)
 @pytest.mark.parametrize("module", MODULES)
-def test_what_passes_on_the_standard_library_passes_on_compat(
+def test_cpythons_tests_pass_on_compat_if_they_pass_on_http_client(
     module: str, tmp_path: Path, report_line: Callable[[str], None]
 ) -> None:
     if importlib.util.find_spec("test") is None or importlib.util.find_spec(f"test.{module}") is None:

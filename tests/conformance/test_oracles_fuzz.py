@@ -100,7 +100,7 @@ def content_of(outcome: Outcome) -> tuple[int, bytes] | None:
 @example(b"HTTP/1.1 103 x\r\nContent-Length:\r\n\r\n" + OK + LENGTH + b"\r\nhello", 1000)
 @example(OK + CHUNKED + b"\r\n5\r\nhello\r\n0\r\nA: b\x0bc\r\n\r\n", 1000)
 @example(OK + CHUNKED + b"Content-Length: 0x5\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 1000)
-def test_what_both_others_refuse_is_refused(message: bytes, step: int) -> None:
+def test_messages_that_h11_and_httptools_refuse_are_refused(message: bytes, step: int) -> None:
     ours, *others = (read(message, "GET", step) for read in (read_ours, read_h11, read_httptools))
     event("refused" if ours == REFUSED else "accepted")
     if others == [REFUSED, REFUSED] and not is_read_by_choice(message):

@@ -101,7 +101,7 @@ def test_host_of_wrong_type(give: Callable[[Any], object], host: object) -> None
 
 @pytest.mark.parametrize("host", [".a..b", "a..b", ".a", ".", "x" * 64, f"{'x' * 64}.example", "a" * 300])
 @pytest.mark.parametrize("give", [HTTPConnection, HTTPSConnection, HTTPConnection("proxy.example").set_tunnel])
-def test_host_with_a_part_that_is_none(give: Callable[[str], object], host: str) -> None:
+def test_host_with_an_invalid_part(give: Callable[[str], object], host: str) -> None:
     with pytest.raises(InvalidURL, match="expected a host"):
         give(host)
 
@@ -123,7 +123,7 @@ BAD_TIMEOUTS = [("x", TypeError), (b"1", TypeError), ((1, 2), TypeError), (-1, V
 
 
 @pytest.mark.parametrize(("timeout", "error"), BAD_TIMEOUTS)
-def test_timeout_that_is_none(timeout: Any, error: type[Exception]) -> None:
+def test_invalid_timeout(timeout: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="expected seconds"):
         HTTPConnection("a.example", timeout=timeout)
     with pytest.raises(error, match="expected seconds for total"):
@@ -131,7 +131,7 @@ def test_timeout_that_is_none(timeout: Any, error: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize("blocksize", [0, -1])
-def test_blocksize_that_is_none(blocksize: int) -> None:
+def test_invalid_blocksize(blocksize: int) -> None:
     with pytest.raises(ValueError, match="blocksize"):
         HTTPConnection("a.example", blocksize=blocksize)
 

@@ -63,7 +63,7 @@ async def test_request_after_closing_opens_anew(name: str, state: Step) -> None:
         assert server.accepted == 2
 
 
-async def test_closing_twice_and_closing_what_was_never_open() -> None:
+async def test_closing_twice_and_before_opening() -> None:
     async with serving(OK) as connection:
         connection.close()
         await connection.aclose()
@@ -128,7 +128,7 @@ async def read_all(connection: HTTPConnection) -> None:
 @pytest.mark.parametrize(
     ("script", "step"), [(RawConnection.hold, upload), (hold_after_head, start), (send_half, read_all)]
 )
-async def test_close_ends_what_another_task_waits_for(script: Any, step: Step, name: str) -> None:
+async def test_close_ends_the_wait_of_another_task(script: Any, step: Step, name: str) -> None:
     with RawServer(script) as server:
         async with to(server) as connection:
             task = asyncio.ensure_future(step(connection))

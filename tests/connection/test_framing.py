@@ -69,12 +69,12 @@ async def is_refused(answer: bytes, error: type[BaseException], then: Then = Raw
         (b"\x16\x03\x01\x02", BadStatusLine),
     ],
 )
-async def test_r1_status_line(line: bytes, error: type[HTTPException]) -> None:
+async def test_invalid_status_line(line: bytes, error: type[HTTPException]) -> None:
     await is_refused(line + b"\r\nContent-Length: 0\r\n\r\n", error)
 
 
 @pytest.mark.parametrize("data", [b"hello", b"GET / HTTP/1.1", b"\x16\x03\x01"])
-async def test_r1_what_is_no_http_is_refused_at_once(data: bytes) -> None:
+async def test_other_protocols_are_refused_at_once(data: bytes) -> None:
     await is_refused(data, BadStatusLine)
 
 
@@ -82,11 +82,11 @@ async def test_r1_what_is_no_http_is_refused_at_once(data: bytes) -> None:
 @pytest.mark.parametrize(
     "end", [b"", b"H", b"HTTP/1.1 200 OK\r", HEAD, HEAD + b"A: 1\r\n", HEAD + b"Content-Length: 0\r\n\r"]
 )
-async def test_r2_head_cut_short(end: bytes, then: Then) -> None:
+async def test_truncated_head(end: bytes, then: Then) -> None:
     await is_refused(end, RemoteDisconnected if not end else (HTTPException, OSError), then)  # type: ignore[arg-type]
 
 
-async def test_r2_server_that_says_nothing_is_named() -> None:
+async def test_error_names_the_server_that_closed_without_a_response() -> None:
     async with serving(b"", then=RawConnection.close) as connection:
         with pytest.raises(ConnectionResetError, match=r"^127\.0\.0\.1:\d+ closed the connection without a response$"):
             await fetch(connection)
@@ -116,21 +116,21 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize("value", LENGTHS)
-async def test_r3_content_length_that_is_none(value: bytes) -> None:
+async def test_invalid_content_length(value: bytes) -> None:
     await is_refused(HEAD + b"Content-Length: " + value + b"\r\n\r\nok", ProtocolError)
 
 
 @pytest.mark.parametrize(
     "fields", [b"Content-Length: 2\r\nContent-Length: 3\r\n", b"content-length:2\r\nCONTENT-LENGTH:\t02, 3\r\n"]
 )
-async def test_r3_content_lengths_that_differ(fields: bytes) -> None:
+async def test_different_content_lengths(fields: bytes) -> None:
     await is_refused(HEAD + fields + b"\r\nok", ProtocolError)
 
 
 @pytest.mark.parametrize(
     "fields", [b"Content-Length: 2\r\nContent-Length: 2\r\n", b"Content-Length: 2, 2\r\n", b"Content-Length:2 \t\r\n"]
 )
-async def test_r3_content_lengths_that_are_equal(fields: bytes) -> None:
+async def test_equal_content_lengths(fields: bytes) -> None:
     async with serving(HEAD + fields + b"\r\nok", OK) as connection:
         assert await fetch(connection) == await fetch(connection) == (200, b"ok")
 
@@ -143,7 +143,7 @@ async def test_r3_content_lengths_that_are_equal(fields: bytes) -> None:
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n7FFFFFFFFFFFFFFE\r\nab",
     ],
 )
-async def test_r4_claimed_size_is_never_allocated(answer: bytes) -> None:
+async def test_claimed_size_is_never_allocated(answer: bytes) -> None:
     async with serving(answer, then=RawConnection.close) as connection:
         for read in ("read", "read1"):
             response = await start(connection)
@@ -173,12 +173,12 @@ async def test_r4_claimed_size_is_never_allocated(answer: bytes) -> None:
         b'"chunked"',
     ],
 )
-async def test_r5_transfer_coding_that_is_unknown(coding: bytes) -> None:
+async def test_unknown_transfer_coding(coding: bytes) -> None:
     await is_refused(HEAD + b"Transfer-Encoding: " + coding + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n", UnknownTransferEncoding)
 
 
 @pytest.mark.parametrize("coding", [b"chunked", b"CHUNKED", b"\t chUnked \t"])
-async def test_r5_chunked_in_any_case(coding: bytes) -> None:
+async def test_chunked_in_any_case(coding: bytes) -> None:
     async with serving(HEAD + b"transfer-ENCODING:" + coding + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n", OK) as connection:
         assert await fetch(connection) == await fetch(connection) == (200, b"ok")
 
@@ -191,7 +191,7 @@ async def test_r5_chunked_in_any_case(coding: bytes) -> None:
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     ],
 )
-async def test_r5_transfer_coding_wins_and_the_connection_goes(answer: bytes) -> None:
+async def test_transfer_coding_overrides_the_length_and_closes_the_connection(answer: bytes) -> None:
     with RawServer.replying(answer, answer) as server:
         async with to(server) as connection:
             for _ in range(2):
@@ -230,7 +230,7 @@ CHUNKS = [
 
 @pytest.mark.parametrize("body", CHUNKS, ids=lambda body: repr(body[:30]))
 @pytest.mark.parametrize("read", ["read", "read1", "readline"])
-async def test_r6_chunks_that_are_none(body: bytes, read: str) -> None:
+async def test_invalid_chunks(body: bytes, read: str) -> None:
     async with serving(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body) as connection:
         response = await start(connection)
         with pytest.raises(HTTPException):
@@ -239,12 +239,12 @@ async def test_r6_chunks_that_are_none(body: bytes, read: str) -> None:
                     pass
 
 
-async def test_r6_extensions_may_not_outweigh_the_content() -> None:
+async def test_chunk_extensions_larger_than_the_content_are_refused() -> None:
     body = (b"1;" + b"x" * 1000 + b"\r\na\r\n") * 100 + b"0\r\n\r\n"
     await is_refused(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body, ProtocolError)
 
 
-async def test_r7_trailers_change_nothing() -> None:
+async def test_trailers_do_not_change_the_headers() -> None:
     trailers = (
         b"Content-Length: 99\r\nTransfer-Encoding: gzip\r\nConnection: close\r\nX: 1\r\nSet-Cookie: a\r\nHost: b\r\n"
     )
@@ -259,7 +259,7 @@ async def test_r7_trailers_change_nothing() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("framing", [b"Content-Length: 4", b"Transfer-Encoding: chunked"])
-async def test_r8_bytes_after_an_answer_without_content(method: str, framing: bytes) -> None:
+async def test_bytes_after_a_response_without_content_end_the_connection(method: str, framing: bytes) -> None:
     status = b"304 Not Modified" if method == "GET" else b"200 OK"
     evil = b"HTTP/1.1 %b\r\n%b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil" % (status, framing)
     with RawServer.replying(evil, OK) as server:
@@ -270,7 +270,7 @@ async def test_r8_bytes_after_an_answer_without_content(method: str, framing: by
 
 
 @pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Odd"])
-async def test_r9_interim_responses_are_skipped(interim: bytes) -> None:
+async def test_interim_responses_are_skipped(interim: bytes) -> None:
     early = b"HTTP/1.1 " + interim + b"\r\nContent-Length: 7\r\n\r\n"
     async with serving(early * 3 + OK, OK) as connection:
         response = await start(connection)
@@ -279,13 +279,13 @@ async def test_r9_interim_responses_are_skipped(interim: bytes) -> None:
         assert (await start(connection)).interim == ()
 
 
-async def test_r9_flood_of_interim_responses() -> None:
+async def test_more_than_100_interim_responses_are_refused() -> None:
     await is_refused(b"HTTP/1.1 100 Continue\r\n\r\n" * 101 + OK, ProtocolError)
     async with serving(b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + OK) as connection:
         assert await fetch(connection) == (200, b"ok")
 
 
-async def test_r9_endless_interim_responses() -> None:
+async def test_endless_interim_responses() -> None:
     def flood(peer: RawConnection) -> None:
         while True:
             peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * 50_000 + b"\r\n\r\n")
@@ -293,7 +293,7 @@ async def test_r9_endless_interim_responses() -> None:
     await is_refused(b"", ProtocolError, flood)
 
 
-async def test_r9_unasked_switch_of_protocols() -> None:
+async def test_switch_of_protocols_without_a_request_for_it() -> None:
     await is_refused(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n" + OK, ProtocolError)
 
 
@@ -313,11 +313,11 @@ async def test_r9_unasked_switch_of_protocols() -> None:
         b"\x0cA: 1",
     ],
 )
-async def test_r10_field_that_is_none(line: bytes) -> None:
+async def test_invalid_field_line(line: bytes) -> None:
     await is_refused(HEAD + line + b"\r\nContent-Length: 2\r\n\r\nok", ProtocolError)
 
 
-async def test_r10_lines_end_with_crlf_or_lf_and_nothing_else() -> None:
+async def test_lines_end_with_crlf_or_lf_and_nothing_else() -> None:
     odd = b"A: 1\x85B: 2\x0b\x0cC: 3\x1c\x1dD\n"
     async with serving(b"HTTP/1.1 200 OK\n" + odd + b"Content-Length: 2\r\n\nok") as connection:
         response = await start(connection)
@@ -325,7 +325,7 @@ async def test_r10_lines_end_with_crlf_or_lf_and_nothing_else() -> None:
         assert await response.read() == b"ok"
 
 
-async def test_r10_folded_lines_become_one() -> None:
+async def test_folded_lines_are_joined() -> None:
     async with serving(HEAD + b"A: 1 \r\n \t 2\r\n\r\n", then=RawConnection.close) as connection:
         assert (await start(connection)).getheader("a") in ("1 2", "1  2")  # RFC 9112 §5.2: one SP or more
 
@@ -341,12 +341,12 @@ async def test_r10_folded_lines_become_one() -> None:
     ],
     ids=len,
 )
-async def test_r11_limits_come_at_once(answer: bytes) -> None:
+async def test_limits_are_errors_before_the_head_is_complete(answer: bytes) -> None:
     complete = answer if answer.endswith(b"\r\n\r\n") else answer + b"x" * 300_000
     await is_refused(complete, HTTPException)
 
 
-async def test_r11_leading_blank_lines_are_bounded() -> None:
+async def test_leading_blank_lines_are_refused() -> None:
     await is_refused(b"\r\n" * 1000, HTTPException)
 
 

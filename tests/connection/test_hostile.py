@@ -178,7 +178,7 @@ class Stuck:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Length": "2"}])
-async def test_close_ends_a_request_whose_body_waits(headers: dict[str, str]) -> None:
+async def test_close_ends_a_request_while_its_body_waits(headers: dict[str, str]) -> None:
     body = Stuck()
     with RawServer(echo_target) as server:
         async with to(server) as connection:
@@ -385,7 +385,7 @@ async def test_interim_responses_do_not_prolong_the_wait_for_100() -> None:
 
 
 @pytest.mark.parametrize("body", [lambda: iter([b"abc"]), lambda: [b"", b"a"], lambda: Stuck().pieces()])
-async def test_content_where_none_was_declared_is_refused(body: Callable[[], Any]) -> None:
+async def test_content_of_a_declared_length_of_0_is_refused(body: Callable[[], Any]) -> None:
     with RawServer(echo_target) as server:
         async with to(server) as connection:
             with pytest.raises(ValueError, match="longer than its length of 0"):

@@ -42,13 +42,13 @@ def test_host_and_port(arguments: tuple[Any, ...], host: str, port: int) -> None
 
 @pytest.mark.parametrize("cls", [HTTPConnection, HTTPSConnection])
 @pytest.mark.parametrize("host", ["h:", "h:abc", "h:8a", "[::1]:", "[::1]:x", "h:-1", "h:99999", "h:\u0661", "h: 80"])
-def test_port_that_is_none_is_refused(cls: type[HTTPConnection], host: str) -> None:
+def test_invalid_port_is_refused(cls: type[HTTPConnection], host: str) -> None:
     with pytest.raises(InvalidURL):
         cls(host)
 
 
 @pytest.mark.parametrize("host", ["a b", "a\r\nX: y", "a\0b", "a/b", "", "a\x7fb"])
-def test_host_that_is_none_is_refused(host: str) -> None:
+def test_invalid_host_is_refused(host: str) -> None:
     with pytest.raises(InvalidURL):
         HTTPConnection(host)
 
@@ -141,7 +141,7 @@ async def test_headers_given_replace_the_defaults() -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
 @pytest.mark.parametrize("body", [None, b"", ""])
-async def test_methods_with_content_say_that_there_is_none(method: str, body: bytes | str | None) -> None:
+async def test_methods_with_content_send_content_length_0_without_a_body(method: str, body: bytes | str | None) -> None:
     assert b"Content-Length: 0" in await request_head(method, "/", body=body)
 
 

@@ -24,7 +24,7 @@ async def test_file_that_can_not_be_read_is_refused(tmp_path: pathlib.Path) -> N
             await connection.request("PUT", "/", file)
 
 
-async def test_request_whose_connection_was_closed_while_its_file_was_opened_is_not_sent(
+async def test_a_request_is_not_sent_if_its_connection_closes_while_its_file_opens(
     tmp_path: pathlib.Path,
 ) -> None:
     fifo = tmp_path / "fifo"
@@ -59,7 +59,7 @@ async def test_cancelling_while_a_file_is_opened_leaves_it_closed(tmp_path: path
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-async def test_content_given_up_is_not_taken_for_none() -> None:
+async def test_reading_closed_content_is_an_error() -> None:
     async with serving(reply(b"hello")) as connection:
         response = await start(connection)
         await response.aclose()

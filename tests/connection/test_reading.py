@@ -204,7 +204,7 @@ async def test_peek_takes_nothing_away() -> None:
         assert (await response.read(), await response.peek()) == (b"hello", b"")
 
 
-async def test_closed_only_when_what_was_peeked_is_taken() -> None:
+async def test_response_is_open_until_the_peeked_bytes_are_read() -> None:
     async with answered(OK) as response:
         while len(await response.peek()) < 2:
             await response.read1(0)
@@ -282,14 +282,14 @@ async def test_content_cut_short_is_an_error_in_every_way(
         assert server.accepted == 2
 
 
-async def test_incomplete_read_has_what_came() -> None:
+async def test_incomplete_read_has_the_received_bytes() -> None:
     async with answered(reply(b"hello")[:-2], then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as raised:
             await response.read()
         assert (raised.value.partial, raised.value.expected) == (b"hel", 2)
 
 
-async def test_incomplete_read_of_chunks_has_what_came() -> None:
+async def test_incomplete_read_of_chunks_has_the_received_bytes() -> None:
     async with answered(chunked(b"hel", b"lo")[:-6], then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as raised:
             await response.read()
@@ -326,7 +326,7 @@ async def test_aclose_after_little_of_much_was_left_by_reading() -> None:
         assert server.accepted == 1
 
 
-async def test_aclose_does_not_wait_for_what_does_not_come() -> None:
+async def test_aclose_does_not_wait_long_for_missing_content() -> None:
     with RawServer.replying(reply(b"hello")[:-1]) as server:
         async with to(server) as connection:
             async with await start(connection) as response:

@@ -19,7 +19,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     "extra", [b"x", b"\r\n", reply(b"evil"), b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 408 Late\r\n\r\n"]
 )
 @pytest.mark.parametrize("first", [OK, chunked(b"ok"), reply(b"")])
-async def test_r13_bytes_after_an_answer_never_answer(first: bytes, extra: bytes) -> None:
+async def test_bytes_after_a_response_are_never_the_next_response(first: bytes, extra: bytes) -> None:
     turns = iter([first + extra, reply(b"mine")])
 
     def handler(peer: RawConnection) -> None:
@@ -37,7 +37,7 @@ async def test_r13_bytes_after_an_answer_never_answer(first: bytes, extra: bytes
 @pytest.mark.parametrize("event", ["bytes", "eof", "reset"])
 @pytest.mark.parametrize("is_blocked", [False, True])
 @pytest.mark.parametrize("secure", [False, True])
-async def test_r13_what_happens_on_an_idle_connection(
+async def test_data_or_an_end_on_an_idle_connection_retires_it(
     event: str, is_blocked: bool, secure: bool, tls: Certificates
 ) -> None:
     happening, happened = threading.Event(), threading.Event()
@@ -75,7 +75,7 @@ async def turns_of_the_loop() -> None:
         await asyncio.sleep(0)
 
 
-async def test_r13_server_that_speaks_first() -> None:
+async def test_data_before_the_first_request_retires_the_connection() -> None:
     spoken = threading.Event()
 
     def handler(peer: RawConnection) -> None:
@@ -123,7 +123,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize(("answer", "accepted"), [*((a, 1) for a in GOES_ON), *((a, 3) for a in ENDS)])
-async def test_r15_connection_goes_on_or_ends(answer: bytes, accepted: int) -> None:
+async def test_keep_alive_by_version_and_connection_field(answer: bytes, accepted: int) -> None:
     with RawServer.replying(answer, answer, answer) as server:
         async with to(server) as connection:
             for _ in range(3):
@@ -131,7 +131,7 @@ async def test_r15_connection_goes_on_or_ends(answer: bytes, accepted: int) -> N
         assert server.accepted == accepted
 
 
-async def test_r15_content_until_close_ends_the_connection() -> None:
+async def test_content_until_close_ends_the_connection() -> None:
     with RawServer.replying(HEAD + b"\r\nok", then=RawConnection.close) as server:
         async with to(server) as connection:
             for _ in range(2):
@@ -139,7 +139,7 @@ async def test_r15_content_until_close_ends_the_connection() -> None:
         assert server.accepted == 2
 
 
-async def test_r14_content_not_read_ends_the_connection() -> None:
+async def test_unread_content_ends_the_connection() -> None:
     with RawServer.replying(OK, OK) as server:
         async with to(server) as connection:
             (await start(connection)).close()
@@ -151,7 +151,7 @@ async def test_r14_content_not_read_ends_the_connection() -> None:
 @pytest.mark.parametrize(
     ("size", "kind"), [(1000, "bytes"), (1000, "file"), (1000, "pieces"), (100_000, "bytes"), (100_000, "steps")]
 )
-async def test_who_refuses_long_content_is_left(status: bytes, size: int, kind: str) -> None:
+async def test_a_rejection_of_long_content_ends_the_connection(status: bytes, size: int, kind: str) -> None:
     """A server may not have read it, and take it for the next request: Go's does, now and then."""
 
     def handler(peer: RawConnection) -> None:
@@ -183,7 +183,7 @@ async def test_who_refuses_long_content_is_left(status: bytes, size: int, kind: 
 
 
 @pytest.mark.parametrize("sent", [b"", b"he", b"hello"])
-async def test_who_answers_before_all_that_was_declared_is_sent_is_left(sent: bytes) -> None:
+async def test_a_response_before_the_declared_body_is_sent_ends_the_connection(sent: bytes) -> None:
     """What is missing would be taken from the next request."""
 
     def handler(peer: RawConnection) -> None:

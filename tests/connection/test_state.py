@@ -91,14 +91,14 @@ async def test_next_request_waits_for_the_response_to_be_read() -> None:
         assert await fetch(connection) == (200, b"ok")
 
 
-async def test_response_without_content_keeps_nobody_waiting() -> None:
+async def test_response_without_content_frees_the_connection_at_once() -> None:
     async with serving(reply(b""), OK) as connection:
         response = await start(connection)
         assert await fetch(connection) == (200, b"ok")
         assert await response.read() == b""
 
 
-async def test_send_beyond_what_the_head_declared_is_refused() -> None:
+async def test_send_beyond_the_declared_length_is_refused() -> None:
     with RawServer(echo_target) as server:
         async with to(server) as connection:
             connection.putrequest("POST", "/")

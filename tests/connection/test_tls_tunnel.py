@@ -87,7 +87,7 @@ async def test_server_name(host: str, name: str | None, tls: Certificates) -> No
     assert names == [name]
 
 
-async def test_alpn_and_what_is_known_of_the_connection(tls: Certificates) -> None:
+async def test_alpn_version_and_certificate_of_the_connection(tls: Certificates) -> None:
     offered = tls.server_context()
     offered.set_alpn_protocols(["h2", "http/1.1"])
     with RawServer(echo_target, tls=offered) as server:

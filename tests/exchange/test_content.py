@@ -113,7 +113,7 @@ def test_iterables_have_no_length(make: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize("body", [5, 1.5, None, True, object(), {"a": b"1"}, Path("file"), asyncio.sleep, b"".join])
-def test_what_is_no_body_is_refused_at_once(body: Any) -> None:
+def test_invalid_body_is_refused_at_once(body: Any) -> None:
     with pytest.raises(TypeError, match="expected bytes, str, a file, a path or an iterable of bytes as body, got"):
         run_now(open_source(body))
 

@@ -68,7 +68,7 @@ def test_reading_a_file_ahead_does_not_move_its_content(path: Path) -> None:
         assert file.tell() == 7
 
 
-def test_what_was_written_and_not_flushed_belongs_to_a_file(path: Path) -> None:
+def test_unflushed_writes_are_part_of_the_file(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(5)
         file.write(b"abcdefgh")
@@ -81,7 +81,7 @@ def test_what_was_written_and_not_flushed_belongs_to_a_file(path: Path) -> None:
         assert source.length == 0
 
 
-def test_files_are_read_where_they_block_nobody(path: Path) -> None:
+def test_files_are_read_in_worker_threads(path: Path) -> None:
     calls = []
 
     async def offload(function: Callable[..., Any], *args: Any) -> Any:
@@ -173,7 +173,7 @@ class Seekable(io.BytesIO):
         super().seek(*args)
 
 
-def test_a_file_whose_seek_returns_nothing_is_sent_whole(path: Path) -> None:
+def test_a_file_is_sent_whole_if_its_seek_returns_none(path: Path) -> None:
     memory: Any = Seekable(b"hello")
     length, content = content_of(memory)
     assert content == b"hello"
@@ -273,7 +273,7 @@ class NoneSeeking:
         self.file.seek(*args)
 
 
-async def test_an_asynchronous_file_whose_seek_returns_nothing_is_sent_whole() -> None:
+async def test_an_asynchronous_file_is_sent_whole_if_its_seek_returns_none() -> None:
     source = await open_source(NoneSeeking(b"hello"))
     assert await read(source) == b"hello"
 

@@ -45,7 +45,7 @@ def test_interim_responses_are_skipped_and_kept(status: int) -> None:
     assert answer.final.status == 200
 
 
-def test_switching_protocols_is_final_and_what_follows_stays_in_the_stream() -> None:
+def test_switching_protocols_is_final_and_later_bytes_stay_in_the_stream() -> None:
     answer, stream = receive(interim(100) + interim(101, b"Upgrade: chat\r\n") + b"hello")
     assert answer.final is not None
     assert answer.final.status == 101
@@ -83,7 +83,7 @@ def test_interim_response_with_an_invalid_length_is_refused(value: bytes) -> Non
 
 
 @pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: x\r\n"])
-def test_interim_response_has_no_content_whatever_its_fields_say(fields: bytes) -> None:
+def test_interim_response_ignores_framing_fields(fields: bytes) -> None:
     answer, stream = receive(interim(103, fields) + FINAL)
     assert answer.final is not None
     assert not stream.unread
@@ -136,6 +136,6 @@ def test_a_head_cut_at_any_byte_is_no_response(before: bytes) -> None:
         (b"HTTP/1.1 200 " + b"x" * 300_000, LineTooLong),
     ],
 )
-def test_what_is_no_head_is_refused_at_once(head: bytes, error: type[Exception]) -> None:
+def test_invalid_head_is_refused_at_once(head: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         receive(head)

@@ -88,7 +88,7 @@ def content_of(head: bytes, body: bytes, method: str = "GET") -> tuple[Content, 
     ("status", "method"), [(204, "GET"), (304, "GET"), (101, "GET"), (200, "HEAD"), (404, "HEAD"), (200, "CONNECT")]
 )
 @pytest.mark.parametrize("fields", [b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b""])
-def test_some_responses_have_no_content_whatever_they_say(status: int, method: str, fields: bytes) -> None:
+def test_some_responses_ignore_their_framing_fields(status: int, method: str, fields: bytes) -> None:
     content, _ = content_of(b"HTTP/1.1 %d X\r\n%b" % (status, fields), b"5\r\nhello\r\n0\r\n\r\n", method)
     assert content.is_done
     assert content.takeall() == b""
@@ -110,7 +110,7 @@ def test_some_responses_have_no_content_whatever_they_say(status: int, method: s
         (b"", UntilCloseContent, False),
     ],
 )
-def test_the_framing_decides_who_reads_and_what_follows(fields: bytes, kind: type, keeps: bool) -> None:
+def test_the_framing_decides_the_reader_and_the_keep_alive(fields: bytes, kind: type, keeps: bool) -> None:
     content, keeps_alive = content_of(b"HTTP/1.1 200 OK\r\n" + fields, b"")
     assert type(content) is kind
     assert keeps_alive is keeps
@@ -142,7 +142,7 @@ def test_the_kinds_are_framings_by_themselves() -> None:
 # Content of a length
 
 
-def test_content_of_a_length_leaves_what_follows() -> None:
+def test_content_of_a_length_leaves_later_bytes_unread() -> None:
     stream = ScriptedStream([b"he", b"llo", b"next"])
     content = LengthContent(stream, 5)
     assert (content.is_done, content.left, content.trailers) == (False, 5, None)
@@ -175,7 +175,7 @@ def test_content_at_hand_is_taken_without_waiting() -> None:
     assert content.is_done
 
 
-def test_a_length_of_any_size_costs_only_what_comes() -> None:
+def test_a_huge_length_takes_no_more_memory_than_the_received_bytes() -> None:
     content = LengthContent(ScriptedStream([b"hello"]), HUGE)
     with pytest.raises(IncompleteRead) as raised:
         run_now(content.readall())
@@ -223,7 +223,7 @@ def test_reading_in_turns_goes_on_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("size", [b"FFFFFFFFFFFFFFFF", b"7FFFFFFFFFFFFFFF", b"fffffff"])
-def test_a_chunk_of_any_size_costs_only_what_comes(size: bytes) -> None:
+def test_a_huge_chunk_takes_no_more_memory_than_the_received_bytes(size: bytes) -> None:
     for read in (ChunkedContent.readall, read_collected):
         with pytest.raises(IncompleteRead) as raised:
             run_now(read(chunked(size + b"\r\nhello")))

@@ -57,7 +57,7 @@ def test_large_content_goes_out_in_pieces() -> None:
     assert max(map(len, stream.writes)) <= 256 * 1024
 
 
-def test_what_is_written_does_not_change_with_the_callers_buffer() -> None:
+def test_changing_the_callers_buffer_does_not_change_written_bytes() -> None:
     stream, body = ScriptedStream(), bytearray(b"x" * 100_000)
     send(stream, body)
     body[:] = b"y" * 100_000
@@ -305,7 +305,7 @@ def test_a_piece_that_is_refused_does_not_go_out() -> None:
     assert stream.written == b""
 
 
-def test_a_final_response_ends_what_a_caller_frames() -> None:
+def test_a_final_response_ends_a_body_framed_by_the_caller() -> None:
     stream, answer = ScriptedStream([TOO_LARGE], answers=[0]), ResponseHeads()
     run_now(send_content(stream, BytesSource(b"a"), answer, DEFAULT, lambda chunk: chunk))
     assert stream.written == b""

@@ -99,7 +99,7 @@ def is_content(framing: str, position: int) -> bool:
 @pytest.mark.parametrize("framing", WHOLE)
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_whole_response_is_read_whatever_its_pieces(framing: str, read: Reader, size: int) -> None:
+def test_a_whole_response_is_read_in_pieces_of_any_size(framing: str, read: Reader, size: int) -> None:
     got = bytearray()
     content = run_now(receive(ScriptedStream(pieces_of(b"".join(WHOLE[framing]), size)), read, got))
     assert got == CONTENT
@@ -133,7 +133,7 @@ def is_in_buffer(read: Reader, got: bytearray, expected: bytes) -> bool:
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "trailers"])
 @pytest.mark.parametrize("read", READERS)
-def test_the_end_of_the_connection_does_not_excuse_what_is_missing(framing: str, read: Reader) -> None:
+def test_a_clean_close_does_not_complete_content(framing: str, read: Reader) -> None:
     """As above where the peer closed as it should: only its own framing makes the content whole."""
     head, body = WHOLE[framing]
     for end in range(len(head), len(head) + len(body)):
@@ -215,7 +215,7 @@ def test_trailers_that_frame_route_or_guard_are_dropped(name: str) -> None:
         b"HTTP/1.1 200 OK\r\n\r\n",
     ],
 )
-def test_what_is_no_trailer_is_refused(section: bytes) -> None:
+def test_invalid_trailers_are_refused(section: bytes) -> None:
     with pytest.raises(ProtocolError):
         trailers_of(section)
 

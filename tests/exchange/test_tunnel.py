@@ -61,7 +61,7 @@ def test_fields_that_cannot_be_sent_are_refused(field: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "fields", [b"", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"Connection: close\r\n"]
 )
-def test_any_2xx_opens_a_tunnel_whatever_its_fields_say(status: bytes, fields: bytes) -> None:
+def test_any_2xx_opens_a_tunnel_regardless_of_its_fields(status: bytes, fields: bytes) -> None:
     stream = ScriptedStream([b"HTTP/1.1 " + status + b"\r\n" + fields + b"\r\n", b"from the target"], answers=[0, 1000])
     head = open_over(stream)
     assert 200 <= head.status < 300
@@ -74,7 +74,7 @@ def test_interim_responses_come_before_the_tunnel() -> None:
     assert open_over(ScriptedStream([b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"])).status == 200
 
 
-def test_too_many_interim_responses_open_none() -> None:
+def test_too_many_interim_responses_open_no_tunnel() -> None:
     error = refusal_of(b"HTTP/1.1 100 Continue\r\n\r\n" * 5, limits=Limits(interim=4))
     assert "interim" in str(error)
 
@@ -91,7 +91,7 @@ def test_bytes_that_come_right_after_the_answer_are_one_too() -> None:
         open_over(ScriptedStream([b"HTTP/1.1 200 OK\r\n\r\n", b"X"], answers=[0, 0]))
 
 
-def test_a_proxy_that_closes_after_its_answer_opens_none() -> None:
+def test_a_proxy_that_closes_after_its_response_opens_no_tunnel() -> None:
     with pytest.raises(ProxyError, match="or closed"):
         open_over(ScriptedStream([b"HTTP/1.1 200 OK\r\n\r\n"], answers=[0, 0]))
 
@@ -112,7 +112,7 @@ def test_any_other_answer_is_a_refusal_with_its_body(status: int, framing: bytes
     assert f"the proxy answered {status} No way" in str(error)
 
 
-def test_switching_protocols_opens_none() -> None:
+def test_switching_protocols_opens_no_tunnel() -> None:
     error = refusal_of(b"HTTP/1.1 101 Switching Protocols\r\n\r\nhello")
     assert (error.status, error.body) == (101, b"")
 
@@ -152,7 +152,7 @@ def test_a_refusal_stays_one_when_its_body_is_broken(rest: tuple[bytes | Excepti
         b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
     ],
 )
-def test_what_is_no_answer_opens_none(answer: bytes) -> None:
+def test_an_invalid_response_opens_no_tunnel(answer: bytes) -> None:
     error = refusal_of(answer)
     assert (error.status, error.reason, error.headers, error.body) == (None, "", (), b"")
     assert isinstance(error.__cause__, HTTPException)

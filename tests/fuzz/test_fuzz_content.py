@@ -150,7 +150,7 @@ def test_claimed_size_is_never_believed(size: int, sizes: list[int]) -> None:
 
 
 @given(st.binary(max_size=40))
-def test_trailers_never_hold_what_ends_a_line(trailers: bytes) -> None:
+def test_trailers_never_contain_line_ends(trailers: bytes) -> None:
     stream = ScriptedStream([b"0\r\n" + trailers + b"\r\n\r\n"])
     content = open_content(stream, (Kind.CHUNKED, 0, None), LIMITS)
     try:

@@ -43,7 +43,7 @@ def test_host_has_parts_of_1_to_63_characters(host: str) -> None:
         HTTPConnection(host)
 
 
-def test_headers_are_what_has_items_or_pairs() -> None:
+def test_headers_are_a_mapping_or_an_iterable_of_pairs() -> None:
     message = Message()
     message["A"] = "1"
     assert list_pairs(message) == list_pairs({"A": "1"}) == list_pairs([("A", "1")]) == list_pairs(iter([("A", "1")]))

@@ -66,7 +66,7 @@ def test_head_and_content_in_one_piece() -> None:
         (b"\x16\x03", b"\x16\x03"),
     ],
 )
-def test_head_ends_with_an_empty_line_or_is_none(data: bytes, head: bytes | None) -> None:
+def test_head_is_taken_once_its_empty_line_has_arrived(data: bytes, head: bytes | None) -> None:
     pieces = pieces_of(b"!", data)
     assert pieces.take(1) == b"!"
     assert pieces.take_head(100, b"HTTP/") == head

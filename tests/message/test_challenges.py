@@ -104,7 +104,7 @@ def test_challenges(values: list[str], challenges: list[Challenge]) -> None:
         ('Basic realm="a, Digest nonce=b', [Challenge("basic", "", {"realm": "a, Digest nonce=b"})]),
     ],
 )
-def test_what_is_none_is_left_out(value: str, challenges: list[Challenge]) -> None:
+def test_invalid_challenges_are_left_out(value: str, challenges: list[Challenge]) -> None:
     assert parse_challenges([value]) == challenges
 
 
@@ -142,7 +142,7 @@ def quote(text: str) -> str:
 
 
 @given(st.lists(st.tuples(NAME, PARAMS)), st.sampled_from([", ", ",", " , ", ",,\t"]))
-def test_what_is_built_is_parsed_alike(challenges: list[tuple[str, dict[str, str]]], joint: str) -> None:
+def test_built_challenges_parse_to_the_same_values(challenges: list[tuple[str, dict[str, str]]], joint: str) -> None:
     texts = [
         f"{scheme} {joint.join(f'{name}={quote(value)}' for name, value in params.items())}"
         for scheme, params in challenges

@@ -227,6 +227,6 @@ def test_print_shows_all_fields() -> None:
         (["Sun, 06 Nov 1994 08:49:37 GMT"], "Sun, 06 Nov 1994 08:49:37 GMT"),
     ],
 )
-def test_singleton_field_has_one_value_or_none(values: list[str], single: str | None) -> None:
+def test_singleton_field_has_a_value_if_all_its_lines_agree(values: list[str], single: str | None) -> None:
     fields = Fields([("Other", "z"), *(("ETag", value) for value in values)])
     assert fields.get_single("eTag") == single

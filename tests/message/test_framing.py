@@ -76,7 +76,7 @@ def test_framing(fields: bytes, framing: Framing) -> None:
         b"Connection: closed, not-close, close-not, Content-Length\r\n",
     ],
 )
-def test_what_only_looks_like_a_framing_field_is_none(fields: bytes) -> None:
+def test_fields_that_resemble_framing_fields_are_ignored(fields: bytes) -> None:
     assert decide(fields + CL) == decide(CL + fields) == length(5)
 
 
@@ -224,7 +224,7 @@ def test_connection_goes_on_by_version_and_connection_fields(connection: bytes, 
         ("CONNECT", 299),
     ],
 )
-def test_no_content_whatever_the_fields_say(method: str, status: int, fields: bytes) -> None:
+def test_responses_without_content_ignore_the_framing_fields(method: str, status: int, fields: bytes) -> None:
     line = b"HTTP/1.1 %d x" % status
     assert decide(fields, line, method) == length(0, DOUBTFUL if fields == TE + CL else None)
     reason = DOUBTFUL if fields == TE + CL else SERVER_CLOSE

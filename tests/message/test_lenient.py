@@ -54,14 +54,14 @@ def test_line_that_is_no_field_is_passed_over_and_ends_the_connection(line: byte
 
 @pytest.mark.parametrize("value", [b"", b"x", b"+5", b"5 5", b"0x5", b"5_0", b"5, 6", b"-", b"--5", b"9" * 30])
 @pytest.mark.parametrize("before", [b"", b"no colon\r\n", b"Transfer-Encoding: gzip\r\n"])
-def test_length_that_is_none_is_told_apart_from_other_faults(before: bytes, value: bytes) -> None:
+def test_invalid_length_has_an_error_class_of_its_own(before: bytes, value: bytes) -> None:
     with pytest.raises(InvalidLength):
         framing(before + b"Content-Length: %b\r\n" % value)
     assert issubclass(InvalidLength, ProtocolError)
 
 
 @pytest.mark.parametrize("line", [b"A: b\0c\r\n", b"A: b\rc\r\n", b"\0: b\r\n", b"no\rcolon\r\n", b"\r\r\n"])
-def test_what_is_read_in_two_ways_is_refused(line: bytes) -> None:
+def test_ambiguous_lines_are_refused(line: bytes) -> None:
     with pytest.raises(ProtocolError):
         framing(b"Content-Length: 5\r\n" + line)
 
@@ -80,7 +80,7 @@ def test_line_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("GET", 101)])
-def test_response_that_has_no_content_has_none(method: str, status: int) -> None:
+def test_responses_without_content_ignore_their_length(method: str, status: int) -> None:
     kind, length, _ = framing(b"Content-Length: 5\r\n", method=method, status=status)
     assert (kind is Kind.LENGTH and length == 0) or kind not in (Kind.LENGTH, Kind.CHUNKED, Kind.UNTIL_CLOSE)
 

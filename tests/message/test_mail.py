@@ -17,7 +17,7 @@ SECTIONS = [
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_message_is_what_http_client_makes(section: bytes) -> None:
+def test_message_equals_that_of_http_client(section: bytes) -> None:
     message = build_message(parse_head(b"HTTP/1.1 200 OK\r\n" + section).fields.pairs())
     expected = http.client.parse_headers(io.BytesIO(section))
     assert message.items() == expected.items()

@@ -73,7 +73,7 @@ def test_names_are_quoted(name: str, quoted: bytes) -> None:
         (("a", "f", None, [("content-Disposition", "attachment")]), ValueError, "other headers of a part"),
     ],
 )
-def test_what_is_no_name_or_field_is_refused(arguments: tuple[Any, ...], error: type[Exception], text: str) -> None:
+def test_invalid_names_and_fields_are_refused(arguments: tuple[Any, ...], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         build_part_head("b", *arguments)
 

@@ -65,7 +65,7 @@ def test_refused_field_leaves_nothing_behind(name: str, value: str) -> None:
         ("TE", "chunked", {}),
     ],
 )
-def test_what_a_field_declares_is_noted(name: str, value: str | int, noted: dict[str, object]) -> None:
+def test_declarations_of_fields_are_recorded(name: str, value: str | int, noted: dict[str, object]) -> None:
     head = head_with((name, value))
     bare = RequestHead("GET", "/")
     names = ("asks_upgrade", "expects_continue", "is_chunked", "length")
@@ -293,7 +293,7 @@ def test_body_that_is_not_in_chunks_is_refused(body: bytes) -> None:
     assert state_after([body]) == state_after([bytes([byte]) for byte in body]) == "refused"
 
 
-def test_refusals_say_what_is_wrong() -> None:
+def test_errors_name_the_fault() -> None:
     for body, text in [
         (b"x\r\n", r"body is not in chunks: invalid chunk size: b'x\\r\\n'"),
         (b"1\r\nab\r\n", r"expected CRLF after a chunk, got b'b\\r\\n'"),

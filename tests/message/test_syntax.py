@@ -21,7 +21,7 @@ def test_target_is_made_of_visible_ascii_only() -> None:
     assert taken == {chr(code) for code in range(0x21, 0x7F)}
 
 
-def test_value_has_everything_but_what_ends_a_line() -> None:
+def test_value_may_contain_all_characters_but_nul_cr_and_lf() -> None:
     refused = {code for code in range(0x500) if not syntax.FIELD_VALUE.fullmatch(chr(code))}
     assert refused == {0, 10, 13}
     refused = {code for code in range(256) if not syntax.FIELD_LINE.fullmatch(b"A:" + bytes([code]) + b"\r\n")}
@@ -57,9 +57,9 @@ def unbounded(pattern: str | bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_no_pattern_can_give_back_what_it_took(name: str) -> None:
+def test_all_unbounded_quantifiers_are_possessive(name: str) -> None:
     assert {"++", "*+", "?+"} >= set(unbounded(PATTERNS[name].pattern))
 
 
-def test_the_look_for_what_is_not_possessive_sees_it() -> None:
+def test_quantifiers_that_are_not_possessive_are_found() -> None:
     assert unbounded(r"a*b(?:[+*]?)c\+d{2,}e{1,3}f?+g*?h++") == ["*", "{2,}", "*", "++"]

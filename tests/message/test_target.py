@@ -84,7 +84,7 @@ def test_host_and_port(host: str, port: int | str | None, expected: tuple[str, i
         None,
     ],
 )
-def test_port_that_is_none_is_refused(port: object) -> None:
+def test_invalid_port_is_refused(port: object) -> None:
     with pytest.raises(InvalidURL, match="expected a port of 0 to 65535"):
         parse_port(port)  # type: ignore[arg-type]
     if isinstance(port, str):
@@ -124,7 +124,7 @@ def test_host_that_no_host_is_is_refused(host: str) -> None:
         ("http://h/?q=a@b?c", "'***@b?…'"),
     ],
 )
-def test_what_is_shown_of_a_url_has_no_user_and_no_query(url: str, shown: str) -> None:
+def test_shown_url_has_no_userinfo_and_no_query(url: str, shown: str) -> None:
     assert show_url(url) == shown
 
 

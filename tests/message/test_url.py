@@ -94,7 +94,7 @@ def test_legal_targets_are_kept_byte_for_byte(origin: str, target: str) -> None:
         ("?a b", "/?a%20b"),
     ],
 )
-def test_only_what_is_illegal_is_quoted(given: str, sent: str) -> None:
+def test_only_illegal_characters_are_quoted(given: str, sent: str) -> None:
     assert parse_url(f"http://h{given}").target == sent
 
 
@@ -172,7 +172,7 @@ def test_only_what_is_illegal_is_quoted(given: str, sent: str) -> None:
         "http://\udc80/",
     ],
 )
-def test_what_names_no_server_or_may_be_misread_is_refused(url: str) -> None:
+def test_urls_without_a_server_or_with_ambiguous_parts_are_refused(url: str) -> None:
     with pytest.raises(InvalidURL):
         parse_url(url)
 
@@ -235,7 +235,7 @@ def test_no_error_shows_a_password(url: str) -> None:
         ("h/a", "expected an http or https URL, got"),
     ],
 )
-def test_error_names_what_is_wrong_and_no_password(url: str, reason: str) -> None:
+def test_error_names_the_fault_without_the_password(url: str, reason: str) -> None:
     with pytest.raises(InvalidURL) as caught:
         parse_url(url)
     assert reason in str(caught.value)

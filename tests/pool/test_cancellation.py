@@ -196,7 +196,7 @@ RELEASED = st.sets(st.integers(0, TURNS - 1), max_size=4)
 
 
 @given(limits=LIMITS, todo=TODO, released_in=RELEASED)
-async def test_whatever_is_cancelled_all_goes_on(
+async def test_random_cancellations_leave_the_pool_usable(
     limits: dict[str, Any], todo: list[Plan], released_in: set[int]
 ) -> None:
     async with Host() as a, Host() as b:
@@ -210,7 +210,7 @@ def secure() -> Certificates:
 
 @given(limits=LIMITS, todo=TODO, released_in=RELEASED)
 @settings(max_examples=max(settings.default.max_examples // 4, 5) if settings.default else 10)
-async def test_whatever_is_cancelled_all_goes_on_over_tls(
+async def test_random_cancellations_over_tls_leave_the_pool_usable(
     secure: Certificates, limits: dict[str, Any], todo: list[Plan], released_in: set[int]
 ) -> None:
     context = secure.server_context()

@@ -309,7 +309,7 @@ async def leave_dialling(client: Client, url: str) -> None:
 @pytest.mark.parametrize("leave", [leave_idle, leave_unread, leave_dialling])
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("make_loop", LOOPS.values(), ids=LOOPS)
-def test_a_client_whose_loop_is_over_is_refused_and_may_be_closed(
+def test_a_client_of_a_closed_loop_is_refused_and_can_be_closed(
     leave: Any, is_secure: bool, make_loop: Any, tls: Certificates
 ) -> None:
     with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:

@@ -126,7 +126,7 @@ async def test_many_hosts_pass_through_few_places() -> None:
         assert len(host.targets) == 100
 
 
-async def test_a_connection_that_nobody_needs_any_more_makes_place() -> None:
+async def test_a_connection_without_waiters_frees_its_slot() -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         of_a = await occupy(client, a, 2)
         of_b = ask(client, b, "/ok/held/1", "/ok/held/2")
@@ -140,7 +140,7 @@ async def test_a_connection_that_nobody_needs_any_more_makes_place() -> None:
         assert (a.accepted, b.accepted) == (2, 2)
 
 
-async def test_what_was_opened_for_nobody_makes_place_for_another_host() -> None:
+async def test_a_dialled_connection_without_waiters_gives_its_slot_to_another_host() -> None:
     """The second was served by the first's connection while one was opened for it, and that is in the way now."""
     doors = Doors()
     async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=doors, connections=3) as client:
@@ -167,7 +167,7 @@ async def test_what_was_opened_for_nobody_makes_place_for_another_host() -> None
 
 
 @pytest.mark.parametrize("reason", ["cancelled", "served"])
-async def test_nobody_yields_to_a_host_that_waits_no_more(reason: str) -> None:
+async def test_no_slot_is_given_to_a_host_without_waiters(reason: str) -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         first = await occupy(client, b)
         of_a = await occupy(client, a)

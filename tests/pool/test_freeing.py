@@ -12,7 +12,7 @@ from tests.pool.hosts import ANSWERS, HOST, Host, client_of, get, prove, reply, 
 from tests.pool.invariant import check_quiet
 
 
-async def test_who_goes_on_after_a_stale_connection_does_not_wait_for_himself() -> None:
+async def test_a_resend_after_a_stale_connection_does_not_wait_for_its_own_slot() -> None:
     """The repeat wants a new connection, and so would each further step: where only one may be open, that was his."""
     ANSWERS[b"moved"] = lambda target: reply(b"", b"Location: /ok/there", status=b"302 Found")
     async with Host() as host, client_of(per_host=1, timeout=3) as client:
@@ -46,7 +46,7 @@ class Raising(Tracer):
         ("request_failed", "/junk/1"),
     ],
 )
-async def test_what_a_tracer_raises_ends_the_request_and_frees_its_place(name: str, target: str | None) -> None:
+async def test_an_exception_of_a_tracer_ends_the_request_and_frees_its_slot(name: str, target: str | None) -> None:
     with socket.create_server((HOST, 0)) as unused:
         port = unused.getsockname()[1]
     async with Host() as host, client_of(tracer=Raising(name), connections=1, timeout=5) as client:
@@ -63,7 +63,7 @@ class Noting(Auth):
 
 
 @pytest.mark.parametrize("target", ["/ok/1", "/half/1"])
-async def test_what_raises_when_a_response_has_come_frees_its_place(target: str) -> None:
+async def test_an_exception_of_an_auth_about_a_response_frees_the_slot(target: str) -> None:
     async with Host() as host, client_of(connections=1, timeout=5) as client:
         for _ in range(2):
             with pytest.raises(KeyError, match="of the auth"):

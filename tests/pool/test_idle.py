@@ -57,7 +57,7 @@ RETIRING = [end, speak]
 
 
 @pytest.mark.parametrize("retire", RETIRING)
-async def test_what_comes_on_an_idle_connection_retires_it_at_once(retire: Callable[[socket.socket], None]) -> None:
+async def test_data_or_an_end_retires_an_idle_connection_at_once(retire: Callable[[socket.socket], None]) -> None:
     async with Host() as host, client_of() as client:
         await fill(client, host, 2)
         with host.peers[1].socket() as own:
@@ -71,7 +71,7 @@ async def test_what_comes_on_an_idle_connection_retires_it_at_once(retire: Calla
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("retire", RETIRING)
-async def test_what_the_kernel_has_is_looked_at_before_a_request_goes_out(
+async def test_unread_data_in_the_kernel_is_found_before_a_request_is_sent(
     retire: Callable[[socket.socket], None], method: str
 ) -> None:
     async with Host() as host, client_of() as client:
@@ -88,7 +88,7 @@ async def test_what_the_kernel_has_is_looked_at_before_a_request_goes_out(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("retire", RETIRING)
-async def test_what_comes_while_a_connection_is_handed_on_answers_nobody(
+async def test_data_that_arrives_while_a_connection_is_handed_on_is_no_response(
     retire: Callable[[socket.socket], None], method: str
 ) -> None:
     async with Host() as host, client_of(connections=1) as client:
@@ -108,7 +108,7 @@ async def test_what_comes_while_a_connection_is_handed_on_answers_nobody(
         assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
 
 
-async def test_who_found_his_connection_retired_is_the_next_to_be_served() -> None:
+async def test_a_request_whose_connection_was_retired_is_served_next() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             (connection,) = group_of(client, host).leased
@@ -168,7 +168,7 @@ ACTS = [speak_up, RawConnection.close_without_notify, RawConnection.reset, RawCo
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("is_in_the_kernel", [False, True], ids=["told", "in the kernel"])
-async def test_no_request_goes_out_on_what_was_retired(
+async def test_no_request_is_sent_on_a_retired_connection(
     tls: Certificates, act: Callable[[RawConnection], None], is_secure: bool, is_in_the_kernel: bool
 ) -> None:
     script = Second(act)
@@ -305,7 +305,7 @@ async def test_a_connection_that_is_clean_is_kept(kind: str, use: Callable[..., 
         assert host.accepted == 1
 
 
-def test_what_is_long_is_longer_than_what_is_read_away() -> None:
+def test_long_content_is_longer_than_the_drain_limit() -> None:
     from asyncclient.limits import DRAIN
 
     assert LONG > 2 * DRAIN
@@ -314,7 +314,7 @@ def test_what_is_long_is_longer_than_what_is_read_away() -> None:
 # A new one instead
 
 
-async def test_who_wants_a_new_connection_gets_the_place_of_an_idle_one() -> None:
+async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> None:
     """Only who wants a new one waits beside an idle one: his request has found another gone."""
     async with Host() as host, client_of(per_host=2, keep_alive=15) as client:
         tasks = await occupy(client, host, 2)
@@ -345,7 +345,7 @@ async def test_a_repeat_takes_no_other_idle_connection() -> None:
         check(client)
 
 
-async def test_an_answer_that_is_late_answers_nobody() -> None:
+async def test_a_late_response_to_a_cancelled_request_is_discarded() -> None:
     async with Host() as host, client_of(connections=1) as client:
         (task,) = await occupy(client, host)
         others = ask(client, host, "/ok/1", "/ok/2")

@@ -63,7 +63,7 @@ async def test_a_connection_may_be_kept_for_ever(seconds: float) -> None:
         assert host.accepted == 1
 
 
-async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
+async def test_an_idle_connection_is_closed_after_keep_alive() -> None:
     async with Host() as host, client_of(keep_alive=1.0) as client:
         start = asyncio.get_running_loop().time()
         await get(client, host, "/ok/1")
@@ -74,7 +74,7 @@ async def test_what_is_idle_for_too_long_is_closed_by_itself() -> None:
         assert client._pool._timer is None, "it looks at connections that are not there"
 
 
-async def test_what_the_server_keeps_for_less_time_is_closed_by_then() -> None:
+async def test_an_idle_connection_is_closed_after_the_servers_shorter_keep_alive() -> None:
     ANSWERS[b"brief"] = lambda target: reply(target, b"Keep-Alive: timeout=1")
     async with Host() as host, Host() as other, client_of(keep_alive=15) as client:
         await get(client, host, "/ok/1")  # the next look is 15 s ahead now
@@ -87,7 +87,7 @@ async def test_what_the_server_keeps_for_less_time_is_closed_by_then() -> None:
         assert host.peers[0].is_open
 
 
-async def test_a_look_at_the_idle_ones_closes_those_whose_time_is_over() -> None:
+async def test_a_sweep_closes_expired_idle_connections() -> None:
     async with Host() as host, client_of(keep_alive=15) as client:
         await fill(client, host, 3)
         young, *old = idle_of(client)

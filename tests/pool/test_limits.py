@@ -34,7 +34,7 @@ async def test_no_more_are_open_than_allowed(limits: dict[str, Any], most_at_one
         assert sorted(a.targets) == sorted(b.targets) == sorted(targets)
 
 
-async def test_who_comes_beyond_the_limit_waits_for_a_place() -> None:
+async def test_a_request_beyond_the_limit_waits_for_a_slot() -> None:
     async with Host() as host, client_of(connections=2) as client:
         tasks = ask(client, host, *held(3))
         await host.has_come(*held(2))
@@ -97,7 +97,7 @@ async def test_the_one_idle_longest_gives_way_to_another_host() -> None:
         assert (a.accepted, b.accepted, c.accepted) == (2, 1, 2)
 
 
-async def test_one_in_use_gives_way_to_nobody() -> None:
+async def test_a_connection_in_use_is_not_closed_for_another_host() -> None:
     async with Host() as a, Host() as b, client_of(connections=1) as client:
         first = await occupy(client, a)
         second = ask(client, b, "/ok/b")

@@ -29,7 +29,7 @@ from tests.servers import raw_response
 
 
 @pytest.mark.parametrize("connections", [1, 3])
-async def test_who_came_first_is_served_first(connections: int) -> None:
+async def test_requests_are_served_in_their_order(connections: int) -> None:
     targets = [f"/{kind}/{number}" for number in range(6) for kind in ("ok", "last", "error", "chunked")]
     async with Host() as host, client_of(connections=connections) as client:
         first = await occupy(client, host, connections)
@@ -43,7 +43,7 @@ async def test_who_came_first_is_served_first(connections: int) -> None:
         check_quiet(client)
 
 
-async def test_who_leaves_the_line_changes_nothing_for_the_others() -> None:
+async def test_cancelled_waiters_do_not_change_the_order_of_the_others() -> None:
     async with Host() as host, client_of(connections=1) as client:
         first = await occupy(client, host)
         tasks = ask(client, host, *(f"/ok/{number}" for number in range(9)))
@@ -59,7 +59,7 @@ async def test_who_leaves_the_line_changes_nothing_for_the_others() -> None:
         check_quiet(client)
 
 
-async def test_a_newcomer_does_not_overtake_who_has_just_been_served() -> None:
+async def test_a_new_request_does_not_overtake_a_waiter_that_was_just_served() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             waiting = ask(client, host, "/ok/second")
@@ -75,7 +75,7 @@ async def test_a_newcomer_does_not_overtake_who_has_just_been_served() -> None:
 # Whichever connection comes first
 
 
-async def test_one_that_becomes_free_serves_who_has_one_opened() -> None:
+async def test_a_released_connection_serves_a_waiter_whose_dial_is_under_way() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         first = ask(client, host, "/ok/held/1")
@@ -100,7 +100,7 @@ async def test_one_that_becomes_free_serves_who_has_one_opened() -> None:
         check_quiet(client)
 
 
-async def test_the_connection_opened_first_serves_who_came_first() -> None:
+async def test_the_first_dialled_connection_serves_the_first_waiter() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, *held(3))
@@ -140,7 +140,7 @@ async def test_nothing_more_is_opened_than_is_waited_for() -> None:
 # Failing
 
 
-async def test_an_error_goes_to_who_the_connection_was_opened_for() -> None:
+async def test_a_dial_error_goes_to_the_request_of_the_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=3) as client:
         tasks = ask(client, host, *held(5))
@@ -161,7 +161,7 @@ async def test_an_error_goes_to_who_the_connection_was_opened_for() -> None:
         check_quiet(client)
 
 
-async def test_an_error_of_what_is_waited_for_no_more_goes_to_nobody() -> None:
+async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, "/ok/held/1", "/ok/held/2")
@@ -233,7 +233,7 @@ async def test_connect_timeouts_do_not_poison_the_pool() -> None:
 # Cancelling
 
 
-async def test_who_is_cancelled_passes_on_what_he_got() -> None:
+async def test_a_cancelled_waiter_passes_on_its_connection() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             tasks = ask(client, host, "/ok/second", "/ok/third", "/ok/fourth")
@@ -249,7 +249,7 @@ async def test_who_is_cancelled_passes_on_what_he_got() -> None:
         check_quiet(client)
 
 
-async def test_who_is_cancelled_alone_leaves_what_he_got_to_be_kept() -> None:
+async def test_the_connection_of_a_cancelled_last_waiter_is_kept_idle() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             (task,) = ask(client, host, "/ok/second")
@@ -264,7 +264,7 @@ async def test_who_is_cancelled_alone_leaves_what_he_got_to_be_kept() -> None:
         assert (host.accepted, host.targets) == (1, ["/ok/first", "/ok/third"])
 
 
-async def test_what_is_opened_for_nobody_is_given_up() -> None:
+async def test_a_dial_without_waiters_is_cancelled() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, *held(3))
@@ -282,7 +282,7 @@ async def test_what_is_opened_for_nobody_is_given_up() -> None:
         assert (client._pool.counted, host.accepted) == (0, 0)
 
 
-async def test_what_is_opened_for_who_was_cancelled_serves_who_has_none() -> None:
+async def test_the_dial_of_a_cancelled_waiter_serves_a_waiter_without_a_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
         tasks = ask(client, host, "/ok/1", "/ok/2")
@@ -297,7 +297,7 @@ async def test_what_is_opened_for_who_was_cancelled_serves_who_has_none() -> Non
         check_quiet(client)
 
 
-async def test_who_comes_while_a_dial_is_given_up_is_dialled_for() -> None:
+async def test_a_request_made_while_a_dial_is_being_cancelled_gets_a_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
         (task,) = ask(client, host, "/ok/1")
@@ -312,7 +312,7 @@ async def test_who_comes_while_a_dial_is_given_up_is_dialled_for() -> None:
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_who_is_cancelled_while_his_connection_is_opened_leaves_nothing(turns: int) -> None:
+async def test_cancelling_a_request_during_its_dial_leaves_nothing(turns: int) -> None:
     async with Host() as host, client_of(connections=1) as client:
         (task,) = ask(client, host, "/ok/1")
         await turn(turns)

@@ -48,14 +48,14 @@ async def test_no_more_are_opened_than_allowed(limits: dict[str, Any], n: int, o
         assert host.targets == []
 
 
-async def test_what_was_opened_serves_requests(tls: Certificates) -> None:
+async def test_preconnected_connections_serve_requests(tls: Certificates) -> None:
     async with Host(tls=tls.server_context()) as host, client_of(ssl=tls.client_context()) as client:
         await client.preconnect(host.url(), 3)
         await fill(client, host, 3)
         assert host.accepted == 3
 
 
-async def test_what_is_idle_already_counts() -> None:
+async def test_idle_connections_count_for_preconnect() -> None:
     async with Host() as host, client_of() as client:
         await fill(client, host, 2)
         await client.preconnect(host.url(), 3)
@@ -84,7 +84,7 @@ async def test_those_that_could_be_opened_are_kept() -> None:
         assert (client.stats().idle, host.meter.now) == (1, 1)
 
 
-async def test_cancelling_keeps_what_is_open_and_gives_up_the_rest() -> None:
+async def test_cancelling_keeps_open_connections_and_cancels_the_other_dials() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         task = asyncio.create_task(client.preconnect(host.url(), 3))
@@ -154,7 +154,7 @@ async def test_two_that_want_the_same_places_do_not_wait_for_each_other() -> Non
         await served(*ask(client, a, "/ok/1", "/ok/2", "/ok/3"), *ask(client, b, "/ok/1", "/ok/2", "/ok/3"))
 
 
-async def test_what_it_has_opened_serves_requests_at_once() -> None:
+async def test_connections_serve_requests_before_preconnect_is_done() -> None:
     """It waits for nothing while it holds something."""
     async with Host() as host, client_of(connections=2) as client:
         first = await occupy(client, host)
@@ -213,7 +213,7 @@ async def test_a_server_that_closes_at_once_leaves_nothing_idle() -> None:
         await get(client, host, held(1)[0].replace("held", "now"))
 
 
-async def test_what_has_been_idle_for_too_long_does_not_count() -> None:
+async def test_expired_idle_connections_do_not_count_for_preconnect() -> None:
     async with Host() as host, client_of(keep_alive=15) as client:
         await client.preconnect(host.url(), 2)
         for connection in idle_of(client):

@@ -111,7 +111,7 @@ async def test_a_long_queue_that_moves_is_no_stall() -> None:
         await served(*tasks)
 
 
-async def test_what_holds_the_connections_of_one_host_is_told_where_that_is_at_its_limit() -> None:
+async def test_the_warning_lists_the_connections_of_a_host_at_its_limit() -> None:
     limits = {"connections": 4, "per_host": 1}
     async with Host() as a, Host() as b, client_of(stall_warning=SOON, **limits) as client:
         with recorded() as told:
@@ -208,6 +208,6 @@ def test_a_blocking_client_is_warned_as_well() -> None:
 
 
 @pytest.mark.parametrize(("value", "error"), [("30", TypeError), (0, ValueError), (-1, ValueError)])
-def test_a_time_that_is_none_is_refused(value: Any, error: type[Exception]) -> None:
+def test_an_invalid_stall_warning_is_refused(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="stall_warning"):
         Client(stall_warning=value)

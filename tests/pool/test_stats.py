@@ -7,7 +7,7 @@ from tests.pool.hosts import HOST, Doors, Host, ask, client_of, failures, fill, 
 from tests.pool.invariant import check
 
 
-async def test_stats_and_repr_say_what_is_under_way() -> None:
+async def test_stats_and_repr_count_connections_dials_and_waiters() -> None:
     doors = Doors()
     names = StaticResolver({"a.test": HOST}, fallback=doors)
     async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=names, per_host=2) as client:

@@ -81,7 +81,7 @@ async def test_opening_a_connection_is_no_waiting_for_a_place() -> None:
         await served(*tasks)
 
 
-async def test_the_pool_timeout_counts_for_who_has_lost_his_connection_to_another() -> None:
+async def test_the_pool_timeout_holds_for_a_waiter_whose_dial_served_another() -> None:
     """The first was served by what was opened for the second, and what was for the first fails: the second waits."""
     doors = Doors()
     options: dict[str, Any] = {"connections": 3, "resolver": doors, "timeout": Timeout(pool=0.05)}

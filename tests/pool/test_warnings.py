@@ -106,14 +106,14 @@ def run_bodies(loop: str, url: str, bodies: dict[str, str], *options: str) -> li
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("then", [RawConnection.wait_closed, RawConnection.hold, RawConnection.unwrap])
 @pytest.mark.parametrize("field", [b"Connection: keep-alive", b"Connection: close"], ids=["kept", "last"])
-def test_who_closes_a_client_hears_no_warning_over_tls(field: bytes, then: Any, loop: str, tls: Certificates) -> None:
+def test_a_closed_client_gives_no_warning_over_tls(field: bytes, then: Any, loop: str, tls: Certificates) -> None:
     with RawServer.replying(reply(b"ok", field), then=then, tls=tls.server_context()) as server:
         said = run_bodies(loop, server.url, CLOSED, "-W", "error")
     assert said == [f"-- {name}" for name in CLOSED]
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-def test_who_closes_a_client_hears_no_warning(loop: str) -> None:
+def test_a_closed_client_gives_no_warning(loop: str) -> None:
     with RawServer.replying(OK, OK, OK) as server:
         said = run_bodies(loop, server.url, CLOSED, "-W", "error")
     assert said == [f"-- {name}" for name in CLOSED]
@@ -124,7 +124,9 @@ NOISE = ("Event loop is closed", "Traceback", "Exception ignored", "never retrie
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
-def test_who_does_not_is_warned_and_hears_nothing_else(is_secure: bool, loop: str, tls: Certificates) -> None:
+def test_an_unclosed_client_gives_one_warning_and_no_other_message(
+    is_secure: bool, loop: str, tls: Certificates
+) -> None:
     with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:
         said = "\n".join(run_bodies(loop, server.url, UNCLOSED, "-W", "always"))
     assert said.count("unclosed client, 1 connections are open") == 3, said  # what is at work has been cancelled

@@ -58,20 +58,20 @@ async def test_a_head_beyond_the_limit_is_refused_at_once(feed: Feed, pieces: li
 @pytest.mark.parametrize(
     "what", [b"SSH-2.0-OpenSSH\r\n", b"HTTQ", b"\x15\x03\x01", b"\r\nHTTP/1.1 200 OK", b"http/1.1"]
 )
-async def test_what_does_not_begin_as_it_should_is_returned_at_once(feed: Feed, what: bytes) -> None:
+async def test_data_with_another_prefix_is_returned_at_once(feed: Feed, what: bytes) -> None:
     async with feed([what], stays=True) as stream:
         head = await stream.readhead(LIMIT, b"HTTP/")
         assert head
         assert what.startswith(head)
 
 
-async def test_what_may_still_begin_as_it_should_is_waited_for(feed: Feed) -> None:
+async def test_a_part_of_the_prefix_is_waited_for(feed: Feed) -> None:
     async with feed([b"HT", b"TP", b"/1.1 200 OK\r\n\r\n"], stays=True) as stream:
         assert await stream.readhead(LIMIT, b"HTTP/") == b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 @pytest.mark.parametrize("end", [1, 5, 17, *range(len(HEAD) - 4, len(HEAD))])
-async def test_a_head_cut_short_is_an_error_with_what_came(feed: Feed, end: int) -> None:
+async def test_a_truncated_head_is_an_error_with_the_received_bytes(feed: Feed, end: int) -> None:
     async with feed([HEAD[: end // 2], HEAD[end // 2 : end]]) as stream:
         with pytest.raises(IncompleteRead) as raised:
             await stream.readhead(LIMIT)
@@ -111,7 +111,7 @@ async def test_a_line_beyond_the_limit_is_refused_at_once(feed: Feed, pieces: li
 # read(), readexactly(), take_exactly(), readinto()
 
 
-async def test_read_gives_what_is_there_and_no_more_than_asked_for(feed: Feed) -> None:
+async def test_read_returns_the_received_bytes_up_to_the_number_asked_for(feed: Feed) -> None:
     async with feed([b"hello"], stays=True) as stream:
         assert await stream.readexactly(1) == b"h"
         assert await stream.read(2) == b"el"
@@ -143,14 +143,14 @@ async def test_readexactly_gives_that_many(feed: Feed, pieces: list[bytes]) -> N
 
 
 @pytest.mark.parametrize("n", [2**63 - 1, 2**64 - 1, 2**80])
-async def test_a_number_of_any_size_costs_only_what_comes(feed: Feed, n: int) -> None:
+async def test_a_huge_number_takes_no_more_memory_than_the_received_bytes(feed: Feed, n: int) -> None:
     async with feed([b"hel", b"lo"]) as stream:
         with pytest.raises(IncompleteRead) as raised:
             await stream.readexactly(n)
         assert (raised.value.partial, raised.value.expected) == (b"hello", n)
 
 
-async def test_take_exactly_takes_only_what_is_there(feed: Feed) -> None:
+async def test_take_exactly_takes_only_received_bytes(feed: Feed) -> None:
     async with feed([b"hello"], stays=True) as stream:
         assert await stream.readexactly(1) == b"h"
         rest = await stream.readexactly(1) + (stream.take_exactly(3) or await stream.readexactly(3))
@@ -159,7 +159,7 @@ async def test_take_exactly_takes_only_what_is_there(feed: Feed) -> None:
         assert stream.take_exactly(0) == b""
 
 
-async def test_take_exactly_leaves_what_is_too_little(feed: Feed) -> None:
+async def test_take_exactly_leaves_too_few_bytes_in_the_buffer(feed: Feed) -> None:
     async with feed([b"ab"], stays=True) as stream:
         assert await stream.readexactly(1) == b"a"
         assert stream.take_exactly(2) is None
@@ -170,7 +170,7 @@ SMALL, LARGE = 4, 512 * 1024  # a large buffer may be filled by the kernel itsel
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_readinto_fills_what_is_there(feed: Feed, size: int) -> None:
+async def test_readinto_fills_the_buffer_with_the_received_bytes(feed: Feed, size: int) -> None:
     async with feed(bytewise(b"helloworld")) as stream:
         buffer, got = memoryview(bytearray(size)), b""
         while count := await stream.readinto(buffer):
@@ -228,7 +228,7 @@ async def test_much_data_comes_in_order(feed: Feed, size: int) -> None:
 # Writing
 
 
-async def test_nothing_holds_up_writing_and_nobody_answers(feed: Feed) -> None:
+async def test_writing_does_not_block_and_there_is_no_early_answer(feed: Feed) -> None:
     async with feed([], stays=True) as stream:
         stream.write(b"hello")
         assert not await stream.drain()

@@ -87,7 +87,7 @@ async def test_names_and_ports_are_apart(clock: Clock) -> None:
     assert book.asked == [("a.test", 80), ("a.test", 81), ("b.test", 80)]
 
 
-async def test_that_there_are_none_is_remembered_for_less(clock: Clock) -> None:
+async def test_a_missing_name_is_cached_for_a_shorter_time(clock: Clock) -> None:
     book = Book(NO_NAME, ["192.0.2.1"])
     resolver = CachingResolver(book, negative_ttl=5, clock=clock)
     for now in (1000.0, 1004.9):
@@ -101,9 +101,7 @@ async def test_that_there_are_none_is_remembered_for_less(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("answer", [[], ValueError("broken")])
-async def test_whatever_fails_is_remembered_as_an_error_of_the_system(
-    clock: Clock, answer: Sequence[Address] | Exception
-) -> None:
+async def test_failures_are_cached_as_os_errors(clock: Clock, answer: Sequence[Address] | Exception) -> None:
     book = Book(answer)
     resolver = CachingResolver(book, clock=clock)
     for _ in range(2):
@@ -144,7 +142,7 @@ async def test_many_at_once_ask_once() -> None:
     assert len(book.asked) == 1
 
 
-async def test_each_of_many_gets_an_error_of_his_own() -> None:
+async def test_each_waiter_gets_an_error_of_its_own() -> None:
     book = Book(NO_NAME)
     book.is_held = True
     resolver = CachingResolver(book)
@@ -156,7 +154,7 @@ async def test_each_of_many_gets_an_error_of_his_own() -> None:
     assert [str(error) for error in errors] == [str(NO_NAME)] * 3
 
 
-async def test_who_is_cancelled_takes_the_answer_from_nobody() -> None:
+async def test_a_cancelled_waiter_does_not_cancel_the_look_up_of_the_others() -> None:
     book = Book(["192.0.2.1"])
     book.is_held = True
     resolver = CachingResolver(book)
@@ -171,7 +169,7 @@ async def test_who_is_cancelled_takes_the_answer_from_nobody() -> None:
 
 
 @pytest.mark.parametrize("is_failing", [False, True])
-async def test_a_look_up_ends_with_the_last_who_waits(is_failing: bool) -> None:
+async def test_a_look_up_is_cancelled_with_its_last_waiter(is_failing: bool) -> None:
     told = list[Any]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     book = Book(NO_NAME if is_failing else ["192.0.2.1"])
@@ -195,7 +193,7 @@ async def test_a_look_up_ends_with_the_last_who_waits(is_failing: bool) -> None:
     assert told == []
 
 
-async def test_who_comes_as_a_look_up_is_given_up_begins_another() -> None:
+async def test_a_request_during_the_cancellation_of_a_look_up_starts_another() -> None:
     book = Book(["192.0.2.1"])
     book.is_held = True
     resolver = CachingResolver(book)
@@ -231,7 +229,7 @@ def test_numbers_that_cannot_be(options: dict[str, Any]) -> None:
         CachingResolver(**options)
 
 
-async def test_the_system_is_asked_where_nobody_else_is_named() -> None:
+async def test_the_system_resolver_is_the_default() -> None:
     assert set(await CachingResolver().resolve("localhost", 80)) <= {"127.0.0.1", "::1"}
 
 
@@ -307,7 +305,7 @@ async def test_a_host_that_has_moved_is_found_by_the_next_request(closed_port: i
     assert len(book.asked) == 2
 
 
-async def test_a_host_whose_address_serves_another_name_by_now_is_looked_up_anew(tls: Certificates) -> None:
+async def test_a_host_is_looked_up_anew_if_its_address_serves_another_name(tls: Certificates) -> None:
     with RawServer.replying(OK, tls=tls.server_context()) as server:
         book = Book([("127.0.0.1", server.port)])
         async with Client(resolver=CachingResolver(book), ssl=tls.client_context(), trust_env=False) as client:

@@ -128,7 +128,7 @@ async def test_a_name_that_is_not_known_says_so(resolve: Resolve) -> None:
     assert raised.value.__cause__ is unknown
 
 
-async def test_a_timeout_of_somebody_else_stays_theirs(black_hole: tuple[str, int]) -> None:
+async def test_a_timeout_of_the_caller_stays_a_timeout_error(black_hole: tuple[str, int]) -> None:
     with pytest.raises(TimeoutError) as raised:
         async with asyncio.timeout(0.05):
             await dial(Route(*black_hole), PATIENCE)
@@ -169,7 +169,7 @@ async def test_every_address_that_failed_is_told(resolve: Resolve, closed_port: 
         assert host in str(raised.value)
 
 
-async def test_no_address_in_time_is_a_timeout_with_what_was_tried(
+async def test_a_connect_timeout_has_the_failed_attempts(
     resolve: Resolve, black_hole: tuple[str, int], closed_port: int
 ) -> None:
     resolve(("127.0.0.1", closed_port), black_hole)

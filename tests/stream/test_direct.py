@@ -92,7 +92,7 @@ async def test_two_answers_on_one_connection() -> None:
         assert server.accepted == 1
 
 
-async def test_what_comes_after_the_content_answers_nothing() -> None:
+async def test_bytes_after_the_content_are_never_a_response() -> None:
     late = Late(rest=CONTENT + reply(b"evil"))
     with RawServer(late) as server:
         async with to(server) as connection:
@@ -261,7 +261,7 @@ async def test_time_limits(timeout: Timeout, error: type[Exception]) -> None:
         assert server.accepted == 2
 
 
-async def test_data_and_end_while_nobody_reads() -> None:
+async def test_data_and_end_between_two_reads() -> None:
     gone = threading.Event()
 
     def end(peer: RawConnection) -> None:

@@ -59,7 +59,7 @@ async def test_a_reset_is_a_loss(connect: Connect) -> None:
 
 @pytest.mark.parametrize("wait", READS.values(), ids=READS)
 @pytest.mark.parametrize("end", [AioStream.abort, AioStream.close])
-async def test_who_waits_is_told_of_an_end_from_this_side(
+async def test_closing_the_stream_ends_a_wait_with_not_connected(
     connect: Connect, wait: Wait, end: Callable[[AioStream], None]
 ) -> None:
     async with connect(RawConnection.hold) as stream:
@@ -70,7 +70,7 @@ async def test_who_waits_is_told_of_an_end_from_this_side(
             await waiting
 
 
-async def test_who_waits_is_given_the_reason(connect: Connect) -> None:
+async def test_aborting_with_an_error_raises_it_in_the_waiter(connect: Connect) -> None:
     reason = HTTPException("shut down")
     async with connect(RawConnection.hold) as stream:
         waiting = asyncio.create_task(stream.wait_readable(5))
@@ -82,7 +82,7 @@ async def test_who_waits_is_given_the_reason(connect: Connect) -> None:
         assert raised.value is reason
 
 
-async def test_closing_drops_what_the_peer_does_not_take(connect: Connect) -> None:
+async def test_closing_drops_data_that_the_peer_does_not_read(connect: Connect) -> None:
     def handler(connection: RawConnection) -> None:
         connection.send(b"never read")
         connection.hold()

@@ -132,7 +132,7 @@ async def test_a_pin_is_the_servers_not_the_proxys(
             await dial(route._replace(fingerprints=(pin_of_proxy,)), PATIENCE)
 
 
-async def test_a_proxy_of_another_authority_is_refused_whatever_is_pinned(
+async def test_a_proxy_of_another_authority_is_refused_in_spite_of_pins(
     tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
 ) -> None:
     proxy = connect_proxy(tls=tls.self_signed_context())
@@ -180,7 +180,7 @@ async def test_a_pin_holds_behind_a_socks_proxy(tls: Certificates) -> None:
         ({PIN}, Trust(None, (PIN,), False)),
     ],
 )
-def test_what_is_taken_for_trust(value: Any, expected: Trust) -> None:
+def test_values_of_trust(value: Any, expected: Trust) -> None:
     assert parse_trust(value) == expected
 
 
@@ -208,7 +208,7 @@ def test_a_context_is_taken_as_it_is() -> None:
         (1.5, TypeError),
     ],
 )
-def test_what_is_no_trust(value: Any, error: type[Exception]) -> None:
+def test_invalid_values_of_trust(value: Any, error: type[Exception]) -> None:
     """Nothing that is false or empty may pass for `verify nothing`, or for `verify`."""
     with pytest.raises(error, match=r"^expected .*, got ") as raised:
         parse_trust(value)
@@ -290,7 +290,7 @@ def probe(directory: Path, platform: str, environment: dict[str, str]) -> list[s
         ("linux", "SSL_CERT_FILE", False, "ssl"),
     ],
 )
-def test_what_the_default_context_trusts(
+def test_the_authorities_of_the_default_context(
     tmp_path: Path, tls: Certificates, platform: str, variable: str, has_truststore: bool, expected: str
 ) -> None:
     authority = tmp_path / "ca.pem"

@@ -121,7 +121,7 @@ async def test_addresses_known_already_are_taken() -> None:
         (None, "NoneType"),
     ],
 )
-async def test_what_a_resolver_does_wrong_is_a_connect_error(answer: Any, text: str) -> None:
+async def test_invalid_results_of_a_resolver_are_connect_errors(answer: Any, text: str) -> None:
     with pytest.raises(ConnectError, match=rf"^no connection to target\.test:80: .*{text}") as raised:
         await dial(Route("target.test", 80, resolver=Answering(answer)), PATIENCE)
     assert type(raised.value) is ConnectError
@@ -130,7 +130,7 @@ async def test_what_a_resolver_does_wrong_is_a_connect_error(answer: Any, text: 
         assert raised.value.__cause__ is answer
 
 
-async def test_a_port_that_is_none_is_a_connect_error() -> None:
+async def test_an_invalid_port_of_a_resolver_is_a_connect_error() -> None:
     with pytest.raises(ConnectError, match=r"no connection to target\.test:80: "):
         await dial(Route("target.test", 80, resolver=Answering([("127.0.0.1", 70000)])), PATIENCE)
 
@@ -163,7 +163,7 @@ async def test_resolving_and_connecting_share_one_time_limit() -> None:
 # Those that come along
 
 
-async def test_the_system_is_what_is_asked_without_one() -> None:
+async def test_without_a_resolver_the_system_resolves() -> None:
     found = await SystemResolver().resolve("localhost", 80)
     assert "127.0.0.1" in found
     assert len(found) == len(set(found))
@@ -225,7 +225,7 @@ async def test_fixed_addresses_fall_back_on_the_system() -> None:
         lambda: StaticResolver({("one.test", 80): ("two.test", 80)}),
     ],
 )
-def test_fixed_addresses_that_are_none_are_told_at_once(build: Callable[[], object]) -> None:
+def test_invalid_fixed_addresses_are_refused_at_once(build: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"expected addresses for .*one\.test"):
         build()
 
@@ -237,7 +237,7 @@ class Peculiar(OSError):
         super().__init__(f"{host}: {code}")
 
 
-async def test_what_a_resolver_raises_may_be_of_its_own_kind() -> None:
+async def test_a_resolver_may_raise_os_errors_of_its_own_class() -> None:
     class Failing:
         async def resolve(self, host: str, port: int) -> list[str]:
             raise Peculiar(7, host)

@@ -34,7 +34,7 @@ async def wait() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def test_what_takes_too_long_ends_with_the_error() -> None:
+async def test_a_block_that_takes_too_long_ends_with_the_error() -> None:
     with pytest.raises(TotalTimeout, match=r"^took 0\.01 s$"):
         async with TimeLimit(0.01, build_error):
             await wait()
@@ -50,7 +50,7 @@ async def test_no_time_left_ends_the_first_wait(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0])
-async def test_what_ends_in_time_is_left_alone(seconds: float | None) -> None:
+async def test_a_block_that_ends_in_time_is_not_cancelled(seconds: float | None) -> None:
     limit = TimeLimit(seconds, build_error)
     async with limit:
         await asyncio.sleep(0)
@@ -59,7 +59,7 @@ async def test_what_ends_in_time_is_left_alone(seconds: float | None) -> None:
     assert cancelling() == 0
 
 
-async def test_another_error_stays_what_it_is() -> None:
+async def test_another_error_is_not_replaced() -> None:
     with pytest.raises(KeyError):
         async with TimeLimit(60.0, build_error):
             raise KeyError

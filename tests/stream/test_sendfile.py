@@ -56,7 +56,7 @@ async def settled(before: int) -> bool:
     return False
 
 
-async def test_the_whole_file_is_sent_after_what_was_written(connect: Connect, file: IO[bytes]) -> None:
+async def test_the_whole_file_is_sent_after_the_written_bytes(connect: Connect, file: IO[bytes]) -> None:
     received: list[bytes] = []
     done = Gate()
 

@@ -185,7 +185,7 @@ def scripted(script: Script, rest: bytes = b"") -> Callable[[RawConnection], Non
         ),
     ],
 )
-async def test_what_is_asked_and_that_nothing_beyond_the_answer_is_lost(
+async def test_the_request_to_the_proxy_and_the_bytes_after_its_answer(
     kind: str, credentials: tuple[str, ...], host: str, script: Script
 ) -> None:
     with RawServer(scripted(script, rest=b"hello")) as proxy:
@@ -403,7 +403,7 @@ def test_a_missing_package_is_told_at_once(kind: str, monkeypatch: pytest.Monkey
         (("socks4", "ali\0evil"), "expected ASCII, 255 characters at most"),
     ],
 )
-def test_what_no_proxy_can_be_asked_with(arguments: tuple[str, ...], text: str) -> None:
+def test_invalid_socks_arguments_are_refused(arguments: tuple[str, ...], text: str) -> None:
     with pytest.raises(ValueError, match=text) as raised:
         Socks(*arguments)
     assert SECRET not in str(raised.value)

@@ -88,7 +88,9 @@ async def test_a_part_of_a_session_ticket_is_not_unsolicited_data(tls: Certifica
 
 
 @pytest.mark.parametrize("part", [1, 100])
-async def test_a_client_uses_a_new_connection_whose_session_tickets_are_not_whole(tls: Certificates, part: int) -> None:
+async def test_a_client_uses_a_new_connection_before_its_session_tickets_are_complete(
+    tls: Certificates, part: int
+) -> None:
     url = "https://127.0.0.1:{}/".format
     with RawServer(serve_tickets(tls.server_context(), slice(0, part), 2)) as server:
         async with Client(ssl=tls.client_context(), timeout=10) as client:
@@ -160,7 +162,7 @@ def send_alert(tls: ManualTLS) -> None:
 
 
 @pytest.mark.parametrize(("fail", "text"), [(send_garbage, "bad record mac"), (send_alert, "alert bad record mac")])
-async def test_a_kept_connection_whose_tls_fails_is_a_tls_error(
+async def test_a_tls_failure_on_a_kept_connection_is_a_tls_error(
     tls: Certificates, fail: Callable[[ManualTLS], None], text: str
 ) -> None:
     context = tls.server_context()
@@ -187,7 +189,7 @@ async def test_a_kept_connection_whose_tls_fails_is_a_tls_error(
 
 
 @pytest.mark.parametrize("end", [RawConnection.close, RawConnection.close_without_notify, RawConnection.reset])
-async def test_an_early_answer_is_delivered_whatever_happens_to_the_connection(
+async def test_an_early_answer_is_delivered_for_any_end_of_the_connection(
     tls: Certificates, end: Callable[[RawConnection], None]
 ) -> None:
     def refuse(peer: RawConnection) -> None:
@@ -204,7 +206,7 @@ async def test_an_early_answer_is_delivered_whatever_happens_to_the_connection(
 
 
 @pytest.mark.parametrize("through_proxy", [False, True])
-async def test_what_the_kernel_has_of_a_lost_connection_is_decrypted(tls: Certificates, through_proxy: bool) -> None:
+async def test_unread_data_of_a_lost_connection_is_decrypted(tls: Certificates, through_proxy: bool) -> None:
     def handler(peer: RawConnection) -> None:
         peer.read(4)
         peer.send(b"x" * 100_000)
@@ -299,7 +301,7 @@ class Renegotiates(ssl.SSLObject):
         return super().write(data)
 
 
-async def test_what_can_not_be_encrypted_yet_is_sent_in_its_order(
+async def test_data_that_waits_for_encryption_is_sent_in_order(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = tls.client_context()
@@ -358,7 +360,7 @@ async def upgraded(url: str, tls: Certificates) -> tuple[asyncio.StreamReader, a
         return response.upgraded
 
 
-async def test_what_was_written_before_close_arrives_although_the_peer_goes_on_sending(tls: Certificates) -> None:
+async def test_written_bytes_arrive_although_the_peer_sends_after_close(tls: Certificates) -> None:
     received = []
 
     def handler(peer: RawConnection) -> None:

@@ -168,7 +168,7 @@ def test_an_abandoned_stream_does_not_live_on(watch: Watch, clock: Clock) -> Non
     assert clock.timers == []
 
 
-def test_what_expires_may_end_others(watch: Watch, clock: Clock) -> None:
+def test_an_expiry_may_remove_and_change_other_deadlines(watch: Watch, clock: Clock) -> None:
     class Ending(Waiter):
         def expire(self, now: float) -> None:
             super().expire(now)
