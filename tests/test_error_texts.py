@@ -8,7 +8,7 @@ import pytest
 from asyncclient import BadStatusLine, Client, ConnectError, StaticResolver, StatusError, UnknownProtocol
 from asyncclient.errors import MAX_TEXT, ProtocolError, join_errors
 from asyncclient.testing import RawServer
-from tests.connection.scripts import reply
+from tests.connection.conversations import reply
 
 LONG = "x" * 100_000
 

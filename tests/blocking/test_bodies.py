@@ -14,7 +14,7 @@ import compat
 from asyncclient.blocking.response import Response
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.scripts import OK, EarlyAnswer, chunked, reply
+from tests.connection.conversations import OK, EarlyAnswer, chunked, reply
 
 Client = compat.Client
 

@@ -22,7 +22,7 @@ from asyncclient.blocking.response import Response, Upgraded
 from asyncclient.testing import DemoServer, RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.compat.connections import in_thread
-from tests.connection.scripts import NOT_FOUND, OK, chunked, echo_target, reply
+from tests.connection.conversations import NOT_FOUND, OK, chunked, echo_target, reply
 from tests.servers import ROOT, Certificates
 
 Client = compat.Client

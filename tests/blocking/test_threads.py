@@ -22,7 +22,7 @@ from asyncclient.blocking.portal import Call, Portal, current_call
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.compat.connections import run_python, signalled
-from tests.connection.scripts import OK, EarlyAnswer, echo_target, reply
+from tests.connection.conversations import OK, EarlyAnswer, echo_target, reply
 from tests.servers import Certificates
 
 Client = compat.Client

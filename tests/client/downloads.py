@@ -17,8 +17,8 @@ from asyncclient import (
 )
 from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Asked, parse_request
-from tests.connection.scripts import reply
+from tests.client.answering import Asked, parse_request
+from tests.connection.conversations import reply
 
 CONTENT = random.Random(1).randbytes(3 * MAX_WRITE_STEP + 5)
 SIZE = len(CONTENT)

@@ -9,8 +9,8 @@ import pytest
 import compat
 from asyncclient import Client, Request
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Asked, by_name, is_clean, redirect
-from tests.connection.scripts import OK, reply
+from tests.client.answering import Answering, Asked, by_name, is_clean, redirect
+from tests.connection.conversations import OK, reply
 
 SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil.example\r\n\r\n"
 

@@ -8,8 +8,8 @@ import pytest
 
 from asyncclient import Client, Request
 from asyncclient.message.multipart import BoundaryCheck
-from tests.client.asking import Answering, Asked, is_clean, redirect
-from tests.connection.scripts import OK
+from tests.client.answering import Answering, Asked, is_clean, redirect
+from tests.connection.conversations import OK
 
 URLENCODED = "application/x-www-form-urlencoded"
 

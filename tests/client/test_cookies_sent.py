@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, CookieJar, Digest, Retry
-from tests.client.asking import Answering, by_name, is_clean, redirect
-from tests.connection.scripts import OK, reply
+from tests.client.answering import Answering, by_name, is_clean, redirect
+from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
 
 NAMES = ("one.example", "sub.one.example", "two.example", "localhost.example")

@@ -29,7 +29,7 @@ from asyncclient import (
 )
 from asyncclient.client.download.download import MAX_WRITE_STEP, in_worker
 from asyncclient.testing import DemoServer, RawConnection, RawServer
-from tests.client.asking import Answering, Gate, comes_true, is_clean, redirect
+from tests.client.answering import Answering, Gate, comes_true, is_clean, redirect
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
@@ -45,7 +45,7 @@ from tests.client.downloads import (
     until,
     whole,
 )
-from tests.connection.scripts import MEBIBYTE, chunked, happens, reply
+from tests.connection.conversations import MEBIBYTE, chunked, happens, reply
 from tests.servers import Caddy, Certificates
 
 # A file

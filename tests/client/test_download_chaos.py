@@ -7,9 +7,9 @@ import pytest
 
 from asyncclient import Client, HTTPException, Retry
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import parse_request
+from tests.client.answering import parse_request
 from tests.client.downloads import partial
-from tests.connection.scripts import chunked, reply
+from tests.connection.conversations import chunked, reply
 
 VERSIONS = [random.Random(seed).randbytes(size) for seed, size in ((1, 50_000), (2, 50_000), (3, 61_000))]
 NOTHING = b"HTTP/1.1 304 Not Modified\r\n\r\n"

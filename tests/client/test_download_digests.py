@@ -15,7 +15,7 @@ from asyncclient import (
 from asyncclient.client.download.download import MAX_WRITE_STEP, list_checks
 from asyncclient.client.download.resuming import Span
 from asyncclient.message.fields import Fields
-from tests.client.asking import Answering
+from tests.client.answering import Answering
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
@@ -31,7 +31,7 @@ from tests.client.downloads import (
     names,
     partial,
 )
-from tests.connection.scripts import chunked, reply
+from tests.connection.conversations import chunked, reply
 
 # Codings and digests
 

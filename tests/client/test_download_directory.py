@@ -11,9 +11,9 @@ from asyncclient import Client, IncompleteRead, StatusError
 from asyncclient.blocking.client import Client as BlockingClient
 from asyncclient.client.download.part_file import PartFile, check_own
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Gate, is_clean, redirect
+from tests.client.answering import Answering, Gate, is_clean, redirect
 from tests.client.downloads import AT_ONCE, CONTENT, CUT, SIZE, Interrupted, Store, names, until
-from tests.connection.scripts import happens, reply
+from tests.connection.conversations import happens, reply
 
 NAMED = b"Content-Disposition: attachment; filename=\"r.txt\"; filename*=UTF-8''%e2%82%ac%20r.txt"
 

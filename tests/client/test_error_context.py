@@ -26,7 +26,7 @@ from asyncclient import (
 )
 from asyncclient.client.error_context import shorten_url
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import reply
+from tests.connection.conversations import reply
 
 CUT = b"HTTP/1.1 431 Too Large\r\nContent-Length: 10\r\n\r\npart"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -4,8 +4,8 @@ import pytest
 
 from asyncclient import Client
 from asyncclient.blocking.client import Client as BlockingClient
-from tests.client.asking import Answering, redirect
-from tests.connection.scripts import reply
+from tests.client.answering import Answering, redirect
+from tests.connection.conversations import reply
 
 
 @pytest.mark.parametrize(

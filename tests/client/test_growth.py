@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer, parse_fields
+from tests.connection.conversations import MEBIBYTE, OK, reply
 
-from ..connection.scripts import MEBIBYTE, OK, reply
 from ..servers import ROOT
 
 BOMB_SIZE = 300 * MEBIBYTE

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, DecodingError, InvalidJSON, Response
-from tests.client.asking import Answering
-from tests.connection.scripts import reply
+from tests.client.answering import Answering
+from tests.connection.conversations import reply
 
 JSON = b"Content-Type: application/json"
 

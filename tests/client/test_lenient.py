@@ -23,7 +23,7 @@ from asyncclient import (
 from asyncclient.blocking.client import Client as BlockingClient
 from asyncclient.client.content.decoding import Decoder, open_decoder
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering
+from tests.client.answering import Answering
 from tests.client.test_decoding import CODINGS
 from tests.servers import Certificates
 from tests.stream.test_tls_transport import GARBAGE, ManualTLS, send_alert

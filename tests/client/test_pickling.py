@@ -24,8 +24,8 @@ from asyncclient import (
 )
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.client.asking import Answering, redirect
-from tests.connection.scripts import NOT_FOUND, OK, reply
+from tests.client.answering import Answering, redirect
+from tests.connection.conversations import NOT_FOUND, OK, reply
 from tests.servers import Certificates
 
 WHOLE = (

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, DecodingError
-from tests.client.asking import Answering, redirect
-from tests.connection.scripts import reply
+from tests.client.answering import Answering, redirect
+from tests.connection.conversations import reply
 
 PLAIN = b"The quick brown fox jumps over the lazy dog. " * 100
 PACKED = gzip.compress(PLAIN, mtime=0)

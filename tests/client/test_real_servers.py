@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, PoolLimits
-from tests.client.asking import Recording, gather_chunks, is_clean
-from tests.client.test_demands_pool import comes_clean
-from tests.connection.scripts import MEBIBYTE
+from tests.client.answering import Recording, gather_chunks, is_clean
+from tests.client.test_known_issues_pool import comes_clean
+from tests.connection.conversations import MEBIBYTE
 from tests.servers import App, Caddy, Certificates
 
 

@@ -12,8 +12,8 @@ import asyncclient
 from asyncclient import Auth, BodyNotReplayable, Client, InvalidURL, Limits, Part, PoolLimits, Request, Retry, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.client.asking import Answering, Asked, Recording, by_name, comes_true, is_clean, lasts, parse_request
-from tests.connection.scripts import OK, EarlyAnswer, reply
+from tests.client.answering import Answering, Asked, Recording, by_name, comes_true, is_clean, lasts, parse_request
+from tests.connection.conversations import OK, EarlyAnswer, reply
 from tests.servers import raw_response
 
 OWN_FIELDS = {"user-agent": f"asyncclient/{asyncclient.__version__}", "accept": "*/*"}

@@ -22,8 +22,8 @@ from asyncclient import (
     UnknownProtocol,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
-from tests.connection.scripts import OK, chunked, reply
+from tests.client.answering import Answering, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
+from tests.connection.conversations import OK, chunked, reply
 from tests.servers import Caddy, Certificates
 
 

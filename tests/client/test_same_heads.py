@@ -6,7 +6,7 @@ import pytest
 
 from asyncclient import Client
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering
+from tests.client.answering import Answering
 
 FIRST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Number: 1\r\n"
 SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Number: 2\r\n"

@@ -16,7 +16,7 @@ import pytest
 import compat
 from asyncclient import Client, ConnectError, HTTPConnection, StaticResolver
 from asyncclient.testing import RawServer
-from tests.client.asking import Answering
+from tests.client.answering import Answering
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates, ConnectProxy, raw_response
 

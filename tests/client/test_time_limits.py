@@ -26,8 +26,8 @@ from asyncclient import (
     WriteTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Asked, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
-from tests.connection.scripts import MEBIBYTE, OK, reply
+from tests.client.answering import Answering, Asked, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
+from tests.connection.conversations import MEBIBYTE, OK, reply
 
 SHORT = 0.05
 LATEST = 1.0  # when a limit of SHORT must have been noticed on a busy machine

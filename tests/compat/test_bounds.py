@@ -12,7 +12,7 @@ from compat import client
 from compat.message import HTTPMessage, parse_headers
 from compat.names import replaced
 from tests.compat.connections import responding, serving
-from tests.connection.scripts import OK
+from tests.connection.conversations import OK
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])
 

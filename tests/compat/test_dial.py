@@ -14,7 +14,7 @@ from compat import client
 from compat.dial import dial
 from compat.sockets import LoopSocket
 from tests.compat.connections import fetch, run_python, to
-from tests.connection.scripts import OK, echo_target
+from tests.connection.conversations import OK, echo_target
 
 HOST = "127.0.0.1"
 ANYWHERE = "0.0.0.0"  # connects to this machine, and is none of the addresses that are known for it

@@ -15,7 +15,7 @@ import pytest
 from asyncclient.testing import RawServer
 from compat import client
 from tests.compat.connections import Tape, responding, securely_to, to
-from tests.connection.scripts import OK, echo_target
+from tests.connection.conversations import OK, echo_target
 from tests.servers import Certificates
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"

@@ -9,7 +9,7 @@ import pytest
 
 from compat import client
 from tests.compat.connections import responding, serving, start
-from tests.connection.scripts import chunked, reply
+from tests.connection.conversations import chunked, reply
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])
 

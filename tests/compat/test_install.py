@@ -15,7 +15,7 @@ import pytest
 import compat
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
-from tests.connection.scripts import OK, echo_target
+from tests.connection.conversations import OK, echo_target
 
 NAMES = ["HTTPConnection", "HTTPSConnection", "HTTPResponse", "HTTPMessage", "parse_headers", "_read_headers"]
 NAMES += ["_create_https_context"]

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.testing import RawServer
 from tests.compat.connections import fetch, run_python, securely_to, serving, start, to
-from tests.connection.scripts import OK, echo_target, reply
+from tests.connection.conversations import OK, echo_target, reply
 from tests.servers import Certificates
 
 AROUND = """

@@ -9,7 +9,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import loop as private_loop
 from tests.compat.connections import fetch, pair, securely_to, serving, signalled, to
-from tests.connection.scripts import OK, echo_target
+from tests.connection.conversations import OK, echo_target
 from tests.servers import Certificates
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.testing import RawServer
 from tests.compat.connections import run_python
-from tests.connection.scripts import echo_target
+from tests.connection.conversations import echo_target
 
 TELL = """\
 import http.client, os, sys

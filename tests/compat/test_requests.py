@@ -10,7 +10,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from compat import client, tunnel
 from tests.compat.connections import fetch, serving, start, to
-from tests.connection.scripts import OK
+from tests.connection.conversations import OK
 
 Step = Callable[[Any], object]
 

@@ -20,7 +20,7 @@ from compat import client
 from compat.loop import run
 from compat.sockets import LoopSocket, LoopTLSSocket
 from tests.compat.connections import fetch, in_thread, pair, securely_to, serving, signalled, start, to
-from tests.connection.scripts import MEBIBYTE, OK, echo_target, reply
+from tests.connection.conversations import MEBIBYTE, OK, echo_target, reply
 from tests.servers import Certificates
 
 CLOSING = reply(b"last", b"Connection: close")

@@ -16,7 +16,7 @@ from compat import client
 from compat.loop import run
 from compat.streams import READ, READ1, READLINE, FileStream, SocketStream, read_much
 from tests.compat.connections import Tape, pair, responding, serving, start
-from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
+from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 
 Call = tuple[str, int]
 

@@ -16,7 +16,17 @@ from compat import client
 from compat.loop import run
 from compat.sockets import LoopTLSSocket
 from tests.compat.connections import fetch, securely_to, start, to
-from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, chunked, echo_target, reply, zeros
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    TOO_LARGE,
+    UPLOAD,
+    EarlyAnswer,
+    chunked,
+    echo_target,
+    reply,
+    zeros,
+)
 from tests.servers import Certificates
 
 KINDS: dict[str, Callable[[], Any]] = {

@@ -9,7 +9,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import Poll, PrivateLoop
 from tests.compat.connections import fetch, securely_to, serving, start
-from tests.connection.scripts import MEBIBYTE, OK, chunked, reply
+from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
 
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nok"

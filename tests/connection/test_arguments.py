@@ -31,7 +31,7 @@ from asyncclient import (
     UnknownProtocol,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import OK, answered, echo_target, fetch, reply, serving, to
+from tests.connection.conversations import OK, answered, echo_target, fetch, reply, serving, to
 
 PLAIN: dict[str, Any] = {"method": "GET", "url": "/"}
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
-from tests.connection.scripts import MEBIBYTE, fetch, start
+from tests.connection.conversations import MEBIBYTE, fetch, start
 from tests.servers import Caddy, Certificates
 
 Connect = Callable[[], HTTPConnection]

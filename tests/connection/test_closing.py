@@ -12,7 +12,7 @@ import pytest
 
 from asyncclient import ConnectError, HTTPConnection, HTTPException, HTTPSConnection, NotConnected
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import MEBIBYTE, OK, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, happens, reply, serving, start, to
 from tests.servers import Certificates
 
 Step = Callable[[HTTPConnection], Awaitable[object]]

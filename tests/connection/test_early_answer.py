@@ -11,7 +11,18 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPException, HTTPSConnection, ProtocolError, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.connection.scripts import MEBIBYTE, OK, TOO_LARGE, UPLOAD, EarlyAnswer, fetch, happens, start, to, zeros
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    TOO_LARGE,
+    UPLOAD,
+    EarlyAnswer,
+    fetch,
+    happens,
+    start,
+    to,
+    zeros,
+)
 from tests.servers import App, Certificates
 
 SMALL = b"small body"

@@ -17,7 +17,7 @@ from asyncclient import (
     UnknownTransferEncoding,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import MEBIBYTE, OK, chunked, fetch, serving, start, to
+from tests.connection.conversations import MEBIBYTE, OK, chunked, fetch, serving, start, to
 
 Then = Callable[[RawConnection], object]
 HEAD = b"HTTP/1.1 200 OK\r\n"

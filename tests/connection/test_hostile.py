@@ -14,7 +14,7 @@ import pytest
 from asyncclient import HTTPSConnection, ImproperConnectionState, NotConnected, ProxyError, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.scripts import OK, Script, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import OK, Script, echo_target, fetch, happens, reply, serving, start, to
 from tests.servers import Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -16,7 +16,7 @@ import pytest
 import asyncclient
 from asyncclient import HTTPConnection, HTTPResponse, HTTPSConnection, InvalidURL
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import NOT_FOUND, NOTHING, OK, answered, chunked, fetch, reply, serving, start, to
+from tests.connection.conversations import NOT_FOUND, NOTHING, OK, answered, chunked, fetch, reply, serving, start, to
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from asyncclient import (
     WriteTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import MEBIBYTE, OK, chunked, fetch, reply, start, to
+from tests.connection.conversations import MEBIBYTE, OK, chunked, fetch, reply, start, to
 from tests.servers import HOST, Certificates, ConnectProxy
 
 SHORT = 0.05

@@ -4,8 +4,7 @@ import pytest
 
 from asyncclient import HTTPResponse, IncompleteRead
 from asyncclient.testing import RawConnection
-
-from .scripts import answered
+from tests.connection.conversations import answered
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\ntwo"
 

@@ -8,8 +8,7 @@ import pytest
 
 from asyncclient import HTTPConnection, NotConnected, UnknownProtocol
 from asyncclient.testing import RawConnection, RawServer
-
-from .scripts import NOTHING, OK, echo_target, fetch, reply, serving, start, to
+from tests.connection.conversations import NOTHING, OK, echo_target, fetch, reply, serving, start, to
 
 
 async def test_body_that_was_announced_and_is_not_there_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient import HTTPResponse, IncompleteRead
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import MEBIBYTE, OK, answered, chunked, fetch, reply, serving, start, to
+from tests.connection.conversations import MEBIBYTE, OK, answered, chunked, fetch, reply, serving, start, to
 
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n"
 BIG = random.Random(1).randbytes(10 * MEBIBYTE)

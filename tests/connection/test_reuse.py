@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import OK, chunked, fetch, happens, reply, start, to
+from tests.connection.conversations import OK, chunked, fetch, happens, reply, start, to
 from tests.servers import Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

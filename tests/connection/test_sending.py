@@ -16,7 +16,7 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.connection.scripts import MEBIBYTE, OK, fetch, reply, to
+from tests.connection.conversations import MEBIBYTE, OK, fetch, reply, to
 from tests.servers import App, Caddy, Certificates
 
 SMALL = b"small body"

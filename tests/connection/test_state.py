@@ -17,7 +17,7 @@ from asyncclient import (
     ResponseNotReady,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.scripts import MEBIBYTE, OK, echo_target, fetch, reply, serving, start, to
+from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, reply, serving, start, to
 
 Step = Callable[[HTTPConnection], Awaitable[object]]
 

@@ -21,7 +21,7 @@ from asyncclient import (
 )
 from asyncclient.testing import RawConnection, RawServer
 from tests import servers
-from tests.connection.scripts import MEBIBYTE, OK, echo_target, fetch, reply, start, to
+from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, reply, start, to
 from tests.servers import Certificates, ConnectProxy, ProxyPy
 
 StartProxy = Callable[..., ConnectProxy]

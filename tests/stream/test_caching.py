@@ -11,7 +11,7 @@ import pytest
 from asyncclient import CachingResolver, Client, ConnectError, ProxyError, StaticResolver, TLSError
 from asyncclient.stream.resolve import Address
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, comes_true
+from tests.client.answering import Answering, comes_true
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates
 

@@ -11,7 +11,7 @@ from asyncclient import HTTPConnection, HTTPResponse, IncompleteRead, NotConnect
 from asyncclient.stream.direct import DIRECT_FROM, DirectRead
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.scripts import Script, chunked, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import Script, chunked, echo_target, fetch, happens, reply, serving, start, to
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 SIZE = 2 * 1024 * 1024 + 7

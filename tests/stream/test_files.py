@@ -11,7 +11,7 @@ import pytest
 
 from asyncclient.stream.files import offload, open_file, open_regular, open_regular_or_null
 from asyncclient.testing import RawServer
-from tests.connection.scripts import echo_target, fetch, to
+from tests.connection.conversations import echo_target, fetch, to
 
 
 @pytest.fixture

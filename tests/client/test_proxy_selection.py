@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, InvalidURL, Proxy
-from tests.client.asking import HOST, Answering, by_name, is_clean, redirect
-from tests.client.test_through_proxies import TOKEN, Refusing, with_user
-from tests.connection.scripts import reply
+from tests.client.answering import HOST, Answering, by_name, is_clean, redirect
+from tests.client.test_proxy_requests import TOKEN, Refusing, with_user
+from tests.connection.conversations import reply
 from tests.servers import Certificates, ConnectProxy
 
 StartProxy = Callable[..., ConnectProxy]

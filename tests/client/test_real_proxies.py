@@ -9,10 +9,10 @@ import pytest
 
 from asyncclient import Client, ProxyError, TLSError
 from asyncclient.testing import RawServer
-from tests.client.asking import Answering, by_name, is_clean
-from tests.client.test_demands_pool import comes_clean
-from tests.client.test_through_proxies import Refusing
-from tests.connection.scripts import MEBIBYTE, OK, echo_target
+from tests.client.answering import Answering, by_name, is_clean
+from tests.client.test_known_issues_pool import comes_clean
+from tests.client.test_proxy_requests import Refusing
+from tests.connection.conversations import MEBIBYTE, OK, echo_target
 from tests.servers import App, Caddy, Certificates, ProxyPy
 from tests.socks_server import PProxy, Socks4a
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from asyncclient import BodyNotReplayable, Client, ConnectError, Part
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Asked, is_clean, redirect
-from tests.connection.scripts import OK, UPLOAD, EarlyAnswer, reply, zeros
+from tests.client.answering import Answering, Asked, is_clean, redirect
+from tests.connection.conversations import OK, UPLOAD, EarlyAnswer, reply, zeros
 
 # Uploads
 

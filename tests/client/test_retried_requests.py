@@ -24,8 +24,8 @@ from asyncclient import (
     Timeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Gate, Recording, comes_true, is_clean, lasts, redirect
-from tests.connection.scripts import OK, reply
+from tests.client.answering import Answering, Gate, Recording, comes_true, is_clean, lasts, redirect
+from tests.connection.conversations import OK, reply
 
 AT_ONCE = Retry(backoff=0)
 BUSY = reply(b"busy", status=b"503 Service Unavailable")

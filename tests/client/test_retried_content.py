@@ -21,7 +21,7 @@ from asyncclient import (
     Timeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Recording, comes_true, is_clean
+from tests.client.answering import Recording, comes_true, is_clean
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 WHOLE = HEAD + b"Content-Length: 10\r\n\r\nhelloworld"

@@ -20,9 +20,9 @@ from asyncclient import (
 )
 from asyncclient.stream.resolve import Address
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.client.asking import HOST, Answering, Recording, comes_true, is_clean, lasts
-from tests.client.test_demands_pool import comes_clean, silent
-from tests.connection.scripts import MEBIBYTE, OK, echo_target, reply
+from tests.client.answering import HOST, Answering, Recording, comes_true, is_clean, lasts
+from tests.client.test_known_issues_pool import comes_clean, silent
+from tests.connection.conversations import MEBIBYTE, OK, echo_target, reply
 from tests.servers import REFUSED, UNREACHABLE, App, Caddy, Certificates, ConnectProxy, ProxyPy
 from tests.socks_server import PProxy
 

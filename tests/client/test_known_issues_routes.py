@@ -8,9 +8,9 @@ import pytest
 
 from asyncclient import Client, Retry, StaticResolver
 from asyncclient.testing import RawServer
-from tests.client.asking import HOST, Answering, Recording, by_name, is_clean, lasts, redirect
-from tests.client.test_demands_pool import black_hole
-from tests.connection.scripts import OK, echo_target, reply
+from tests.client.answering import HOST, Answering, Recording, by_name, is_clean, lasts, redirect
+from tests.client.test_known_issues_pool import black_hole
+from tests.connection.conversations import OK, echo_target, reply
 from tests.servers import Certificates, ConnectProxy
 
 StartProxy = Callable[..., ConnectProxy]

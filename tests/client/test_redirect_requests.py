@@ -20,8 +20,8 @@ from asyncclient import (
     TooManyRedirects,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
-from tests.connection.scripts import OK, chunked, reply
+from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
+from tests.connection.conversations import OK, chunked, reply
 from tests.servers import Certificates
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from asyncclient import Auth, AuthRequest, Basic, Bearer, BodyNotReplayable, Client, Digest, Netrc, Retry
-from tests.client.asking import Answering, Asked, Recording, by_name, is_clean, redirect
-from tests.connection.scripts import OK, reply
+from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, redirect
+from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
 
 USER, PASSWORD = "Mufasa", "Circle of Life"

@@ -20,7 +20,7 @@ from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.client.download.part_file import PartFile
 from asyncclient.client.download.resuming import Note
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import is_clean, lasts
+from tests.client.answering import is_clean, lasts
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
@@ -38,7 +38,7 @@ from tests.client.downloads import (
     until,
     whole,
 )
-from tests.connection.scripts import chunked, reply
+from tests.connection.conversations import chunked, reply
 
 # Going on
 

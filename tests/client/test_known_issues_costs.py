@@ -20,10 +20,10 @@ import pytest
 
 from asyncclient import Client, PoolLimits
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.client.asking import Answering
-from tests.client.test_demands_closing import run_program
-from tests.client.test_demands_pool import silent
-from tests.connection.scripts import MEBIBYTE, OK, reply
+from tests.client.answering import Answering
+from tests.client.test_known_issues_closing import run_program
+from tests.client.test_known_issues_pool import silent
+from tests.connection.conversations import MEBIBYTE, OK, reply
 from tests.servers import Caddy, Certificates
 
 pytestmark = pytest.mark.costs

@@ -13,8 +13,8 @@ from asyncclient.client.proxy.proxies import parse_proxy
 from asyncclient.errors import InvalidURL
 from asyncclient.message.credentials import basic_value
 from asyncclient.testing import RawConnection, parse_fields
-from tests.client.asking import Answering, Asked, redirect
-from tests.connection.scripts import OK, reply
+from tests.client.answering import Answering, Asked, redirect
+from tests.connection.conversations import OK, reply
 from tests.servers import Certificates, ConnectProxy
 
 REFUSED = b"407 Proxy Authentication Required"

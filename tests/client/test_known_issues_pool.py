@@ -20,8 +20,8 @@ from asyncclient import (
     TLSTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import HOST, Answering, Recording, comes_true, lasts
-from tests.connection.scripts import NOTHING, OK, echo_target, reply
+from tests.client.answering import HOST, Answering, Recording, comes_true, lasts
+from tests.connection.conversations import NOTHING, OK, echo_target, reply
 from tests.servers import Certificates, ConnectProxy, ProxyPy
 
 PATIENT = Timeout(total=20)

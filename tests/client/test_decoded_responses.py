@@ -13,8 +13,8 @@ import pytest
 from asyncclient import Client, ContentTooLarge, DecodingError, Response
 from asyncclient.client.content.decoding import MAX_SIZE, RATIO_FREE
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, comes_true, gather_chunks, is_clean
-from tests.connection.scripts import OK, chunked, reply
+from tests.client.answering import Answering, comes_true, gather_chunks, is_clean
+from tests.connection.conversations import OK, chunked, reply
 
 # Without the time, which would be in the names of tests: each run would have others.
 pack = partial(gzip.compress, mtime=0)

@@ -20,8 +20,8 @@ from asyncclient import (
     TotalTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.client.asking import Answering, gather_chunks, is_clean, lasts, redirect
-from tests.connection.scripts import MEBIBYTE, OK, chunked, echo_target, reply
+from tests.client.answering import Answering, gather_chunks, is_clean, lasts, redirect
+from tests.connection.conversations import MEBIBYTE, OK, chunked, echo_target, reply
 from tests.servers import raw_response
 
 # Time

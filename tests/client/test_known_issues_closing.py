@@ -12,8 +12,8 @@ import pytest
 
 from asyncclient import Client, PoolLimits, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.asking import Answering, comes_true, is_clean, lasts
-from tests.connection.scripts import MEBIBYTE, OK
+from tests.client.answering import Answering, comes_true, is_clean, lasts
+from tests.connection.conversations import MEBIBYTE, OK
 from tests.servers import ROOT, Caddy, Certificates
 
 LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
