@@ -32,13 +32,13 @@ class ScriptedStream:
     """A connection whose peer sends these pieces, then ends.
 
     Args:
-        pieces: what comes, piece by piece; an exception is raised when its turn is waited for.
+        pieces: the bytes to receive, piece by piece; an exception is raised when its turn has come.
         loss: how the connection was cut short, after the last piece.
         answers: after how many bytes written each piece is there by itself, for drain() and wait_readable() to notice;
-            one number more stands for the end. Pieces without a number come only when somebody reads.
+            one number more stands for the end. Pieces without a number arrive only when the stream is read.
         breaks: (count, error): what drain() raises once so many bytes are written.
         file_step: bytes that one sendfile() sends; 0 where the stream can't do it.
-        reads_ahead: whether it holds what came and was not read yet; a stream over a blocking file does not.
+        reads_ahead: whether received bytes are buffered; a stream over a blocking file has no buffer.
 
     Attributes:
         written: all bytes written; `writes` has them as they were given.
@@ -71,7 +71,7 @@ class ScriptedStream:
 
     @property
     def unread(self) -> bytes:
-        """What nobody has read, the pieces to come included."""
+        """Return the unread bytes, with the pieces that have not arrived."""
         return bytes(self._buffer) + b"".join(piece for piece in self._script if isinstance(piece, bytes))
 
     # Reading

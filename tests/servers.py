@@ -59,7 +59,7 @@ class Certificates:
         return self._context(self.ca.issue_cert(*NAMES, not_before=start, not_after=end))
 
     def self_signed_context(self) -> ssl.SSLContext:
-        """A certificate that nobody else vouches for: an authority's own."""
+        """A self-signed certificate: that of an authority."""
         stranger, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with stranger.cert_pem.tempfile() as chain, stranger.private_key_pem.tempfile() as key:
             context.load_cert_chain(chain, key)
@@ -150,7 +150,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 
 async def describe(scope: dict[str, Any], receive: Receive) -> dict[str, object]:
-    """What arrived: method, path, query, fields (pairs), the content's length and sha256."""
+    """Describe the request: method, path, query, fields (pairs), the content's length and sha256."""
     digest, length, more = hashlib.sha256(), 0, True
     while more:
         message = await receive()

@@ -53,16 +53,16 @@ class Socks4a(RawServer):
 
 
 def read_text(connection: RawConnection) -> str:
-    """Return what comes before the next NUL."""
+    """Return the bytes before the next NUL."""
     return b"".join(iter(lambda: connection.read_body(1), b"\0")).decode("ascii")
 
 
 async def run(protocols: str, credentials: str) -> None:
     import pproxy
 
-    gc.disable()  # nobody else refers to pproxy's tasks: collecting garbage ends connections in the middle
+    gc.disable()  # pproxy keeps no reference to its tasks: collecting garbage ends connections in the middle
     uri = f"{protocols}://{HOST}:0" + (f"#{credentials}" if credentials else "")
-    # It would take whoever has given the password once for authorized, by his address.
+    # It would take an address as authorized once it has given the password.
     server = await pproxy.Server(uri).start_server({"rserver": [], "authtime": -1})
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

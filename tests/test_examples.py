@@ -61,7 +61,7 @@ CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
 UNKNOWN_CODING = b"HTTP/1.1 200 OK\r\nContent-Encoding: compress\r\nContent-Length: 2\r\n\r\nok"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-# What each example prints when it talks to the demo server, as patterns.
+# Patterns of the output of each example against the demo server.
 PRINTED = {
     "connection_interim_and_trailers": (
         r"103 Early Hints </style.css>; rel=preload; as=style\n"

@@ -390,7 +390,7 @@ class RawServer:
                 self._handler(connection)
         except _PEER_FAULTS:
             pass
-        except BaseException as error:  # pytest's own outcomes are no Exception
+        except BaseException as error:  # pytest's outcomes are not derived from Exception
             self.errors.append(error)
         finally:
             connection.close()

@@ -38,7 +38,7 @@ def echo_body(connection: RawConnection) -> None:
 
 
 class Thrice:
-    """An iterable that is no iterator: it begins anew each time."""
+    """An iterable that is not an iterator: it begins anew each time."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter((b"1", b"2", b"3"))
@@ -75,7 +75,7 @@ def test_bodies_are_sent_again_where_they_can_be(client: Client, make: Callable[
     answers = iter((REDIRECT, OK))
 
     def redirect(connection: RawConnection) -> None:
-        while head := connection.read_head():  # content whose length nobody knew comes over a second connection
+        while head := connection.read_head():  # content of unknown length comes over a second connection
             length = dict(parse_fields(head)).get("content-length")
             received.append(connection.read_chunked() if length is None else connection.read_body(int(length)))
             connection.send(next(answers))
@@ -123,7 +123,7 @@ def test_rest_of_an_iterator_is_not_sent_for_the_whole(client: Client) -> None:
     assert targets == [b"/"]
 
 
-def test_generator_that_has_ended_is_no_empty_body(client: Client) -> None:
+def test_exhausted_generator_is_not_an_empty_body(client: Client) -> None:
     generator = count()
     with RawServer(echo_body) as server:
         assert client.post(server.url, body=generator).content == b"123"

@@ -1,4 +1,4 @@
-"""compat.Client among threads, signals and processes: nobody waits for ever, and nothing is left."""
+"""compat.Client among threads, signals and processes: no call waits for ever, and nothing is left."""
 
 import asyncio
 import gc

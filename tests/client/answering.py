@@ -1,4 +1,4 @@
-"""What the tests of the Client's rules have in common: servers that answer by target, and what they were asked."""
+"""Helpers for tests of the client's rules: servers that answer by target, and record the requests."""
 
 import asyncio
 import threading
@@ -37,7 +37,7 @@ Answer = bytes | Callable[[Asked], bytes]
 class Answering(RawServer):
     """A server that answers each request by its target, and keeps what it was asked.
 
-    An answer is bytes, or a function of what was asked; b"" ends the connection. Several in a list are given one after
+    An answer is bytes, or a function of the request; b"" ends the connection. Several in a list are given one after
     the other, the last of them again and again. `default` answers targets that are not listed.
     """
 
@@ -64,7 +64,7 @@ class Answering(RawServer):
 
     @property
     def targets(self) -> list[str]:
-        """What was asked for, in order."""
+        """The targets of the requests, in order."""
         return [asked.target for asked in self.asked]
 
     def url_as(self, host: str) -> str:
@@ -123,7 +123,7 @@ class Recording(Tracer):
 
 
 async def is_clean(client: Client) -> bool:
-    """Whether nothing of a request is left: no connection is lent, none is being opened, nobody waits."""
+    """Whether nothing of a request is left: no connection in use, no dial, no waiter."""
     for _ in range(3):
         await asyncio.sleep(0)
     stats = client.stats()

@@ -31,7 +31,7 @@ async def send(payload: Payload, stream: ScriptedStream | None = None) -> bytes:
 
 
 async def send_all(payload: Payload) -> tuple[int | None, bytes]:
-    """Open, read and close a payload; return the length that it said and what came."""
+    """Open, read and close a payload; return its declared length and its content."""
     source = await payload.open(4)
     try:
         return source.length, await read(source)

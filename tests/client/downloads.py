@@ -1,4 +1,4 @@
-"""What downloads are tested with: a server of one file, and what is said of the directory it goes to."""
+"""Helpers for tests of downloads: a server of one file, and checks of the target directory."""
 
 import base64
 import hashlib
@@ -39,8 +39,8 @@ class Store(RawServer):
     Args:
         fields: of each answer.
         cuts: after how many bytes of content the first answers end, with the connection; None sends all.
-        answers: what is sent instead, for the first requests; None serves the file.
-        heeds: what of Range and If-Range is understood.
+        answers: responses sent instead of the file to the first requests; None serves the file.
+        supports: which of Range and If-Range the server supports.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Store(RawServer):
         *fields: bytes,
         cuts: tuple[int | None, ...] = (),
         answers: tuple[bytes | None, ...] = (),
-        heeds: tuple[str, ...] = ("range", "if-range"),
+        supports: tuple[str, ...] = ("range", "if-range"),
         **options: Any,
     ) -> None:
         super().__init__(self._serve_file, **options)
@@ -57,7 +57,7 @@ class Store(RawServer):
         self.fields = fields or (b'ETag: "v1"',)
         self.cuts: list[int | None] = list(cuts)
         self.answers: list[bytes | None] = list(answers)
-        self.heeds = heeds
+        self.supports = supports
         self.asked: list[Asked] = []
 
     def _serve_file(self, connection: RawConnection) -> None:
@@ -79,9 +79,9 @@ class Store(RawServer):
 
     def _find_start(self, asked: Asked) -> int | None:
         asked_range = asked["range"]
-        if asked_range is None or "range" not in self.heeds:
+        if asked_range is None or "range" not in self.supports:
             return None
-        if "if-range" in self.heeds and not any(
+        if "if-range" in self.supports and not any(
             field.endswith(f": {asked['if-range']}".encode()) for field in self.fields
         ):
             return None
@@ -94,7 +94,7 @@ class Store(RawServer):
 
 
 class Interrupted(Exception):
-    """What a callback raises."""
+    """Raised by a callback."""
 
 
 def until(size: int) -> Callable[[int, int | None], None]:

@@ -225,7 +225,7 @@ async def test_exceptions_of_an_auth_function_reach_the_caller() -> None:
             await ask(Custom(function))
 
 
-# What a client takes
+# Arguments of a client
 
 
 def test_auth_none_turns_authentication_off() -> None:
@@ -439,7 +439,7 @@ async def test_repr_of_netrc_shows_nothing_out_of_it(netrc: Path) -> None:
         (Path.mkdir, IsADirectoryError),
     ],
 )
-async def test_netrc_that_is_no_regular_file_is_an_error_and_blocks_nothing(
+async def test_netrc_must_be_a_regular_file_and_blocks_nothing(
     tmp_path: Path, make: Callable[[Path], object], error: type[OSError]
 ) -> None:
     make(tmp_path / "netrc")

@@ -37,7 +37,7 @@ async def ask(client: dict[str, Any] | None = None, user: str = "", **options: A
     return asked
 
 
-# What goes out at once
+# Credentials sent without a challenge
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_a_function_is_asked_again_for_each_sending() -> None:
 
 
 class Refused(Exception):
-    """What a function raises that knows no token."""
+    """Raised by a function without a token."""
 
 
 def raise_at_once(_: AuthRequest) -> str:
@@ -263,7 +263,7 @@ async def test_a_refusal_that_cannot_be_answered_is_the_response(auth: Any) -> N
 
 
 @pytest.mark.parametrize("status", [403, 407])
-async def test_other_statuses_are_no_challenges(status: int) -> None:
+async def test_other_statuses_are_not_challenges(status: int) -> None:
     found = refuse("Try").replace(b"401 Unauthorized", b"%d No" % status)
     with Answering({"/": found}) as server:
         async with Client(auth=Answerer()) as client:

@@ -16,7 +16,7 @@ SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: evil.example\r\n\r\n"
 
 
 async def ask(method: str = "GET", headers: Any = None, client: Any = None, **options: Any) -> Asked:
-    """What comes to a server; it is one request, whatever the fields say."""
+    """Return the request that a server receives; it must be a single request for any fields."""
     with Answering(default=OK) as server:
         async with Client(headers=client) as asking:
             await asking.request(method, server.url, headers=headers, **options)

@@ -256,7 +256,7 @@ def test_cookies_of_cookiejar_join_those_there_are() -> None:
         (Path.mkdir, IsADirectoryError),
     ],
 )
-def test_a_path_that_is_no_regular_file_is_an_error_and_blocks_nothing(
+def test_cookie_files_must_be_regular_files_and_block_nothing(
     tmp_path: Path, make: Callable[[Path], object], error: type[OSError]
 ) -> None:
     make(tmp_path / "cookies.txt")

@@ -133,7 +133,7 @@ def test_name_and_value_go_back_as_they_came(field: str, header: str) -> None:
         "a=b; \u017fecure",
     ],
 )
-def test_field_that_is_no_cookie_is_ignored(field: str) -> None:
+def test_invalid_set_cookie_field_is_ignored(field: str) -> None:
     assert parse_set_cookie(field, NOW) is None
     assert roundtrip(field) is None
 
@@ -773,7 +773,7 @@ def test_jar_imports_neither_the_list_nor_http_cookiejar() -> None:
     assert not {"http.cookiejar", "http.cookies", "publicsuffixlist"} & set(result.stdout.split())
 
 
-# whatever comes
+# Any input
 
 PIECES = [
     *'=; \tab\xe9".-/1',

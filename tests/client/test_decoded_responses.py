@@ -202,7 +202,7 @@ async def test_words_that_are_not_codings_leave_the_codings_beside_them() -> Non
         assert (await get(coded(coding, pack(TEXT)))).content == TEXT
 
 
-# What can't be decoded
+# Content that can't be decoded
 
 
 BROKEN: list[tuple[str, bytes]] = [

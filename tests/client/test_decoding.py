@@ -166,7 +166,7 @@ def test_taking_less_than_a_byte_is_a_mistake(n: int) -> None:
         decoder_for("gzip").take(n)
 
 
-# What Content-Encoding may say
+# Values of Content-Encoding
 
 
 NO_CODINGS = ["none", "utf-8", "aws-chunked", "UTF-8, aws-chunked", "gzip;q=1", "x-deflate", "g zip", "chunked", "*"]
@@ -525,7 +525,7 @@ def test_steps_are_small_where_no_ratio_ends_them(tmp_path: Path, coding: str) -
     assert growth < 24 * MIB  # the largest window has 16
 
 
-# What is installed
+# Installed libraries
 
 
 def test_all_that_is_installed_is_accepted() -> None:

@@ -445,7 +445,9 @@ def test_nonce_goes_to_its_own_origin_only(origin: str) -> None:
         ("/x " * 40 + "/a", ["/x"], ["/a"]),
     ],
 )
-def test_domain_says_where_a_nonce_goes_unasked(domain: str, inside: list[str], outside: list[str]) -> None:
+def test_domain_says_where_credentials_are_sent_without_a_challenge(
+    domain: str, inside: list[str], outside: list[str]
+) -> None:
     auth = Digest(USER, PASSWORD)
     assert "domain" not in first(auth, ask("/dir/page"), [f'Digest realm="r", nonce="n", domain="{domain}"'])
     assert [target for target in inside + outside if auth.authorize(ask(target))] == inside

@@ -154,7 +154,7 @@ def make_twin(path: Path, suffix: str) -> None:
         (lambda path: path.parent.rmdir(), FileNotFoundError, "No such file"),
     ],
 )
-async def test_a_path_that_is_no_file(
+async def test_a_download_to_a_path_that_cannot_be_a_file(
     tmp_path: Path, make: Callable[[Path], object], error: type[Exception], text: str, resume: bool
 ) -> None:
     path = tmp_path / "folder" / "file"

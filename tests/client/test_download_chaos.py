@@ -18,7 +18,7 @@ NOTHING = b"HTTP/1.1 304 Not Modified\r\n\r\n"
 class Chaos(RawServer):
     """A server of one file, which changes now and then; answers are right, wrong, or cut off, by chance.
 
-    What it says of the file (ETag, Last-Modified) is true, and a slice can be told from the whole by something.
+    Its validators (ETag, Last-Modified) are true, and a slice differs from the whole.
     """
 
     def __init__(self, seed: int) -> None:

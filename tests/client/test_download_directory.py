@@ -251,7 +251,7 @@ def test_a_blocking_download_into_a_directory(tmp_path: Path) -> None:
 
 
 def pretend(path: Path, **changes: int) -> os.stat_result:
-    """What stat() would say of a file if it were another's."""
+    """The result of stat() for a file of another user."""
     found = os.stat(path)
     names_of_fields = ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size")
     return os.stat_result([changes.get(name, getattr(found, name)) for name in names_of_fields] + [0, 0, 0])

@@ -129,16 +129,16 @@ async def test_no_secret_is_noted(tmp_path: Path) -> None:
     assert "s3cret" not in note
 
 
-@pytest.mark.parametrize("heeds", [(), ("range",), ("range", "if-range")])
-async def test_a_file_that_has_changed(tmp_path: Path, heeds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("supports", [(), ("range",), ("range", "if-range")])
+async def test_a_file_that_has_changed(tmp_path: Path, supports: tuple[str, ...]) -> None:
     path, changed = tmp_path / "file", CONTENT[::-1]
-    with Store(heeds=heeds) as server, whole(path, changed):
+    with Store(supports=supports) as server, whole(path, changed):
         await leave_part(server, path)
         server.content, server.fields = changed, (b'ETag: "v2"',)
         async with Client() as client:
             response = await client.download(f"{server.url}/file", path, resume=True)
     assert response.status == 200
-    assert server.ranges == [f"bytes={CUT - 1}-", *([None] if heeds == ("range",) else [])]
+    assert server.ranges == [f"bytes={CUT - 1}-", *([None] if supports == ("range",) else [])]
 
 
 def partial_of_rest(content_range: str) -> bytes:
@@ -247,7 +247,7 @@ async def test_a_range_that_a_server_refuses(
     tmp_path: Path, fields: tuple[bytes, ...], answers: list[bytes], conditions: list[bool | None]
 ) -> None:
     path = tmp_path / "file"
-    with Store(CONTENT, *fields, heeds=("range",)) as server, whole(path):
+    with Store(CONTENT, *fields, supports=("range",)) as server, whole(path):
         await leave_part(server, path)
         server.answers = [*answers]
         async with Client() as client:
@@ -267,7 +267,7 @@ async def test_a_date_alone_is_never_asked_for_without_its_condition(tmp_path: P
 
 async def test_only_cuts_count_as_retries(tmp_path: Path) -> None:
     answers = [None, NOT_MODIFIED, None, NOT_MODIFIED, None]
-    with Store(answers=tuple(answers), cuts=(CUT, None, 10, None, 10), heeds=("range",)) as server:
+    with Store(answers=tuple(answers), cuts=(CUT, None, 10, None, 10), supports=("range",)) as server:
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(IncompleteRead):
                 await client.download(server.url, tmp_path / "file")
@@ -435,7 +435,7 @@ async def test_beginning_anew_ends_with_the_retries(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-async def test_a_failing_callback_is_no_cut(tmp_path: Path) -> None:
+async def test_a_failing_callback_does_not_count_as_truncation(tmp_path: Path) -> None:
     def fail(*_: object) -> None:
         raise ConnectionResetError("of the caller's")
 

@@ -1,4 +1,4 @@
-"""What failed is freed at once: an error whose traceback leads back to it keeps a connection and more in memory."""
+"""Errors form no reference cycles: an error in its own traceback's frames keeps a connection and more in memory."""
 
 import gc
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""What a process grows by when content is large, and how long the loop has to wait for the client's work on it.
+"""How much a process grows with large content, and for how long the client's work on it blocks the loop.
 
 Each is measured in a process of its own, which has nothing else to grow by. The bounds are wide, for a busy machine,
 and still far below what holding the content would take. Time is the processor's, not the clock's, for the same reason.

@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of the end of a response, a client, a program; each test names them."""
+"""Known issues of other HTTP clients about the end of a response, a client or a program; each test names them."""
 
 import asyncio
 import os
@@ -93,7 +93,7 @@ async def test_the_wait_for_close_notify_is_bounded_by_the_time_limit(tls: Certi
 
 
 class Endless:
-    """A server that sends content as long as anybody takes it, and notes how it ended."""
+    """A server that sends content as long as the client reads it, and records the end."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -187,7 +187,7 @@ run(main())
 
 @LOOPS
 def test_the_warning_names_the_line_that_made_the_unclosed_client(caddy: Caddy, tmp_path: Path, loop: str) -> None:
-    """aio-libs/aiohttp#1175, #2643: "Unclosed client session", and nobody knows which."""
+    """aio-libs/aiohttp#1175, #2643: "Unclosed client session" does not say which session."""
     _, told = run_program(tmp_path, FORGETS_TO_CLOSE, loop, caddy.url, options=("-W", "default::ResourceWarning"))
     warning, _, origin = told.partition("Object allocated at")
     assert "ResourceWarning: unclosed client, 1 connections are open: use `async with`" in warning

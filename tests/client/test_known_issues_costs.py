@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of costs: time, memory, contexts, the loop's turns; each test names them.
+"""Known issues of other HTTP clients about time, memory, contexts and a blocked loop; each test names them.
 
 The bounds are some two or three times what was measured: they hold on a busy machine, and what the threads complain of
 is beyond them by ten times or more. Memory is measured in a process of its own, on Linux as all else here: what was
@@ -228,7 +228,7 @@ def test_all_clients_share_a_context_made_in_a_thread_on_first_use(
 
 
 def count_content(connection: RawConnection) -> None:
-    """Answer with the size of what came; keep none of it."""
+    """Answer with the size of the content, and discard it."""
     while head := connection.read_head():
         left = total = int(dict(parse_fields(head))["content-length"])
         while left:

@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of a pool and of kept connections; each test names their threads."""
+"""Known issues of other HTTP clients about pools and kept connections; each test names them."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ def assert_counted(client: Client) -> None:
 
 
 async def comes_clean(client: Client) -> bool:
-    """Wait until nothing is lent, opened or waited for: what was being opened for who left or was served is kept."""
+    """Wait until no connection is in use, dialled or waited for; dials without a waiter end as idle connections."""
     return await comes_true(lambda: client.stats()._replace(idle=0, hosts={}) == (0, 0, 0, 0, {}))
 
 
@@ -120,7 +120,7 @@ def black_hole(host: str = "127.0.0.3") -> Iterator[int]:
 
 @contextmanager
 def silent(host: str = HOST) -> Iterator[int]:
-    """A port where connections are made and nobody is: they wait in the backlog."""
+    """A port that accepts connections into its backlog and never answers."""
     with socket.create_server((host, 0), backlog=64) as listener:
         yield listener.getsockname()[1]
 
@@ -249,7 +249,7 @@ async def test_a_get_is_resent_on_a_stale_connection() -> None:
 
 
 async def test_a_post_is_not_resent_on_a_stale_connection() -> None:
-    """zytedata/python-zyte-api#39: what may be repeated only the caller knows, and he is told that nothing came."""
+    """zytedata/python-zyte-api#39: only the caller knows what may be resent; the error tells that no byte came."""
     with RawServer(answer_once) as server:
         async with Client() as client:
             await client.get(server.url)

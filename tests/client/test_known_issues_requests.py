@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of requests: uploads, bytes that go out as given; each test names them."""
+"""Known issues of other HTTP clients about requests: uploads, URLs, cookies, text; each test names them."""
 
 import io
 import re
@@ -193,7 +193,7 @@ class Strict(RawServer):
 
 
 class Nowhere:
-    """A resolver that knows no host: nobody outside is asked for names made up here."""
+    """A resolver that knows no host, so that no name made up here is looked up outside."""
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         return ()

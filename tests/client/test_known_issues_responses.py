@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of answers: their time, trailers, bounds and so on; each test names them."""
+"""Known issues of other HTTP clients about responses: time limits, trailers, bounds; each test names them."""
 
 import gzip
 from functools import cache
@@ -28,7 +28,7 @@ from tests.servers import raw_response
 
 
 async def limits_in_force(client: Client, url: str, **options: Any) -> Timeout:
-    """What a connection has been told for the request under way."""
+    """Return the time limits of the connection for the current request."""
     async with client.stream("GET", url, **options) as response:
         timeout: Timeout = raw_response(response)._stream.timeout
         await response.read()
@@ -79,7 +79,7 @@ async def test_dripping_content_is_ended_by_a_time_limit(
 
 
 async def test_a_server_that_drips_fast_enough_is_read_to_the_end() -> None:
-    """encode/httpx#1450: a rate is no limit of time."""
+    """encode/httpx#1450: a rate is not a time limit."""
     content = b"x" * 40
 
     def drip_to_the_end(connection: RawConnection) -> None:
@@ -111,7 +111,7 @@ async def test_trailers_are_sent_and_read() -> None:
 
 @pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Host", "Set-Cookie", "Authorization"])
 async def test_a_trailer_never_counts_as_a_field_of_the_head(name: str) -> None:
-    """urllib3/urllib3#804: what frames, routes or logs in has no place there (RFC 9110 §6.5.1)."""
+    """urllib3/urllib3#804: framing, routing and credentials are not allowed there (RFC 9110 §6.5.1)."""
     with Answering(default=chunked(b"content", trailers=f"{name}: 5\r\n".encode())) as server:
         async with Client() as client:
             for _ in range(2):
@@ -211,7 +211,7 @@ async def test_interim_responses_are_never_the_final_response(interim: bytes, co
 
 
 def repeat(connection: RawConnection, first: bytes, piece: bytes, pause: float = 0) -> None:
-    """Send something again and again, until nobody takes it."""
+    """Send the piece again and again, until the client closes."""
     connection.read_request()
     connection.send(first)
     while True:
@@ -329,7 +329,7 @@ async def test_more_than_five_codings_are_refused() -> None:
     ids=["broken", "bomb", "long", "very long"],
 )
 async def test_content_of_redirects_is_drained_undecoded_up_to_a_bound(content: bytes, accepted: int) -> None:
-    """GHSA-gm62-xv2j-4w53: a bomb in a redirect, which nobody reads."""
+    """GHSA-gm62-xv2j-4w53: a bomb in the content of a redirect, which is not read."""
     with Answering({"/": redirect("/to", 302, content, b"Content-Encoding: gzip"), "/to": OK}) as server:
         async with Client() as client:
             response = await client.get(server.url)

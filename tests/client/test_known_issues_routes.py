@@ -1,4 +1,4 @@
-"""What users of Python's HTTP clients ask of the way: redirects, proxies, addresses, retries; each test names them."""
+"""Known issues of other HTTP clients about redirects, proxies, addresses and retries; each test names them."""
 
 import base64
 from collections.abc import Callable, Iterator

@@ -237,7 +237,7 @@ async def test_pickled_and_copied_responses_keep_their_repairs() -> None:
         assert (other.content, other.repairs) == (b"hello", (Repair.BLANKS,))
 
 
-async def test_incomplete_content_is_no_finished_download(tmp_path: Path) -> None:
+async def test_incomplete_content_does_not_finish_a_download(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with faulty(OK + CHUNKED + b"\r\n5\r\nhello\r\n", ends=True) as server:
         async with Client(lenient=True) as client:
@@ -291,7 +291,7 @@ def test_bytes_after_the_end_are_dropped(name: str, excess: bytes, step: int) ->
 
 @pytest.mark.parametrize("step", [1, 5, 1000])
 @pytest.mark.parametrize("name", ["gzip", "zstd"])
-def test_further_members_are_no_excess(name: str, step: int) -> None:
+def test_further_members_do_not_count_as_excess(name: str, step: int) -> None:
     coding, compress = CODINGS[name]
     decoder = lenient_decoder(coding)
     assert decode(decoder, compress(b"a") + compress(b"") + compress(b"b"), step) == b"ab"

@@ -1,4 +1,4 @@
-"""Fields for a proxy and logging in to it: with CONNECT and with requests by whole URL, and what the proxy answered."""
+"""Fields for a proxy and authentication with it, for CONNECT and for requests in absolute form; its responses."""
 
 import copy
 import hashlib
@@ -268,7 +268,7 @@ def test_invalid_proxy_credentials_are_refused(make: Any) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_url_and_parts_are_no_proxy() -> None:
+def test_a_url_together_with_parts_is_refused() -> None:
     with pytest.raises(TypeError, match="a URL, or scheme, host and port"):
         Proxy("http://p", port=1)
 

@@ -1,4 +1,4 @@
-"""Requests through proxies, from one end to the other: who is asked for what, what is kept, who gets which secret."""
+"""Requests through proxies, end to end: their form, kept connections, and which side gets which secret."""
 
 import asyncio
 import base64

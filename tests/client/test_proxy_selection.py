@@ -170,7 +170,7 @@ async def test_a_redirect_from_a_proxy_to_a_host_without_one(environment: pytest
         assert (response.text, response.url, len(response.history)) == ("proxy", "http://one.test/end", 2)
     assert [asked.target for asked in proxy.asked] == ["http://one.test/", "http://one.test/end"]
     (reached,) = direct.asked
-    assert reached.target == "/to"  # no absolute form: it is no proxy
+    assert reached.target == "/to"  # not the absolute form: the server is not a proxy
     assert {"proxy-authorization", "authorization"} & set(reached.fields) == set()
     assert [asked["proxy-authorization"] for asked in proxy.asked] == ["own", TOKEN]
 

@@ -1,4 +1,4 @@
-"""Redirects over the wire: what is asked next, what goes with it and what never does, and what is left of the first."""
+"""Redirects over the wire: the next request, its fields and secrets, and the content of the redirect."""
 
 import gzip
 import io
@@ -219,7 +219,7 @@ async def test_location_that_is_repeated_is_one() -> None:
     assert (response.content, [request.target for request in asked]) == (b"ok", ["/", "/to"])
 
 
-async def test_locations_of_a_response_that_is_no_redirect_do_not_matter() -> None:
+async def test_locations_of_other_responses_are_ignored() -> None:
     created = reply(b"made", b"Location: /a", b"Location: /b", status=b"201 Created")
     response, _ = await follow({"/": created})
     assert (response.status, response.headers.get_all("Location")) == (201, ["/a", "/b"])
@@ -404,7 +404,7 @@ async def test_credentials_of_a_request_go_to_its_own_url() -> None:
     assert [has_secret(asked) for asked in other.asked] == [True, True]
 
 
-# What is left of the redirect
+# The content of the redirect
 
 
 def endless(connection: RawConnection) -> None:

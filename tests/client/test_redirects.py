@@ -1,4 +1,4 @@
-"""Which responses redirect, what is asked next, and which fields go with it."""
+"""Which responses redirect, the next request, and its fields."""
 
 import itertools
 

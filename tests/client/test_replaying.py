@@ -279,7 +279,7 @@ async def test_an_iterable_that_is_empty_the_second_time_is_an_error(make: Calla
     assert stream.written == b""
 
 
-async def test_a_file_that_was_closed_meanwhile_is_no_empty_body(path: Path) -> None:
+async def test_a_file_that_was_closed_meanwhile_is_an_error(path: Path) -> None:
     async with aiofiles.open(path, "rb") as opened:
         payloads = [build(body=opened)]
         with path.open("rb") as file:
@@ -320,7 +320,7 @@ def test_a_file_not_open_for_reading_is_refused(path: Path) -> None:
         run_now(build(body=file).open())
 
 
-# What is opened is closed
+# Opened bodies are closed
 
 
 async def test_a_path_is_open_while_it_is_sent(path: Path) -> None:

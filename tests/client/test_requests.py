@@ -1,4 +1,4 @@
-"""What a client sends for what it is given: methods, URLs, fields, bodies, expectations, trailers."""
+"""Requests that a client sends: methods, URLs, fields, bodies, expectations, trailers."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ OWN_FIELDS = {"user-agent": f"asyncclient/{asyncclient.__version__}", "accept": 
 
 
 async def ask(method: str = "GET", target: str = "/", options: dict[str, Any] | None = None, **client: Any) -> Asked:
-    """What comes to a server from a client with these options."""
+    """Return the request that a server receives from a client with these options."""
     with Answering(default=OK) as server:
         async with Client(**client) as asking:
             response = await asking.request(method, server.url + target, **(options or {}))
@@ -346,7 +346,7 @@ async def test_a_file_that_fails_to_close_leaks_nothing() -> None:
 
 
 class Broken(Exception):
-    """What a body's source raises."""
+    """Raised by the source of a body."""
 
 
 def break_off(*pieces: bytes) -> Iterator[bytes]:

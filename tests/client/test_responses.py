@@ -1,4 +1,4 @@
-"""What a client gives back: heads, content in all its forms, and a connection that is clean or closed afterwards."""
+"""Responses of a client: heads, content in all its forms, and a connection that is clean or closed afterwards."""
 
 import asyncio
 import codecs
@@ -193,7 +193,7 @@ async def test_a_response_that_closes_its_connection_knows_its_tls(tls: Certific
     assert response.tls.version in ("TLSv1.2", "TLSv1.3")
 
 
-async def test_tls_is_none_over_plain_tcp() -> None:
+async def test_tls_is_not_set_over_plain_tcp() -> None:
     assert (await get(OK)).tls is None
 
 
@@ -478,7 +478,7 @@ async def test_a_connection_is_never_reused_after_a_protocol_error(data: bytes, 
 
 
 class Left(Exception):
-    """What ends a block."""
+    """Raised to end a block."""
 
 
 async def leave_at_once(response: Response) -> None:

@@ -1,4 +1,4 @@
-"""What proves that a response goes on with a part, or brings the whole content."""
+"""The proof that a response continues a part, or has the whole content."""
 
 import pytest
 

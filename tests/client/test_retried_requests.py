@@ -224,7 +224,7 @@ async def test_it_is_repeated_once() -> None:
         assert len(server.requests) == 3
 
 
-async def test_a_new_connection_that_is_closed_is_no_stale_one() -> None:
+async def test_a_new_connection_that_is_closed_is_not_stale() -> None:
     for leave in LEAVES:
         with RawServer(Leaving(0, leave=leave)) as server:
             async with Client() as client:
@@ -329,7 +329,7 @@ async def test_a_number_of_retries() -> None:
             assert (await client.get(server.url)).content == b"ok"
 
 
-async def test_redirects_and_challenges_are_no_retries() -> None:
+async def test_redirects_and_challenges_do_not_count_as_retries() -> None:
     answers: dict[str, Any] = {"/": redirect("/b"), "/b": redirect("/c"), "/c": [BUSY, OK]}
     with Answering(answers) as server:
         async with Client(retries=Retry(total=1, backoff=0)) as client:

@@ -1,4 +1,4 @@
-"""What a client remembers of the origins that it has been to."""
+"""The data that a client keeps for each origin."""
 
 import pytest
 

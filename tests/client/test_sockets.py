@@ -85,7 +85,7 @@ async def test_an_option_that_the_system_refuses_is_a_connect_error() -> None:
 
 @pytest.mark.parametrize("options", [[(1, 2)], ["abc"], [(1, 2, None)], [(1, 2, 3, 4)], [("SO_KEEPALIVE", 1, 1)], [5]])
 @pytest.mark.parametrize("make", [Client, compat.Client, partial(HTTPConnection, "a")])
-def test_options_that_are_no_triples_are_refused(make: Callable[..., object], options: list[Any]) -> None:
+def test_invalid_socket_options_are_refused(make: Callable[..., object], options: list[Any]) -> None:
     with pytest.raises(TypeError, match=r"expected \(level, name, value\) in socket_options, got "):
         make(socket_options=options)
 
@@ -161,6 +161,6 @@ def test_a_unix_socket_excludes_other_ways(other: dict[str, Any]) -> None:
         Client(socket_path="/s", **other)
 
 
-def test_a_socket_path_that_is_no_path_is_refused() -> None:
+def test_invalid_socket_path_is_refused() -> None:
     with pytest.raises(TypeError):
         Client(socket_path=5)  # type: ignore[arg-type]

@@ -211,7 +211,7 @@ def test_text_comes_as_soon_as_its_encoding_is_known(
     assert [*map(decoder.feed, pieces), decoder.finish()] == texts
 
 
-def test_broken_escape_sequence_in_pieces_is_no_error() -> None:
+def test_broken_escape_sequence_in_pieces_is_replaced() -> None:
     decoder = TextDecoder("text/html; charset=iso-2022-jp")
     text = "".join(decoder.feed(bytes([byte])) for byte in b"ab\x1b$7\x81(\xb2}\n-6B\xff\x1b(Bcd")
     assert (text + decoder.finish()).startswith("ab\ufffd")

@@ -294,7 +294,7 @@ async def test_total_covers_bodies_and_auth_of_the_caller(options: dict[str, Any
 
 
 @pytest.mark.parametrize("limit", [math.inf, 1e12, Timeout(total=1e12, read=math.inf, write=1e12, connect=math.inf)])
-async def test_very_long_is_no_error(limit: float | Timeout) -> None:
+async def test_very_long_limits_are_accepted(limit: float | Timeout) -> None:
     with Answering(default=OK) as server:
         async with Client(timeout=limit) as client:
             for body in (None, b"x", lambda: iter([b"x"])):
@@ -369,7 +369,7 @@ async def test_a_timeout_belongs_to_its_request() -> None:
             assert await is_clean(client)
 
 
-# What a value means
+# Values of timeout
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ async def test_a_reader_that_takes_its_time_makes_no_server_slow() -> None:
 
 
 async def test_a_loop_that_is_held_up_makes_no_server_slow() -> None:
-    """What came meanwhile counts, although the loop has not read it yet."""
+    """Received bytes count although the loop has not read them yet."""
     gate, sent = Gate(), Gate()
 
     def send(connection: RawConnection) -> None:
@@ -517,7 +517,7 @@ async def test_the_rate_is_not_asked_of_small_or_no_content() -> None:
             assert (await client.get(f"{server.url}/none")).content == b""
 
 
-# What is left behind
+# The pool afterwards
 
 
 async def test_many_timeouts_leave_the_pool_as_it_was() -> None:

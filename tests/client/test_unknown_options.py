@@ -145,7 +145,7 @@ def test_limits_in_the_place_of_pool_limits_are_refused() -> None:
 
 
 class Odd:
-    """What no argument takes."""
+    """A value that no argument accepts."""
 
 
 WRONG_TYPES: list[tuple[Callable[..., object], str, list[object]]] = [
@@ -207,7 +207,7 @@ def test_a_number_that_is_too_small_is_told_by_the_name_of_its_argument() -> Non
         Request("GET", "http://h/", timeout=float("nan"))
 
 
-# What type checkers see
+# Type checkers
 
 RIGHT = """
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What the tests of compat have in common: connections to servers, ends of socket pairs, programs in a process."""
+"""Helpers for tests of compat: connections to servers, ends of socket pairs, programs in a process."""
 
 import io
 import os
@@ -59,7 +59,7 @@ def pair(timeout: float | None = TIMEOUT) -> Iterator[tuple[LoopSocket, socket.s
 
 
 class Tape:
-    """What a program may put in the place of a socket: it has an answer ready, and notes what is sent."""
+    """A replacement for a socket: it has a response ready, and records the bytes sent."""
 
     def __init__(self, answer: bytes) -> None:
         self.sent = b""

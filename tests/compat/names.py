@@ -21,7 +21,7 @@ UNTIL: Final = {"key_file": (3, 11), "cert_file": (3, 11)}
 
 OURS: Final = "HTTPConnection HTTPSConnection HTTPResponse HTTPMessage parse_headers _read_headers _parse_header_lines"
 OURS_IN_MODULE: Final = [*OURS.split(), "_create_https_context"]
-"""What compat puts there itself; everything else is http.client's own object."""
+"""The names that compat defines; every other is http.client's own object."""
 
 LOOKED_UP: Final = [
     "print",
@@ -38,7 +38,7 @@ LOOKED_UP: Final = [
     "_METHODS_EXPECTING_BODY",
     "_create_https_context",
 ]
-"""What http.client's own code looks up in the module each time; `print` is there if a program has put it there."""
+"""The names that http.client's own code looks up in the module each time; `print` is one if a program has set it."""
 
 METHODS: Final[dict[str, list[str]]] = {
     "HTTPConnection": [
@@ -107,7 +107,7 @@ VALUES: Final[dict[str, list[str]]] = {
     "HTTPResponse": [],
     "HTTPMessage": [],
 }
-"""Attributes of the classes that are no methods."""
+"""Attributes of the classes that are not methods."""
 
 INSTANCES: Final[dict[str, list[str]]] = {
     "HTTPConnection": [
@@ -151,7 +151,7 @@ def is_in_this_python(name: str) -> bool:
 
 
 def names_of_module() -> list[str]:
-    """What http.client has in its module, but for what every module has."""
+    """The names of http.client's module, except those of every module."""
     return [name for name in vars(std) if name not in vars(ModuleType("x")) and name not in ("__file__", "__cached__")]
 
 

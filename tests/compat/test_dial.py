@@ -1,4 +1,4 @@
-"""Connecting: the errors are those of http.client, addresses race, and whoever replaces a call of socket's is asked."""
+"""Connecting: the errors are those of http.client, addresses race, and replaced functions of socket are called."""
 
 import errno
 import http.client as std
@@ -17,7 +17,7 @@ from tests.compat.connections import fetch, run_python, to
 from tests.connection.conversations import OK, echo_target
 
 HOST = "127.0.0.1"
-ANYWHERE = "0.0.0.0"  # connects to this machine, and is none of the addresses that are known for it
+ANYWHERE = "0.0.0.0"  # connects to this machine, and is not among the addresses known for it
 
 
 def unused_port() -> int:

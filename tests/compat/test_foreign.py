@@ -244,7 +244,7 @@ def test_state_that_a_program_sets_counts(state: str) -> None:
 
 
 class StandIn:
-    """What http.client's small steps ask of a response, and no more."""
+    """Only the attributes of a response that http.client's single steps use."""
 
     def __init__(self, data: bytes) -> None:
         self.fp: Any = io.BufferedReader(io.BytesIO(data))

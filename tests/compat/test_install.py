@@ -112,7 +112,7 @@ def test_second_install_does_not_search_for_old_classes() -> None:
         compat.install()
 
 
-# What is as in http.client
+# Same as in http.client
 
 
 @pytest.mark.parametrize("name", [name for name in std.__all__ if isinstance(getattr(std, name), type)])

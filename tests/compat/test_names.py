@@ -196,7 +196,7 @@ def run_plainly() -> str:
 
 
 def run_beside(library: Any) -> list[Any]:
-    """What takes no server: a tunnel, an address of version 6, a file that send() reads, and a context for TLS."""
+    """Take the steps without a server: a tunnel, an IPv6 address, a file that send() reads, and a context for TLS."""
     proxy = Proxy()
     connection = library.HTTPConnection("[fe80::1%a]", 81)
     connection._create_connection = lambda *arguments: proxy
@@ -216,7 +216,7 @@ def run_beside(library: Any) -> list[Any]:
 
 
 class Calls:
-    """What stands in the place of a function, a pattern or a set, and counts how often it is asked."""
+    """A replacement for a function, a pattern or a set that counts its calls."""
 
     def __init__(self, original: Any) -> None:
         self.count = 0

@@ -92,7 +92,7 @@ def test_wait_in_vain_is_a_timeout(receive: Callable[[LoopSocket], object]) -> N
         receive(own)
 
 
-# What programs do with conn.sock
+# Uses of conn.sock by programs
 
 
 def test_timeout_may_be_changed_between_request_and_response() -> None:

@@ -1,4 +1,4 @@
-"""What a response is read from: it reads as a BufferedReader, loses nothing, takes no room by a claimed size."""
+"""The stream that a response reads: it reads like a BufferedReader, and allocates nothing by a claimed size."""
 
 import io
 import os

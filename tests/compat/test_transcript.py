@@ -27,7 +27,7 @@ STRICT = ("-W", "error", "-X", "dev")
 
 
 class Run(NamedTuple):
-    """What a process told, section by section, what it said on stderr, and how it ended."""
+    """The sections that a process printed, its stderr, and its exit code."""
 
     told: dict[str, str]
     stderr: str

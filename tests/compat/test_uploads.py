@@ -1,4 +1,4 @@
-"""An answer that comes while the request still goes out is heard; what nobody asked for answers nothing (R13, R17)."""
+"""Early answers end an upload; unsolicited data is never a response."""
 
 import http.client as std
 import io
@@ -164,7 +164,7 @@ def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
     assert received == [b"5\r\npiece\r\n"]
 
 
-# What comes between an answer and the next request
+# Data between a response and the next request
 
 
 @contextmanager
@@ -251,7 +251,7 @@ def test_reset_of_an_idle_connection_is_told_as_by_http_client(secure: bool, tls
     assert errors[0] == errors[1]
 
 
-def test_session_tickets_are_nothing_unasked(tls: Certificates) -> None:
+def test_session_tickets_are_not_unsolicited_data(tls: Certificates) -> None:
     with talking(echo_target, tls) as (server, connection):
         connection.connect()
         assert isinstance(connection.sock, LoopTLSSocket)
@@ -303,7 +303,7 @@ def test_request_is_refused_while_a_response_is_unread() -> None:
         assert connection.getresponse().read() == b"/second"
 
 
-# An empty piece at the end: the server has all of the request, and its answer is no early one
+# An empty piece at the end: the server has the whole request, and its answer is not early
 
 
 def pieces_then_nothing(connection: client.HTTPConnection) -> Iterator[bytes]:

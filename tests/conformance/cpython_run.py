@@ -15,7 +15,7 @@ from tests.conformance.replacement import Report, use
 
 PATIENCE = 45.0  # seconds for one test, a multiple of what the slowest needs
 
-# What these tests may use; left out are the network, huge files and a screen.
+# Resources that these tests may use; left out are the network, huge files and a screen.
 RESOURCES = ("cpu", "subprocess", "walltime")
 
 

@@ -35,7 +35,7 @@ class Suite(NamedTuple):
     is_own: bool = False
 
 
-# Of botocore only what comes near a connection; the rest is about what the services mean.
+# Of botocore only the tests about connections; the others are about the services.
 BOTOCORE = (
     "tests/unit/test_awsrequest.py",
     "tests/unit/test_endpoint.py",
@@ -117,7 +117,7 @@ def tell(verdict: str, tests: list[str], run: Run) -> None:
 
 
 def find_faults(standard: Run, compat: Run) -> list[str]:
-    """What would make the comparison worth nothing."""
+    """Return the reasons that make the comparison invalid."""
     faults = [f"a run broke off: {run.last_words}" for run in (standard, compat) if run.last_words]
     if not standard.passed():
         faults.append("nothing passed on http.client")

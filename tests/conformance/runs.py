@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from tests.conformance.replacement import COMPAT, COUNTED, STANDARD
 
 ROOT = Path(__file__).resolve().parents[2]
-FOREIGN = ("_PROXY", "_CA_BUNDLE", "_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")  # settings of whoever started this
+FOREIGN = ("_PROXY", "_CA_BUNDLE", "_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")  # settings of the user's shell
 SAID_AT_MOST = 6000  # characters of what a run printed, if it broke off
 
 
 class Run(NamedTuple):
-    """What became of each test and what it said, how many objects were made, and the last words if it broke off."""
+    """The outcome and the text of each test, the number of objects made, and the last output if the run broke off."""
 
     outcomes: dict[str, str]
     texts: dict[str, str]

@@ -28,7 +28,7 @@ MODULES = {
         "test_wsgiref",
     )
 }
-# Of two long ones only what comes near http.client.
+# Of two long modules only the tests that use http.client.
 MODULES["test_logging"] = ["test.test_logging.HTTPHandlerTest"]
 MODULES["test_ssl"] = ["test.test_ssl.ThreadedTests.test_socketserver", "test.test_ssl.TestPreHandshakeClose"]
 

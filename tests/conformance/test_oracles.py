@@ -18,7 +18,7 @@ from tests.scripted import ScriptedStream, run_now
 
 
 class Reading(NamedTuple):
-    """What a parser makes of a message: the final status, its content, and whether another message may follow."""
+    """The result of a parser: the final status, the content, and whether another message may follow."""
 
     status: int
     content: bytes
@@ -63,7 +63,7 @@ def read_h11(message: bytes, method: str, step: int) -> Outcome:
 
 
 class Collector:
-    """What httptools calls back; of the method and of the end of the connection it knows nothing."""
+    """The callbacks of httptools, which knows neither the method nor the end of the connection."""
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)

@@ -1,4 +1,4 @@
-"""What the tests of connections have in common: answers to send, servers' sides of a conversation, a client's steps."""
+"""Helpers for tests of connections: responses to send, servers' sides of a conversation, a client's steps."""
 
 import asyncio
 import threading

@@ -145,7 +145,7 @@ def test_number_of_headers_leaves_the_other_limits() -> None:
 
 
 class Items:
-    """What is like a mapping only as far as http.client asks."""
+    """A mapping only as far as http.client needs it."""
 
     def items(self) -> Iterable[tuple[str, str]]:
         return iter([("A", "1"), ("B", "2")])

@@ -173,7 +173,7 @@ async def test_slow_body_hears_the_answer_before_its_next_piece() -> None:
 
 
 async def test_a_switch_of_protocols_in_the_middle_of_an_upload_is_refused() -> None:
-    """What is left of the body would be read as the other protocol."""
+    """The rest of the body would be read as the other protocol."""
 
     def handler(peer: RawConnection) -> None:
         peer.read_head()

@@ -1,4 +1,4 @@
-"""What attacks on the engine found: peers that push and drip, calls that cut across each other, odd buffers."""
+"""Faults found by attacks on the engine: peers that push and drip, interfering calls, odd buffers."""
 
 import asyncio
 import resource
@@ -35,7 +35,7 @@ def crowd() -> Iterator[None]:
 
 @pytest.fixture
 async def complaints() -> list[dict[str, Any]]:
-    """What the loop's exception handler is told."""
+    """Record the calls of the loop's exception handler."""
     found: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: found.append(context))
     return found
@@ -47,7 +47,7 @@ EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"
 
 
 class Push:
-    """A server's side: after the answer to /one it pushes something when it is told to, then serves what comes."""
+    """A server: after the response to /one it pushes data on a signal, then serves further requests."""
 
     def __init__(self, data: bytes, end: Script | None = None) -> None:
         self.data, self.end = data, end
@@ -236,7 +236,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 
 @pytest.mark.parametrize("answer", [UNTIL_CLOSE, CHUNKED, reply(b"hello")])
 @pytest.mark.parametrize("then", [RawConnection.close, RawConnection.half_close])
-async def test_empty_buffer_is_no_end(answer: bytes, then: Script) -> None:
+async def test_empty_buffer_is_not_taken_for_the_end(answer: bytes, then: Script) -> None:
     gone = threading.Event()
 
     def end(peer: RawConnection) -> None:

@@ -109,7 +109,7 @@ def test_classes_stand_in_the_documented_tree(name: str) -> None:
         assert documented <= {base.__name__ for base in ours.__mro__}
 
 
-# What goes out
+# Requests
 
 
 async def request_head(*arguments: Any, **options: Any) -> list[bytes]:
@@ -236,7 +236,7 @@ async def test_endheaders_takes_a_body(body: Any) -> None:
             assert await (await connection.getresponse()).read() == b"abc"
 
 
-# What comes back
+# Responses
 
 HEAD = b"HTTP/1.0 299 Very  Fine\r\nA: 1\r\nSet-Cookie: x\r\na:2\t\r\nset-cookie:  y, z\r\nContent-Length: 0\r\n\r\n"
 

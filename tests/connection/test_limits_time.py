@@ -31,7 +31,7 @@ LONG = 10.0
 
 @contextmanager
 def lasts(seconds: float) -> Iterator[None]:
-    """What is inside takes these seconds, and not much more."""
+    """Check that the block takes these seconds, and not much more."""
     started = time.monotonic()
     yield
     assert seconds * 0.9 <= time.monotonic() - started < seconds + 1

@@ -1,4 +1,4 @@
-"""What was read before the end came too early is in the error, whichever way it was read."""
+"""IncompleteRead has the bytes that were read before a truncation, for every way of reading."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which connection serves the next request: none on which anything came that nobody asked for (R13 to R15)."""
+"""Which connection serves the next request: never one with unsolicited data."""
 
 import asyncio
 import io
@@ -184,7 +184,7 @@ async def test_a_rejection_of_long_content_ends_the_connection(status: bytes, si
 
 @pytest.mark.parametrize("sent", [b"", b"he", b"hello"])
 async def test_a_response_before_the_declared_body_is_sent_ends_the_connection(sent: bytes) -> None:
-    """What is missing would be taken from the next request."""
+    """The server would read the missing part from the next request."""
 
     def handler(peer: RawConnection) -> None:
         while head := peer.read_head():

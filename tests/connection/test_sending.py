@@ -76,7 +76,7 @@ def expected(name: str, content: bytes) -> bytes:
 
 
 async def echo(connection: HTTPConnection, url: str, body: Any, **options: Any) -> dict[str, Any]:
-    """What the application says that it received."""
+    """Return the description of the request by the application."""
     if inspect.iscoroutine(body):
         body = await body
     try:

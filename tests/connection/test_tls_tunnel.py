@@ -120,7 +120,7 @@ async def test_server_that_closes_in_the_handshake(tls: Certificates) -> None:
 
 
 class CancelsWhenDone(ssl.SSLObject):
-    """Cancels a task as soon as the handshake is done, before whoever waits for it is woken."""
+    """Cancels a task as soon as the handshake is done, before its waiter is woken."""
 
     task: asyncio.Task[None] | None = None
 
@@ -150,7 +150,7 @@ UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello"
 
 
 @pytest.mark.parametrize("read", ["read", "read1", "readline"])
-async def test_truncation_is_no_end(read: str, tls: Certificates) -> None:
+async def test_truncation_is_an_error(read: str, tls: Certificates) -> None:
     server = RawServer.replying(UNTIL_CLOSE, then=RawConnection.close_without_notify, tls=tls.server_context())
     with server:
         async with secure_to(server.port, tls) as connection:

@@ -43,7 +43,7 @@ def in_chunks(*pieces: bytes) -> bytes:
 
 
 def sent(stream: ScriptedStream) -> bytes:
-    """What went out after the head."""
+    """Return the bytes sent after the head."""
     assert stream.written.startswith(HEAD)
     return bytes(stream.written[len(HEAD) :])
 

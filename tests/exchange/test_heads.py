@@ -111,7 +111,7 @@ def test_a_peer_that_closes_before_a_head_has_disconnected(before: bytes) -> Non
 
 
 @pytest.mark.parametrize("before", [b"", interim(103)])
-def test_a_head_cut_at_any_byte_is_no_response(before: bytes) -> None:
+def test_a_truncated_head_is_an_error(before: bytes) -> None:
     for end in range(1, len(FINAL)):
         with pytest.raises(IncompleteRead) as raised:
             receive(before + FINAL[:end])

@@ -255,7 +255,7 @@ def test_a_huge_chunk_takes_no_more_memory_than_the_received_bytes(size: bytes) 
         b"00000000000000005\r\n",
     ],
 )
-def test_what_is_no_chunk_size_is_refused(line: bytes) -> None:
+def test_invalid_chunk_size_is_refused(line: bytes) -> None:
     for read in (ChunkedContent.readall, read_collected):
         with pytest.raises(ProtocolError):
             run_now(read(chunked(line + b"hello\r\n0\r\n\r\n")))

@@ -176,7 +176,7 @@ def test_empty_pieces_after_the_length_do_no_harm() -> None:
 
 
 class Growing(io.BytesIO):
-    """A file to which somebody appends while it is read."""
+    """A file that grows while it is read."""
 
     def read(self, n: int | None = -1, /) -> bytes:
         here = self.tell()
@@ -255,7 +255,7 @@ def test_a_file_that_has_shrunk_is_an_error(file: io.BufferedRandom, step: int) 
     assert sent(stream) == b"01234"
 
 
-def test_an_empty_file_is_no_content(file: io.BufferedRandom) -> None:
+def test_an_empty_file_has_no_content(file: io.BufferedRandom) -> None:
     file.seek(0, io.SEEK_END)
     stream = ScriptedStream(file_step=3)
     send(stream, file)

@@ -68,7 +68,7 @@ Outcome = tuple[str, bytes, bytes] | str
 
 
 def outcomes(data: bytes, kind: Kind, length: int, sizes: Sequence[int], n: int) -> list[Outcome]:
-    """What each way of reading makes of the same bytes: content and what is left, or the error."""
+    """Return the result of each way of reading the same bytes: content and unread bytes, or the error."""
     found: list[Outcome] = []
     for read in (
         lambda content: content.readall(),
@@ -99,7 +99,7 @@ def test_any_bytes_in_chunks_end_alike_however_they_are_read(data: bytes, sizes:
         assert all(other == first for other in others)
         assert_is_chunked(data[: len(data) - len(first[2])])
     else:
-        # At the end of what came one way of reading may miss bytes where another sees that they are wrong.
+        # At the end of the input one way of reading may miss bytes where another finds that they are invalid.
         assert not any(isinstance(other, tuple) for other in others)
 
 

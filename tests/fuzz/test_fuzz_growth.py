@@ -1,4 +1,4 @@
-"""Time grows with the size of what came, never with its square: hostile runs of one byte, and of short strings.
+"""The time to parse grows with the size of the input, not with its square: hostile runs of bytes and of short strings.
 
 Measured is the growth from a size to 32 times it. Linear work takes about 32 times as long, quadratic 1024; the bound
 lies between, and the best of some runs counts, since other work on the machine only ever adds.

@@ -85,7 +85,7 @@ def messages(draw: st.DrawFn) -> bytes:
 
 
 class Reading(NamedTuple):
-    """What became of a message: its status, fields, content and trailers, and whether the connection goes on."""
+    """Return the status, fields, content and trailers of a message, and whether the connection can be reused."""
 
     status: int
     pairs: list[tuple[str, str]]

@@ -1,7 +1,7 @@
 """Whatever a peer can send many of takes time in proportion to their number, not to its square.
 
 Measured is the growth from a number to 16 times it: linear work takes about 16 times as long, quadratic 256. Where the
-library has a bound on the number, it is lifted: the bound is no excuse for the work below it.
+library has a bound on the number, it is lifted: the bound does not excuse the work below it.
 """
 
 import asyncio

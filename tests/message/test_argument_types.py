@@ -50,7 +50,7 @@ def test_headers_are_a_mapping_or_an_iterable_of_pairs() -> None:
 
 
 @pytest.mark.parametrize("headers", ["ab", ["ab"], [("a",)], [("a", "b", "c")]])
-def test_anything_else_is_no_headers(headers: object) -> None:
+def test_other_types_are_refused_as_headers(headers: object) -> None:
     with pytest.raises(TypeError, match="expected a mapping or pairs"):
         list_pairs(headers)
 

@@ -48,7 +48,7 @@ from asyncclient.message.charsets import REPLACEMENT, USER_DEFINED, check_codec,
         ("iso-2022-cn", REPLACEMENT, b"", ""),
     ],
 )
-def test_label_means_what_browsers_take_it_for(label: str, codec: str, data: bytes, text: str) -> None:
+def test_label_has_the_meaning_it_has_in_browsers(label: str, codec: str, data: bytes, text: str) -> None:
     assert find_codec(label) == codec
     assert decode(data, codec) == text
 
@@ -125,13 +125,13 @@ def test_pieces_give_the_same_text_by_own_decoders(codec: str, data: bytes, cuts
 
 
 @pytest.mark.parametrize(("codec", "data"), [("cp874", b"a\xdb"), (REPLACEMENT, b"a"), ("utf-8", b"\xff")])
-def test_bytes_that_are_no_text_are_an_error_where_that_is_asked_for(codec: str, data: bytes) -> None:
+def test_undecodable_bytes_are_an_error_if_strict(codec: str, data: bytes) -> None:
     with pytest.raises(UnicodeDecodeError):
         decode(data, codec, "strict")
     assert decode(b"", codec, "strict") == ""
 
 
-def test_codec_that_this_python_lacks_is_no_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codec_that_this_python_lacks_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_none(_: str) -> codecs.CodecInfo:
         raise LookupError
 

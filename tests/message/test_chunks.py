@@ -62,7 +62,7 @@ def test_chunk_size(line: bytes, size: int, extensions: int) -> None:
         b"f" * 5000 + b"\r\n",
     ],
 )
-def test_chunk_size_that_is_none_is_refused(line: bytes) -> None:
+def test_invalid_chunk_size_is_refused(line: bytes) -> None:
     with pytest.raises(ProtocolError, match="invalid chunk size") as caught:
         parse_chunk_size(line)
     assert len(str(caught.value)) < 120
@@ -87,7 +87,7 @@ def test_last_chunk_is_an_empty_one_without_trailers() -> None:
     "name",
     ["Content-Length", "TRANSFER-ENCODING", "connection", "Host", "Set-Cookie", "Authorization", "Content-Type", "te"],
 )
-def test_fields_that_frame_route_or_guard_are_no_trailers(name: str) -> None:
+def test_framing_routing_and_authentication_fields_are_refused_as_trailers(name: str) -> None:
     assert not may_be_trailer(name)
     assert may_be_trailer(f"X-{name}")
 

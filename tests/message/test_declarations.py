@@ -1,4 +1,4 @@
-"""What documents declare of their encoding: HTML as browsers look at it, XML, CSS."""
+"""Encodings declared in documents: HTML as browsers read it, XML, CSS."""
 
 import time
 

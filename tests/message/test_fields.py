@@ -124,7 +124,7 @@ def test_blanks_around_a_fold_stay_blanks_at_most(section: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("before", [b"", b"X: y\r\n", b"Connection: close\r\nX: y\r\n z\r\n"])
-def test_line_that_is_no_field_is_refused(before: bytes, section: bytes) -> None:
+def test_invalid_field_line_is_refused(before: bytes, section: bytes) -> None:
     if section[:1] in b" \t":
         before = b""  # after a field it is a fold
     with pytest.raises(ProtocolError, match="invalid header line"):

@@ -122,7 +122,7 @@ def test_fields_that_resemble_framing_fields_are_ignored(fields: bytes) -> None:
         b"5\r\n ,6",
     ],
 )
-def test_content_length_that_is_no_number_is_an_error(value: bytes) -> None:
+def test_invalid_content_length_is_an_error(value: bytes) -> None:
     with pytest.raises(ProtocolError, match="content length"):
         decide(b"Content-Length: " + value + b"\r\n")
     with pytest.raises(ProtocolError, match="content length"):

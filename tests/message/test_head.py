@@ -76,7 +76,7 @@ def test_status_line(line: bytes, expected: tuple[int, int, str]) -> None:
         b"\x16\x03\x01\x02\x00",
     ],
 )
-def test_status_line_that_is_none_is_refused(line: bytes) -> None:
+def test_invalid_status_line_is_refused(line: bytes) -> None:
     with pytest.raises(BadStatusLine, match="invalid status line") as caught:
         parse_status_line(line)
     assert caught.value.line == line.decode("latin-1")
@@ -152,7 +152,7 @@ def test_request_line(method: str, target: str) -> None:
     "method",
     ["", " ", "G ET", " GET", "GET ", "GET /x", "GET\r\n", "GET\n", "G\0T", "G\tT", "GÉT", "G\u560aT", "G:T", "(G)"],
 )
-def test_method_that_is_no_token_is_refused(method: str) -> None:
+def test_invalid_method_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="method can't be sent") as caught:
         build_request_line(method, "/")
     assert not isinstance(caught.value, InvalidURL)
@@ -208,7 +208,7 @@ def test_field(name: str | bytes, values: list[str | bytes | int], line: bytes) 
 @pytest.mark.parametrize(
     "name", ["", "A ", " A", "A:", "A b", "A\r\nB", "A\n", "\nA", "A\0", "Ä", "A\u560a", "A\x85", "[A]"]
 )
-def test_field_name_that_is_no_token_is_refused(name: str) -> None:
+def test_invalid_field_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="invalid header name"):
         build_field(name, "b")
     with pytest.raises(ValueError, match="invalid header name"):

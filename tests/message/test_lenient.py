@@ -1,4 +1,4 @@
-"""What http.client lets pass; as strict as everywhere: nothing ends its line, nothing is read in two ways."""
+"""Messages that http.client accepts; line ends in values and ambiguous lines are refused here, too."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_content_is_framed_as_by_http_client(section: bytes, expected: Framing) 
     [b"no colon\r\n", b": no name\r\n", b"A : b\r\n", b"A B: c\r\n", b"A\xff: b\r\n", b"\tfold\r\n"],
 )
 @pytest.mark.parametrize("is_first", [False, True])
-def test_line_that_is_no_field_is_passed_over_and_ends_the_connection(line: bytes, is_first: bool) -> None:
+def test_invalid_field_line_is_skipped_and_ends_the_connection(line: bytes, is_first: bool) -> None:
     fields = [line, b"Content-Length: 5\r\n"] if is_first else [b"Content-Length: 5\r\n", b"X: y\r\n", line]
     kind, length, reason = framing(b"".join(fields))
     assert (kind, length) == (Kind.LENGTH, 5)
@@ -96,7 +96,7 @@ def test_invalid_length_that_delimits_nothing_is_ignored(value: bytes) -> None:
     assert framing(line + b"Transfer-Encoding: chunked\r\n") == (Kind.CHUNKED, 0, CloseReason.REPAIRED)
 
 
-# What goes out
+# Requests
 
 
 @pytest.mark.parametrize("name", [b"X", b"X(y", b"X y", b"X\xff", b"@", b"X\x01"])

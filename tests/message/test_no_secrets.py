@@ -20,7 +20,7 @@ def test_url_that_is_refused_is_shown_without_credentials(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_url_is_no_host() -> None:
+def test_url_is_refused_as_host() -> None:
     with pytest.raises(InvalidURL, match="expected a host, got a URL"):
         HTTPConnection("http://example.com/")
 

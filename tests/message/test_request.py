@@ -96,7 +96,7 @@ def test_declarations_of_fields_are_recorded(name: str, value: str | int, noted:
         "٥".encode(),
     ],
 )
-def test_content_length_that_is_no_number_is_refused(value: str | int) -> None:
+def test_invalid_content_length_is_refused(value: str | int) -> None:
     with pytest.raises(ValueError, match="expected digits as content length"):
         head_with(("Content-Length", value))
 

@@ -1,8 +1,8 @@
-"""Servers on the test's own loop that see what a pool does: how many connections are open, what came on which, when.
+"""Servers on the test's own loop that record the work of a pool: open connections, and the requests on each.
 
-Each answer names its request, so that one given to the wrong request shows. A request that comes while the one before
-it on the same connection has not been answered, or that is no whole request, fails the test: the connection was reused
-although something of another exchange was left on it.
+Each response names its request, so that a response to the wrong request shows. A request that arrives before the
+previous one on its connection has been answered, or that is not a whole request, fails the test: the connection was
+reused although a part of another exchange was left on it.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Peer(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]  # uvloop's is none by its class
+        self.transport = transport  # type: ignore[assignment]  # uvloop's class is not derived from it
         self.is_open = True
         self.host.peers.append(self)
         self.host.meter.note(+1)
@@ -222,7 +222,7 @@ async def turn(n: int = 1) -> None:
 class Doors:
     """A resolver by which a test holds up dials, one by one: each look-up waits until it is let in or refused.
 
-    Open doors let everybody in at once.
+    Open doors let every look-up in at once.
     """
 
     def __init__(self, *, are_open: bool = False) -> None:
@@ -309,7 +309,7 @@ async def fill(client: Client, host: Host, n: int) -> None:
 
 
 async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
-    """What these tasks ended with."""
+    """Return the exceptions of these tasks."""
     async with asyncio.timeout(PATIENCE):
         await asyncio.wait(tasks)
     return [asyncio.CancelledError() if task.cancelled() else task.exception() for task in tasks]

@@ -1,4 +1,4 @@
-"""What holds in a pool between any two awaits."""
+"""The invariant of a pool between any two awaits."""
 
 from asyncclient import Client
 from asyncclient.pool.group import Group
@@ -6,7 +6,7 @@ from asyncclient.pool.pool import Pool
 
 
 def check(owner: Client | Pool) -> None:
-    """Fail unless the pool's books are right: each connection counted once, no limit passed, nobody waits in vain."""
+    """Fail unless each connection is counted once, no limit is exceeded, and no request waits in vain."""
     pool = owner if isinstance(owner, Pool) else owner._pool
     groups = list(pool._groups.values())
     for group in groups:

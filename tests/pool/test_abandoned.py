@@ -135,14 +135,14 @@ async def aclose(response: Response) -> None:
 
 @pytest.mark.parametrize("end", [read_whole, close, aclose])
 @pytest.mark.parametrize("target", ["/ok/1", "/chunked/1", "/long/1", "/last/1"])
-async def test_a_response_that_was_ended_is_no_matter(end: Any, target: str) -> None:
+async def test_a_dropped_response_that_was_ended_gives_no_warning(end: Any, target: str) -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned(0):
             await end(await open_response(client, host.url(target)))
         check_quiet(client)
 
 
-async def test_a_response_without_content_is_no_matter() -> None:
+async def test_a_dropped_response_without_content_gives_no_warning() -> None:
     with RawServer.replying(reply(b""), reply(b"")) as server:
         async with Client(trust_env=False, pool=PoolLimits(connections=1)) as client:
             with warned(0):
@@ -151,7 +151,7 @@ async def test_a_response_without_content_is_no_matter() -> None:
             assert (await client.get(server.url)).status == 200
 
 
-async def test_a_response_of_a_client_that_was_closed_is_no_matter() -> None:
+async def test_a_dropped_response_of_a_closed_client_gives_no_warning() -> None:
     async with Host() as host:
         client = client_of(connections=1)
         with warned(0):
@@ -160,7 +160,7 @@ async def test_a_response_of_a_client_that_was_closed_is_no_matter() -> None:
             del response
 
 
-async def test_a_response_that_failed_is_no_matter() -> None:
+async def test_a_dropped_response_that_failed_gives_no_warning() -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned(0):
             response = await open_response(client, host.url("/cut/1"))
@@ -170,7 +170,7 @@ async def test_a_response_that_failed_is_no_matter() -> None:
         check_quiet(client)
 
 
-def test_a_loop_that_is_closed_is_no_matter() -> None:
+def test_a_dropped_response_of_a_closed_loop_gives_no_error() -> None:
     kept: list[Any] = []
 
     async def main() -> None:

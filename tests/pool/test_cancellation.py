@@ -168,7 +168,7 @@ async def prove_well(client: Client, hosts: list[Host]) -> None:
     targets = [f"/{kind}/after-{number}" for number in range(5) for kind in ("ok", "chunked")]
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(get(client, host, target) for host in hosts for target in targets))
-        while client.stats().connecting:  # for who was served by another
+        while client.stats().connecting:  # for a request that another connection served
             await turn()
     check_quiet(client)
 

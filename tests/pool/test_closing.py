@@ -1,4 +1,4 @@
-"""The end of a client: whatever is under way ends with an error, everything is freed, and nobody hears a warning."""
+"""The end of a client: pending requests end with an error, everything is freed, and there is no warning."""
 
 import asyncio
 import gc
@@ -47,7 +47,7 @@ OK = reply(b"ok")
 
 
 async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
-    """What a task ended with, at once."""
+    """Return the exception of a task, at once."""
     return (await failures(task))[0]
 
 
@@ -57,7 +57,7 @@ def is_empty(client: Client) -> bool:
     return not (pool.counted or pool._idle or pool._dials or client._settings.pauses)
 
 
-# What is under way
+# Pending requests
 
 
 async def read_slowly(client: Client, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Hosts that want the same places: nobody starves, and no connection is given up for nothing."""
+"""Hosts that compete for slots: no host starves, and no connection is closed in vain."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from tests.pool.invariant import check, check_quiet
 
 
 async def keep_busy(client: Client, host: Host, is_over: Callable[[], bool]) -> None:
-    """One of those who ask a host again as soon as it has answered."""
+    """A client's task that sends the next request to a host as soon as it has answered."""
     while not is_over():
         await get(client, host, f"/ok/{len(host.targets)}")
 

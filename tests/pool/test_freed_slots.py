@@ -1,4 +1,4 @@
-"""What callers, tracers and servers do between a connection and its end: its place is free again, and once."""
+"""Slots are freed exactly once, for everything that callers, tracers and servers do before a connection ends."""
 
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ from tests.pool.invariant import check_quiet
 
 
 async def test_a_resend_after_a_stale_connection_does_not_wait_for_its_own_slot() -> None:
-    """The repeat wants a new connection, and so would each further step: where only one may be open, that was his."""
+    """The resent request needs a new connection, while its own slot is the only one."""
     ANSWERS[b"moved"] = lambda target: reply(b"", b"Location: /ok/there", status=b"302 Found")
     async with Host() as host, client_of(per_host=1, timeout=3) as client:
         await get(client, host, "/ok/0")

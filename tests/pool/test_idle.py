@@ -1,4 +1,4 @@
-"""What an idle connection may still be used for: nothing that was on it before a request may answer that request."""
+"""Use of idle connections: data received before a request is never its response."""
 
 import asyncio
 import select
@@ -88,7 +88,7 @@ async def test_unread_data_in_the_kernel_is_found_before_a_request_is_sent(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("retire", RETIRING)
-async def test_data_that_arrives_while_a_connection_is_handed_on_is_no_response(
+async def test_data_that_arrives_while_a_connection_is_handed_on_retires_it(
     retire: Callable[[socket.socket], None], method: str
 ) -> None:
     async with Host() as host, client_of(connections=1) as client:
@@ -108,7 +108,7 @@ async def test_data_that_arrives_while_a_connection_is_handed_on_is_no_response(
         assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
 
 
-async def test_a_request_whose_connection_was_retired_is_served_next() -> None:
+async def test_a_request_with_a_retired_connection_is_served_next() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             (connection,) = group_of(client, host).leased
@@ -176,7 +176,7 @@ async def test_no_request_is_sent_on_a_retired_connection(
         async with Client(ssl=tls.client_context(), trust_env=False, timeout=Timeout(close=0.05)) as client:
             prove(await client.get(f"{server.url}/first"), "/first")
             (connection,) = idle_of(client)
-            await turn(3)  # TLS's session tickets, which are no reason
+            await turn(3)  # TLS's session tickets, which are not a reason
             script.go.set()
             wait_readable(connection)
             if not is_in_the_kernel:
@@ -187,7 +187,7 @@ async def test_no_request_is_sent_on_a_retired_connection(
 
 
 async def test_tls_session_tickets_retire_nothing(tls: Certificates) -> None:
-    """A server sends its tickets when it likes: until the loop has read them they are bytes that nobody asked for."""
+    """A server sends session tickets at any time: until the loop has read them they look like unsolicited data."""
     go = threading.Event()
 
     def hold_back(peer: RawConnection) -> None:
@@ -214,7 +214,7 @@ async def test_tls_session_tickets_retire_nothing(tls: Certificates) -> None:
             assert (idle_of(client), way.accepted) == ([connection], 1)
 
 
-# What was not read to its end
+# Unread content
 
 
 async def read_nothing(client: Client, url: str) -> None:
@@ -315,7 +315,7 @@ def test_long_content_is_longer_than_the_drain_limit() -> None:
 
 
 async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> None:
-    """Only who wants a new one waits beside an idle one: his request has found another gone."""
+    """Only a request that needs a new connection, after a stale one, waits while another is idle."""
     async with Host() as host, client_of(per_host=2, keep_alive=15) as client:
         tasks = await occupy(client, host, 2)
         host.release(held(2)[0])

@@ -80,7 +80,7 @@ async def test_an_idle_connection_is_closed_at_the_end_of_its_age() -> None:
 
 
 @pytest.mark.parametrize("age", [-1, float("nan")])
-def test_an_age_that_is_no_time_is_refused(age: float) -> None:
+def test_invalid_max_age_is_refused(age: float) -> None:
     with pytest.raises(ValueError, match="expected max_age of at least 0"):
         client_of(max_age=age)
 

@@ -1,4 +1,4 @@
-"""Who waits for a connection: in order, served by whichever comes first, and forgotten by nobody."""
+"""The queue for connections: its order, its service by released and dialled connections, and cancelled waiters."""
 
 import asyncio
 import socket
@@ -75,7 +75,7 @@ async def test_a_new_request_does_not_overtake_a_waiter_that_was_just_served() -
 # Whichever connection comes first
 
 
-async def test_a_released_connection_serves_a_waiter_whose_dial_is_under_way() -> None:
+async def test_a_released_connection_serves_a_waiter_during_its_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         first = ask(client, host, "/ok/held/1")
@@ -115,7 +115,7 @@ async def test_the_first_dialled_connection_serves_the_first_waiter() -> None:
 
 
 async def test_nothing_more_is_opened_than_is_waited_for() -> None:
-    """Connections that are being opened for who was served already come in time for who waits now."""
+    """Dials whose request was served in the meantime serve the requests that wait now."""
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, "/ok/held/1")
@@ -168,7 +168,7 @@ async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
         await doors.has_come(2)
         doors.let_in(1)  # serves the first
         await host.has_come("/ok/held/1")
-        doors.refuse(0)  # was for the first: the second gets one of his own
+        doors.refuse(0)  # was for the first: the second gets a dial of its own
         await doors.has_come(3)
         check(client)
         assert not any(task.done() for task in tasks)
@@ -241,8 +241,8 @@ async def test_a_cancelled_waiter_passes_on_its_connection() -> None:
             await until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             assert client.stats().waiting == 2
-            tasks[0].cancel()  # he has it, and does not know yet
-            tasks[1].cancel()  # he is the next
+            tasks[0].cancel()  # it was given the connection, and has not run yet
+            tasks[1].cancel()  # it is the next
         await served(tasks[2])
         assert all(isinstance(error, asyncio.CancelledError) for error in await failures(*tasks[:2]))
         assert (host.accepted, host.targets) == (1, ["/ok/first", "/ok/fourth"])

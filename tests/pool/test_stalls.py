@@ -101,7 +101,7 @@ async def test_a_queue_that_was_empty_meanwhile_is_watched_anew() -> None:
             await served(*busy, *late)
 
 
-async def test_a_long_queue_that_moves_is_no_stall() -> None:
+async def test_a_long_queue_that_moves_is_not_a_stall() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=0.2) as client:
         tasks = ask(client, host, *held(30))
         for target in held(30):

@@ -1,4 +1,4 @@
-"""What a client says of its connections."""
+"""Statistics of a client's connections."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ async def test_http_and_https_of_one_port_are_counted_both() -> None:
         assert sum(numbers.connecting for numbers in stats.hosts.values()) == 1
         other.cancel()
         await failures(other)  # type: ignore[arg-type]
-        host.faults.clear()  # what came of TLS
+        host.faults.clear()  # TLS errors
         host.release()
         await served(*first)
 

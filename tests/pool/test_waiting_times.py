@@ -69,7 +69,7 @@ async def test_no_time_at_all_is_enough_for_an_idle_connection() -> None:
         await served(*first)
 
 
-async def test_opening_a_connection_is_no_waiting_for_a_place() -> None:
+async def test_the_time_of_a_dial_does_not_count_as_waiting_for_a_slot() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, timeout=Timeout(pool=0.02)) as client:
         loop = asyncio.get_running_loop()
@@ -81,7 +81,7 @@ async def test_opening_a_connection_is_no_waiting_for_a_place() -> None:
         await served(*tasks)
 
 
-async def test_the_pool_timeout_holds_for_a_waiter_whose_dial_served_another() -> None:
+async def test_the_pool_timeout_holds_for_a_waiter_after_its_dial_served_another() -> None:
     """The first was served by what was opened for the second, and what was for the first fails: the second waits."""
     doors = Doors()
     options: dict[str, Any] = {"connections": 3, "resolver": doors, "timeout": Timeout(pool=0.05)}

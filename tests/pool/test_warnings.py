@@ -1,4 +1,4 @@
-"""What a program of its own hears when it closes its clients, and when it does not."""
+"""Warnings of a program that closes its clients, and of a program that does not."""
 
 import textwrap
 from typing import Any

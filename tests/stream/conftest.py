@@ -20,7 +20,7 @@ def feed(request: pytest.FixtureRequest) -> Feed:
 
 @pytest.fixture(params=["tcp", "tls"])
 def over(request: pytest.FixtureRequest) -> str:
-    """What a stream of the network goes over."""
+    """The transport below the stream: TCP or TLS."""
     kind: str = request.param
     return kind
 

@@ -37,7 +37,7 @@ TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n\r\n"
 
 
 class Gate:
-    """What the peer waits for before it goes on."""
+    """An event that the peer waits for."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

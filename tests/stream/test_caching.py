@@ -244,7 +244,7 @@ async def test_a_client_looks_up_once_for_many_connections() -> None:
     assert (book.asked, server.accepted) == ([("a.test", 80)], 21)
 
 
-async def test_a_client_says_why_there_is_no_address() -> None:
+async def test_a_client_gives_the_reason_of_a_failed_look_up() -> None:
     async with Client(resolver=CachingResolver(Book(NO_NAME))) as client:
         for _ in range(2):
             with pytest.raises(ConnectError, match=r"no connection to a\.test:80: .*not known") as raised:

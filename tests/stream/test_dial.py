@@ -24,7 +24,7 @@ PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port that nobody listens at."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -281,7 +281,7 @@ async def test_data_and_end_between_two_reads() -> None:
             assert found + raised.value.partial == CONTENT[:100_000]
 
 
-# What no peer can be made to cause
+# Cases that no peer can cause
 
 
 class Recording(asyncio.Transport):

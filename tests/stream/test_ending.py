@@ -1,4 +1,4 @@
-"""How connections end, from either side: what is a loss, who is told, who is not waited for; over TCP and over TLS."""
+"""How connections end, from either side, over TCP and TLS: losses, errors of waiters, and waits that are bounded."""
 
 import asyncio
 import time
@@ -17,9 +17,7 @@ from tests.stream.peers import MEBIBYTE, READS, Connect, Gate, Wait, fill
 
 
 @pytest.mark.parametrize("end", [RawConnection.close, RawConnection.unwrap])
-async def test_a_peer_that_closes_as_it_should_is_no_loss(
-    connect: Connect, end: Callable[[RawConnection], None]
-) -> None:
+async def test_a_clean_close_of_the_peer_is_not_a_loss(connect: Connect, end: Callable[[RawConnection], None]) -> None:
     def handler(connection: RawConnection) -> None:
         connection.send(b"all")
         end(connection)

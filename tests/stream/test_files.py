@@ -1,4 +1,4 @@
-"""A file is opened where it blocks nobody, and none is left open whenever its task is cancelled."""
+"""Files are opened in worker threads, and are closed whenever the task is cancelled."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.connection.conversations import echo_target, fetch, to
 
 @pytest.fixture
 def fifo(tmp_path: Path) -> Path:
-    """A pipe with a name: opening it for reading hangs until somebody opens it for writing."""
+    """A named pipe: opening it for reading blocks until it is opened for writing."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     return path
@@ -48,7 +48,7 @@ async def let_open(path: Path) -> None:
 
 
 async def is_let_go(path: Path) -> None:
-    """Wait until nobody has the file, in the loop and in its threads."""
+    """Wait until the file is closed, in the loop and in its threads."""
     for _ in range(1000):
         if not descriptors_of(path):
             return

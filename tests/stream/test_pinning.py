@@ -163,7 +163,7 @@ async def test_a_pin_holds_behind_a_socks_proxy(tls: Certificates) -> None:
             await dial(route._replace(fingerprints=(OTHER,)), PATIENCE)
 
 
-# What a client is given
+# Arguments of a client
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A time limit outside a stream: it ends what takes too long, and takes nobody else's cancellation for its own."""
+"""A time limit outside a stream: it ends a block that takes too long, and does not swallow other cancellations."""
 
 import asyncio
 from collections.abc import Coroutine

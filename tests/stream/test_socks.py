@@ -239,7 +239,7 @@ async def test_a_proxy_that_resets() -> None:
     assert isinstance(raised.value.__cause__, ConnectionResetError)
 
 
-async def test_a_proxy_that_is_not_there_is_no_proxy_error() -> None:
+async def test_a_refused_connection_to_a_proxy_is_a_connect_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(
@@ -256,7 +256,7 @@ async def test_socks4_is_asked_for_no_ipv6(kind: str, host: str) -> None:
         await dial(via(proxy, kind, host, resolver=KNOWN), PATIENCE)
 
 
-async def test_a_target_without_an_address_is_no_proxy_error() -> None:
+async def test_a_target_without_an_address_is_a_connect_error() -> None:
     refused = pytest.raises(ConnectError, match=r"no connection to target\.test:80: .*asked for target\.test:80")
     with RawServer(RawConnection.wait_closed) as proxy, refused as raised:
         await dial(via(proxy, "socks5", "target.test", resolver=Refusing()), PATIENCE)
@@ -380,7 +380,7 @@ async def test_the_proxy_is_resolved_and_connected_to_like_any_server() -> None:
         await stream.wait_closed()
 
 
-# What is given
+# Arguments
 
 
 @pytest.mark.parametrize("kind", KINDS)

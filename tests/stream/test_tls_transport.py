@@ -325,7 +325,7 @@ async def test_data_that_waits_for_encryption_is_sent_in_order(
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_many_connections_receive_into_one_buffer(tls: Certificates) -> None:
-    """Each gets what was sent to it, however their records are torn."""
+    """Each side receives its data, for any division into records."""
 
     def handler(peer: RawConnection) -> None:
         letter = peer.read(1)

@@ -14,7 +14,7 @@ from tests.stream.peers import Connect
 
 
 class Clock:
-    """What a watch needs of a loop: the time, and timers that go off when the test turns it on."""
+    """The part of a loop that a watch uses: the time, and timers that fire when the test advances it."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,1 +1,1 @@
-"""What http.client does, told scene by scene; compat is to do the same. See README.md here."""
+"""The behaviour of http.client, scene by scene; compat must behave alike. See README.md here."""

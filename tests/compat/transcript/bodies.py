@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.compat.transcript.report import attempt, attempt_kind, section, tell_connection
-from tests.compat.transcript.servers import OK, answer_with_what_came, connection_to, recorded, serving, what_came
+from tests.compat.transcript.servers import (
+    OK,
+    answer_with_the_request,
+    connection_to,
+    received_bytes,
+    recorded,
+    serving,
+)
 
 CONTENT = b"content\xe4"
 
@@ -42,7 +49,7 @@ class Sized(Iterable):
 
 
 def file_of(content: bytes, mode: str) -> Any:
-    file = tempfile.TemporaryFile("wb+")  # noqa: SIM115  (whoever uses it closes it)
+    file = tempfile.TemporaryFile("wb+")  # noqa: SIM115  (closed by the caller)
     file.write(content)
     file.seek(0)
     return file if "b" in mode else io.TextIOWrapper(file, encoding="utf-8", newline="")
@@ -103,10 +110,10 @@ def tell_writes(body: Any, method: str = "POST", **options: Any) -> None:
 
 
 def tell_wire(body: Any, **options: Any) -> None:
-    with serving(answer_with_what_came) as server, connection_to(server) as connection:
+    with serving(answer_with_the_request) as server, connection_to(server) as connection:
         attempt("request", lambda: connection.request("PUT", "/", body, **options))
         if connection.sock is not None:
-            print(" ", what_came(connection))
+            print(" ", received_bytes(connection))
     close(body)
 
 
@@ -215,7 +222,7 @@ class FailingFile(Readable):
 @section
 def bodies_that_fail() -> None:
     for body in (failing_pieces(0), failing_pieces(2), FailingFile(), FailingFile(b"piece")):
-        with serving(answer_with_what_came) as server, connection_to(server) as connection:
+        with serving(answer_with_the_request) as server, connection_to(server) as connection:
             attempt("request", connection.request, "POST", "/", body)
 
 
@@ -247,9 +254,9 @@ def attempt_length(connection: Any, body: Any, method: str) -> Any:
 @section
 def bodies_of_some_size() -> None:
     for body in (b"x" * 300_000, [b"y" * 100_000] * 3, io.BytesIO(b"z" * 100_000), bytearray(b"w" * 70_000)):
-        with serving(answer_with_what_came) as server, connection_to(server) as connection:
+        with serving(answer_with_the_request) as server, connection_to(server) as connection:
             connection.request("POST", "/", body)
-            came = what_came(connection)
+            came = received_bytes(connection)
             print(len(came), came[:120], came[-20:])
             tell_connection(connection)
 

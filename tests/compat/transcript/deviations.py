@@ -50,7 +50,7 @@ def interim_responses_other_than_continue() -> None:
 
 
 @differing
-def lengths_that_are_no_numbers_or_contradict() -> None:
+def invalid_or_contradicting_lengths() -> None:
     for value in (b"x", b"+5", b"5 5", b"5.0", b"0x5", b"5, 6", b"5\r\nContent-Length: 6", b"5, 5", b"-5", b""):
         briefly(repr(value), lambda: answered(b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\nhello" % value).read())  # noqa: B023
 
@@ -121,7 +121,7 @@ def content_that_was_cut() -> None:
 
 
 @differing
-def bytes_that_nobody_asked_for() -> None:
+def unsolicited_data() -> None:
     read, sent = threading.Event(), threading.Event()
 
     def answer_twice(connection: RawConnection) -> None:
@@ -212,7 +212,7 @@ def rejected_requests_leave_nothing() -> None:
         connection, recorder = recorded()
         try:
             connection.request(**arguments)
-        except ValueError as error:  # InvalidURL is none
+        except ValueError as error:  # InvalidURL is not a ValueError
             print(type(error).__name__)
         except http.client.InvalidURL as error:
             print(type(error).__name__)
@@ -229,7 +229,7 @@ def a_chunk_of_wider_items() -> None:
 
 
 @differing
-def methods_that_are_no_tokens() -> None:
+def invalid_methods() -> None:
     for method in ("G T", "\x7f", "G:T", "(GET)"):
         connection, recorder = recorded()
         briefly(repr(method), connection.request, method, "/")
@@ -255,7 +255,7 @@ def host_of_a_scoped_target() -> None:
 
 
 @differing
-def what_a_proxy_is_asked() -> None:
+def requests_to_a_proxy() -> None:
     with serving(script(OK)) as origin, proxy() as server:
         connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
         connection.set_tunnel(HOST, origin.port)
@@ -265,7 +265,7 @@ def what_a_proxy_is_asked() -> None:
 
 
 @differing
-def what_a_proxy_answers() -> None:
+def responses_of_a_proxy() -> None:
     with serving(script(OK)) as origin, proxy(answer=GRANTED[:-2] + b"Via: me\r\n\r\n") as server:
         connection: Any = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)
         connection.set_tunnel(HOST, origin.port, {"Host": "given"})

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Difference(NamedTuple):
-    """Why there is one, on which minors of Python 3 there is none, and what compat tells on each."""
+    """The reason for a deviation, the minors of Python 3 without it, and the text of compat on each."""
 
     reason: str
     same_on: tuple[int, ...]
@@ -22,7 +22,7 @@ DIFFERENCES = {
 endless: HTTPException 'got more than 100 interim responses'
 """,
     ),
-    "lengths_that_are_no_numbers_or_contradict": Difference(
+    "invalid_or_contradicting_lengths": Difference(
         (
             "http.client reads until the connection ends, or takes the first: another response's bytes may be "
             "among them."
@@ -41,7 +41,7 @@ b'-5': b'hello'
 b'': HTTPException "invalid content length: b''"
 """,
     ),
-    "bytes_that_nobody_asked_for": Difference(
+    "unsolicited_data": Difference(
         "They would pass for the next response, so the connection is not used again.",
         (),
         r"""
@@ -198,7 +198,7 @@ next: None
 [b'GET /next HTTP/1.1\r\nAccept-Encoding: identity\r\nHost: x\r\n\r\n']
 """,
     ),
-    "methods_that_are_no_tokens": Difference(
+    "invalid_methods": Difference(
         "A method with a space is two words of the request line (RFC 9110 §9.1).",
         (),
         r"""
@@ -229,14 +229,14 @@ next: None
 [b'GET http://[fe80::1%25a]:8/x HTTP/1.1\r\nHost: [fe80::1]:8\r\nAccept-Encoding: identity\r\n\r\n']
 """,
     ),
-    "what_a_proxy_is_asked": Difference(
+    "requests_to_a_proxy": Difference(
         "As Python 3.12: HTTP/1.1, with Host.",
         (12, 13),
         r"""
 b'hello' [b'CONNECT 127.0.0.1:PORT HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n']
 """,
     ),
-    "what_a_proxy_answers": Difference(
+    "responses_of_a_proxy": Difference(
         "As Python 3.12: get_proxy_response_headers(), and debug output with all lines.",
         (12, 13),
         r"""

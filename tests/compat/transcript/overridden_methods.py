@@ -14,13 +14,13 @@ from tests.compat.transcript.servers import (
     OK,
     PATIENCE,
     Recorder,
-    answer_with_what_came,
+    answer_with_the_request,
     connected,
     connection_to,
+    received_bytes,
     recorded,
     script,
     serving,
-    what_came,
 )
 from tests.compat.transcript.tls_and_tunnels import certificates, secured
 
@@ -103,7 +103,7 @@ def each_step_can_be_overridden() -> None:
 
 
 class Scripted(http.client.HTTPConnection):
-    """As test_urllib's: its socket is a fake that connect() makes; close() is nobody's affair."""
+    """As in test_urllib: its socket is a fake that connect() makes; close() is not called."""
 
     def connect(self) -> None:
         self.sock: Any = Recorder(OK)
@@ -255,12 +255,12 @@ def audit_events() -> None:
             connection.getresponse().read()
             connection.request("POST", "/", io.BytesIO(b"file"))
             connection.getresponse().read()
-        with serving(answer_with_what_came) as server, connection_to(server) as connection:
+        with serving(answer_with_the_request) as server, connection_to(server) as connection:
             connection.putrequest("GET", "/")
             connection.endheaders()
             connection.send(io.BytesIO(b"file"))
             connection.send([b"a", b"b"])
-            print(what_came(connection))
+            print(received_bytes(connection))
         with serving(script(OK), tls=certificates().server_context()) as server, secured(server) as connection:
             connection.request("GET", "/")
             connection.getresponse().read()

@@ -1,7 +1,7 @@
-"""How a transcript is told: one way for values, errors and states, the same in each run.
+"""How a transcript is printed: one form for values, errors and states, the same in each run.
 
-Sections print. What differs from run to run (ports, addresses in memory) is replaced when a section has ended, so the
-debug output of connections, which goes to stdout as well, is compared letter for letter.
+Sections print. Parts that differ from run to run (ports, addresses in memory) are replaced when a section has ended, so
+the debug output of connections, which goes to stdout as well, is compared letter for letter.
 """
 
 import io
@@ -76,7 +76,7 @@ def described(error: BaseException) -> str:
 
 
 def attempt(what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Make a call and tell what comes of it; return its result, None after an error."""
+    """Make a call and print its outcome; return its result, None after an error."""
     try:
         result = call(*arguments, **options)
     except (Exception, KeyboardInterrupt) as error:
@@ -87,7 +87,7 @@ def attempt(what: str, call: Callable[..., Any], *arguments: Any, **options: Any
 
 
 def briefly(what: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """Tell what comes of a call; of an error the class and the text."""
+    """Print the outcome of a call; of an error the class and the text."""
     try:
         print(f"{what}: {call(*arguments, **options)!r}")
     except Exception as error:

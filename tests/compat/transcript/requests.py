@@ -8,12 +8,12 @@ from typing import Any
 from tests.compat.transcript.report import attempt, attempt_kind, section, tell_connection, tell_response
 from tests.compat.transcript.servers import (
     OK,
-    answer_with_what_came,
+    answer_with_the_request,
     connected,
     connection_to,
+    received_bytes,
     recorded,
     serving,
-    what_came,
 )
 
 
@@ -21,14 +21,14 @@ from tests.compat.transcript.servers import (
 def step_by_step() -> None:
     for skip_host in (False, True):
         for skip_accept_encoding in (False, True):
-            with serving(answer_with_what_came) as server, connection_to(server) as connection:
+            with serving(answer_with_the_request) as server, connection_to(server) as connection:
                 connection.putrequest("GET", "/steps?a=1", skip_host, skip_accept_encoding=skip_accept_encoding)
                 connection.putheader("X-Int", 5)
                 connection.putheader(b"X-Bytes", b"\xe4", "ä", "three")
                 connection.putheader("X-Empty", "")
                 connection.putheader("X-None")
                 connection.endheaders()
-                print(what_came(connection))
+                print(received_bytes(connection))
 
 
 @section
@@ -54,7 +54,7 @@ def step_by_step_with_content() -> None:
 
 @section
 def sending_on_after_the_head() -> None:
-    with serving(answer_with_what_came) as server, connection_to(server) as connection:
+    with serving(answer_with_the_request) as server, connection_to(server) as connection:
         connection.putrequest("POST", "/sent")
         connection.putheader("Content-Length", "15")
         connection.endheaders()
@@ -64,12 +64,12 @@ def sending_on_after_the_head() -> None:
         connection.send([b"a", b"b"])
         attempt("a text", lambda: connection.send("text"))
         attempt("a number", lambda: connection.send(5))
-        print(what_came(connection))
+        print(received_bytes(connection))
 
 
 @section
 def sending_before_anything() -> None:
-    with serving(answer_with_what_came) as server, connection_to(server) as connection:
+    with serving(answer_with_the_request) as server, connection_to(server) as connection:
         tell_connection(connection)
         connection.send(b"GET / HTTP/1.1\r\nHost: raw\r\n\r\n")
         tell_connection(connection)

@@ -88,7 +88,7 @@ UNTIL_EMPTY = 14
 def tell_reading(response: Any, read: Callable[[Any], Any], without: tuple[str, ...] = ()) -> None:
     """Read until there is nothing more, or an error; then look at what is left, and read on.
 
-    What is left of cut chunks is not looked at: see content_that_was_cut.
+    The rest of truncated chunks is not checked: see content_that_was_cut.
     """
     for _ in range(UNTIL_EMPTY):
         try:

@@ -1,4 +1,4 @@
-"""The servers of the transcript, in threads of its own process, and sockets that are none."""
+"""The servers of the transcript, in threads of its own process, and fake sockets."""
 
 import io
 import os
@@ -50,7 +50,7 @@ def scripts(*handlers: Handler) -> Handler:
     return lambda connection: next(left)(connection)
 
 
-def answer_with_what_came(connection: RawConnection) -> None:
+def answer_with_the_request(connection: RawConnection) -> None:
     """Read to the end, and send all of it back as content."""
     data = b"".join(iter(connection.read, b""))
     connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(data), data))
@@ -72,15 +72,15 @@ def connection_to(server: RawServer, **options: Any) -> Iterator[Any]:
         connection.close()
 
 
-def what_came(connection: Any) -> bytes:
-    """End the sending, and return what the server got (from answer_with_what_came)."""
+def received_bytes(connection: Any) -> bytes:
+    """End the sending, and return what the server got (from answer_with_the_request)."""
     connection.sock.shutdown(socket.SHUT_WR)
     content: bytes = connection.getresponse().read()
     return content
 
 
 class Recorder:
-    """What a program may put in a socket's place: it notes what is sent, and has an answer ready."""
+    """A replacement for a socket: it records the bytes sent, and has a response ready."""
 
     def __init__(self, answer: bytes = OK) -> None:
         self.sent: list[bytes] = []
@@ -107,14 +107,14 @@ def recorded(answer: bytes = OK, host: str = "example.com", port: int | None = N
 
 @contextmanager
 def silent_listener(backlog: int = 8) -> Iterator[int]:
-    """A port where connections are made and nobody is: they wait in the backlog."""
+    """A port that accepts connections into its backlog and never answers."""
     with socket.create_server((HOST, 0), backlog=backlog) as listener:
         yield note_port(listener.getsockname()[1])
 
 
 @contextmanager
 def refusing_port() -> Iterator[int]:
-    """A port that is bound, so that nobody else gets it, and where nobody listens."""
+    """A port that is bound, so that no other process gets it, and has no listener."""
     with socket.socket() as bound:
         bound.bind((HOST, 0))
         yield note_port(bound.getsockname()[1])

@@ -150,7 +150,7 @@ def the_response_outlives_the_connection() -> None:
 
 @section
 def after_an_error() -> None:
-    """What is left of a connection whose response could not be read."""
+    """The state of a connection whose response could not be read."""
     for answer in (
         b"",
         b"garbage\r\n\r\n",

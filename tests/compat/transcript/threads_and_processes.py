@@ -211,7 +211,7 @@ def requests_while_the_process_ends() -> None:
 
 
 def listening_to_the_end() -> int:
-    """A port where nobody answers as long as this process lives."""
+    """A port that does not answer as long as this process lives."""
     listener = silent_listener()
     _kept.append(listener)
     return listener.__enter__()
@@ -235,7 +235,7 @@ def a_daemon_thread_waits_at_the_end() -> None:
 
 @alone
 def interrupted_and_ended() -> None:
-    """Ctrl-C that nobody catches ends the process as it always does."""
+    """Ctrl-C that is not caught ends the process as usual."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGALRM, lambda *args: signal.raise_signal(signal.SIGINT))
     connection = http.client.HTTPConnection(HOST, listening_to_the_end())

@@ -191,7 +191,7 @@ def proxy(**options: Any) -> Iterator[ConnectProxy]:
 
 
 def fields_sent(server: RawServer) -> list[bytes]:
-    """What a proxy was asked, but for what 3.11 does otherwise: the version, and Host."""
+    """The requests to a proxy, without the parts that differ on 3.11: the version, and Host."""
     heads = [head.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\n") for head in server.requests]
     return [b"\r\n".join(line for line in head.split(b"\r\n") if line[:6] != b"Host: ") for head in heads]
 
