@@ -9,7 +9,7 @@ import pytest
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.scripts import Script
+from tests.connection.conversations import Script
 from tests.servers import Certificates
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
