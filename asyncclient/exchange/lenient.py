@@ -1,13 +1,14 @@
-"""An exchange whose response is repaired where that is safe, and told to the caller: Client(lenient=True).
+"""An exchange whose response is repaired where that is safe; the caller is told each repair: Client(lenient=True).
 
-Receiving is that of receive.py; this module has what is done where it fails. Any repair ends the connection with the
-exchange, so nothing that was misread can become a part of another response.
+The response is received by the readers of receive.py; this module repairs what they refuse. After any repair the
+connection is closed, so that no misread byte can become a part of another response.
 """
 
 from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Awaitable
 from typing import Final
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, clip
@@ -25,9 +26,8 @@ from .stream import ByteReader
 
 _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
 
-
-_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[^\x00\r\n]*+)?+\r?+")
-"""The line before a chunk as far as it was received (RFC 9112 §7.1). Other bytes are not the beginning of a chunk."""
+_PARTIAL_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[^\x00\r\n]*+)?+\r?+")
+"""The beginning of a chunk-size line that the connection has cut (RFC 9112 §7.1)."""
 
 
 class LenientHeads(ResponseHeads):
@@ -56,7 +56,8 @@ class LenientExchange(Exchange):
     """An exchange whose response may be repaired.
 
     Attributes:
-        is_held: whether the exchange goes on after the last byte of the content: the decoder may still find a fault.
+        is_held: whether the connection is kept after the last byte of the content, because the decoder may still find a
+            fault.
     """
 
     __slots__ = ("_repairs", "is_held")
@@ -93,22 +94,22 @@ class LenientExchange(Exchange):
         if framing[0] is not Kind.CHUNKED:
             return LenientContent(open_content(stream, framing, limits), self), reason
         if b"content-length" in final.framing_fields:
-            return open_content(stream, framing, limits), reason  # of two framings neither is repaired
+            return open_content(stream, framing, limits), reason  # with two framings, neither is repaired
         return LenientContent(LenientChunks(stream, limits, self), self), reason
 
     def hold(self) -> None:
-        """Go on after the last byte of the content, until release()."""
+        """Keep the connection after the last byte of the content, until release()."""
         self.is_held = True
 
     def release(self) -> None:
-        """End with the content."""
+        """Let the exchange end with the last byte of the content."""
         self.is_held = False
 
 
 class LenientContent:
-    """Content that the end of the connection may cut short: what was received is the content, and the cut is noted.
+    """Content that ends where the connection has cut it short; Repair.INCOMPLETE is noted then.
 
-    A reset connection is a failure of the network, not of the server, and stays an error.
+    A reset connection is a failure of the network, not a fault of the server, and remains an error.
     """
 
     __slots__ = ("_exchange", "_inner", "_is_cut")
@@ -131,23 +132,13 @@ class LenientContent:
         return NO_TRAILERS if self._is_cut else self._inner.trailers
 
     async def read(self, n: int) -> bytes:
-        if self._is_cut:
-            return b""
-        try:
-            return await self._inner.read(n)
-        except IncompleteRead as exc:
-            return self._cut(exc)
+        return b"" if self._is_cut else await self._repair(self._inner.read(n))
 
     def takeall(self) -> bytes | None:
         return b"" if self._is_cut else self._inner.takeall()
 
     async def readall(self) -> bytes:
-        if self._is_cut:
-            return b""
-        try:
-            return await self._inner.readall()
-        except IncompleteRead as exc:
-            return self._cut(exc)
+        return b"" if self._is_cut else await self._repair(self._inner.readall())
 
     async def readinto(self, buffer: memoryview) -> int:
         if self._is_cut:
@@ -157,7 +148,15 @@ class LenientContent:
         except IncompleteRead as exc:
             return len(self._cut(exc))  # these bytes are in the buffer
 
+    async def _repair(self, reading: Awaitable[bytes]) -> bytes:
+        """Return the result of a read, or the bytes before the cut."""
+        try:
+            return await reading
+        except IncompleteRead as exc:
+            return self._cut(exc)
+
     def _cut(self, error: IncompleteRead) -> bytes:
+        """Return the bytes before a cut, from now on the end of the content; raise the error if it is no mere cut."""
         cause = error.__cause__
         is_attack = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
         if is_attack or isinstance(cause, ConnectionError):
@@ -168,9 +167,9 @@ class LenientContent:
 
 
 class LenientChunks(ChunkedContent):
-    """Content in chunks whose lines may end with a bare LF, and whose trailers may be repaired.
+    """Chunked content whose lines may end with a bare LF, and whose trailers may be repaired.
 
-    A size with extensions has to end with CRLF: a bare LF within extensions is known from request smuggling.
+    A chunk size with extensions must end with CRLF: a bare LF within extensions is a means of request smuggling.
     """
 
     __slots__ = ("_ahead", "_exchange")
@@ -178,7 +177,8 @@ class LenientChunks(ChunkedContent):
     def __init__(self, stream: ByteReader, limits: Limits, exchange: LenientExchange) -> None:
         super().__init__(stream, limits)
         self._exchange = exchange
-        self._ahead = b""  # of the next line: read in place of the LF of a CRLF
+        # A byte of the next line, read where the LF of a CRLF was expected.
+        self._ahead = b""
 
     def _cut_chunk(self, whole: bytes) -> bytes:
         if whole[-2:-1] != b"\n":
@@ -192,7 +192,7 @@ class LenientChunks(ChunkedContent):
         if self.in_chunk:
             return
         end = await self.stream.readexactly(1)
-        if end == b"\n":  # two bytes are not waited for: the server may send the second with the next chunk only
+        if end == b"\n":  # reading two bytes could wait for the next chunk
             self._exchange.note(Repair.BARE_LF)
         else:
             super()._cut_chunk(end + await self.stream.readexactly(1))
@@ -204,7 +204,7 @@ class LenientChunks(ChunkedContent):
             return line
         is_size = what == A_SIZE
         if line[-1:] != b"\n":
-            if is_size and _SIZE_BEGUN.fullmatch(line) is None:
+            if is_size and _PARTIAL_SIZE.fullmatch(line) is None:
                 raise ProtocolError(f"invalid chunk size: {clip(line)}")
             raise IncompleteRead(b"") from self.stream.loss()
         if is_size and b";" in line:

@@ -1,4 +1,4 @@
-"""What the arguments of a request make its body: JSON, a form, or content as it is."""
+"""The payload of a request from its arguments: JSON, a form, or a body as given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JSON: Final = "application/json"
 
 
 class Unset(enum.Enum):
-    """The type of UNSET: what was not given, where None has a meaning of its own."""
+    """The type of UNSET, the default of arguments for which None is a value."""
 
     UNSET = enum.auto()
 
@@ -35,27 +35,27 @@ def build_payload(
     encode_json: Callable[[Any], str | bytes] | None = None,
     fields: ContentFields | None = None,
 ) -> Payload | None:
-    """Return the payload of a request, None if it has none. JSON and forms without files are encoded at once.
+    """Return the payload of a request; None without a body. JSON and forms without files are encoded at once.
 
     Args:
         body: see make_payload().
-        json: a value; None is one, `null`.
-        data: a form, a mapping or pairs; str or bytes are one that is encoded already. With files, the fields beside
-            them.
+        json: a value to encode; None is `null`.
+        data: the fields of a form, a mapping or pairs; or an encoded form as str or bytes. With files, the fields that
+            are sent in addition to them.
         files: files of a multipart form, a mapping or pairs: name to Part or content; see build_multipart().
-        encode_json: makes JSON of a value, in place of json.dumps().
-        fields: what the request says about its body, if anything.
+        encode_json: returns JSON for a value, in place of json.dumps().
+        fields: the content fields of the request, if it has any.
 
     Raises:
         ValueError: more than one of body, json, and data or files; a value that can't be encoded, such as NaN in JSON;
-            or fields that say something else than what is encoded here.
-        TypeError: what can't be a body, a form or JSON; and whatever encode_json raises.
+            or fields that contradict the encoding.
+        TypeError: an argument of a type that can't be sent as such; and whatever encode_json raises.
     """
     if (body is not None) + (json is not UNSET) + (data is not None or files is not None) > 1:
         raise ValueError("expected one of body, json, and data or files, got several")
     if json is not UNSET:
         return _build_json(json, encode_json or _encode_json, fields)
-    if files is not None:  # none at all make a form in parts, too: who wants that for data alone has no other way
+    if files is not None:  # empty files make a multipart form, too: there is no other way to send data as one
         if isinstance(data, str | bytes):
             raise TypeError("expected a mapping or pairs (name, value) as data with files, got an encoded form")
         return build_multipart(data, files, None if fields is None else fields.find_boundary())
@@ -79,7 +79,7 @@ def _build_json(value: Any, encode: Callable[[Any], str | bytes], fields: Conten
 
 def _to_bytes(encoded: object) -> bytes:
     if isinstance(encoded, str):
-        # UTF-8 has no lone surrogates; with this they come out as JSON's escapes, where they stand in a JSON string.
+        # UTF-8 can't encode lone surrogates; in a JSON string Python's escapes for them are those of JSON.
         return encoded.encode("utf-8", "backslashreplace")
     if isinstance(encoded, bytes):
         return encoded
@@ -92,8 +92,8 @@ def _encode_json(value: Any) -> str:
 
 @cache
 def _find_encoder() -> Callable[[Any], str]:
-    """Return what encodes as JSON has it: compact, text as it is, and no NaN (RFC 8259 §6)."""
-    import json  # takes 2 ms, and is for those who send it
+    """Return an encoder for compact JSON, with text unescaped and without NaN (RFC 8259 §6)."""
+    import json  # imported on use (decision 52)
 
     return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 

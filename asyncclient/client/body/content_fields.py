@@ -1,4 +1,4 @@
-"""What a caller's fields say about the body of a request, held against what the client makes the body of."""
+"""The content fields of a request, checked against the body that the client encodes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ...message.multipart import MULTIPART
 URLENCODED: Final = "application/x-www-form-urlencoded"
 
 CONTENT_FIELDS: Final = frozenset(("content-type", "content-encoding"))
-"""Names of the fields that ContentFields reads, in lower case."""
+"""Lower-case names of the fields that ContentFields reads."""
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'+_.-]{1,70}")
-"""RFC 2046 §5.1.1, without what would need quotes."""
+"""A boundary (RFC 2046 §5.1.1) without the characters that need quotes."""
 
 _UTF_8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 
 
 class ContentFields:
-    """Content-Type and Content-Encoding as a caller gives them.
+    """The Content-Type and Content-Encoding of a caller.
 
     Args:
-        pairs: the fields of a request; None as a value takes a field of the client away.
+        pairs: the fields of a request; the value None removes a default field of the client.
 
     Raises:
         ValueError: several Content-Type fields.
@@ -45,10 +45,10 @@ class ContentFields:
         self._codings = [coding for value in found.get("content-encoding", ()) if (coding := _to_text(value).strip())]
 
     def check_json(self, data: bytes, *, is_text: bool) -> None:
-        """Let JSON pass that the client has encoded.
+        """Check the fields of JSON that the client has encoded.
 
         Raises:
-            ValueError: it is compressed, or a form, by its fields; or text in another charset than UTF-8.
+            ValueError: they declare a compressed body, a form, or text in another charset than UTF-8.
         """
         self._check_identity("json=")
         if self._media_type == URLENCODED or self._media_type.startswith("multipart/"):
@@ -57,7 +57,7 @@ class ContentFields:
             self.check_text(is_ascii=data.isascii())
 
     def check_form(self) -> None:
-        """Let a form pass that the client encodes; raises ValueError as check_json() does."""
+        """Check the fields of a form that the client encodes; raises ValueError as check_json() does."""
         self._check_identity("data=")
         if self._media_type.startswith("multipart/"):
             raise ValueError(
@@ -70,20 +70,20 @@ class ContentFields:
             )
 
     def check_text(self, *, is_ascii: bool) -> None:
-        """Let text pass that is sent as UTF-8.
+        """Check the charset of text that is sent as UTF-8.
 
         Raises:
-            ValueError: the charset of Content-Type is another, and the text is not ASCII.
+            ValueError: Content-Type declares another charset, and the text is not ASCII.
         """
         charset = self._parameters.get("charset", "utf-8")
         if charset.lower() not in _UTF_8 and not is_ascii:
             raise ValueError(f"text is sent as UTF-8, Content-Type says {clip(charset)}: give encoded bytes as body=")
 
     def find_boundary(self) -> str | None:
-        """Return the boundary that a multipart form has to have; None if the client chooses it.
+        """Return the boundary that a multipart form must use; None if the client chooses it.
 
         Raises:
-            ValueError: the form is something else, or compressed, by its fields; or the boundary can't be one.
+            ValueError: the fields declare another type, a compressed body, or an invalid boundary.
         """
         self._check_identity("files=")
         if self._has_no_type:
@@ -104,7 +104,7 @@ class ContentFields:
         return boundary
 
     def add_boundary(self, pairs: list[tuple[str, Any]], content_type: str) -> list[tuple[str, Any]]:
-        """Return the fields with a boundary in their Content-Type: that of the form's own, unless they have one."""
+        """Return the fields with a boundary in their Content-Type; the boundary of `content_type` if they have none."""
         if "boundary" in self._parameters:
             return pairs
         value = f"{self._type.rstrip(' ;') or MULTIPART};{content_type.partition(';')[2]}"
@@ -119,7 +119,7 @@ class ContentFields:
 
 
 def _to_text(value: object) -> str:
-    """Return a value as text; what can't be one is refused with the field, later."""
+    """Return a value as text; a value of another type is refused later, with its field."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return str(value) if isinstance(value, str | int) else ""

@@ -1,4 +1,4 @@
-"""Forms: fields and files as their senders have them, to a body (WHATWG HTML §4.10.21, WHATWG URL §5, RFC 7578)."""
+"""Forms: the payload that fields and files make (WHATWG HTML §4.10.21, WHATWG URL §5, RFC 7578)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ from .payload import CHARSET, BytesPayload, Payload, make_payload
 
 Scalar = str | bytes | int | float | bool | None
 FormData = Mapping[str, Scalar | Sequence[Scalar]] | Iterable[tuple[str, Scalar | Sequence[Scalar]]]
-"""Fields of a form: a mapping or pairs. A list or tuple makes one field for each item, True and False become `true` and
-`false`, and None leaves the field out, as in a URL's parameters."""
+"""Fields of a form, a mapping or pairs, with the rules of a URL's parameters: a list or tuple makes one field for each
+item, True and False become `true` and `false`, and None omits the field."""
 
 
 class Part(NamedTuple):
-    """A part of a multipart form. A plain tuple of its first two, three or four does as well.
+    """A part of a multipart form. A plain tuple of its first two, three or four items is accepted as well.
 
     Attributes:
-        filename: None for a field that is no file.
-        content: whatever can be a body.
-        content_type: "" for none; None for what goes with the ending of the file name, else for unknown bytes, and for
-            none where there is no file name.
-        headers: further fields of the part; a Content-Type among them goes before the other.
-        length: bytes of the content, which is held to it: with it a form needs no chunks where the content can't tell.
+        filename: None for a field that is not a file.
+        content: a body of any type.
+        content_type: "" for no Content-Type. None derives it from the extension of the file name, with
+            application/octet-stream as default; without a file name there is none.
+        headers: further fields of the part; a Content-Type among them replaces `content_type`.
+        length: bytes of the content, which is held to it. With it the form has a Content-Length even if the content
+            does not tell its length.
     """
 
     filename: str | None
@@ -52,13 +53,13 @@ class Part(NamedTuple):
 
 
 def build_form(data: FormData | str | bytes, fields: ContentFields | None = None) -> Payload:
-    """Return the payload of a form without files; str and bytes are taken as one that is encoded already.
+    """Return the payload of a form without files; str and bytes are an encoded form.
 
-    A blank becomes "+", and what is neither a letter, a digit nor one of `*-._` is percent-encoded as UTF-8.
+    A space becomes "+". All characters except letters, digits and `*-._` are percent-encoded as UTF-8.
 
     Args:
         data: the form.
-        fields: what the request says about its body, if anything.
+        fields: the content fields of the request, if it has any.
 
     Raises:
         TypeError, ValueError: see list_fields, and ContentFields.check_form().
@@ -92,7 +93,8 @@ def list_fields(data: FormData) -> Iterator[tuple[str, bytes]]:
     """Yield the fields of a form, each with one value as bytes.
 
     Raises:
-        TypeError: neither a mapping nor pairs, a name that is no str, or a value of another type than FormData has.
+        TypeError: data that are not a mapping or pairs, a name that is not a str, or a value of a type that FormData
+            does not allow.
         ValueError: a str that UTF-8 can't encode.
     """
     for name, value in list_values(data, "data"):
@@ -104,12 +106,13 @@ def build_multipart(
     files: Mapping[str, Any] | Iterable[tuple[str, Any]],
     own_boundary: str | None = None,
 ) -> Payload:
-    """Return the payload of a form with files: first its fields, then the files, each in the order given.
+    """Return the payload of a form with files: its fields, then the files, each in the order given.
 
     Args:
-        data: the fields; None for none.
-        files: a mapping or pairs, name to Part or to content. Content alone has its file's name, or else the field's.
-        own_boundary: the boundary that the caller wants; content that has it is refused.
+        data: the fields; None if there are none.
+        files: a mapping or pairs, name to Part or to content. The file name of content alone is that of its file, else
+            the name of the field.
+        own_boundary: a boundary that the caller chose; content that contains it is refused.
 
     Raises:
         TypeError, ValueError: see list_fields, make_payload and build_part_head.
@@ -119,28 +122,28 @@ def build_multipart(
     parts += [_build_part(boundary, name, _to_part(name, file)) for name, file in list_named(files, "files")]
     content_type, end = build_content_type(boundary), build_end(boundary)
     if own_boundary is not None:
-        _check_at_hand(parts, own_boundary)
+        _check_in_memory(parts, own_boundary)
     joined = _join_small(parts, end)
     if joined is not None:
         return BytesPayload(joined, content_type)
     return MultipartPayload(content_type, parts, end, own_boundary)
 
 
-def _check_at_hand(parts: Sequence[_Part], boundary: str) -> None:
+def _check_in_memory(parts: Sequence[_Part], boundary: str) -> None:
     for part in parts:
         if part.payload.data is not None:
             BoundaryCheck(boundary).feed(part.payload.data)
 
 
 class _Part(NamedTuple):
-    """A part ready to be sent: its head, its content, and a length that the caller gave for it."""
+    """A part with its head built: the head, the payload of the content, and the length that the caller declared."""
 
     head: bytes
     payload: Payload
     length: int | None = None
 
     async def open(self, blocksize: int) -> Source:
-        """See Payload."""
+        """Return the source of the content, held to the declared length."""
         source = await self.payload.open(blocksize, lazy=True)
         if self.length is not None:
             source.length = self.length
@@ -156,10 +159,10 @@ def _to_part(name: str, file: Any) -> Part:
 
 
 def _find_filename(content: Any) -> str | None:
-    """Return the last part of the name that a path or a file has; "" and None for others, such as <stdin>."""
+    """Return the base name of a path or a file; None or "" if there is none, as of <stdin>."""
     path = content if isinstance(content, os.PathLike) else getattr(content, "name", None)
     if not isinstance(path, str | bytes | os.PathLike):
-        return None  # also the number of a descriptor
+        return None  # the name of a file may be its descriptor
     name = os.path.basename(os.fsdecode(path))
     return None if name.startswith("<") else name
 
@@ -174,7 +177,7 @@ def _build_part(boundary: str, name: str, part: Part) -> _Part:
 
 
 def _join_small(parts: Sequence[_Part], end: bytes) -> bytes | None:
-    """Return the whole body where all of it is at hand and little: it can go out with the request's head."""
+    """Return the whole body if it is in memory and small enough to be sent with the head of the request; else None."""
     pieces: list[Buffer] = []
     for head, payload, length in parts:
         if payload.data is None or length is not None:
