@@ -1,7 +1,7 @@
-"""compat.client beside http.client, and its start beside urllib3's; each contender in a process of its own.
+"""Compare compat.client with http.client, and its start with that of urllib3; each contender in its own process.
 
-One blocking client with one connection never works while its server does, so requests per second also hold what the
-server and the kernel take, the same for both contenders: CPU is the figure that tells them apart.
+A blocking client with one connection never works at the same time as its server, so requests per second include the time
+of the server and of the kernel, which is the same for both contenders. CPU is the figure that tells them apart.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _GET_URLLIB3 = (
 
 
 class Spent(NamedTuple):
-    """What a turn took."""
+    """Time and CPU of a turn."""
 
     seconds: float
     cpu: float
 
 
 class Contender:
-    """A blocking client in a process of its own, which works only during its turns."""
+    """A blocking client in its own process, which works only during its turns."""
 
     def __init__(
         self, package: str, port: int, *cafile: str, options: tuple[str, ...] = (), stderr: IO[str] | None = None
@@ -57,7 +57,7 @@ class Contender:
         )
 
     def ask(self, work: str, *numbers: int | str) -> Any:
-        """Return what the work gave."""
+        """Return the result of the work."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([work, *numbers]), file=self._process.stdin, flush=True)
@@ -67,7 +67,7 @@ class Contender:
         return json.loads(line)
 
     def spend(self, work: str, *numbers: int | str) -> Spent:
-        """Return what the work took."""
+        """Return time and CPU of the work."""
         return Spent(*self.ask(work, *numbers))
 
     def __enter__(self) -> Self:
@@ -114,12 +114,12 @@ def measure_keep_alive(package: str) -> None:
 
 
 def measure_new(package: str) -> None:
-    """Small exchanges with a connection each."""
+    """Small exchanges, each on a new connection."""
     compare_awake_and_asleep("new connections", package, ("new", 1000), ("at least 1.5", "less"))
 
 
 def measure_tls(package: str) -> None:
-    """Small exchanges over TLS, on one open connection and with one each."""
+    """Small exchanges over TLS, on one open connection and on new ones."""
     with certificates() as (certificate, cafile):
         for how, options in (("server awake", ["--awake"]), ("asleep", [])):
             with serving(*options, "--certificate", certificate) as port:
@@ -146,7 +146,7 @@ def measure_reads(package: str, size: int = 100_000_000) -> None:
 
 
 def start(code: str) -> Spent:
-    """Run a program in an interpreter of its own; return what the whole process took."""
+    """Run a program in its own interpreter; return time and CPU of the process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent, env=environment())
@@ -172,7 +172,7 @@ def measure_start(package: str) -> None:
 
 
 def measure_leaks(package: str) -> None:
-    """What is left of 10,000 requests, 300 connections dropped at once, 2,000 opened and closed."""
+    """Leaks after 10,000 requests, 300 connections dropped at once, and 2,000 opened and closed."""
     columns = ("imported", "used", "together", "after", "collected")
     for name in (package, THEIRS):
         stages, _ = leaks(name, ())
@@ -184,7 +184,7 @@ def measure_leaks(package: str) -> None:
 
 
 def leaks(package: str, options: tuple[str, ...]) -> tuple[dict[str, dict[str, int]], int]:
-    """Return what one process held at each stage, and how often it complained."""
+    """Return the resources of one process at each stage, and the number of its warnings."""
     with tempfile.TemporaryFile("w+") as complaints, serving() as port:
         with Contender(package, port, options=options, stderr=complaints) as contender:
             stages = contender.ask("leaks", 10_000, 300, 2_000)

@@ -1,9 +1,9 @@
-"""The whole client beside aiohttp's, both as they come: cookies, redirects, decoding, retries and time limits are on.
+"""Compare the client with those of aiohttp and httpx, with their defaults: cookies, redirects, decoding, time limits.
 
-What small requests cost is measured on uvloop, and by `regime` on asyncio's loop, too: there the client once took twice
-the time for no reason to be seen (glibc maps and unmaps memory for each read of 256 KiB, unless something else in the
-process has freed a larger piece before). `varied` are responses whose heads differ; all others have the same head again
-and again, as servers send it until their clock ticks, and the client does not parse what it has parsed just before.
+Small requests are measured on uvloop, and by `regime` on asyncio's loop, too: there the client once took twice the time
+(glibc maps and unmaps memory for each read of 256 KiB, unless the process has freed a larger piece before). `varied` has
+responses with different heads; all others have equal heads, as servers send them until their clock ticks, and the client
+does not parse an equal head again.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Job(NamedTuple):
     body: Any = None
 
     def urls(self, base: str, task: int) -> list[str]:
-        """Return the URLs that one of the tasks asks for."""
+        """Return the URLs of one of the tasks."""
         numbers = range(self.requests // self.at_once)
         return [f"{base}{self.path}?{task}-{number}" if self.is_unique else base + self.path for number in numbers]
 
 
 class Spent(NamedTuple):
-    """What a turn took."""
+    """CPU and rate of a turn."""
 
     cpu: float  # microseconds for each request
     rate: float  # requests per second
@@ -82,7 +82,7 @@ serving = partial(turns.serving, program="origin")
 
 
 async def spend(job: Job, base: str, fetch: Fetch) -> Spent:
-    """Make a request with each task, so that connections are open, and then all of them; return what these took."""
+    """Make a request with each task, to open connections, and then all others; return CPU and rate of these."""
     await asyncio.gather(*(fetch([base + job.path]) for _ in range(job.at_once)))
     tasks = [fetch(job.urls(base, task)) for task in range(job.at_once)]
     cpu, clock = time.process_time(), time.perf_counter()
@@ -92,7 +92,7 @@ async def spend(job: Job, base: str, fetch: Fetch) -> Spent:
 
 
 async def spend_ours(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
-    """Return what the requests take with the client."""
+    """Return CPU and rate of the requests with the client."""
     most = max(job.at_once, 100)
     pool = PoolLimits(connections=most, per_host=most, idle=most, idle_per_host=most)
     async with Client(pool=pool, ssl=context) as client:
@@ -111,7 +111,7 @@ async def spend_ours(job: Job, base: str, context: ssl.SSLContext | None) -> Spe
 
 
 async def spend_aiohttp(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
-    """Return what the same requests take with aiohttp."""
+    """Return CPU and rate of the same requests with aiohttp."""
     connector = aiohttp.TCPConnector(limit=max(job.at_once, 100), ssl=context or True)
     async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -129,7 +129,7 @@ async def spend_aiohttp(job: Job, base: str, context: ssl.SSLContext | None) -> 
 
 
 async def spend_httpx(job: Job, base: str, context: ssl.SSLContext | None) -> Spent:
-    """Return what the same GET requests take with httpx."""
+    """Return CPU and rate of the same GET requests with httpx."""
     most = max(job.at_once, 100)
     limits = httpx.Limits(max_connections=most, max_keepalive_connections=most)
     async with httpx.AsyncClient(limits=limits, verify=context or True, timeout=30) as client:
@@ -143,7 +143,7 @@ async def spend_httpx(job: Job, base: str, context: ssl.SSLContext | None) -> Sp
 
 
 async def spend_engine(job: Job, base: str, _: ssl.SSLContext | None) -> Spent:
-    """Return what the same requests take with the engine alone, each task on a connection of its own."""
+    """Return CPU and rate of the same requests with the engine alone, each task on its own connection."""
     async with AsyncExitStack() as stack:
         authority = base.removeprefix("http://")
         opened = [await stack.enter_async_context(HTTPConnection(authority, timeout=30)) for _ in range(job.at_once)]
@@ -193,7 +193,7 @@ HTTPX_JOBS = {
     "httpx-single": Job("one at a time", "/small", 1, 1000, ("at most .2", "at least 5")),
     "httpx-hundred": Job("100 at once", "/small", 100, 1000, ("at most .2", "at least 5")),
 }
-"""The same beside httpx, which needs fewer requests to be measured."""
+"""The same compared with httpx, with fewer requests."""
 
 
 def measure(job: Job, other: str = "aiohttp") -> None:
@@ -296,17 +296,17 @@ class Ticker:
             self.latest = max(self.latest, time.perf_counter() - wanted)
 
     async def during(self, work: Awaitable[object]) -> None:
-        """Do the work meanwhile."""
+        """Do the work in the meantime."""
         ticking = asyncio.create_task(self.tick())
         try:
             await work
         finally:
-            await asyncio.sleep(2 * TICK)  # what held up the loop at the end shows only now
+            await asyncio.sleep(2 * TICK)  # a delay at the end is noticed only now
             ticking.cancel()
 
 
 def print_bound(title: str, value: float, limit: str) -> None:
-    """Print a figure that stands for itself."""
+    """Print a figure without a comparison."""
     print(f"{title:<66} {value:5.1f}  wanted: {limit}", flush=True)
 
 

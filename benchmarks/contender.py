@@ -75,7 +75,7 @@ def new(count: int) -> list[float]:
 
 
 def read(framing: str, size: int, piece: int) -> list[float]:
-    """Download so much in pieces of that size, or in one if it is 0."""
+    """Download `size` bytes in pieces, or in one piece if their size is 0."""
     opened = connection()
     get(opened)
 
@@ -94,10 +94,10 @@ def read(framing: str, size: int, piece: int) -> list[float]:
 
 
 def held() -> dict[str, int]:
-    """Return what the process holds: descriptors, threads, event loops not closed, KiB of memory."""
+    """Return the resources of the process: descriptors, threads, open event loops, KiB of memory."""
     loops = [each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop) and not each.is_closed()]
     return {
-        "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # without the one that lists them
+        "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # without the descriptor of the listing
         "threads": threading.active_count(),
         "loops": len(loops),
         "KiB": resident() // 1024,
@@ -105,7 +105,7 @@ def held() -> dict[str, int]:
 
 
 def drop(count: int) -> dict[str, int]:
-    """Open so many at once, leave each at another point, and forget them all; return what they held together."""
+    """Open many connections, leave each at another point, and drop them all; return the resources that they used."""
     opened = [connection() for _ in range(count)]
     responses = []
     for number, each in enumerate(opened):
@@ -119,9 +119,9 @@ def drop(count: int) -> dict[str, int]:
 
 
 def leaks(requests: int, dropped: int, closed: int) -> dict[str, dict[str, int]]:
-    """Return what is held before all, after a tenth of it, with the dropped ones still there, and after all.
+    """Return the resources before the work, after a tenth of it, before the connections are dropped, and at the end.
 
-    Nothing is collected between dropping and looking: a descriptor is to be free as soon as nobody can use it.
+    No garbage collection runs after the drop: a descriptor must be closed as soon as it cannot be used any more.
     """
     stages = {"imported": held()}
     for part, name in ((10, "used"), (1, "after")):
@@ -138,7 +138,7 @@ WORKS: dict[str, Callable[..., Any]] = {"keep-alive": keep_alive, "new": new, "r
 
 
 def main() -> None:
-    """Do what standard input says, until it ends."""
+    """Execute the commands of standard input, until it ends."""
     for line in sys.stdin:
         name, *numbers = json.loads(line)
         print(json.dumps(WORKS[name](*numbers)), flush=True)

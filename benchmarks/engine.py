@@ -1,4 +1,4 @@
-"""The engine beside aiohttp: CPU per small exchange, download, upload, memory, import; all on uvloop."""
+"""Compare the engine with aiohttp: CPU per small exchange, download, upload, memory, import; all on uvloop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Work = Callable[[int], Coroutine[None, None, float]]
 
 
 def compare(title: str, ours: Work, theirs: Work, port: int, limit: str) -> None:
-    """Run both in turns, each on a loop of its own; print the median ratio of what they return, and the extremes."""
+    """Run both in turns, each on its own loop; print the median ratio of their results, and the extremes."""
 
     def run(work: Work) -> float:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -79,7 +79,7 @@ def small_aiohttp(connections: int, count: int) -> Work:
 
 
 async def megabytes_per_second(size: int, download: Awaitable[int]) -> float:
-    """Return how fast a download of that size went."""
+    """Return the rate of a download of that size."""
     started = time.perf_counter()
     assert await download == size
     return size / 1e6 / (time.perf_counter() - started)
@@ -106,7 +106,7 @@ def download_ours(size: int, how: str) -> Work:
 
 
 def download_aiohttp(size: int) -> Work:
-    """Return the same download for aiohttp, in pieces as they come."""
+    """Return the same download for aiohttp, in pieces as received."""
 
     async def download(port: int) -> int:
         received = 0

@@ -1,11 +1,11 @@
-"""Compare engine and client with aiohttp, and compat with http.client and urllib3.
+"""Compare engine and client with aiohttp and httpx, and compat with http.client and urllib3.
 
     python -m benchmarks.run [engine client stress blocking] [exchange download … hundred unique … keep-alive new …]
 
-Nothing named is everything. Contenders take turns, each on a core of its own beside the server's, and the median of the
-ratios counts: absolute times mean nothing on a shared machine. The server of `exchange` never sleeps, for waking a
-sleeping peer costs the one who writes to it several microseconds that are no client's work; `--sleepy` measures with
-one that does. The small exchanges of the blocking suite are measured with both.
+Without arguments everything is measured. Contenders take turns, on another core than the server, and the median of the
+ratios counts: absolute times mean nothing on a shared machine. The server of `exchange` never sleeps, because waking a
+sleeping peer costs the writer several microseconds, whatever the client; `--sleepy` measures with a server that sleeps.
+The small exchanges of the blocking suite are measured with both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Measure = Callable[[], None]
 
 
 def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
-    """Return what may be measured, by suite and name."""
+    """Return the measurements by suite and name."""
     return {
         "engine": {
             "exchange": partial(engine.measure_exchange, options.sleepy),
@@ -61,7 +61,7 @@ def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
 
 
 def main() -> None:
-    """Measure what is named on the command line, or all of it."""
+    """Run the measurements that the command line names, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", help="a suite or a measurement; all if nothing is named")
     parser.add_argument("--sleepy", action="store_true", help="let the server of `exchange` sleep between requests")

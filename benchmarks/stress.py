@@ -23,14 +23,14 @@ from benchmarks.turns import HOST
 
 TASKS = 40
 CONNECTIONS = 10
-PATIENCE = 0.01  # seconds that a request is waited for, on the average
+PATIENCE = 0.01  # seconds until a request is cancelled, on average
 AFTERWARDS = 20
 
 
 class Outcome(NamedTuple):
-    """What came of it."""
+    """The results of a stress test."""
 
-    answers: int  # in time
+    answers: int  # before the request was cancelled
     cancelled: int
     wrong: int
     passed: int
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 class Stress:
-    """Requests of a client, and what came of them."""
+    """Requests of a client, with counts of their results."""
 
     def __init__(self, client: Client, base: str) -> None:
         self._client = client
@@ -48,7 +48,7 @@ class Stress:
         self.answers = self.cancelled = self.wrong = 0
 
     async def ask(self) -> None:
-        """Make a request; its answer must be its own."""
+        """Make a request, and check that the response is its own."""
         self._asked += 1
         kind, times = random.choice((("name", 1), ("names", 20_000)))
         name = str(self._asked)
@@ -57,7 +57,7 @@ class Stress:
         self.wrong += response.text != times * name
 
     async def go_on(self, until: float) -> None:
-        """Ask, and give up after a time that nobody knows, again and again."""
+        """Make requests one after another, and cancel each after a random time."""
         while time.monotonic() < until:
             asking = asyncio.create_task(self.ask())
             done, _ = await asyncio.wait((asking,), timeout=random.expovariate(1 / PATIENCE))
@@ -69,9 +69,9 @@ class Stress:
 
 
 async def stress(base: str, context: ssl.SSLContext | None, seconds: float) -> Outcome:
-    """Let tasks ask for some seconds, then ask once more in peace."""
+    """Run the tasks for some seconds, then make requests without cancelling them."""
     async with Client(ssl=context) as client:
-        await client.get(f"{base}/name/first")  # uvloop opens a descriptor of its own with the first connection
+        await client.get(f"{base}/name/first")  # uvloop opens a descriptor for itself with the first connection
     before = await count_descriptors()
     pool = PoolLimits(connections=CONNECTIONS, per_host=CONNECTIONS)
     async with Client(pool=pool, ssl=context, timeout=10) as client:
@@ -85,7 +85,7 @@ async def stress(base: str, context: ssl.SSLContext | None, seconds: float) -> O
 
 
 async def count_descriptors() -> int:
-    """Return how many descriptors this process has open, once the loop has closed those that it was told to."""
+    """Return the number of open descriptors, after the loop has closed those that it was told to close."""
     await asyncio.sleep(0.1)
     return len(os.listdir("/proc/self/fd"))
 
@@ -104,7 +104,7 @@ def measure_stress(seconds: float = 6.0) -> None:
 
 
 def print_outcome(title: str, outcome: Outcome) -> None:
-    """Print a line with what came of it."""
+    """Print a line with the results."""
     before, after = outcome.descriptors
     print(
         f"{title:<15} {outcome.passed} of {AFTERWARDS} pass afterwards, {outcome.wrong} of {outcome.answers:,} wrong, "

@@ -1,4 +1,4 @@
-"""What all measurements share: a server on the other core, contenders in turns, a printed line, a process's memory."""
+"""Shared by all measurements: a server on another core, contenders in turns, a printed line, memory of a process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 @contextmanager
 def serving(*options: str, program: str = "server") -> Iterator[int]:
-    """Run a server, a module of this folder, in a process of its own, on another core; give its port."""
+    """Run a server, a module of this folder, in its own process on another core; yield its port."""
     command = [sys.executable, "-m", f"benchmarks.{program}", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as server:
         assert server.stdout is not None
@@ -37,9 +37,9 @@ def serving(*options: str, program: str = "server") -> Iterator[int]:
 
 
 def take_turns(ours: Callable[[], _T], theirs: Callable[[], _T], rounds: int = ROUNDS) -> list[tuple[_T, _T]]:
-    """Run both in turns; return what they gave in each round.
+    """Run both in turns; return their results of each round.
 
-    Who begins changes with each round: on a machine that slows down for a while, the second would always lose.
+    The first contender changes with each round: while a machine slows down, the second one would always lose.
     """
     pairs = []
     for number in range(rounds):

@@ -1,4 +1,4 @@
-"""Debug output: what is sent and received, line by line, secrets included."""
+"""Debug output: the sent and received lines, secrets included."""
 
 import argparse
 
