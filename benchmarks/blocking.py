@@ -1,7 +1,7 @@
 """Compare compat.client with http.client, and its start with that of urllib3; each contender in its own process.
 
-A blocking client with one connection never works at the same time as its server, so requests per second include the time
-of the server and of the kernel, which is the same for both contenders. CPU is the figure that tells them apart.
+A blocking client with one connection never works at the same time as its server. So requests per second include the
+time of the server and of the kernel, which is the same for both contenders. CPU is the figure that tells them apart.
 """
 
 from __future__ import annotations

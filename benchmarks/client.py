@@ -1,9 +1,9 @@
 """Compare the client with those of aiohttp and httpx, with their defaults: cookies, redirects, decoding, time limits.
 
-Small requests are measured on uvloop, and by `regime` on asyncio's loop, too: there the client once took twice the time
-(glibc maps and unmaps memory for each read of 256 KiB, unless the process has freed a larger piece before). `varied` has
-responses with different heads; all others have equal heads, as servers send them until their clock ticks, and the client
-does not parse an equal head again.
+Small requests are measured on uvloop, and by `regime` on asyncio's loop, too: there the client once took twice the
+time (glibc maps and unmaps memory for each read of 256 KiB, unless the process has freed a larger piece before).
+`varied` has responses with different heads; all others have equal heads, as servers send them until their clock ticks,
+and the client does not parse an equal head again.
 """
 
 from __future__ import annotations

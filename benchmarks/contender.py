@@ -1,9 +1,9 @@
-"""One blocking client in a process of its own, which works when it is told to.
+"""One blocking client in its own process, which executes commands.
 
     python -m benchmarks.contender PACKAGE PORT [CAFILE]
 
-PACKAGE.client is http.client or its like. Each line of standard input is a JSON list, the name of a work and its
-numbers; what it gave is printed as JSON: the seconds and the CPU seconds spent, or what is left of `leaks`.
+PACKAGE.client is http.client or a module like it. Each line of standard input is a JSON list, the name of a job and its
+numbers. The result is printed as JSON: seconds and CPU seconds, or the resources in use after `leaks`.
 """
 
 from __future__ import annotations

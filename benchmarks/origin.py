@@ -1,8 +1,8 @@
-"""The server of the client's benchmarks: what server.py has, and what takes a whole client to ask for.
+"""The server of the client's benchmarks: the resources of server.py, and some for a whole client.
 
-`/varied` is `/small` with a head that never comes twice, `/close` is `/small` and the end of the connection, `/json`
-gives JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X again and `/names/X` 20,000 of it. A POST is
-read to its end.
+`/varied` is `/small` with a different head each time, `/close` is `/small` and the end of the connection, `/json`
+returns JSON in gzip, `/bomb` 300 MiB of zeros in gzip, `/name/X` the name X and `/names/X` the name 20,000 times. The
+body of a POST is read to its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _VALUES = [{"id": number, "name": f"item {number}", "tags": ["a", "b"], "price":
 
 
 def gzipped(*parts: bytes) -> bytes:
-    """Return a response that has this content in gzip."""
+    """Return a response with this content in gzip."""
     coder = zlib.compressobj(9, wbits=31)
     content = b"".join([*map(coder.compress, parts), coder.flush()])
     return FIELDS + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(content) + content
@@ -43,7 +43,7 @@ def build_bomb(_: bytes) -> bytes:
 
 
 def build_varied(_: bytes) -> bytes:
-    """Return the small response with a request id that is new."""
+    """Return the small response with a new request id."""
     return SMALL.replace(b"7f8d2c3a", b"%x" % next(_numbers), 1)
 
 
@@ -63,7 +63,7 @@ _ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 class Origin(Server):
-    """One connection. Only one request is on it at a time, and its head comes in one piece."""
+    """One connection. It has one request at a time, whose head is received in one piece."""
 
     def data_received(self, data: bytes) -> None:
         if self._to_come or data.startswith((b"GET /small", b"GET /bytes/")):

@@ -1,8 +1,8 @@
-"""The server of the benchmarks: as little work as possible, in a process of its own.
+"""The server of the benchmarks: as little work as possible, in its own process.
 
-`/small` gives 200 bytes under 11 fields, `/bytes/N` gives N, `/chunked/N` gives N in chunks of 16 KiB, `/sink`
-takes a body with Content-Length. It does not parse requests beyond that. With `--awake` it never sleeps, with
-`--certificate FILE` (key and certificates) it speaks TLS.
+`/small` returns 200 bytes with 11 fields, `/bytes/N` returns N bytes, `/chunked/N` returns N bytes in chunks of 16 KiB,
+`/sink` reads a body with Content-Length. Requests are not parsed further. With `--awake` the server never sleeps, with
+`--certificate FILE` (key and certificates) it uses TLS.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CHUNKED_BLOCK = (b"%x\r\n" % _CHUNK + b"x" * _CHUNK + b"\r\n") * (len(_BLOCK) /
 
 
 def by_length(size: int) -> Iterator[bytes]:
-    """Give the pieces of a response of that size, with Content-Length."""
+    """Yield the pieces of a response of that size, with Content-Length."""
     yield FIELDS + b"Content-Length: %d\r\n\r\n" % size
     for left in range(size, 0, -len(_BLOCK)):
         yield _BLOCK[:left]
 
 
 def chunked(size: int) -> Iterator[bytes]:
-    """Give the pieces of a response of that size in chunks, the last one of what is left."""
+    """Yield the pieces of a response of that size in chunks; the last one may be shorter."""
     yield FIELDS + b"Transfer-Encoding: chunked\r\n\r\n"
     for _ in range(size // len(_BLOCK)):
         yield _CHUNKED_BLOCK
@@ -94,7 +94,7 @@ def tls(path: str) -> ssl.SSLContext:
 
 
 def build_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return what reads the options of a server."""
+    """Return the parser of a server's options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--awake", action="store_true")
     parser.add_argument("--certificate", type=tls)

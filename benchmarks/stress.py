@@ -1,7 +1,8 @@
-"""Whether a pool survives cancellation: tasks that ask, and give up at any moment, for some seconds.
+"""Whether a pool survives cancellation: for some seconds, tasks make requests and are cancelled at random moments.
 
-Peers fail here: after six seconds httpx serves none of twenty requests any more, and aiosonic gives nearly all answers
-to the wrong request. Each answer names its request; half of them are 20,000 times as long, so that they come in pieces.
+Some clients fail here: after six seconds httpx serves none of twenty requests, and aiosonic returns nearly all
+responses to the wrong request. Each response names its request; half of them are 20,000 times as long, so that they are
+received in pieces.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from .pauses import Pauses
 from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
 from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Request
-from .response import Response
+from .response import Response, take_received
 from .retries import Retry, RetryBudget
 from .round import Rounds
 from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
@@ -229,7 +229,7 @@ class Client:
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
         transfer = Transfer(self._settings, request)
         response = await self._run(transfer)
-        if not response.take():
+        if not take_received(response):
             if self._settings.retries is not None:
                 return await self._read(transfer, response)
             await response.read()

@@ -207,12 +207,6 @@ class Response:
             add_context(error, self.request, self)
             raise
 
-    def take(self) -> bool:
-        """Read the content if all of it has arrived and needs no processing; return True if the content is read."""
-        if self._reader is None and self._content is None:
-            self._content = self._raw.take()
-        return self._content is not None
-
     @property
     def content(self) -> bytes:
         """The whole decoded content, after it was read.
@@ -380,3 +374,10 @@ def build_status_error(response: Response) -> StatusError:
     reason = clip(response.reason)[1:-1]
     text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)!r}"
     return StatusError(text, response)
+
+
+def take_received(response: Response) -> bool:
+    """Read the content if all of it has arrived and needs no processing; return True if the content is read."""
+    if response._reader is None and response._content is None:
+        response._content = response._raw.take()
+    return response._content is not None
