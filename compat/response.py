@@ -3,8 +3,6 @@
 The problem: programs look into a response and change what they find. They read chunk lines from `fp` themselves, put a
 file of their own there, set `length` or `chunk_left`, and take `fp is None` for the end. So these attributes are the
 state, at every moment: each call begins with them and leaves them true.
-
-Over a socket of compat no file is made until a program looks at `fp`: making it takes as long as parsing the head.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from .loop import run
 from .message import HTTPMessage, build_message, read_section
 from .names import build_limits, find, replaced, say
 from .sockets import OwnSocket, may_read_directly
-from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, SocketStream
+from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, open_stream
 
 UNKNOWN: Final = "UNKNOWN"
 
@@ -73,7 +71,7 @@ class HTTPResponse(io.BufferedIOBase):
             if sock.due:
                 sock.due -= 1
             self._is_own = may_read_directly(sock)
-        self._stream = SocketStream(sock) if self._is_own else FileStream(sock.makefile("rb"))
+        self._stream = open_stream(sock) if self._is_own else FileStream(sock.makefile("rb"))
         self.debuglevel = debuglevel
         self._method = method
 
@@ -81,8 +79,6 @@ class HTTPResponse(io.BufferedIOBase):
     def fp(self) -> Any:
         """The file that is read from; None at the end of the content."""
         self._is_shared = True
-        if type(self._stream) is SocketStream:
-            self._stream = FileStream(self._stream.open_reader())
         return None if self._stream is None else self._stream.file
 
     @fp.setter
@@ -106,16 +102,17 @@ class HTTPResponse(io.BufferedIOBase):
             and "_read_status" not in own
             and "_check_close" not in own
         )
-        may_be_at_once = has_own_steps and parse is None and self._is_own and self.debuglevel <= 0
+        may_be_at_once = has_own_steps and parse is None and self._has_own_file() and self.debuglevel <= 0
         if not (may_be_at_once and self._begin_at_once(limits)):
             self._begin_by_steps(limits, parse, has_own_steps=has_own_steps)
 
+    def _has_own_file(self) -> bool:
+        return self._is_own and type(self._stream.file) is io.BufferedReader
+
     def _begin_at_once(self, limits: Limits) -> bool:
         """Take a head that was received in one piece and is sound, as nearly all are; False leaves it to the steps."""
-        stream = self._stream
-        if type(stream) is not SocketStream:
-            return False
-        data = run(stream.peek())
+        file = self._stream.file
+        data = file.peek()
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:
             return False
@@ -126,7 +123,7 @@ class HTTPResponse(io.BufferedIOBase):
             framing = decide_framing(head, self._framing_method())
         except HTTPException:
             return False
-        stream.skip(end)
+        file.read(end)
         self.code = self.status = head.status
         self.reason, self.version = head.reason, head.version
         self._section = data[head.start : end]  # with its folds
@@ -417,9 +414,7 @@ class HTTPResponse(io.BufferedIOBase):
         return found
 
     def _safe_read(self, amt: int) -> bytes:
-        content = LengthContent(stream_of(self), amt)
-        data = content.takeall()
-        return run(content.readall()) if data is None else data
+        return run(LengthContent(stream_of(self), amt).readall())
 
     def _safe_readinto(self, b: Any) -> int:
         amt, stream = len(b), stream_of(self)
@@ -535,8 +530,9 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _end(self) -> None:
         """Note that the content was read to its end; bytes after it are unsolicited."""
-        self.is_whole = self.status != 101 and not self._stream.ahead
-        self._close_conn()
+        stream, self._stream = self._stream, None
+        may_hand_on = self.will_close is False and not self._is_shared
+        self.is_whole = stream.end(may_hand_on=may_hand_on) and self.status != 101
 
     def _close_conn(self) -> None:
         stream: Any = getattr(self, "_stream", missing)

@@ -56,40 +56,26 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         is_answered: a final response came before all of the request was sent; the rest is dropped.
         reads_ahead: a stream on this socket may receive more than it is asked for.
         due: how many responses were asked for and not begun; while there are any, received bytes belong to one of them.
+        idle_stream: the stream that the last response was read from, for the next one.
     """
 
     listens = False
     is_answered = False
     reads_ahead = True
     due = 0
+    idle_stream: Any = None
 
     _waits_in = 0  # the process that waits for this socket, 0 if none does
-    _holders = 0
-    _is_closing = False
     _reading: Poll | None = None
 
-    # Streams hold the socket open, as files of makefile() do
-
-    def hold(self) -> None:
-        """Keep the descriptor open until release(), even if close() comes first."""
-        self._holders += 1
-
-    def release(self) -> None:
-        """Undo hold(); the socket closes if close() was called meanwhile."""
-        self._holders -= 1
-        if self._is_closing and not self._holders:
-            super().close()
-
     def close(self) -> None:
-        """Close the socket, as soon as no stream holds it. A wait in another thread ends."""
-        self._is_closing = True
+        """Close the socket, as soon as no file holds it. A wait in another thread ends."""
         if self._waits_in == os.getpid():
             try:
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
             except OSError:
                 pass  # the peer has closed before
-        if not self._holders:
-            super().close()
+        super().close()
 
     def __del__(self) -> None:
         """Free the descriptor of a connection that was dropped, without the warning of a plain socket."""
@@ -125,16 +111,12 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     # Receiving
 
-    async def receive(self, n: int) -> bytes:
-        """Receive what is at hand, n bytes at most; b"" at the end.
+    async def receive_into(self, buffer: Any) -> int:
+        """Receive what is at hand into a buffer; return how much, 0 at the end.
 
         Raises:
             TimeoutError: nothing came within the socket's timeout.
         """
-        raise NotImplementedError
-
-    async def receive_into(self, buffer: Any) -> int:
-        """Receive what is at hand into a buffer; return how much. Raises what receive() does."""
         raise NotImplementedError
 
     # Looking at received bytes
@@ -206,29 +188,14 @@ class LoopSocket(OwnSocket, socket.socket):
             return super().recv_into(buffer, nbytes, flags)
         return run(self.receive_into(buffer))
 
-    # Given a timeout, a socket's own calls poll each time; its descriptor does not block then and can be read.
-
-    async def receive(self, n: int) -> bytes:
-        """See OwnSocket."""
-        timeout = self.gettimeout()
-        if timeout == 0:
-            return _recv(self, n)
-        while True:
-            await self._wait_for_data(timeout)
-            try:
-                data = _recv(self, n, _NO_WAIT) if timeout is None or not _IS_POSIX else os.read(self.fileno(), n)
-                self._expects_more = len(data) >= LIKELY_MORE
-                return data
-            except BlockingIOError:
-                self._expects_more = False
-
     async def receive_into(self, buffer: Any) -> int:
-        """See OwnSocket."""
+        """See OwnSocket. A timeout makes the descriptor non-blocking: reading that saves the poll of recv_into()."""
         timeout = self.gettimeout()
         if timeout == 0:
             return super().recv_into(buffer)
         while True:
-            await self._wait_for_data(timeout)
+            if not self._expects_more and not await self._ready(READ, timeout):
+                raise TimeoutError("timed out")
             try:
                 is_blocking = timeout is None or not _IS_POSIX
                 count = super().recv_into(buffer, 0, _NO_WAIT) if is_blocking else os.readv(self.fileno(), (buffer,))
@@ -238,10 +205,6 @@ class LoopSocket(OwnSocket, socket.socket):
                 self._expects_more = False
 
     _expects_more = False
-
-    async def _wait_for_data(self, timeout: float | None) -> None:
-        if not self._expects_more and not await self._ready(READ, timeout):
-            raise TimeoutError("timed out")
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send as socket.socket does, but nothing more to a peer that has responded already."""
@@ -265,7 +228,7 @@ class LoopSocket(OwnSocket, socket.socket):
         """See OwnSocket."""
         try:
             if _IS_POSIX and not flags and self.gettimeout() is not None:
-                return os.write(self.fileno(), view)  # as in receive()
+                return os.write(self.fileno(), view)  # as in receive_into()
             return _send(self, view, flags | _NO_WAIT)
         except BlockingIOError:
             return 0
@@ -391,11 +354,6 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
                 event = READ
             except ssl.SSLWantWriteError:
                 event = WRITE
-
-    async def receive(self, n: int) -> bytes:
-        """See OwnSocket."""
-        data: bytes = await self._read(n)
-        return data
 
     async def receive_into(self, buffer: Any) -> int:
         """See OwnSocket."""

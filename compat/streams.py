@@ -1,8 +1,9 @@
-"""The streams that the engine's readers pull a response from: over a socket of compat, or over any blocking file.
+"""The files that a response is read from, and the stream that the engine's readers pull from a file.
 
 A program's own file is never read ahead: its position after a message is where the next message begins, and programs
-read from it themselves. Over a socket of compat a SocketStream reads ahead, for one response. When a program asks for
-the file of the response, the stream becomes an io.BufferedReader as http.client has it (`open_reader`).
+read from it themselves. The file over a socket of compat is an io.BufferedReader, as in http.client. A response that
+was read to its end hands the file on to the next one, unless a program has looked at it: making a file takes as long as
+parsing a head.
 """
 
 from __future__ import annotations
@@ -13,16 +14,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncclient.errors import IncompleteRead, LineTooLong
-from asyncclient.message.buffer import Pieces
+
+from .loop import run
 
 if TYPE_CHECKING:
     from .sockets import OwnSocket
 
 READ_AHEAD: Final = 64 * 1024
 """Bytes received at once. With the 8 KiB of http.client's file it takes eight times the system calls."""
-
-LARGE_READ: Final = 32 * 1024
-"""Bytes asked for at once from which on nothing is read ahead."""
 
 MAX_RESERVED: Final = 1024 * 1024
 """Bytes of announced content that memory is reserved for; beyond it, memory is taken for received bytes only."""
@@ -36,148 +35,66 @@ READ, READ1, READLINE = "read", "read1", "readline"
 _BROKEN: Final = "cannot read from timed out object"  # the text of socket.SocketIO, whatever the error was
 
 
-class SocketStream:
-    """Reads a response from a socket of compat (see exchange.stream.ByteReader), as a BufferedReader would.
+class ResponseFile(socket.SocketIO):
+    """The raw file that a BufferedReader reads responses of a socket from; it waits on the private loop.
 
-    It keeps the socket open until it is closed itself.
-
-    Attributes:
-        mode: what read() gives: READ, READ1 or READLINE.
+    Without a socket it finds nothing to read, which shows how much its reader has read ahead.
     """
 
-    def __init__(self, sock: OwnSocket) -> None:
-        self.mode = READ
+    _sock: Any
+    _mode = "rb"
+    _is_broken = False
+    _has_ended = False
+
+    def attach(self, sock: OwnSocket) -> ResponseFile:
+        """Read from a socket, and keep it open until detach() or close()."""
         self._sock = sock
-        self._pieces = Pieces()
-        self._step = READ_AHEAD if sock.reads_ahead else 1
-        self._has_ended = False
-        self._is_broken = False
-        sock.hold()
+        sock._io_refs += 1  # as makefile() does
+        return self
 
-    async def _receive(self, n: int = 0) -> bytes:
-        """Receive something; b"" at the end and ever after: a TLS socket may not tell its end twice."""
-        return await self._call(self._sock.receive, n or self._step) or b""
+    def detach(self) -> Any:
+        """Let the socket close, and return it."""
+        sock, self._sock = self._sock, None
+        sock._decref_socketios()
+        return sock
 
-    async def _receive_into(self, view: memoryview) -> int:
-        return await self._call(self._sock.receive_into, view) or 0
+    def readable(self) -> bool:
+        """Return True."""
+        return True
 
-    async def _call(self, receive: Callable[[Any], Awaitable[Any]], argument: Any) -> Any:
-        """Return the result of a method of the socket, None after the end."""
+    def readinto(self, b: Any) -> Any:
+        """Receive something, and return how much; 0 at the end and ever after: a TLS socket may not tell it twice."""
+        if self._sock is None:
+            return None
         if self._is_broken:
             raise OSError(_BROKEN)
         if self._has_ended:
-            return None
-        self._is_broken = True  # an exception loses the bytes in hand, so later bytes would not follow the earlier ones
-        found = await receive(argument)
-        self._is_broken = False
-        self._has_ended = not found
-        return found
-
-    @property
-    def ahead(self) -> int:
-        """How many bytes were received and not read."""
-        return self._pieces.size
-
-    def take_exactly(self, n: int) -> bytes | None:
-        """See ByteReader."""
-        return self._pieces.take_exactly(n) if self._pieces.size >= n else None
-
-    async def read(self, n: int) -> bytes:
-        """See ByteReader; how much it gives depends on `mode`."""
-        pieces = self._pieces
-        if self.mode is READ:
-            return await self._read_up_to(n)
-        if self.mode is READLINE:
-            return await self._read_part_of_line(n)
-        if not pieces.size:
-            pieces.append(await self._receive())
-        return pieces.take(n)
-
-    async def _read_up_to(self, n: int) -> bytes:
-        """Return n bytes, fewer at the end only."""
-        pieces = self._pieces
-        if n <= pieces.size:
-            return pieces.take_exactly(n)
-        first = pieces.take_exactly(pieces.size)
-        n -= len(first)
-        if n > MAX_RESERVED:
-            return await read_much(self._receive_into, n, first)
-        parts = [first] if first else []
-        is_large = n >= LARGE_READ
-        while n and (data := await self._receive(n if is_large else 0)):
-            if len(data) > n:
-                pieces.append(data)
-                data = pieces.take(n)
-            parts.append(data)
-            n -= len(data)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def readexactly(self, n: int) -> bytes:
-        """See ByteReader."""
-        return _check_length(await self._read_up_to(n), n)
-
-    async def readinto(self, buffer: memoryview) -> int:
-        """See ByteReader; fills the whole buffer unless the peer has ended."""
-        done = self._pieces.take_into(buffer) if self._pieces.size else 0
-        while done < len(buffer):
-            rest = buffer[done:]
-            count = self._pieces.take_into(rest) if self._pieces.size else await self._receive_into(rest)
-            if not count:
-                break
-            done += count
-        return done
-
-    async def readline(self, limit: int) -> bytes:
-        """See ByteReader."""
-        return _check_line(await self._read_part_of_line(limit + 1), limit)
-
-    async def _read_part_of_line(self, limit: int) -> bytes:
-        """Return one line, or limit bytes of it."""
-        parts: list[bytes] = []
-        pieces = self._pieces
-        while limit:
-            if not pieces.size:
-                pieces.append(await self._receive())
-            part = pieces.take_part_of_line(limit)
-            limit -= len(part)
-            parts.append(part)
-            if part[-1:] in b"\n":
-                break
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def peek(self, n: int = 0) -> bytes:
-        """Return the bytes at hand, at least one, and leave them there; b"" when the peer has ended."""
-        if not self._pieces.size:
-            self._pieces.append(await self._receive())
-        return self._pieces.peek()
-
-    def skip(self, n: int) -> None:
-        """Take bytes that peek() has returned."""
-        self._pieces.take(n)
-
-    def open_reader(self) -> io.BufferedReader:
-        """Return a BufferedReader that goes on where this stream stands; the stream is of no further use."""
-        raw: Any = self._sock.makefile("rb", 0)
-        raw.__class__ = RestFile
-        raw.rest = self._pieces.take_exactly(self._pieces.size)
-        self.close()
-        return io.BufferedReader(raw, self._step)
-
-    def loss(self) -> Exception | None:
-        """Return None: receiving has raised the error of a connection that was lost."""
-        return None
-
-    def fileno(self) -> int:
-        """Return the socket's descriptor."""
-        number: int = self._sock.fileno()
-        return number
-
-    def flush(self) -> None:
-        """Do nothing."""
+            return 0
+        try:
+            count = run(self._sock.receive_into(b))
+        except BaseException:
+            self._is_broken = True  # the reader loses the bytes in hand, so later bytes would not follow the earlier
+            raise
+        self._has_ended = not count
+        return count
 
     def close(self) -> None:
-        """Let the socket close."""
-        self._sock.release()
+        """Close the file, and the socket if it was closed before."""
+        if not self.closed:
+            io.RawIOBase.close(self)
+            if self._sock is not None:
+                self.detach()
+
+
+def open_stream(sock: OwnSocket) -> FileStream:
+    """Return a stream to read a response from; it keeps the socket open until it is closed or handed on."""
+    stream: FileStream | None = sock.idle_stream
+    if stream is not None:
+        sock.idle_stream = None
+        stream.file.raw.attach(sock)
+        return stream
+    raw = ResponseFile.__new__(ResponseFile)  # the constructor of SocketIO would check a mode
+    return FileStream(io.BufferedReader(raw.attach(sock), READ_AHEAD if sock.reads_ahead else 1))
 
 
 class FileStream:
@@ -188,21 +105,28 @@ class FileStream:
         mode: the method of the file that read() calls: READ, READ1 or READLINE.
     """
 
+    __slots__ = ("file", "mode")
+
     def __init__(self, file: Any) -> None:
         self.file = file
         self.mode = READ
 
-    @property
-    def ahead(self) -> int:
-        """How many bytes compat has received and not read; 0 for a program's own file."""
+    def end(self, *, may_hand_on: bool) -> bool:
+        """End a response; return whether no bytes were received after it, as is always said of a program's own file.
+
+        The stream is closed, or kept for the next response of its socket if it may be.
+        """
         raw = self.file.raw if type(self.file) is io.BufferedReader else None
-        if not isinstance(raw, RestFile):
-            return 0
-        raw.is_mute = True
-        try:
-            return len(self.file.peek(1) or b"") + len(raw.rest)
-        finally:
-            raw.is_mute = False
+        if type(raw) is not ResponseFile:
+            self.file.close()
+            return True
+        sock = raw.detach()
+        is_whole = not self.file.peek(1)
+        if is_whole and may_hand_on:
+            sock.idle_stream = self
+        else:
+            self.file.close()
+        return is_whole
 
     def take_exactly(self, n: int) -> bytes | None:
         """Return None: nothing is known to be at hand."""
@@ -210,18 +134,17 @@ class FileStream:
 
     async def read(self, n: int) -> bytes:
         """See ByteReader; how much it gives depends on `mode`."""
-        if self.mode is READ:
-            return await self._read_up_to(n)
+        if n > MAX_RESERVED and self.mode is READ:
+            return await read_much(self.readinto, n)
         data: bytes = getattr(self.file, self.mode)(n)
-        return data
-
-    async def _read_up_to(self, n: int) -> bytes:
-        data: bytes = await read_much(self.readinto, n) if n > MAX_RESERVED else self.file.read(n)
         return data
 
     async def readexactly(self, n: int) -> bytes:
         """See ByteReader."""
-        return _check_length(await self._read_up_to(n), n)
+        data: bytes = self.file.read(n) if n <= MAX_RESERVED else await read_much(self.readinto, n)
+        if len(data) < n:
+            raise IncompleteRead(data, n - len(data))
+        return data
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteReader; fills the whole buffer unless the file has ended."""
@@ -230,7 +153,10 @@ class FileStream:
 
     async def readline(self, limit: int) -> bytes:
         """See ByteReader."""
-        return _check_line(self.file.readline(limit + 1), limit)
+        line: bytes = self.file.readline(limit + 1)
+        if len(line) > limit:
+            raise LineTooLong("a line", limit)
+        return line
 
     async def peek(self, n: int = 0) -> bytes:
         """Return bytes at hand, and leave them there."""
@@ -255,18 +181,6 @@ class FileStream:
         self.file.close()
 
 
-def _check_length(data: bytes, n: int) -> bytes:
-    if len(data) < n:
-        raise IncompleteRead(data, n - len(data))
-    return data
-
-
-def _check_line(line: bytes, limit: int) -> bytes:
-    if len(line) > limit:
-        raise LineTooLong("a line", limit)
-    return line
-
-
 async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int, first: bytes = b"") -> bytes:
     """Read n bytes, or to the end, and append them to the first ones; memory is taken for received bytes only.
 
@@ -279,30 +193,3 @@ async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int, fi
         whole.write(block[:count])
         n -= count
     return whole.getvalue()
-
-
-class RestFile(socket.SocketIO):
-    """The raw file of a socket that first gives the bytes which had been received before it was made.
-
-    Attributes:
-        rest: those bytes.
-        is_mute: reading finds nothing, and does not look: that shows how much its reader has read ahead.
-    """
-
-    rest = b""
-    is_mute = False
-    _is_broken = False
-
-    def readinto(self, b: Any) -> Any:
-        """Read what is at hand, and return how much; None if that is nothing."""
-        if self.rest:
-            given, self.rest = self.rest[: len(b)], self.rest[len(b) :]
-            b[: len(given)] = given
-            return len(given)
-        if self._is_broken:
-            raise OSError(_BROKEN)
-        try:
-            return None if self.is_mute else super().readinto(b)
-        except BaseException:
-            self._is_broken = True  # its reader loses the bytes in hand
-            raise

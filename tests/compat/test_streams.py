@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from compat import client
 from compat.loop import run
-from compat.streams import READ, READ1, READLINE, FileStream, SocketStream, read_much
-from tests.compat.connections import Tape, pair, responding, serving, start
+from compat.streams import FileStream, open_stream, read_much
+from tests.compat.connections import Tape, fetch, pair, responding, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 
 Call = tuple[str, int]
@@ -31,67 +31,84 @@ calls = st.lists(
 )
 
 
-MODES = {"read": READ, "read1": READ1, "readline": READLINE}
-
-
 def call(file: Any, name: str, n: int) -> Any:
-    if name == "readinto":
-        buffer = bytearray(n)
-        with memoryview(buffer) as view:
-            count = file.readinto(view)
-            return bytes(buffer[: count if isinstance(count, int) else run(count)])
-    if not isinstance(file, SocketStream):
+    if name != "readinto":
         return getattr(file, name)(n)
-    file.mode = MODES.get(name, READ)
-    return run(file.peek(n) if name == "peek" else file.read(n))
+    buffer = bytearray(n)
+    with memoryview(buffer) as view:
+        return bytes(buffer[: file.readinto(view)])
 
 
 def outcomes(file: Any, made: list[Call]) -> list[Any]:
-    return [call(file, name, n) for name, n in made] + [call(file, "read", 10**6) for _ in range(2)]
+    return [call(file, name, n) for name, n in made] + [file.read(-1), file.read(1), file.readline(5)]
 
 
 @given(content=st.sampled_from([b"", b"\n", LINES, LINES * 3]), made=calls)
-def test_stream_reads_as_a_buffered_reader_does(content: bytes, made: list[Call]) -> None:
+def test_file_reads_as_the_file_of_a_plain_socket(content: bytes, made: list[Call]) -> None:
     with pair() as (own, other), pair() as (plain, another):
         for end in (other, another):
             end.sendall(content)
             end.shutdown(socket.SHUT_WR)
-        stream = SocketStream(own)
+        file = open_stream(own).file
         with socket.socket(fileno=os.dup(plain.fileno())) as twin, twin.makefile("rb", 65_536) as expected:
-            assert outcomes(stream, made) == outcomes(expected, made)
-            assert call(stream, "readline", 5) == expected.readline(5)
-        stream.close()
+            assert outcomes(file, made) == outcomes(expected, made)
+        file.close()
 
 
 @given(made=calls, pieces=st.lists(st.binary(min_size=1, max_size=50), max_size=8))
 def test_every_byte_is_given_once_and_in_order(made: list[Call], pieces: list[bytes]) -> None:
     with pair() as (own, other):
-        stream, given_out = SocketStream(own), b""
+        file, given_out = open_stream(own).file, b""
         for piece in pieces:
             other.sendall(piece)
-            given_out += call(stream, "read1", 10)
+            given_out += file.read1(10)
         other.shutdown(socket.SHUT_WR)
         for name, n in made:
-            part = call(stream, name, n)
+            part = call(file, name, n)
             given_out += b"" if name == "peek" else part
-        assert given_out + call(stream, "read", 10**6) == b"".join(pieces)
-        stream.close()
+        assert given_out + file.read() == b"".join(pieces)
+        file.close()
 
 
-@given(made=calls, taken=st.integers(0, 100))
-def test_nothing_is_lost_when_the_stream_becomes_a_reader(made: list[Call], taken: int) -> None:
+@pytest.mark.parametrize("may_hand_on", [False, True])
+@pytest.mark.parametrize("left", [0, 1, 100])
+def test_stream_knows_whether_bytes_were_read_ahead(left: int, may_hand_on: bool) -> None:
     with pair() as (own, other):
         other.sendall(LINES)
-        stream = SocketStream(own)
-        first = call(stream, "read", taken)
-        call(stream, "peek", 0)
-        with stream.open_reader() as reader:
-            assert type(reader) is io.BufferedReader
-            other.sendall(b" and more")
-            other.shutdown(socket.SHUT_WR)
-            assert FileStream(reader).ahead == len(LINES) - taken
-            assert first + reader.peek()[:1] == LINES[: taken + 1]
-            assert first + reader.read() == LINES + b" and more"
+        stream = open_stream(own)
+        stream.file.peek()
+        stream.file.read(len(LINES) - left)
+        assert stream.end(may_hand_on=may_hand_on) == (left == 0)
+        assert (own.idle_stream is stream) == (may_hand_on and not left)
+
+
+def idle(connection: Any) -> Any:
+    return connection.sock.idle_stream
+
+
+def test_file_is_handed_on_to_the_next_response_unless_a_program_has_seen_it() -> None:
+    with serving(OK, OK, OK, OK) as connection:
+        fetch(connection)
+        kept = idle(connection)
+        assert kept is not None
+        response = start(connection)
+        assert idle(connection) is None
+        assert response.read() == b"ok"
+        assert idle(connection) is kept
+        response = start(connection)
+        assert response.fp is kept.file
+        assert response.read() == b"ok"
+        assert idle(connection) is None
+        assert kept.file.closed
+        assert fetch(connection) == (200, b"ok")
+
+
+def test_socket_with_an_idle_file_closes_at_once() -> None:
+    with serving(OK) as connection:
+        fetch(connection)
+        sock = connection.sock
+        connection.close()
+        assert sock.fileno() == -1
 
 
 @pytest.mark.parametrize("answer", [reply(LINES), chunked(LINES[:10], LINES[10:])])

@@ -13,7 +13,6 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
-from compat.loop import run
 from compat.sockets import LoopTLSSocket
 from tests.compat.connections import fetch, securely_to, start, to
 from tests.connection.conversations import (
@@ -140,7 +139,7 @@ def test_peeked_tls_data_is_read_once(tls: Certificates) -> None:
         assert (sock.pending(), sock.has_unsolicited()) == (10, True)
         buffer = bytearray(5)
         assert (sock.recv(1), sock.recv_into(buffer, 3), bytes(buffer[:3])) == (b"0", 3, b"123")
-        assert (sock.read(2), run(sock.receive(100)), sock.pending()) == (b"45", b"6789", 0)
+        assert (sock.read(2), sock.recv(100), sock.pending()) == (b"45", b"6789", 0)
 
 
 def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
