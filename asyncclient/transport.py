@@ -1,8 +1,8 @@
 """The seam between the rules of a client and the wire: one request goes in, one response comes out.
 
-Above it are the rules: redirects, retries, authentication, cookies, decoding. Below it is whatever answers a request:
-the pool of connections, a table of answers for tests, an application in this process, a cache in front of another
-transport. A transport knows none of the rules, and the rules know no connection.
+Above it are the rules: redirects, retries, authentication, cookies, decoding. Below it is anything that answers
+requests: the pool of connections, a table of responses for tests, an application in the same process, a cache in front
+of another transport. A transport does not know the rules, and the rules do not know connections.
 """
 
 from __future__ import annotations
@@ -51,45 +51,45 @@ class Destination(NamedTuple):
 
 
 class RequestBody(Protocol):
-    """The body of a request, for any number of sendings, one at a time: open(), send the source, aclose()."""
+    """The body of a request, which may be sent several times, one at a time: open(), send the source, aclose()."""
 
     @property
     def data(self) -> Buffer | None:
-        """All of it, where it is in memory: it may be sent without open()."""
+        """The whole body if it is in memory: it may then be sent without open(). Otherwise None."""
         ...
 
     @property
     def is_replayable(self) -> bool:
-        """Whether open() gives all of it now: nothing was read yet, or it can be rewound or made anew."""
+        """True if open() can return the whole body now: nothing was read yet, or it can be rewound or created again."""
         ...
 
     async def open(self) -> Source:
-        """Return the content for one sending. If this fails or is cancelled nothing stays open.
+        """Return the content for one attempt. If this fails or is cancelled, nothing stays open.
 
         Raises:
             BodyNotReplayable: a part of it was read before and is gone.
-            OSError, ValueError, TypeError: it can't be opened or sent; and what a caller's function or file raises.
+            OSError, ValueError, TypeError: it can't be opened or sent; also the errors of a caller's function or file.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close what open() has opened, but not what is the caller's; any number of times."""
+        """Close what open() has opened, but not the caller's objects; may be called any number of times."""
         ...
 
 
 class TransportRequest:
-    """One request as it is to be sent, once. It is a value: a transport changes nothing in it.
+    """One request to be sent once. A transport must not modify it.
 
     Attributes:
-        head: the request line and the fields as they are sent. Content-Length or Transfer-Encoding is missing where
-            only the opened body can tell; a transport that writes to a connection adds it.
-        destination: its origin and proxy, by which a transport finds its connections.
-        timeout: the limits of each phase, in seconds.
-        deadline: the time of the event loop at which the exchange must be over; math.inf without a limit.
-        body: opened anew for each sending; None without one.
-        trailers: fields to send after the body, or a function that returns them once the body has been sent.
-        wants_new: whether a connection that was idle must not be used: the one before it had been closed by the server.
-        caller: where the response is opened, if nothing but the caller ends it: for warnings about an abandoned one.
+        head: request line and fields as sent. Content-Length or Transfer-Encoding is missing if only the opened body
+            can tell; a transport that writes to a connection adds it.
+        destination: origin and proxy, by which a transport finds its connections.
+        timeout: the timeout of each phase, in seconds.
+        deadline: loop time at which the exchange must be done; math.inf for no limit.
+        body: opened for each attempt; None without a body.
+        trailers: fields to send after the body, or a function that returns them after the body was sent.
+        wants_new: True if no idle connection may be used, because the server had closed the last one.
+        caller: where the response is opened, if only the caller ends it: for warnings about abandoned responses.
     """
 
     __slots__ = ("body", "caller", "deadline", "destination", "head", "timeout", "trailers", "wants_new")
@@ -116,18 +116,18 @@ class TransportRequest:
 
     @property
     def method(self) -> str:
-        """The method, as it is sent."""
+        """The method, as sent."""
         return self.head.method
 
     @property
     def target(self) -> str:
-        """Path and query, as they are sent in the request line unless a proxy is asked for a whole URL."""
+        """Path and query, as sent in the request line unless the whole URL is sent to a proxy."""
         target = self.head.target
         return target if target.startswith("/") else parse_url(target).target
 
     @property
     def url(self) -> str:
-        """Where it goes, without userinfo and fragment."""
+        """The URL, without userinfo and fragment."""
         scheme, host, port, _ = self.destination
         return build_url(URL(scheme, host, port, self.target))
 
@@ -136,14 +136,14 @@ class TransportRequest:
 
 
 class TransportResponse(Protocol):
-    """The response of a transport: its head has been received, its content is read when it is asked for.
+    """The response of a transport: its head was received, its content is read on demand.
 
-    Whoever gets it reads it to its end or closes it.
+    The caller reads it to its end or closes it.
     """
 
     @property
     def status(self) -> int:
-        """The code."""
+        """The status code."""
         ...
 
     @property
@@ -163,27 +163,27 @@ class TransportResponse(Protocol):
 
     @property
     def headers(self) -> Fields:
-        """The fields, by name in any case and as pairs in wire order."""
+        """The fields, by case-insensitive name and as pairs in wire order."""
         ...
 
     @property
     def interim(self) -> tuple[Interim, ...]:
-        """The interim responses (1xx) that came first."""
+        """The interim responses (1xx) before this one."""
         ...
 
     @property
     def trailers(self) -> Fields | None:
-        """The fields after the content; None until that has been read to its end."""
+        """The fields sent after the content; None before the end of the content was read."""
         ...
 
     @property
     def length(self) -> int | None:
-        """Bytes of content that are left to be read; None if only its end will tell."""
+        """Bytes of content that are not read yet; None if unknown before the end."""
         ...
 
     @property
     def timings(self) -> Timings:
-        """When what happened, in seconds."""
+        """The durations of the phases, in seconds."""
         ...
 
     @property
@@ -193,7 +193,7 @@ class TransportResponse(Protocol):
 
     @property
     def peer(self) -> Any:
-        """The address of the other end; None if it is not known."""
+        """The address of the peer; None if it is unknown."""
         ...
 
     @property
@@ -203,35 +203,35 @@ class TransportResponse(Protocol):
 
     @property
     def upgraded(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        """After 101 the connection as (reader, writer), which belongs to the caller then; None otherwise."""
+        """The connection after status 101, as (reader, writer), which then belongs to the caller; otherwise None."""
         ...
 
     @property
     def is_lenient(self) -> bool:
-        """Whether faults of the response are repaired."""
+        """True if faults of the response are repaired."""
         ...
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the response so far; always empty unless `is_lenient`."""
+        """The repairs in the response so far; always empty unless `is_lenient`."""
         ...
 
     @property
     def closed(self) -> bool:
-        """Whether there is nothing more to read: all of it was read, or the response was closed."""
+        """True if nothing is left to read: all content was read, or the response was closed."""
         ...
 
     async def read(self) -> bytes:
         """Return the rest of the content.
 
         Raises:
-            IncompleteRead: the content was cut short; `partial` has what this call had read.
-            HTTPException, OSError: as Transport.send().
+            IncompleteRead: the content was cut short; `partial` has the bytes read by this call.
+            HTTPException, OSError: see Transport.send().
         """
         ...
 
     async def read1(self, n: int = -1) -> bytes:
-        """Return what has been received, at least one byte and at most n; b"" at the end. Raises: as read()."""
+        """Return received bytes, at least one and at most n; b"" at the end. Raises the errors of read()."""
         ...
 
     def take(self) -> bytes | None:
@@ -239,19 +239,19 @@ class TransportResponse(Protocol):
         ...
 
     def hold(self) -> None:
-        """Keep the connection after the last byte of the content, until release(); only where `is_lenient`."""
+        """Keep the connection after the last byte of the content, until release(); only if `is_lenient`."""
         ...
 
     def release(self, *repairs: Repair) -> None:
-        """End what hold() began, and note repairs that were made in the content."""
+        """End the effect of hold(), and add repairs that were made in the content."""
         ...
 
     def close(self) -> None:
-        """Give up what was not read, at once: nothing of it may reach another request."""
+        """Discard unread content at once; none of it may reach another request."""
         ...
 
     async def aclose(self) -> None:
-        """Give up what was not read, politely: a transport may read a little more to keep a connection."""
+        """Discard unread content; a transport may read a little more to keep a connection."""
         ...
 
 
@@ -264,21 +264,21 @@ class Transport(Protocol):
     async def send(self, request: TransportRequest) -> TransportResponse:
         """Send a request and return the response as soon as its head has been received.
 
-        The response belongs to the caller from then on, who reads it to its end or closes it. Cancelling, and any
-        error, leaves nothing open and nothing that another request could get. The same request may be sent again;
-        its body is opened anew then.
+        The response then belongs to the caller, who reads it to its end or closes it. Cancelling, or any error, leaves
+        nothing open and nothing that could reach another request. The same request may be sent again; its body is then
+        opened again.
 
         Raises:
-            StaleConnectionError: a kept connection was closed before the first byte of a response. A client sends the
-                request again where that does no harm, with `wants_new` set.
-            ConnectError: no connection could be opened: nothing was sent.
-            PhaseTimeout: one of the limits of `request.timeout`, or `request.deadline`, was reached.
-            HTTPException, OSError: anything else that the network or the server did wrong. A client may send the
-                request again if its retry policy allows that.
-            Exception: what a body or a function of the caller raised. It ends the request.
+            StaleConnectionError: an idle connection was closed before the first byte of a response. A client sends the
+                request again, with `wants_new` set, if that is safe.
+            ConnectError: no connection could be opened, so nothing was sent.
+            PhaseTimeout: a timeout of `request.timeout`, or `request.deadline`, expired.
+            HTTPException, OSError: any other fault of the network or the server. A client may send the request again if
+                its retry policy allows that.
+            Exception: an error of the caller's body or function. It ends the request.
         """
         ...
 
     async def aclose(self) -> None:
-        """End the requests under way with an error and free everything; any number of times."""
+        """End requests in progress with an error and release everything; may be called any number of times."""
         ...

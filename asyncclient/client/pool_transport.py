@@ -28,22 +28,22 @@ from .deadlines import await_in_time
 from .network import Network, label_of
 
 MAX_GROUPS: Final = 1024
-"""Destinations without a connection that are remembered; beyond them the oldest one is made anew when it is needed."""
+"""Groups without connections that are kept; beyond it the oldest is dropped, and built again when it is needed."""
 
 
 class PoolTransport:
-    """Sends each request on a connection of a pool, and keeps the connection for the next.
+    """Sends each request on a connection of a pool, and keeps the connection for later requests.
 
-    It belongs to the event loop that uses it first.
+    It belongs to the event loop that first uses it.
 
     Args:
-        limits: bounds on what servers send.
-        pool: how many connections there may be, and how long they are kept.
+        limits: limits on what servers may send.
+        pool: limits on the number of connections and how long they are kept.
         ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient: as for Client.
-        tracer: is told of connections that are opened.
+        tracer: its methods are called when connections are opened.
 
     Attributes:
-        pool: its connections.
+        pool: the connections.
     """
 
     def __init__(
@@ -92,10 +92,10 @@ class PoolTransport:
         return response
 
     async def _find_group(self, destination: Destination) -> Group:
-        """Return the connections to a destination.
+        """Return the group of connections to a destination.
 
-        Connections through a proxy that is asked for http URLs belong to one origin, too: HTTP lets such a connection
-        serve any origin, but some proxies (proxy.py, pproxy) send every request on it to the first one's origin.
+        Connections through a proxy for plain http URLs also belong to one origin: HTTP lets such a connection serve any
+        origin, but some proxies (proxy.py, pproxy) send every request on it to the origin of the first.
         """
         group = self._known.get(destination)
         if group is None:
@@ -106,7 +106,7 @@ class PoolTransport:
     async def _send_body(
         self, connection: PooledConnection, exchange: Exchange, request: TransportRequest, body: RequestBody
     ) -> None:
-        """Send the request with its body, which is opened anew unless it is in memory."""
+        """Send the request with its body, which is opened for this attempt unless it is in memory."""
         head, trailers, data = exchange.head, request.trailers, body.data
         in_chunks = head.is_chunked or trailers is not None
         try:
@@ -129,7 +129,7 @@ class PoolTransport:
             raise
 
     def _translate(self, error: Exception, exchange: Exchange, group: Group) -> Exception | None:
-        """Return the error to raise in place of one that ended an exchange; None if that one says it all."""
+        """Return the error to raise instead of one that ended an exchange; None to raise that error itself."""
         if self.pool.is_closed and isinstance(error, NotConnected):
             return ClientClosed("the client was closed meanwhile")
         is_closed = isinstance(error, ConnectionError) and not isinstance(error, ConnectError)
@@ -143,11 +143,11 @@ class PoolTransport:
         return StaleConnectionError(text, was_sent=exchange.was_sent)
 
     async def preconnect(self, destination: Destination, n: int, timeout: Timeout, deadline: float) -> None:
-        """Open connections until n of a destination are idle; see Client.preconnect()."""
+        """Open connections until n to a destination are idle; see Client.preconnect()."""
         await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline)
 
     async def aclose(self) -> None:
-        """End the requests under way with an error and free all connections, in Timeout.close seconds at most."""
+        """End requests in progress with an error and close all connections, within Timeout.close seconds."""
         await self.pool.aclose()
 
     def __repr__(self) -> str:
@@ -157,13 +157,13 @@ class PoolTransport:
 def _choose_exchange(lenient: bool) -> type[Exchange]:
     if not lenient:
         return Exchange
-    from ..exchange.lenient import LenientExchange  # only here: few programs need it
+    from ..exchange.lenient import LenientExchange  # imported on use: few programs need it
 
     return LenientExchange
 
 
 def _check_arguments(limits: object, pool: object, resolver: object, local_address: object, lenient: object) -> None:
-    """Refuse what would fail, or mean something else, only once a request is under way."""
+    """Refuse invalid values now instead of when a request is in progress."""
     check_type("limits", limits, Limits, "Limits")
     check_type("pool", pool, PoolLimits, "PoolLimits")
     check_type("lenient", lenient, int, "True or False")

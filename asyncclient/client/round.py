@@ -1,7 +1,7 @@
-"""How a request is sent next: its URL, its origin, its credentials, as one value for each sending.
+"""Rounds: how a request is sent next (URL, origin, credentials), as one value per attempt.
 
-The functions here have no side effects but for the functions of the caller that they ask (an auth, a proxy), so a test
-can build a round and look at the next.
+The only side effects are calls of the user's functions (an auth, a proxy), so a test can build a round and inspect the
+next one.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from .request import USUAL, Request, build_derived
 from .site import Site, Sites
 
 MAX_ROUNDS: Final = 1024
-"""URLs whose first round a client remembers."""
+"""URLs whose first round is cached by a client."""
 
 
 @dataclass(slots=True, eq=False)
 class Round:
-    """How a request is sent. It is shared by all requests to a URL, so nothing in it is ever changed.
+    """How a request is sent. A round may be shared by all requests to a URL, so it is never modified.
 
     Attributes:
-        url: where the request goes.
-        site: what all requests to its origin have in common.
-        auth: authenticates the request; None sends no credentials, or those of the caller's own field.
-        is_foreign: a redirect led here from another origin; that stays so for all further redirects.
-        is_downgraded: one of the redirects led from https to http.
-        is_stranger: no caller named the host together with `auth`.
-        expects_continue: 100 Continue is asked for before the body is sent.
-        wants_new: the connection must be a new one.
-        auth_rounds: answers to challenges so far.
+        url: the URL of the request.
+        site: the shared data of its origin.
+        auth: authenticates the request; None for no credentials, or those in the caller's own field.
+        is_foreign: True if a redirect led here from another origin; it stays True for further redirects.
+        is_downgraded: True if a redirect led from https to http.
+        is_stranger: True if the caller did not name the host together with `auth`.
+        expects_continue: True if 100 Continue is requested before the body is sent.
+        wants_new: True if the connection must be a new one.
+        auth_rounds: challenges answered so far.
         answer: the fields that answer a challenge; None: `auth` is asked for fields.
-        proxy_login: authenticates the request to a proxy that is asked for it; None without one.
+        proxy_login: authenticates the request to a proxy that gets the whole URL; None without one.
     """
 
     url: URL
@@ -57,25 +57,25 @@ class Round:
     proxy_login: ProxyAuthentication | None = None
 
     def replace(self, **changes: Any) -> Round:
-        """Return a round that differs in these attributes, for the same sending."""
+        """Return a round with these changes, for the same attempt."""
         return dataclasses.replace(self, **changes)
 
     def again(self, **changes: Any) -> Round:
-        """Return the round of the next sending: what held for this sending alone is left out."""
+        """Return the round for the next attempt, without the values for the current attempt only."""
         return dataclasses.replace(self, **{"answer": None, "wants_new": False, **changes})
 
 
 class Rounds:
-    """Makes the rounds of a client.
+    """Creates the rounds of a client.
 
     Args:
         sites: the origins.
-        auth: the client's, for requests that name none.
+        auth: the client's Auth, for requests without their own.
         secret_names: lower-case names of fields that must not leave the requested origin.
 
     Attributes:
         sites: see above.
-        find: returns the first round of a request to a URL that names no credentials, remembered for many URLs.
+        find: returns the first round for a URL, for a request without its own credentials; cached.
     """
 
     __slots__ = ("_auth", "_secret_names", "find", "sites")
@@ -99,7 +99,7 @@ class Rounds:
         return self._adapt(first, request, expects_continue=request.choices.expect_continue)
 
     def _adapt(self, found: Round, request: Request, **changes: Any) -> Round:
-        """Return a round for a request with credentials of its own, or behind a proxy that wants some."""
+        """Return a round for a request with its own credentials, or through a proxy that needs some."""
         auth, is_stranger = found.auth, found.is_stranger
         if any(name.lower() == "authorization" for name, _ in request.headers):
             auth = None
@@ -110,9 +110,9 @@ class Rounds:
         return found.replace(auth=auth, is_stranger=is_stranger, proxy_login=login, **changes)
 
     def redirect(self, request: Request, current: Round, redirect: Redirect) -> tuple[Request, Round]:
-        """Return the request to send after a redirect, and its first round; secrets stay where they belong.
+        """Return the request after a redirect, without secrets of another origin, and its first round.
 
-        Raises: what begin() does; the error names the new request.
+        Raises: see begin(); the error has the new request.
         """
         following = _redirect_request(request, current, redirect, self._secret_names)
         is_foreign = current.is_foreign or redirect.is_cross_origin
@@ -131,7 +131,7 @@ def _build_first(sites: Sites, auth: Auth | None, url: str) -> Round:
 
 
 def _build(sites: Sites, auth: Auth | None, text: str, is_foreign: bool, is_downgraded: bool) -> Round:
-    """Return a round with the credentials of a URL, else those of the client as far as they may be sent there."""
+    """Return a round with the credentials in the URL, otherwise those of the client if they may be sent there."""
     url = parse_url(text)
     site = sites.find(url, is_foreign)
     if url.userinfo is not None and not is_foreign:
@@ -145,7 +145,7 @@ def _build(sites: Sites, auth: Auth | None, text: str, is_foreign: bool, is_down
 
 
 def _restrict(auth: Auth | None, is_stranger: bool, is_downgraded: bool) -> Auth | None:
-    """Return the Auth, or None: an origin that no caller named with it is for an Auth that names hosts itself."""
+    """Return the Auth; None if the caller did not name the host with it and the Auth does not name hosts itself."""
     if auth is None or not is_stranger:
         return auth
     return auth if auth.names_hosts and not is_downgraded else None
@@ -164,7 +164,7 @@ def _find_body(request: Request) -> bytes | None:
 
 
 def describe(request: Request, current: Round) -> AuthRequest:
-    """Return a request as its Auth sees it."""
+    """Return the AuthRequest for a request."""
     url = current.url
     text = build_url(url._replace(fragment=None))
     body = _find_body(request)
@@ -172,10 +172,10 @@ def describe(request: Request, current: Round) -> AuthRequest:
 
 
 def find_redirect(request: Request, response: Any) -> Redirect | None:
-    """Return where a response redirects a request; None if it is no redirect that can be followed.
+    """Return the redirect of a response; None if it is not a redirect that can be followed.
 
     Raises:
-        RedirectError: its Location is no URL, or neither http nor https.
+        RedirectError: the Location is not an http or https URL.
     """
     if response.status not in REDIRECTS:
         return None
@@ -192,7 +192,7 @@ def _redirect_request(request: Request, current: Round, redirect: Redirect, secr
         may_stay = isinstance(choices.auth, Unset) or (isinstance(choices.auth, Auth) and choices.auth.names_hosts)
         choices = choices._replace(cookies=None, auth=choices.auth if may_stay else None)
     elif current.url.userinfo is not None and isinstance(choices.auth, Unset):
-        choices = choices._replace(auth=current.auth)  # the new URL does not have the userinfo any more
+        choices = choices._replace(auth=current.auth)  # the new URL no longer has the userinfo
     if payload is None:
         choices = choices._replace(trailers=None)
     headers = strip_fields(request.headers, redirect, secret_names)

@@ -1,4 +1,4 @@
-"""One request from its caller to the response that the caller gets: the loop that applies the rules.
+"""One request, from its caller to the response that the caller gets: the loop that applies the rules.
 
 ```text
    Request ──► Rounds.begin ──► Round ──► build_head ──► Transport.send ─────────────┐
@@ -14,14 +14,14 @@
                                                                                  Response
 ```
 
-A walk: a GET of http://a/ with auth=Digest(...). `begin` gives the round for http://a/, with that Auth. It is asked for
-fields and has none; the head is built and sent. The response is a 401: `_after_response` asks the Auth for an answer,
-and gives the same round with these fields in it. Now the response is a 302 to http://b/: the next round is foreign, has
-another site and no Auth. While it is sent, the kept connection turns out to be closed: `_after_error` gives the same
-round with `wants_new`. The response is a 200, and the caller gets it, with the 302 in its `history`.
+Example: a GET of http://a/ with auth=Digest(...). `begin` returns the round for http://a/ with that Auth, which has no
+fields to add yet; the head is built and sent. The response is a 401: `_after_response` asks the Auth for an answer and
+returns the same round with its fields. Now the response is a 302 to http://b/: the next round is foreign, has another
+site and no Auth. When it is sent, the idle connection turns out to be closed: `_after_error` returns the same round
+with `wants_new`. The response is a 200, which the caller gets, with the 302 in its `history`.
 
 The rules are pure functions in modules of their own: what may be retried (retries), where a redirect leads (redirects,
-round), how a challenge is answered (auth). What a round is sent by is a Transport, of which nothing else is known here.
+round), how a challenge is answered (auth). A round is sent by a Transport; nothing below that is known here.
 """
 
 from __future__ import annotations
@@ -53,20 +53,20 @@ _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
 
 AUTH_ROUNDS: Final = 2
-"""Answers to challenges for one request: one, and one more for a nonce that has become stale."""
+"""Challenges that are answered for one request: one, and another for a stale nonce."""
 
 _FINAL: Final = frozenset((200, 201, 202, 204, 206, 304, 400, 403, 404, 500))
-"""Statuses after which nothing else is sent, unless a retry policy asks for it."""
+"""Statuses after which no further request is sent, unless a retry policy lists them."""
 
 
 class Again(NamedTuple):
-    """A request is to be sent again, because of a response.
+    """The decision to send the request again after a response.
 
     Attributes:
         round: the next round.
         reason: see Tracer.request_repeated().
-        pause: seconds to wait before a retry; None where it is no retry.
-        request: the request to send instead, after a redirect.
+        pause: seconds to wait before a retry; None if it is not a retry.
+        request: the new request after a redirect; None for the same request.
     """
 
     round: Round
@@ -76,15 +76,15 @@ class Again(NamedTuple):
 
 
 class Transfer:
-    """One request on its way.
+    """The course of one request.
 
     Args:
         settings: those of the client.
-        request: to be sent.
-        caller: where the response is opened, if nothing but its caller ends it.
+        request: the request to send.
+        caller: where the response is opened, if only its caller ends it.
 
     Attributes:
-        request: as it is sent next; a redirect replaces it.
+        request: the request to send next; a redirect replaces it.
         history: the redirects so far.
     """
 
@@ -108,16 +108,16 @@ class Transfer:
         choices = request.choices
         self._timeout = timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
         self._deadline = math.inf if timeout.total is None else find_deadline(timeout)
-        self._attempts = 0  # sendings that count as tries: the first, the free resend and retries
-        self._has_resent = False  # the free resend after a stale connection has been used
-        self._round: Round | None = None  # sent last, or being sent
+        self._attempts = 0  # attempts counted as such: the first, the free resend and retries
+        self._has_resent = False  # True after the free resend that follows a stale connection
+        self._round: Round | None = None  # the current or last round
 
     async def run(self) -> Response:
-        """Send the request until there is a response for its caller, whose content is still to be read.
+        """Send the request until there is a response for the caller, whose content is unread.
 
-        Called a second time it goes on: the request is sent again as it was sent last.
+        A second call sends the request again, as it was sent last.
 
-        Raises: what Client.request() does.
+        Raises: see Client.request().
         """
         settings = self._settings
         current = self._begin() if self._round is None else self._round.again()
@@ -176,60 +176,62 @@ class Transfer:
         return first
 
     def _named(self, error: _E, response: Response | None = None) -> _E:
-        """Return an error; if it is one of this package, it names its request now, and has the response before it."""
+        """Return the error; an error of this package gets the request, and the response if there was one."""
         if isinstance(error, HTTPException):
             add_context(error, self.request, response)
         return error
 
     async def read(self, response: Response) -> bool:
-        """Read the content of a response; False if it broke off, and run() is to send the request again.
+        """Read the content of a response; return False if it broke off and run() must send the request again.
 
-        Raises: what Response.read() does.
+        Raises: see Response.read().
         """
         try:
             await response.read()
         except Exception as error:
-            if not await self._may_retry(error):
+            if not await self._retries_content(error):
                 raise
             return False
         return True
 
-    async def _may_retry(self, error: Exception) -> bool:
-        """Wait until the request may be sent again after content that broke off; False if it may not."""
+    async def _retries_content(self, error: Exception) -> bool:
+        """Wait before a retry because content broke off; return False if there is no retry."""
         assert self._round is not None
         outcome = self._describe_attempt()._replace(error=error, bytes_received=1)
-        return await self._waits(self._round, decide_retry(outcome, self._settings.retries, random.random, time.time()))
+        return await self._pauses(
+            self._round, decide_retry(outcome, self._settings.retries, random.random, time.time())
+        )
 
     @property
     def has_begun(self) -> bool:
-        """Whether the request was sent before."""
+        """True if the request was sent before."""
         return self._round is not None
 
     # Credentials
 
     async def _authenticate(self, current: Round) -> Sequence[tuple[str, str]]:
-        """Return the fields with the credentials for the origin, and for a proxy that is asked for the request."""
+        """Return the fields with the credentials for the origin, and for a proxy that gets the whole URL."""
         fields = current.answer or ()
         if current.auth is not None and current.answer is None:
-            fields = await self._settle(current, current.auth.authorize(describe(self.request, current)))
+            fields = await self._maybe_await(current, current.auth.authorize(describe(self.request, current)))
         if current.proxy_login is not None:
             fields = [*fields, *await self._in_time(current, current.proxy_login.list_fields())]
         return fields
 
-    async def _settle(self, current: Round, found: _T | Awaitable[_T]) -> _T:
-        """Return the result of a function of the caller, which may have to be awaited."""
+    async def _maybe_await(self, current: Round, found: _T | Awaitable[_T]) -> _T:
+        """Return the result of a caller's function, which may be a coroutine function."""
         return await self._in_time(current, found) if inspect.isawaitable(found) else found
 
     async def _in_time(self, current: Round, given: Awaitable[_T]) -> _T:
-        """Await a function of the caller, within the total time limit."""
+        """Await a caller's function within the total timeout."""
         return await await_in_time(given, self._timeout, self._deadline, current.site.label)
 
     # After an error
 
     async def _after_error(self, current: Round, error: Exception) -> Round | None:
-        """Wait until the request may be sent again after an error, and return the next round; None if it may not.
+        """Return the next round after an error, once its pause is over; None if the request must not be sent again.
 
-        It does not raise that error itself: raising it from a frame that holds it would make a reference cycle.
+        Returns None instead of re-raising: raising `error` from a frame that holds it would make a reference cycle.
         """
         self._named(error)
         outcome = self._describe_attempt()._replace(error=error)
@@ -240,15 +242,15 @@ class Transfer:
             self._has_resent = True
             self._note_again("stale", 0.0)
             return current.again(wants_new=True)
-        return current.again() if await self._waits(current, decision) else None
+        return current.again() if await self._pauses(current, decision) else None
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload
         is_replayable = payload is None or payload.is_replayable
         return Outcome(self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_resent)
 
-    async def _waits(self, current: Round, decision: Decision) -> bool:
-        """Wait as a decision says; False if it says that the request is not sent again, or time or budget do."""
+    async def _pauses(self, current: Round, decision: Decision) -> bool:
+        """Wait for the pause of a retry; return False if the decision, the deadline or the budget forbids the retry."""
         if not self._may_wait(current, decision):
             return False
         self._note_again("retry", decision.seconds)
@@ -274,7 +276,7 @@ class Transfer:
             current.proxy_login.note(raw.headers)
         url = request.url if current.url.userinfo is None else build_url(current.url)
         head = raw.head
-        if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # as most
+        if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # the common case
             return Response(request, url, raw, None, self.history, settings.default_encoding)
         fields = raw.headers.get_all("set-cookie")
         if fields:
@@ -287,27 +289,27 @@ class Transfer:
         return Response(request, url, raw, reader, self.history, settings.default_encoding)
 
     async def _after_response(self, current: Round, response: Response) -> Again | None:
-        """Return how the request is to be sent again; None if the response is the caller's."""
-        status, login = response.status, current.proxy_login
+        """Return how to send the request again; None if the response is final."""
+        status, proxy_login = response.status, current.proxy_login
         if status == 401 and current.auth is not None and current.auth_rounds < AUTH_ROUNDS:
             return await self._answer(current, current.auth, response)
-        if status == 407 and login is not None:
-            is_answered = await self._in_time(current, login.answer(response.headers))
+        if status == 407 and proxy_login is not None:
+            is_answered = await self._in_time(current, proxy_login.answer(response.headers))
             return Again(current.again(), "challenge") if is_answered else None
         if status == 417 and current.expects_continue:
             return Again(current.again(expects_continue=False), "expectation")
         return self._follow(current, response) or self._retry(current, response)
 
     async def _answer(self, current: Round, auth: Auth, response: Response) -> Again | None:
-        """Answer a challenge (RFC 9110 §11.3), if there is an answer."""
+        """Answer a challenge if possible (RFC 9110 §11.3)."""
         challenges = response.headers.get_all("www-authenticate", [])
         count = current.auth_rounds + 1
         found = auth.answer(describe(self.request, current), response.status, challenges, count)
-        fields = await self._settle(current, found)
+        fields = await self._maybe_await(current, found)
         return None if fields is None else Again(current.again(auth_rounds=count, answer=fields), "challenge")
 
     def _follow(self, current: Round, response: Response) -> Again | None:
-        """Follow a redirect, if the response is one and redirects are followed."""
+        """Follow the response if it is a redirect and redirects are followed."""
         settings, choice = self._settings, self.request.choices.follow_redirects
         if not (settings.follow_redirects if choice is None else choice):
             return None
@@ -320,7 +322,7 @@ class Transfer:
         return Again(following, "redirect", request=request)
 
     def _retry(self, current: Round, response: Response) -> Again | None:
-        """Retry because of the status, as the client's policy says."""
+        """Retry because of the status, if the client's policy lists it."""
         retries = self._settings.retries
         if retries is None or response.status not in retries.statuses:
             return None
@@ -332,7 +334,7 @@ class Transfer:
         return Again(current.again(), "retry", decision.seconds)
 
     async def _go_on(self, again: Again, response: Response) -> None:
-        """Give up the response and wait until the next round may be sent."""
+        """Close the response and wait until the next round may be sent."""
         if again.request is not None:
             self.history += (response,)
             self.request = again.request
@@ -345,6 +347,6 @@ class Transfer:
 
 
 def _is_whole(raw: TransportResponse) -> bool:
-    """Return whether a 206 has all bytes; the decoder of a content coding can't begin or end in the middle."""
+    """Return True if a 206 has all bytes: a content coding can't be decoded from or to the middle."""
     found = parse_content_range(raw.headers.get_single("content-range") or "")
     return found is not None and found.is_whole
