@@ -191,6 +191,7 @@ class HTTPResponse(HeadView):
         """
         left = limit if limit >= 0 else sys.maxsize
         parts = []
+        # A buffered line takes no further coroutine (decision 62).
         if self._ahead is not None and self._ahead.size and left:
             parts.append(part := self._ahead.take_part_of_line(left))
             if part[-1] == 10:  # an LF

@@ -24,8 +24,7 @@ from ..errors import BodyNotReplayable, clip
 from .stream import Buffer
 
 BLOCKSIZE: Final = 256 * 1024
-"""Bytes read from a file at once, and the longest chunk of content in memory: the hop to a worker thread is shared by
-that many."""
+"""Bytes read from a file at once, and the longest chunk of content that is in memory (decision 61)."""
 
 LATIN_1: Final = "ISO-8859-1"
 """http.client's charset for text."""
