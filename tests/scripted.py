@@ -1,4 +1,4 @@
-"""A ByteStream over a script, in memory: what it gives and when it answers is written in the test, and it never waits.
+"""A ByteStream in memory that follows a script: the test says which bytes are received and when. It never waits.
 
 Coroutines over it need no loop:
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, and return what it returns."""
+    """Run a coroutine that never suspends, and return its result."""
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -34,10 +34,10 @@ class ScriptedStream:
     Args:
         pieces: the bytes to receive, piece by piece; an exception is raised when its turn has come.
         loss: how the connection was cut short, after the last piece.
-        answers: after how many bytes written each piece is there by itself, for drain() and wait_readable() to notice;
-            one number more stands for the end. Pieces without a number arrive only when the stream is read.
-        breaks: (count, error): what drain() raises once so many bytes are written.
-        file_step: bytes that one sendfile() sends; 0 where the stream can't do it.
+        answers: for each piece, the number of bytes written after which drain() and wait_readable() notice it; one
+            number more stands for the end. Pieces without a number arrive only when the stream is read.
+        breaks: (count, error): drain() raises the error once so many bytes are written.
+        file_step: bytes that one sendfile() sends; 0 if the stream has no sendfile().
         reads_ahead: whether received bytes are buffered; a stream over a blocking file has no buffer.
 
     Attributes:

@@ -20,7 +20,7 @@ def build(**arguments: Any) -> Payload:
 
 
 async def send(payload: Payload, stream: ScriptedStream | None = None) -> bytes:
-    """Send a payload as a client would, after an empty head; return what went out."""
+    """Send a payload as a client would, after an empty head; return the bytes written."""
     stream = stream or ScriptedStream()
     source = await payload.open(4)
     try:

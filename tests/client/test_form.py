@@ -1,4 +1,4 @@
-"""Forms with files: their parts, what is known before, and how little is held in memory."""
+"""Forms with files: their parts, lengths, files opened in turn, and the memory they take."""
 
 import asyncio
 import io
@@ -94,7 +94,7 @@ class Standard(io.BytesIO):
     ],
     ids=["path", "file", "bytes", "descriptor", "standard input"],
 )
-async def test_a_file_is_called_as_it_is_called(find: Callable[[Path], Any], name: str, path: Path) -> None:
+async def test_a_part_has_the_name_of_its_file(find: Callable[[Path], Any], name: str, path: Path) -> None:
     found = find(path)
     (part,) = await parts_of(build(files={"f": found}))
     assert part == ([disposition("f", name), "Content-Type: application/octet-stream"], b"0123456789")
@@ -102,7 +102,7 @@ async def test_a_file_is_called_as_it_is_called(find: Callable[[Path], Any], nam
         found.close()
 
 
-async def test_an_asynchronous_file_is_called_as_it_is_called(path: Path) -> None:
+async def test_a_part_has_the_name_of_its_asynchronous_file(path: Path) -> None:
     async with aiofiles.open(path, "rb") as file:
         (part,) = await parts_of(build(files={"f": file}))
         assert part[0][0] == disposition("f", "file.bin")
@@ -131,7 +131,7 @@ async def test_empty_files_still_make_a_multipart_form(files: Any) -> None:
     assert await parts_of(build(data={"a": "1"}, files=files)) == [([disposition("a")], b"1")]
 
 
-async def test_little_that_is_at_hand_is_one_piece_of_bytes() -> None:
+async def test_small_parts_in_memory_make_bytes() -> None:
     payload = build(data={"a": "1"}, files={"f": ("a", bytearray(b"x"))})
     assert payload.data is not None
     assert len(take_apart(payload.content_type, bytes(payload.data))) == 2
@@ -166,7 +166,7 @@ async def test_a_form_is_sent_again_if_each_part_can_be(path: Path) -> None:
         assert await parts_of(payload) == first
 
 
-async def test_a_form_with_a_part_that_is_gone_is_not_sent_again(path: Path) -> None:
+async def test_a_form_with_a_used_up_part_is_not_sent_again(path: Path) -> None:
     payload = build(files={"g": path, "f": agenerate(b"x")})
     assert payload.is_replayable
     assert [content for _, content in await parts_of(payload)] == [b"0123456789", b"x"]
@@ -216,6 +216,16 @@ async def test_a_part_is_held_to_the_length_given(
     payload = build(files={"f": Part("a", make(*pieces), length=2)})
     with pytest.raises(ValueError, match=text):
         await send(payload)
+
+
+async def test_a_path_is_sent_as_far_as_the_length_given(path: Path) -> None:
+    payload = build(files={"f": Part("a", path, length=4)})
+    for _ in range(2):
+        length, body = await send_all(payload)
+        assert length == len(body)
+        assert [content for _, content in take_apart(payload.content_type, body)] == [b"0123"]
+    with pytest.raises(ValueError, match="body ended 2 bytes before its length of 12"):
+        await send(build(files={"f": Part("a", path, length=12)}))
 
 
 @pytest.fixture
@@ -318,7 +328,7 @@ async def test_the_error_of_a_part_comes_through_and_the_chunks_never_end() -> N
     assert stream.written.endswith(b"begun\r\n")
 
 
-async def test_generators_are_closed_when_an_answer_ends_the_form() -> None:
+async def test_generators_are_closed_when_a_response_ends_the_form() -> None:
     closed = []
 
     async def endless() -> AsyncIterator[bytes]:
@@ -352,11 +362,11 @@ async def write_out(payload: Payload) -> Sink:
     return sink
 
 
-async def test_a_large_file_goes_through_in_blocks(path: Path) -> None:
+async def test_a_large_file_is_sent_in_blocks(path: Path) -> None:
     size = 64 * 1024 * 1024
     os.truncate(path, size)
     payload = build(data={"a": "1"}, files={"f": path})
-    await write_out(build(files={"f": [b"x"]}))  # what is imported and cached once
+    await write_out(build(files={"f": [b"x"]}))  # fills caches and imports modules
     tracemalloc.start()
     try:
         sink = await write_out(payload)
@@ -381,7 +391,7 @@ async def test_large_bytes_are_not_copied_whole() -> None:
     assert content == b"x" * (10 * BLOCKSIZE)
 
 
-async def test_little_parts_go_out_together() -> None:
+async def test_small_parts_are_sent_together() -> None:
     files = {f"f{number}": b"x" * 1000 for number in range(1000)}
     sink = await write_out(build(files=files))
     assert len(sink.sizes) < sum(sink.sizes) / MAX_SINGLE_WRITE + 2

@@ -1,4 +1,4 @@
-"""Which arguments of a request make what body; JSON, and forms without files."""
+"""The payload that the arguments of a request make; JSON, and forms without files."""
 
 import io
 import json
@@ -54,7 +54,9 @@ def test_one_body_at_most(arguments: dict[str, Any]) -> None:
         ({"data": b"a=1"}, FORM, b"a=1"),
     ],
 )
-async def test_type_and_bytes_at_hand(arguments: dict[str, Any], content_type: str | None, data: bytes | None) -> None:
+async def test_content_type_and_bytes_in_memory(
+    arguments: dict[str, Any], content_type: str | None, data: bytes | None
+) -> None:
     payload = build(**arguments)
     assert payload.content_type == content_type
     assert payload.data == data
@@ -63,7 +65,7 @@ async def test_type_and_bytes_at_hand(arguments: dict[str, Any], content_type: s
 
 @given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
-def test_json_comes_back(value: Any) -> None:
+def test_encoded_json_decodes_to_the_same_value(value: Any) -> None:
     data = build(json=value).data
     assert data is not None
     assert json.loads(bytes(data)) == value
@@ -124,7 +126,7 @@ def test_forms(data: Any, encoded: bytes) -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text() | st.binary(max_size=20))))
-def test_forms_come_back(pairs: list[tuple[str, str | bytes]]) -> None:
+def test_encoded_forms_decode_to_the_same_fields(pairs: list[tuple[str, str | bytes]]) -> None:
     encoded = build(data=pairs).data
     assert isinstance(encoded, bytes)
     got = parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""Bodies of every kind: what goes out, how often it can, what is never sent as less, and what is left open."""
+"""Bodies of every kind: the bytes sent, how often they can be sent, and the files they leave open."""
 
 import array
 import asyncio
@@ -119,7 +119,9 @@ class OnlyAsyncReadClosing(OnlyAsyncRead):
 
 
 @pytest.mark.parametrize(("make", "length", "content"), REPLAYABLE)
-async def test_a_body_goes_out_as_often_as_it_must(make: Callable[[], Any], length: int | None, content: bytes) -> None:
+async def test_a_replayable_body_is_sent_any_number_of_times(
+    make: Callable[[], Any], length: int | None, content: bytes
+) -> None:
     payload = build(body=make())
     for _ in range(3):
         assert payload.is_replayable
@@ -170,7 +172,9 @@ async def test_a_body_of_which_a_part_was_taken_is_not_sent_again() -> None:
     ],
     ids=["buffered", "raw", "text", "spooled", "gzip"],
 )
-async def test_a_file_is_sent_from_where_it_stood(opener: Callable[[Path], Any], is_measured: bool, path: Path) -> None:
+async def test_a_file_is_sent_from_its_position_each_time(
+    opener: Callable[[Path], Any], is_measured: bool, path: Path
+) -> None:
     with opener(path) as file:
         file.read(4)
         payload = build(body=file)
@@ -179,7 +183,7 @@ async def test_a_file_is_sent_from_where_it_stood(opener: Callable[[Path], Any],
             assert not file.closed
 
 
-async def test_an_asynchronous_file_is_sent_from_where_it_stood(path: Path) -> None:
+async def test_an_asynchronous_file_is_sent_from_its_position_each_time(path: Path) -> None:
     async with aiofiles.open(path, "rb") as file:
         await file.seek(4)
         payload = build(body=file)
@@ -241,7 +245,7 @@ async def test_a_pipe_is_sent_once() -> None:
             await payload.open()
 
 
-# Never less than what was meant
+# A body is never silently sent shorter
 
 
 @pytest.mark.parametrize("make", [generate, agenerate])
@@ -291,7 +295,7 @@ async def test_a_file_that_was_closed_meanwhile_is_an_error(path: Path) -> None:
             await payload.open()
 
 
-async def test_a_function_that_returns_the_same_file_again_is_found_out(path: Path) -> None:
+async def test_a_function_that_returns_the_same_file_again_is_an_error(path: Path) -> None:
     with path.open("rb") as file:
         payload = build(body=lambda: file)
         assert await send(payload) == b"0123456789"

@@ -1,4 +1,4 @@
-"""Bodies of all kinds arrive as they are, and an answer that comes before their end is heard."""
+"""Bodies of all kinds arrive unchanged over real sockets, and failing bodies drop the connection."""
 
 import asyncio
 import hashlib
@@ -93,7 +93,7 @@ async def echo(connection: HTTPConnection, url: str, body: Any, **options: Any) 
 @pytest.mark.parametrize("name", [*SIZED, *UNSIZED])
 @pytest.mark.parametrize("content", [SMALL, BIG])
 @pytest.mark.parametrize("way", ["plain", "tls"])
-async def test_body_arrives_as_it_is(
+async def test_body_arrives_unchanged(
     name: str, content: bytes, way: str, tmp_path: Path, app: App, caddy: Caddy, tls: Certificates
 ) -> None:
     path = tmp_path / "body"
@@ -123,7 +123,7 @@ async def test_encode_chunked(body: Any, headers: dict[str, str], app: App, tmp_
 
 
 @pytest.mark.parametrize("body", [b"3\r\nabc\r\n0\r\n\r\n", [b"3\r", b"\nabc\r\n0;", b"x\r\n", b"A: 1\r\n\r\n"]])
-async def test_body_that_is_in_chunks_already(body: Any, app: App) -> None:
+async def test_body_in_chunks_of_its_caller(body: Any, app: App) -> None:
     async with HTTPConnection(app.host, app.port, 10) as connection:
         found = await echo(connection, "/echo", body, headers={"Transfer-Encoding": "chunked"})
         assert (found["length"], found["sha256"]) == (3, hashlib.sha256(b"abc").hexdigest())
@@ -143,7 +143,7 @@ async def test_small_body_goes_with_the_head_in_one_piece() -> None:
     assert sent.endswith(b"\r\n\r\n" + SMALL)
 
 
-async def test_file_is_left_where_reading_would_have(tmp_path: Path, app: App) -> None:
+async def test_file_is_left_at_its_end(tmp_path: Path, app: App) -> None:
     (tmp_path / "body").write_bytes(BIG)
     with (tmp_path / "body").open("rb") as file:
         async with HTTPConnection(app.host, app.port, 10) as connection:

@@ -1,4 +1,4 @@
-"""Bytes, text and iterables as bodies: how long each is said to be, and what of it goes out."""
+"""Bytes, text and iterables as bodies: their lengths, and the bytes that are sent."""
 
 import array
 import asyncio
@@ -63,7 +63,7 @@ def test_a_long_text_is_not_in_the_message() -> None:
     assert len(str(raised.value)) < 250
 
 
-def test_much_data_comes_in_blocks() -> None:
+def test_large_data_is_read_in_chunks() -> None:
     def sizes(data: bytes | bytearray) -> list[int]:
         source = BytesSource(data)
         return [len(run_now(source.read())) for _ in range(4)]
@@ -120,7 +120,7 @@ def test_invalid_body_is_refused_at_once(body: Any) -> None:
 
 @pytest.mark.parametrize("make", [generate, agenerate, lambda *pieces: list(pieces)])
 @pytest.mark.parametrize("wrong", ["a", 1, None, {}, [b"a"]])
-def test_pieces_of_a_wrong_type_are_refused(make: Callable[..., Any], wrong: Any) -> None:
+def test_items_of_a_wrong_type_are_refused(make: Callable[..., Any], wrong: Any) -> None:
     with pytest.raises(TypeError, match="expected bytes from the body, got"):
         content_of(make(b"a", wrong))
 

@@ -1,4 +1,4 @@
-"""Answers that come before the request is sent whole: at each point of an upload, and to an expectation."""
+"""Responses that begin before the whole request is sent: at each point of an upload, and to an expectation."""
 
 import pytest
 
@@ -25,7 +25,7 @@ PIECES = [b"aaaa", b"bbbb", b"cccc"]
 
 @pytest.mark.parametrize("after", range(3))
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_final_response_ends_the_upload_where_it_is_heard(after: int, chunked: bool) -> None:
+def test_a_final_response_ends_the_upload_where_it_is_received(after: int, chunked: bool) -> None:
     before = [in_chunks(piece).removesuffix(LAST_CHUNK) if chunked else piece for piece in PIECES[:after]]
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + len(b"".join(before))])
     answer = send(stream, with_length(PIECES, 12), chunked=chunked)
@@ -35,7 +35,7 @@ def test_a_final_response_ends_the_upload_where_it_is_heard(after: int, chunked:
     assert answer.final.status == 413
 
 
-def test_a_final_response_before_the_last_chunk_is_heard_too() -> None:
+def test_a_final_response_before_the_last_chunk_is_received_too() -> None:
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD + in_chunks(*PIECES)) - len(LAST_CHUNK)])
     answer = send(stream, PIECES)
     assert sent(stream) == in_chunks(*PIECES).removesuffix(LAST_CHUNK)
@@ -83,7 +83,7 @@ def test_a_peer_that_takes_nothing_is_an_error(chunked: bool) -> None:
 
 
 @pytest.mark.parametrize("body", [b"hello", [b"he", b"llo"]])
-def test_the_body_goes_out_after_100_continue(body: Body) -> None:
+def test_the_body_is_sent_after_100_continue(body: Body) -> None:
     stream = ScriptedStream([CONTINUE], answers=[len(HEAD)])
     answer = send(stream, body, expect=1.0)
     assert sent(stream) == (b"hello" if body == b"hello" else in_chunks(b"he", b"llo"))
@@ -93,7 +93,7 @@ def test_the_body_goes_out_after_100_continue(body: Body) -> None:
 
 @pytest.mark.parametrize("refusal", [FAILED, UNAUTHORIZED, TOO_LARGE])
 @pytest.mark.parametrize("before", [b"", HINTS])
-def test_no_body_goes_out_after_a_final_response(refusal: bytes, before: bytes) -> None:
+def test_no_body_is_sent_after_a_final_response(refusal: bytes, before: bytes) -> None:
     stream = ScriptedStream([before + refusal], answers=[len(HEAD)])
     answer = send(stream, b"hello", expect=1.0)
     assert sent(stream) == b""
@@ -101,7 +101,7 @@ def test_no_body_goes_out_after_a_final_response(refusal: bytes, before: bytes) 
     assert answer.final is not None
 
 
-def test_other_interim_responses_do_not_call_for_the_body() -> None:
+def test_other_interim_responses_do_not_release_the_body() -> None:
     stream = ScriptedStream([HINTS, HINTS, CONTINUE], answers=[0, 0, 0])
     answer = send(stream, b"hello", expect=1.0)
     assert sent(stream) == b"hello"
@@ -111,14 +111,16 @@ def test_other_interim_responses_do_not_call_for_the_body() -> None:
 
 
 @pytest.mark.parametrize("before", [[], [HINTS]])
-def test_the_body_goes_out_when_the_peer_stays_silent(before: list[bytes]) -> None:
+def test_the_body_is_sent_if_the_peer_stays_silent(before: list[bytes]) -> None:
     stream = ScriptedStream(before, answers=[0] * len(before))
     send(stream, b"hello", expect=0.5)
     assert sent(stream) == b"hello"
 
 
 @pytest.mark.parametrize(("answer", "error"), [(b"", RemoteDisconnected), (b"garbage", BadStatusLine)])
-def test_a_peer_that_fails_the_expectation_otherwise_gets_no_body(answer: bytes, error: type[HTTPException]) -> None:
+def test_no_body_is_sent_if_the_response_to_the_expectation_is_invalid(
+    answer: bytes, error: type[HTTPException]
+) -> None:
     stream = ScriptedStream([answer] if answer else [], answers=[0])
     with pytest.raises(error):
         send(stream, b"hello", expect=1.0)

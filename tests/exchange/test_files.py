@@ -1,4 +1,4 @@
-"""Files as bodies, of every kind: how long each is said to be, what of it goes out, and how it is left."""
+"""Files as bodies, of every kind: their lengths, the bytes that are sent, and the state they are left in."""
 
 import asyncio
 import bz2
@@ -237,7 +237,7 @@ async def test_asynchronous_text_is_never_measured_in_its_files_encoding(tmp_pat
         assert source.length is None
 
 
-async def test_a_pipe_with_an_asynchronous_face_has_no_length() -> None:
+async def test_an_asynchronous_pipe_has_no_length() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"hello")
     os.close(writing)

@@ -1,4 +1,4 @@
-"""A lenient exchange over a scripted stream: content that is repaired or cut short, and what ends the connection."""
+"""A lenient exchange over a scripted stream: repaired content, content cut short, and the end of the connection."""
 
 import ssl
 from collections.abc import Callable, Coroutine
@@ -53,7 +53,7 @@ Reader = Callable[[Content], Coroutine[Any, Any, bytes]]
 def read(
     message: bytes, reader: Reader, step: int = 1000, loss: Exception | None = None
 ) -> tuple[bytes, tuple[Repair, ...], Content]:
-    """Receive a message; return its content, what was repaired, and the content as an object."""
+    """Receive a message; return its content, the repairs, and the Content object."""
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)], loss=loss)
     lenient = exchange()
     head = run_now(lenient.heads.receive(stream, DEFAULT))

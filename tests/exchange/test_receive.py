@@ -1,4 +1,4 @@
-"""Content of responses by each framing over a scripted stream: what is whole, and what is refused."""
+"""Content of responses by each framing, over a scripted stream: complete content, and invalid framing."""
 
 import ssl
 
@@ -132,7 +132,7 @@ def test_other_transfer_codings_are_refused(coding: bytes) -> None:
         decide_framing(receive_head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n" % coding), "GET")
 
 
-def test_the_kinds_are_framings_by_themselves() -> None:
+def test_each_kind_of_framing_has_its_reader() -> None:
     stream = ScriptedStream()
     assert open_content(stream, (Kind.LENGTH, 3, None), DEFAULT).left == 3
     assert open_content(stream, (Kind.CHUNKED, 0, None), DEFAULT).left is None
@@ -157,7 +157,7 @@ def test_content_of_a_length_leaves_later_bytes_unread() -> None:
     assert stream.unread == b"next"
 
 
-def test_content_is_taken_at_once_only_when_all_of_it_is_there() -> None:
+def test_content_is_taken_at_once_only_if_all_of_it_is_buffered() -> None:
     stream = ScriptedStream([b"hel", b"lo"])
     content = LengthContent(stream, 5)
     assert content.takeall() is None
@@ -167,7 +167,7 @@ def test_content_is_taken_at_once_only_when_all_of_it_is_there() -> None:
     assert run_now(content.readall()) == b"ello"
 
 
-def test_content_at_hand_is_taken_without_waiting() -> None:
+def test_buffered_content_is_taken_without_waiting() -> None:
     stream = ScriptedStream([b"Xhello"])
     run_now(stream.read(1))
     content = LengthContent(stream, 5)
@@ -213,7 +213,7 @@ def test_chunks_are_read_in_pieces_of_any_size(n: int) -> None:
     assert content.trailers == buffered.trailers == Fields([("X-Sum", "1")])
 
 
-def test_reading_in_turns_goes_on_where_it_was() -> None:
+def test_ways_of_reading_may_alternate() -> None:
     content = chunked(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
     assert run_now(content.read(2)) == b"he"
     buffer = bytearray(2)
@@ -289,7 +289,7 @@ def test_a_flood_of_extensions_is_refused() -> None:
     assert len(stream.unread) > 80 * len(chunk)
 
 
-def test_extensions_that_content_outweighs_are_taken() -> None:
+def test_extensions_shorter_than_their_content_are_accepted() -> None:
     chunk = b"400;" + b"x" * 1000 + b"\r\n" + b"." * 1024 + b"\r\n"
     assert len(run_now(chunked(chunk * 100, b"0\r\n\r\n").readall())) == 100 * 1024
 
@@ -312,7 +312,7 @@ def test_content_until_close_ends_with_the_connection() -> None:
 
 
 @pytest.mark.parametrize("loss", [ConnectionResetError(104, "reset"), ssl.SSLEOFError("cut")])
-def test_content_until_close_that_was_cut_short_is_not_whole(loss: Exception) -> None:
+def test_content_until_close_that_was_cut_short_is_incomplete(loss: Exception) -> None:
     content = UntilCloseContent(ScriptedStream([b"hello"], loss=loss))
     with pytest.raises(IncompleteRead) as raised:
         run_now(content.readall())
@@ -323,7 +323,7 @@ def test_content_until_close_that_was_cut_short_is_not_whole(loss: Exception) ->
 
 
 @pytest.mark.parametrize("pieces", [[b"2\r\nok\r\n0\r\n"], [b"2\r\nok\r\n0\r\n", b"A: b\r\n"], [b"2\r\nok\r\n0\r\nA"]])
-def test_end_of_the_connection_may_end_trailers_where_that_is_said(pieces: list[bytes]) -> None:
+def test_end_of_the_connection_may_end_trailers_if_lenient(pieces: list[bytes]) -> None:
     strict, lenient = (ChunkedContent(ScriptedStream(pieces), DEFAULT, is_lenient=may_end) for may_end in (False, True))
     assert run_now(lenient.readall()) == b"ok"
     assert lenient.is_done
@@ -346,7 +346,7 @@ def test_trailer_with_an_invalid_length_is_refused(value: bytes) -> None:
         run_now(content.readall())
 
 
-def test_trailers_with_other_bytes_come_as_they_are() -> None:
+def test_trailers_with_other_bytes_are_kept() -> None:
     content = ChunkedContent(ScriptedStream([b"0\r\nA: b\tc\x85\xff\r\nContent-Length: 5\r\n\r\n"]), DEFAULT)
     assert run_now(content.readall()) == b""
     assert content.trailers is not None

@@ -1,4 +1,4 @@
-"""Sending a request over a scripted stream: what goes out, what a failing body leaves, and answers that come early."""
+"""Requests sent over a scripted stream: the bytes written, bodies that fail, and early responses."""
 
 import io
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Iterator[io.BufferedRandom]:
         yield opened
 
 
-# The way out
+# Bytes written
 
 
 def test_a_request_without_content_is_its_head() -> None:
@@ -44,13 +44,13 @@ def test_a_request_without_content_is_its_head() -> None:
         (("Expect", "100-continue"), 1, False),
     ],
 )
-def test_short_content_may_go_out_with_the_head(field: tuple[str, str | int], size: int, may: bool) -> None:
+def test_short_content_fits_the_write_of_the_head(field: tuple[str, str | int], size: int, may: bool) -> None:
     head = RequestHead("PUT", "/")
     head.add(*field)
     assert fits_single_write(head, bytes(size)) is may
 
 
-def test_large_content_goes_out_in_pieces() -> None:
+def test_large_content_is_written_in_parts() -> None:
     stream = ScriptedStream()
     send(stream, b"x" * 1_000_000)
     assert sent(stream) == b"x" * 1_000_000
@@ -79,20 +79,20 @@ def test_chunks_are_framed_and_ended() -> None:
     assert sent(stream) == in_chunks(b"hello", b" ", b"x" * 26)
 
 
-def test_empty_pieces_do_not_end_a_chunked_body() -> None:
+def test_empty_items_do_not_end_a_chunked_body() -> None:
     stream = ScriptedStream()
     send(stream, [b"", b"a", b"", bytearray(), memoryview(b""), b"b", b""])
     assert sent(stream) == in_chunks(b"a", b"b")
 
 
 @pytest.mark.parametrize("body", [[], [b""], b""])
-def test_a_chunked_body_of_nothing_is_a_last_chunk(body: Body) -> None:
+def test_an_empty_chunked_body_is_a_last_chunk(body: Body) -> None:
     stream = ScriptedStream()
     send(stream, body, chunked=True)
     assert sent(stream) == LAST_CHUNK
 
 
-def test_bytes_may_go_in_chunks() -> None:
+def test_bytes_may_be_sent_in_chunks() -> None:
     stream = ScriptedStream()
     send(stream, b"hello", chunked=True)
     assert sent(stream) == in_chunks(b"hello")
@@ -133,7 +133,7 @@ class FailingAsyncFile(FailingFile):
 @pytest.mark.parametrize(
     "make", [failing, failing_later, lambda: FailingFile(b"hello"), lambda: FailingAsyncFile(b"hello")]
 )
-def test_the_error_of_a_body_comes_through_and_its_chunks_never_end(make: type) -> None:
+def test_the_error_of_a_body_is_raised_and_its_chunks_never_end(make: type) -> None:
     stream = ScriptedStream()
     with pytest.raises(Broken):
         send(stream, make())
@@ -141,7 +141,7 @@ def test_the_error_of_a_body_comes_through_and_its_chunks_never_end(make: type) 
 
 
 @pytest.mark.parametrize("wrong", ["text", 5, None, 1.5, {"a": 1}, [b"x"]])
-def test_pieces_of_a_wrong_type_are_refused_and_the_chunks_never_end(wrong: object) -> None:
+def test_items_of_a_wrong_type_are_refused_and_the_chunks_never_end(wrong: object) -> None:
     stream = ScriptedStream()
     with pytest.raises(TypeError, match="expected bytes from the body, got"):
         send(stream, [b"hello", wrong])  # type: ignore[list-item]
@@ -155,21 +155,21 @@ def test_a_body_shorter_than_its_length_is_an_error() -> None:
     assert sent(stream) == b"helloyou"
 
 
-def test_a_body_longer_than_its_length_is_an_error_and_nothing_goes_out_beyond_it() -> None:
+def test_a_body_longer_than_its_length_is_an_error_and_nothing_is_sent_beyond_it() -> None:
     stream = ScriptedStream()
     with pytest.raises(ValueError, match="longer than its length of 7"):
         send(stream, with_length([b"hello", b"you"], 7))
     assert len(sent(stream)) <= 7
 
 
-def test_a_body_longer_by_a_whole_piece_is_an_error_too() -> None:
+def test_a_body_longer_by_a_whole_item_is_an_error_too() -> None:
     stream = ScriptedStream()
     with pytest.raises(ValueError, match="longer than its length of 5"):
         send(stream, with_length([b"hello", b"!"], 5))
     assert sent(stream) == b"hello"
 
 
-def test_empty_pieces_after_the_length_do_no_harm() -> None:
+def test_empty_items_after_the_length_are_ignored() -> None:
     stream = ScriptedStream()
     send(stream, with_length([b"hello", b""], 5))
     assert sent(stream) == b"hello"
@@ -186,7 +186,7 @@ class Growing(io.BytesIO):
         return super().read(n)
 
 
-def test_a_growing_file_sends_the_length_that_was_announced() -> None:
+def test_bytes_appended_to_a_file_in_memory_are_not_sent() -> None:
     stream = ScriptedStream()
     send(stream, Growing(b"0123456789"))
     assert sent(stream) == b"0123456789"
@@ -200,7 +200,7 @@ def test_a_shrinking_file_is_an_error() -> None:
         send(stream, source)
 
 
-def test_a_body_of_unknown_length_may_go_out_as_it_is() -> None:
+def test_a_body_of_unknown_length_may_be_sent_without_chunks() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello", b"", b"you"], chunked=False)
     assert sent(stream) == b"helloyou"
@@ -219,7 +219,7 @@ def test_a_file_is_sent_by_the_kernel_from_its_position(file: io.BufferedRandom,
     assert max(map(len, stream.writes[1:])) == min(step, 8)
 
 
-def test_a_file_is_read_where_the_stream_cannot_send_it(file: io.BufferedRandom) -> None:
+def test_a_file_is_read_if_the_stream_cannot_send_it(file: io.BufferedRandom) -> None:
     file.seek(2)
     stream = ScriptedStream()
     send(stream, file)
@@ -235,7 +235,7 @@ def test_a_file_in_chunks_is_read(file: io.BufferedRandom) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 3])
-def test_a_file_that_has_grown_sends_the_length_that_was_announced(file: io.BufferedRandom, step: int) -> None:
+def test_bytes_appended_to_a_file_are_not_sent(file: io.BufferedRandom, step: int) -> None:
     source = run_now(open_source(file, 4))
     with open(file.name, "ab") as appending:
         appending.write(b"more")
@@ -279,10 +279,10 @@ def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: in
     assert answer.final is None
 
 
-# Bodies that a caller frames
+# Bodies framed by the caller
 
 
-def test_pieces_are_shown_before_they_go_out() -> None:
+def test_chunks_are_checked_before_they_are_sent() -> None:
     stream, seen = ScriptedStream(), list[bytes]()
     source = run_now(open_source([b"a", b"b"]))
 
@@ -294,7 +294,7 @@ def test_pieces_are_shown_before_they_go_out() -> None:
     assert (sent(stream), seen) == (b"ab", [b"a", b"b"])
 
 
-def test_a_piece_that_is_refused_does_not_go_out() -> None:
+def test_a_refused_chunk_is_not_sent() -> None:
     stream = ScriptedStream()
 
     def refuse(chunk: Buffer) -> Buffer:

@@ -1,4 +1,4 @@
-"""Fields after the content of a request: what goes out, when a function is asked for them, and what is refused."""
+"""Trailers of a request: the bytes sent, when a function is called for them, and invalid ones."""
 
 import hashlib
 from collections.abc import Iterator
@@ -55,13 +55,13 @@ def test_trailers_follow_the_last_chunk(body: Any, trailers: Trailers, lines: by
     assert sent(stream) == in_chunks(b"hello").removesuffix(b"\r\n") + lines + b"\r\n"
 
 
-def test_without_trailers_the_last_chunk_is_as_it_was() -> None:
+def test_without_trailers_the_last_chunk_is_plain() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello"], None)
     assert sent(stream) == in_chunks(b"hello")
 
 
-def test_another_parser_reads_them() -> None:
+def test_trailers_are_read_by_h11() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello", b"world"], {"X-Checksum": "abc", "X-Count": "2"})
     server = h11.Connection(h11.SERVER)
@@ -71,7 +71,7 @@ def test_another_parser_reads_them() -> None:
     assert [list(end.headers) for end in ends] == [[(b"x-checksum", b"abc"), (b"x-count", b"2")]]
 
 
-def test_a_function_is_asked_once_the_content_is_sent() -> None:
+def test_a_function_is_called_once_the_content_is_sent() -> None:
     digest = hashlib.sha256()
 
     def pieces() -> Iterator[bytes]:
@@ -85,7 +85,7 @@ def test_a_function_is_asked_once_the_content_is_sent() -> None:
 
 
 @pytest.mark.parametrize("after", [len(HEAD) + 1, len(HEAD) + 10])
-def test_a_function_is_not_asked_after_an_early_answer(after: int) -> None:
+def test_a_function_is_not_called_after_an_early_response(after: int) -> None:
     stream = ScriptedStream([TOO_LARGE], answers=[after])
     send(stream, [b"hello"], never)
     assert not stream.written.endswith(LAST_CHUNK)

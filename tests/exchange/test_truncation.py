@@ -1,4 +1,4 @@
-"""Responses cut at every byte: none is ever whole, however it is read (RFC 9112 §8); and what follows the content."""
+"""Responses cut at every byte are never complete, however they are read (RFC 9112 §8); trailers of responses."""
 
 import ssl
 from collections.abc import Callable, Coroutine
@@ -127,7 +127,7 @@ def test_a_response_cut_at_any_byte_is_never_whole(framing: str, read: Reader, s
 
 
 def is_in_buffer(read: Reader, got: bytearray, expected: bytes) -> bool:
-    """Whether what is missing is what the last readinto() had put into its buffer before it failed."""
+    """Whether the missing bytes are those that the last readinto() copied into its buffer before it failed."""
     return read in (read_into_small_buffers, read_into_large_buffers) and expected.startswith(got)
 
 

@@ -54,7 +54,7 @@ def test_fields_that_cannot_be_sent_are_refused(field: tuple[str, str]) -> None:
         build_connect(AUTHORITY, [field])
 
 
-# The answer
+# The response
 
 
 @pytest.mark.parametrize("status", [b"200 Connection established", b"204 No Content", b"299 X", b"200"])
@@ -80,13 +80,13 @@ def test_too_many_interim_responses_open_no_tunnel() -> None:
 
 
 @pytest.mark.parametrize("early", [b"X", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"\x16\x03\x01"])
-def test_bytes_after_the_answer_are_an_attack(early: bytes) -> None:
+def test_bytes_after_the_response_are_refused(early: bytes) -> None:
     error = refusal_of(b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n" + early)
     assert (error.status, error.reason, error.headers) == (200, "OK", (("Via", "x"),))
     assert error.body == b""
 
 
-def test_bytes_that_come_right_after_the_answer_are_one_too() -> None:
+def test_bytes_right_after_the_response_are_refused() -> None:
     with pytest.raises(ProxyError, match="sent more than its answer, or closed"):
         open_over(ScriptedStream([b"HTTP/1.1 200 OK\r\n\r\n", b"X"], answers=[0, 0]))
 
@@ -105,7 +105,7 @@ def test_a_proxy_that_closes_after_its_response_opens_no_tunnel() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [300, 302, 400, 403, 407, 500, 502])
-def test_any_other_answer_is_a_refusal_with_its_body(status: int, framing: bytes, body: bytes) -> None:
+def test_any_other_response_is_a_refusal_with_its_body(status: int, framing: bytes, body: bytes) -> None:
     error = refusal_of(b"HTTP/1.1 %d No way\r\nProxy-Authenticate: Basic\r\n%b\r\n%b" % (status, framing, body))
     assert (error.status, error.reason, error.body) == (status, "No way", b"hello")
     assert error.headers[0] == ("Proxy-Authenticate", "Basic")
@@ -134,7 +134,7 @@ def test_the_body_of_a_refusal_is_cut() -> None:
         ((b"Content-Length: 9\r\n\r\n", OSError("gone")), b""),
     ],
 )
-def test_a_refusal_stays_one_when_its_body_is_broken(rest: tuple[bytes | Exception, ...], body: bytes) -> None:
+def test_a_refusal_with_an_invalid_body_is_still_reported(rest: tuple[bytes | Exception, ...], body: bytes) -> None:
     error = refusal_of(b"HTTP/1.1 403 No\r\n" + rest[0], *rest[1:])  # type: ignore[operator]
     assert (error.status, error.body) == (403, body)
 
@@ -158,7 +158,7 @@ def test_an_invalid_response_opens_no_tunnel(answer: bytes) -> None:
     assert isinstance(error.__cause__, HTTPException)
 
 
-def test_an_answer_of_any_size_is_refused_in_time() -> None:
+def test_a_response_of_any_size_is_refused_in_time() -> None:
     stream = ScriptedStream([b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"x" * 9990 + b"\r\n"] * 1000])
     with pytest.raises(ProxyError) as raised:
         open_over(stream)
