@@ -184,12 +184,16 @@ async def reply(send: Send, status: int, content: bytes = b"") -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-class App:
-    """The application above under uvicorn, in a process of its own."""
+class PlainServer:
+    """The address of a server in a process of its own."""
 
     def __init__(self, port: int) -> None:
         self.host, self.port = HOST, port
         self.url = f"http://{HOST}:{port}"
+
+
+class App(PlainServer):
+    """The application above under uvicorn, in a process of its own."""
 
     @classmethod
     @contextmanager
@@ -335,12 +339,8 @@ class ConnectProxy(RawServer):
             connection.relay(origin)
 
 
-class ProxyPy:
+class ProxyPy(PlainServer):
     """proxy.py, a real proxy, in a process of its own: CONNECT, and plain HTTP by absolute-form targets."""
-
-    def __init__(self, port: int) -> None:
-        self.host, self.port = HOST, port
-        self.url = f"http://{HOST}:{port}"
 
     @classmethod
     @contextmanager
@@ -360,11 +360,11 @@ def run_proxy(directory: str) -> None:
         signal.pause()
 
 
-if __name__ == "__main__":
-    {"app": run_application, "proxy": run_proxy}[sys.argv[1]](sys.argv[2])
-
-
 def raw_response(response: Response) -> HTTPResponse:
-    """The response of the pool's connection that a client's response is made of."""
+    """Return the connection's response below a client's response."""
     assert isinstance(response._raw, HTTPResponse)
     return response._raw
+
+
+if __name__ == "__main__":
+    {"app": run_application, "proxy": run_proxy}[sys.argv[1]](sys.argv[2])

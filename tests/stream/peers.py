@@ -46,6 +46,15 @@ class Gate:
     def wait(self) -> None:
         assert self._event.wait(5)
 
+    def then(self, action: Callable[[RawConnection], object]) -> Callable[[RawConnection], None]:
+        """Return a server's handler that acts once the gate is open."""
+
+        def handler(connection: RawConnection) -> None:
+            self.wait()
+            action(connection)
+
+        return handler
+
 
 async def fill(stream: AioStream) -> None:
     """Write until nothing more fits; TLS and the loop have buffers of their own."""

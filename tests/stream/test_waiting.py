@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -17,18 +18,23 @@ from asyncclient.testing import RawConnection
 from asyncclient.timeouts import Timeout
 from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill
 
+
+def sending(data: bytes) -> Callable[[RawConnection], None]:
+    """Return a handler that sends this, and keeps the connection open."""
+
+    def handler(connection: RawConnection) -> None:
+        connection.send(data)
+        connection.hold()
+
+    return handler
+
+
 # wait_readable()
 
 
 async def test_waiting_for_something_to_read_ends_with_it(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.send(b"x")
-        connection.hold()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(sending(b"x"))) as stream:
         assert not await stream.wait_readable(0)
         assert not await stream.wait_readable(0.01)
         gate.open()
@@ -47,12 +53,7 @@ async def test_the_end_counts_as_something_to_read(connect: Connect) -> None:
 
 async def test_room_to_write_does_not_count_as_something_to_read(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.wait_closed()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(RawConnection.wait_closed)) as stream:
         await fill(stream)
         started = time.monotonic()
         gate.open()
@@ -65,12 +66,7 @@ async def test_room_to_write_does_not_count_as_something_to_read(connect: Connec
 
 async def test_drain_waits_until_the_peer_takes_more(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.wait_closed()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(RawConnection.wait_closed)) as stream:
         await fill(stream)
         waiting = asyncio.create_task(stream.drain())
         await asyncio.sleep(0.05)
@@ -81,13 +77,7 @@ async def test_drain_waits_until_the_peer_takes_more(connect: Connect) -> None:
 
 async def test_drain_ends_when_the_peer_begins_to_answer(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.send(TOO_LARGE)
-        connection.hold()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(sending(TOO_LARGE))) as stream:
         await fill(stream)
         waiting = asyncio.create_task(stream.drain())
         await asyncio.sleep(0.01)
@@ -100,12 +90,7 @@ async def test_drain_ends_when_the_peer_begins_to_answer(connect: Connect) -> No
 
 async def test_drain_ends_when_the_peer_closes(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.reset()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(RawConnection.reset)) as stream:
         await fill(stream)
         gate.open()
         assert await stream.drain() is True
@@ -237,13 +222,7 @@ async def test_a_total_time_that_is_over_leaves_no_time_to_wait(connect: Connect
 @pytest.mark.parametrize("second", READS.values(), ids=READS)
 async def test_a_second_reader_is_refused_and_the_first_goes_on(connect: Connect, second: Wait) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.send(b"hello")
-        connection.hold()
-
-    async with connect(handler) as stream:
+    async with connect(gate.then(sending(b"hello"))) as stream:
         first = asyncio.create_task(stream.readexactly(5))
         await asyncio.sleep(0)
         with pytest.raises(ImproperConnectionState, match="another task"):
@@ -269,13 +248,7 @@ async def test_a_second_writer_is_refused(connect: Connect) -> None:
 
 async def test_a_cancelled_wait_leaves_the_stream_as_it_was(connect: Connect) -> None:
     gate = Gate()
-
-    def handler(connection: RawConnection) -> None:
-        gate.wait()
-        connection.send(b"hello")
-        connection.hold()
-
-    async with connect(handler, read=0.1) as stream:
+    async with connect(gate.then(sending(b"hello")), read=0.1) as stream:
         waiting = asyncio.create_task(stream.read(5))
         await asyncio.sleep(0)
         waiting.cancel()
