@@ -1,4 +1,4 @@
-"""Checks of arguments whose error texts name the argument."""
+"""Arguments of a caller: checks whose error texts name the argument, and functions that may be coroutine functions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import wraps
+from inspect import isawaitable
 from typing import Any, TypeVar
 
 from .errors import clip
@@ -49,6 +50,11 @@ def list_collection(name: str, value: Any, kind: type, expected: str) -> list[An
     for item in items:
         check_type(name, item, kind, f"{expected}, of {kind.__name__},")
     return items
+
+
+async def maybe_await(value: Any) -> Any:
+    """Return a value, or the result of an awaitable: for functions that may be coroutine functions."""
+    return await value if isawaitable(value) else value
 
 
 def keyword_only(instead: Mapping[str, str], usage: str) -> Callable[[type[_T]], type[_T]]:

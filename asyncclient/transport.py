@@ -51,7 +51,10 @@ class Destination(NamedTuple):
 
 
 class RequestBody(Protocol):
-    """The body of a request, which may be sent several times, one at a time: open(), send the source, aclose()."""
+    """The body of a request, which may be sent several times, one at a time: open(), send the source, aclose().
+
+    A transport that reads the source itself closes it as well: `async with aclosing(source)`.
+    """
 
     @property
     def data(self) -> Buffer | None:

@@ -23,7 +23,7 @@ from functools import partial
 from types import GeneratorType
 from typing import Any, Final
 
-from ..client.deadlines import maybe_await
+from ..arguments import maybe_await
 from ..client.request import Options
 from ..errors import BodyNotReplayable
 from ..exchange.body import find_buffer

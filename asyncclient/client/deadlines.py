@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from asyncio import get_running_loop
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import TotalTimeout
 from ..stream.scope import TimeLimit
@@ -36,8 +35,3 @@ async def await_in_time(given: Awaitable[_T], timeout: Timeout, deadline: float,
 
     async with TimeLimit(deadline - get_running_loop().time(), build_error):
         return await given
-
-
-async def maybe_await(value: Any) -> Any:
-    """Return a value, or the result of an awaitable: for functions that may be coroutine functions."""
-    return await value if inspect.isawaitable(value) else value

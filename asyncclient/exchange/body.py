@@ -20,6 +20,7 @@ from collections.abc import (
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
+from ..arguments import maybe_await
 from ..errors import BodyNotReplayable, clip
 from .stream import Buffer
 
@@ -73,9 +74,7 @@ class RegularFile(NamedTuple):
 
     async def advance(self, position: int) -> None:
         """Move the file's position to where reading it would have left it."""
-        moved = self.file.seek(position)
-        if inspect.isawaitable(moved):
-            await moved
+        await maybe_await(self.file.seek(position))
 
 
 class Source:
@@ -278,7 +277,7 @@ async def open_source(
         return _open_buffer_or_iterable(body)
     if inspect.iscoroutinefunction(read):
         return await _open_async_file(body, blocksize, charset)
-    return _open_file(body, blocksize, charset, offload)
+    return await _open_file(body, blocksize, charset, offload)
 
 
 def _open_buffer_or_iterable(body: Any) -> Source:
@@ -328,18 +327,18 @@ def _encode_block(block: object, charset: str) -> bytes:
 # Files
 
 
-def _open_file(file: Any, blocksize: int, charset: str, offload: Offload) -> Source:
+async def _open_file(file: Any, blocksize: int, charset: str, offload: Offload) -> Source:
     if isinstance(file, io.IOBase) and not file.readable():
         raise ValueError("expected a file that is open for reading as body")
     read = partial(in_place if isinstance(file, io.BytesIO) else offload, file.read)
-    length = _measure(file) if _is_measurable(file) else None
+    length = await _measure(file) if _is_measurable(file) else None
     return FileSource(read, length, _find_regular_file(file, file), blocksize, charset)
 
 
 async def _open_async_file(file: Any, blocksize: int, charset: str) -> Source:
     raw = getattr(file, "_file", None)  # of aiofiles; a file of another type there is not used
     regular = _find_regular_file(file, raw) if type(file).__module__.startswith("aiofiles.") else None
-    length = await _measure_async(file) if _is_measurable(file) and _is_measurable(raw) else None
+    length = await _measure(file) if _is_measurable(file) and _is_measurable(raw) else None
     return FileSource(file.read, length, regular, blocksize, charset)
 
 
@@ -353,33 +352,20 @@ def _is_measurable(file: Any) -> bool:
     return not is_text and type(file).__module__ not in _DECOMPRESSING
 
 
-_CANT_SEEK = (AttributeError, OSError, ValueError, TypeError)
+CANT_SEEK: Final = (AttributeError, OSError, ValueError, TypeError)
 """What a pipe raises, or an object that has only read()."""
 
 
-def _measure(file: Any) -> int | None:
+async def _measure(file: Any) -> int | None:
     """Return the bytes from the present position to the end, by seeking there and back; None if the file can't seek."""
     try:
-        position = file.tell()
+        position = await maybe_await(file.tell())
         try:
-            file.seek(0, os.SEEK_END)
-            size = file.tell() - position
+            await maybe_await(file.seek(0, os.SEEK_END))
+            size = await maybe_await(file.tell()) - position
         finally:
-            file.seek(position)
-    except _CANT_SEEK:
-        return None
-    return max(int(size), 0)
-
-
-async def _measure_async(file: Any) -> int | None:
-    try:
-        position = await file.tell()
-        try:
-            await file.seek(0, os.SEEK_END)
-            size = await file.tell() - position
-        finally:
-            await file.seek(position)
-    except _CANT_SEEK:
+            await maybe_await(file.seek(position))
+    except CANT_SEEK:
         return None
     return max(int(size), 0)
 

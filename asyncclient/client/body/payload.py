@@ -15,22 +15,22 @@ from io import BufferedReader
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final
 
+from ...arguments import maybe_await
 from ...errors import BodyNotReplayable
-from ...exchange.body import BLOCKSIZE, BytesSource, Source, encode_text, find_buffer, open_source
+from ...exchange.body import BLOCKSIZE, CANT_SEEK, BytesSource, Source, encode_text, find_buffer, open_source
 from ...exchange.stream import Buffer
 from ...stream.files import FileState, measure_file, offload, open_file
-from ..deadlines import maybe_await
 
 CHARSET: Final = "UTF-8"
 """Of text that is sent: of a str, and of what a text file returns."""
 
 TEXT: Final = "text/plain; charset=utf-8"
 
-_CANT_SEEK = (AttributeError, OSError, ValueError, TypeError)
-
 
 class Payload:
     """The body of a request, which may be sent any number of times, one at a time: open(), send the source, aclose().
+
+    The source is closed by its reader.
 
     Attributes:
         content_type: a default for Content-Type; None if it is not known.
@@ -185,13 +185,13 @@ class FilePayload(_ReadPayload):
     async def _note_start(self) -> None:
         try:
             self._start = await maybe_await(self._file.tell())
-        except _CANT_SEEK:
+        except CANT_SEEK:
             self._may_seek = False
 
     async def _rewind(self, start: int) -> None:
         try:
             await maybe_await(self._file.seek(start))
-        except _CANT_SEEK as exc:
+        except CANT_SEEK as exc:
             raise BodyNotReplayable(f"body has to be sent again, but can't be rewound: {exc}") from exc
 
     async def aclose(self) -> None:

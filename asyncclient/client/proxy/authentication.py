@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ...arguments import maybe_await
 from ...message.fields import Fields
 from ..auth.schemes import AddedFields, Auth, AuthRequest
-from ..deadlines import maybe_await
 from .proxies import Proxy
 
 MAX_ANSWERS: Final = 2
