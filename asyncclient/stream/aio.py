@@ -475,10 +475,11 @@ class AioStream(asyncio.StreamReader):
 
     async def drain(self) -> bool:
         """See ByteStream."""
-        self._keep_duplicate()
+        if self._duplicate is None:
+            self._keep_duplicate()
         transport, protocol = self.transport, self.protocol
         assert transport is not None
-        while not self.has_news:
+        while not (self._pieces.size or self.ending is not None):
             if not protocol.may_write:
                 await self._wait(self.timeout.write, WRITE)
             elif protocol.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
