@@ -228,7 +228,7 @@ class Client:
         """
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
         transfer = Transfer(self._settings, request)
-        response = await self._run(transfer)
+        response = await (transfer.run() if self._settings.tracer is None else self._run(transfer))
         if not take_received(response):
             if self._settings.retries is not None:
                 return await self._read(transfer, response)

@@ -10,7 +10,7 @@ from ..message.url import URL
 from .connection_fields import CONTROLLED, check_fields, check_tunnelled
 from .content.decoding import IDENTITY
 from .cookies.jar import CookieJar
-from .request import Request
+from .request import USUAL, Request
 from .site import Site
 
 
@@ -34,7 +34,7 @@ def build_head(
     """
     pairs = request.headers
     target = site.prefix + url.target if site.prefix else url.target
-    if request.payload is not None or auth or request.choices.cookies or jar:
+    if request.payload is not None or auth or request.choices is not USUAL or jar.stored:
         given = {name.lower() for name, _ in pairs}
         implied = _list_implied(request, site, url, jar, auth, expects_continue)
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]

@@ -19,7 +19,7 @@ from .body.arguments import Unset
 from .error_context import add_context
 from .proxy.authentication import ProxyAuthentication
 from .redirects import REDIRECTS, Redirect, decide_redirect, find_location, strip_fields
-from .request import USUAL, Request, build_derived
+from .request import Request, build_derived
 from .site import Site, Sites
 
 MAX_ROUNDS: Final = 1024
@@ -75,7 +75,8 @@ class Rounds:
 
     Attributes:
         sites: see above.
-        find: returns the first round for a URL, for a request without its own credentials; cached.
+        find: returns the first round of a request to a URL that has no credentials of its own. It is remembered for
+            many URLs. Raises InvalidURL for the URL, its proxy, or the userinfo in it.
     """
 
     __slots__ = ("_auth", "_secret_names", "find", "sites")
@@ -84,22 +85,15 @@ class Rounds:
         self.sites = sites
         self._auth = auth
         self._secret_names = secret_names
-        find: Callable[[str], Round] = partial(_build_first, sites, auth)
+        find: Callable[[str], Round] = partial(_build, sites, auth)
         self.find = find if sites.depend_on_url else lru_cache(maxsize=MAX_ROUNDS)(find)
 
-    def begin(self, request: Request) -> Round:
-        """Return the first round of a request.
+    def adapt(self, found: Round, request: Request, **changes: Any) -> Round:
+        """Return a round for a request that has credentials of its own, or for a proxy that wants some.
 
         Raises:
-            InvalidURL: the URL of the request, of its proxy, or the userinfo in it.
+            TypeError, ValueError: `auth` of the request can't be used.
         """
-        first = self.find(request.url)
-        if request.choices is USUAL and first.auth is None and first.site.proxy is None:
-            return first
-        return self._adapt(first, request, expects_continue=request.choices.expect_continue)
-
-    def _adapt(self, found: Round, request: Request, **changes: Any) -> Round:
-        """Return a round for a request with its own credentials, or through a proxy that needs some."""
         auth, is_stranger = found.auth, found.is_stranger
         if any(name.lower() == "authorization" for name, _ in request.headers):
             auth = None
@@ -112,7 +106,7 @@ class Rounds:
     def redirect(self, request: Request, current: Round, redirect: Redirect) -> tuple[Request, Round]:
         """Return the request after a redirect, without secrets of another origin, and its first round.
 
-        Raises: see begin(); the error has the new request.
+        Raises: what find() does; the error names the new request.
         """
         following = _redirect_request(request, current, redirect, self._secret_names)
         is_foreign = current.is_foreign or redirect.is_cross_origin
@@ -120,20 +114,16 @@ class Rounds:
         try:
             found = _build(self.sites, self._auth, following.url, is_foreign, is_downgraded)
             expects = current.expects_continue and redirect.keeps_body
-            return following, self._adapt(found, following, expects_continue=expects)
+            return following, self.adapt(found, following, expects_continue=expects)
         except HTTPException as error:
             add_context(error, following)
             raise
 
 
-def _build_first(sites: Sites, auth: Auth | None, url: str) -> Round:
-    return _build(sites, auth, url, is_foreign=False, is_downgraded=False)
-
-
-def _build(sites: Sites, auth: Auth | None, text: str, is_foreign: bool, is_downgraded: bool) -> Round:
-    """Return a round with the credentials in the URL, otherwise those of the client if they may be sent there."""
+def _build(sites: Sites, auth: Auth | None, text: str, is_foreign: bool = False, is_downgraded: bool = False) -> Round:
+    """Return a round with the credentials of a URL, else those of the client as far as they may be sent there."""
     url = parse_url(text)
-    site = sites.find(url, is_foreign)
+    site = (None if is_foreign else sites.known.get(url[:3])) or sites.find(url, is_foreign)
     if url.userinfo is not None and not is_foreign:
         return Round(url, site, from_userinfo(url.userinfo))
     if auth is None:

@@ -1,7 +1,7 @@
 """One request, from its caller to the response that the caller gets: the loop that applies the rules.
 
 ```text
-   Request ──► Rounds.begin ──► Round ──► build_head ──► Transport.send ─────────────┐
+   Request ──► Rounds.find ───► Round ──► build_head ──► Transport.send ─────────────┐
                                   ▲          (auth, cookies)     │ error             │ response
                                   │                              ▼                   ▼
                                   │                        _after_error        _after_response
@@ -14,7 +14,7 @@
                                                                                  Response
 ```
 
-Example: a GET of http://a/ with auth=Digest(...). `begin` returns the round for http://a/ with that Auth, which has no
+Example: a GET of http://a/ with auth=Digest(...). `find` returns the round for http://a/ with that Auth, which has no
 fields to add yet; the head is built and sent. The response is a 401: `_after_response` asks the Auth for an answer and
 returns the same round with its fields. Now the response is a 302 to http://b/: the next round is foreign, has another
 site and no Auth. When it is sent, the idle connection turns out to be closed: `_after_error` returns the same round
@@ -167,8 +167,10 @@ class Transfer:
 
     def _begin(self) -> Round:
         """Return the first round; ClientClosed if the client is closed."""
-        settings = self._settings
-        first = settings.rounds.begin(self.request)
+        settings, request = self._settings, self.request
+        first = settings.rounds.find(request.url)
+        if request.choices is not USUAL or first.auth is not None or first.site.proxy is not None:
+            first = settings.rounds.adapt(first, request, expects_continue=request.choices.expect_continue)
         if settings.pauses.is_closed:
             raise self._named(ClientClosed("the client is closed"))
         if settings.budget is not None:

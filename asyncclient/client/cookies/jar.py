@@ -81,6 +81,9 @@ class CookieJar:
         max_size: bytes of name and value together; larger cookies are ignored. The RFC says 4096.
         clock: returns the current time in Unix seconds.
 
+    Attributes:
+        stored: how many cookies there are, those included that have expired since expire() was called last.
+
     Raises:
         ValueError: a limit is less than 1, or as in update().
     """
@@ -102,7 +105,7 @@ class CookieJar:
         self.max_size = max_size
         self._clock = clock
         self._domains: dict[str, dict[_Key, _Entry]] = {}
-        self._count = 0
+        self.stored = 0
         self._secure = SecureCookies()
         # Time, domain and key. Items of replaced or removed cookies stay until they are due or the heap is rebuilt.
         self._expiries: list[tuple[float, str, _Key]] = []
@@ -112,10 +115,10 @@ class CookieJar:
 
     def __len__(self) -> int:
         self.expire()
-        return self._count
+        return self.stored
 
     def __bool__(self) -> bool:
-        return self._count > 0 and len(self) > 0
+        return self.stored > 0 and len(self) > 0
 
     def __iter__(self) -> Iterator[Cookie]:
         self.expire()
@@ -149,7 +152,7 @@ class CookieJar:
         Arguments are as in store(). Cookies with longer paths come first, then those created earlier. The text is
         latin-1 without control characters other than TAB.
         """
-        if not self._count:
+        if not self.stored:
             return None
         now = self._clock()
         self._sweep(now)
@@ -288,7 +291,7 @@ class CookieJar:
         created = old.created if old is not None else cookie.created or self._next_created(now)
         cookie = cookie._replace(created=created)
         self._domains.setdefault(cookie.domain, {})[_key(cookie)] = _Entry(cookie, now)
-        self._count += 1
+        self.stored += 1
         if cookie.secure:
             self._secure.add(cookie)
         if cookie.expires is not None:
@@ -298,7 +301,7 @@ class CookieJar:
 
     def _push_expiry(self, cookie: Cookie) -> None:
         expiries = self._expiries
-        if len(expiries) > 2 * self._count + 100:  # most items belong to replaced cookies: rebuild the heap
+        if len(expiries) > 2 * self.stored + 100:  # most items belong to replaced cookies: rebuild the heap
             entries = (entry.cookie for stored in self._domains.values() for entry in stored.values())
             expiries[:] = [(kept.expires, kept.domain, _key(kept)) for kept in entries if kept.expires is not None]
             heapify(expiries)
@@ -311,7 +314,7 @@ class CookieJar:
         entry = stored.pop(_key(cookie), None)
         if entry is None:
             return None
-        self._count -= 1
+        self.stored -= 1
         if entry.cookie.secure:
             self._secure.remove(entry.cookie)
         if not stored:
@@ -328,7 +331,7 @@ class CookieJar:
         stored = self._domains[domain]
         if len(stored) > self.max_per_domain:
             self._pop(min(stored.values(), key=_by_worth).cookie)
-        if self._count - len(self._domains.get(EVERY_HOST, ())) > self.max_cookies:
+        if self.stored - len(self._domains.get(EVERY_HOST, ())) > self.max_cookies:
             entries = [entry for name, group in self._domains.items() if name != EVERY_HOST for entry in group.values()]
             # A tenth at once: this visits all cookies, and a server may set hundreds with each response.
             for entry in sorted(entries, key=_by_access)[: 1 + self.max_cookies // 10]:
