@@ -70,14 +70,13 @@ if TYPE_CHECKING:
     from .client.request import Headers, Options, Request
     from .client.response import Response
     from .client.retries import Retry
-    from .connection import HTTPConnection
+    from .connection import HTTP_PORT, HTTPConnection
     from .https import HTTPS_PORT, HTTPSConnection
     from .message.head import Interim
     from .message.links import Link
     from .message.mail import HTTPMessage
     from .message.repairs import Repair
     from .message.url import Params
-    from .opening import HTTP_PORT
     from .pool.group import HostStats, PoolStats
     from .response import HTTPResponse
     from .runner import run
@@ -203,7 +202,7 @@ _HOMES: Final = {
     "HTTPResponse": "response",
     "HTTPSConnection": "https",
     "HTTPS_PORT": "https",
-    "HTTP_PORT": "opening",
+    "HTTP_PORT": "connection",
     "Interim": "message.head",
     "Repair": "message.repairs",
     "TLSInfo": "stream.tls",

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import ssl
 import time
-from typing import Any, Final, cast
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Final, Self
 
-from .debug import Printing, print_received, print_sent
-from .errors import ImproperConnectionState, NotConnected, ProtocolError, RemoteDisconnected
-from .exchange.body import Body, Source, open_source
+from .arguments import check_type
+from .debug import print_fields, print_sent
+from .errors import ImproperConnectionState, NotConnected
+from .exchange.body import BLOCKSIZE, Body, open_source
 from .exchange.exchange import Exchange
-from .exchange.receive import ResponseHeads
-from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
-from .exchange.stream import Buffer
+from .exchange.tunnel import build_connect
+from .limits import DEFAULT, Limits
 from .message import target as targets
-from .message.buffer import LAST_HEAD
 from .message.cycle import CloseReason, Event, State, advance
-from .message.fields import Headers, list_pairs
-from .message.head import Head, build_field
-from .message.request import BodyGuard, RequestHead
-from .opening import Connection
+from .message.fields import Fields, HasItems, Headers, list_pairs
+from .message.head import Head, HeadCache, build_field
+from .message.request import RequestHead
 from .response import HTTPResponse
-from .stream.aio import AioStream
+from .stream.dial import Route, Tunnel, open_stream
 from .stream.files import offload, open_file
-from .stream.handover import hand_over
-from .timings import Timings, copy_opening
+from .stream.interruptible import Interruptible
+from .stream.options import SocketOption, parse_options
+from .stream.tls import default_context
+from .timeouts import Timeout
+from .timings import Timings
+from .wire import Wire, limit_total
 
-SHORT_IDLE: Final = 20e-6
-"""Seconds after a response in which the kernel is not asked for bytes that nobody asked for: the loop has just looked,
-and what comes a moment after the request was written is not told from its answer anyway. The call costs 1.5 µs."""
+HTTP_PORT: Final = 80
 
 
-class HTTPConnection(Connection):
+class GlobalDefault:
+    """The timeout that socket.setdefaulttimeout() has set when the connection is opened."""
+
+    def __repr__(self) -> str:
+        return "<global default timeout>"
+
+
+GLOBAL_DEFAULT: Final = GlobalDefault()
+
+
+class HTTPConnection:
     """A connection to one server, serving one request at a time; opened with the first one.
 
     It belongs to the loop and, while it serves a request, to the task that use it first: another is refused. A request
@@ -54,6 +69,206 @@ class HTTPConnection(Connection):
     Raises:
         InvalidURL: host or port can't be one.
     """
+
+    default_port: ClassVar[int] = HTTP_PORT
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        timeout: float | Timeout | GlobalDefault | None = GLOBAL_DEFAULT,
+        source_address: tuple[str, int] | None = None,
+        blocksize: int = BLOCKSIZE,
+        *,
+        max_response_headers: int | None = None,
+        limits: Limits = DEFAULT,
+        socket_path: str | os.PathLike[str] | None = None,
+        socket_options: Sequence[SocketOption] = (),
+    ) -> None:
+        self.host, self.port = targets.parse_host_port(host, port, self.default_port)
+        self.timeout = timeout
+        self._applied_timeout()  # refuses an invalid one
+        self.source_address = source_address
+        if blocksize < 1:
+            raise ValueError(f"expected a blocksize of at least 1, got {blocksize!r}")
+        self.blocksize = blocksize
+        check_type("limits", limits, Limits, "Limits")
+        self.limits = limits if max_response_headers is None else replace(limits, fields=max_response_headers)
+        self.socket_path = None if socket_path is None else os.fspath(socket_path)
+        self.socket_options = parse_options(socket_options) if socket_options else ()
+        self.auto_open = True
+        self.debuglevel = 0
+        # The open connection; perhaps one that has closed itself and was not noticed yet.
+        self._wire: Wire | None = None
+        # The exchange under way, from its head on; its state is the state of this connection.
+        self._exchange: Exchange | None = None
+        # What is awaited while the connection is being opened.
+        self._opening: Interruptible | None = None
+        # Why the last wire was closed; None while one is open.
+        self._close_reason: CloseReason | None = None
+        self._head_cache = HeadCache()
+        self._host_line: bytes | None = None
+        self._tunnel: tuple[str, int] | None = None
+        self._tunnel_headers: Sequence[tuple[str, str]] = ()
+        self._proxy_ssl: ssl.SSLContext | bool = False
+        self._proxy_head: Head | None = None
+
+    @property
+    def _state(self) -> str:
+        return State.IDLE if self._exchange is None else self._exchange.state
+
+    # Opening and closing
+
+    def set_tunnel(
+        self,
+        host: str,
+        port: int | None = None,
+        headers: HasItems | Iterable[tuple[str, str]] | None = None,
+        *,
+        proxy_ssl: ssl.SSLContext | bool = False,
+    ) -> None:
+        """Have the connection go through an HTTP proxy, the host and port given to the constructor, by CONNECT.
+
+        Args:
+            host, port: the server to reach; the default port is that of this class.
+            headers: fields for the CONNECT request only, such as Proxy-Authorization.
+            proxy_ssl: the proxy itself speaks TLS: a context, or True for the default one.
+
+        Raises:
+            ImproperConnectionState: the connection is open already.
+            InvalidURL, ValueError: host, port or headers can't be sent.
+        """
+        if self._is_open or self._opening is not None:
+            raise ImproperConnectionState("a tunnel can't be set up on an open connection")
+        if not isinstance(proxy_ssl, ssl.SSLContext | bool):
+            raise TypeError(f"expected an SSLContext or a bool as proxy_ssl, got {type(proxy_ssl).__name__}")
+        tunnel = targets.parse_host_port(host, port, self.default_port)
+        pairs = list_pairs(headers or ())
+        build_connect(targets.build_authority(*tunnel), pairs)
+        self._tunnel, self._tunnel_headers, self._proxy_ssl = tunnel, pairs, proxy_ssl
+        self._host_line = None
+
+    def get_proxy_response_headers(self) -> Fields | None:
+        """Return the fields of the proxy's response to CONNECT; None without one."""
+        return None if self._proxy_head is None else self._proxy_head.fields
+
+    def set_debuglevel(self, level: int) -> None:
+        """Print http.client's lines of what is sent and received, if above 0. Headers are among them, secrets too."""
+        self.debuglevel = level
+
+    async def connect(self) -> None:
+        """Open the connection, anew if it is open. Requests do this by themselves.
+
+        Raises:
+            ConnectError: and its subclasses ConnectTimeout, TLSError, TLSTimeout, ProxyError.
+            ImproperConnectionState: an exchange is under way, or another task is opening it.
+        """
+        if self._opening is not None or self._state not in (State.IDLE, State.HEAD):
+            raise ImproperConnectionState(f"{self!r} can't be opened now")
+        await self._open()
+
+    async def _open(self) -> None:
+        if self._opening is not None:
+            raise ImproperConnectionState(f"{self!r} is being opened by another task")
+        self._close_wire()
+        # Those of the request that this is for, else kept for the next one.
+        timings = Timings(time.monotonic()) if self._exchange is None else self._exchange.timings
+        opening = timings if self._exchange is None else None
+        timeout = self._applied_timeout()
+        self._opening = Interruptible(f"connection to {self.host}:{self.port} was closed meanwhile")
+        try:
+            with self._opening:
+                left = (timeout.total or 0.0) - (time.monotonic() - timings.started)
+                async with limit_total(timeout, left, f"{self.host}:{self.port}"):
+                    route = await self._route()
+                    stream, self._proxy_head = await open_stream(route, timeout, timings, self.limits)
+        finally:
+            self._opening = None
+        self._wire, self._close_reason = Wire(stream, self.limits, self._head_cache, opening), None
+        if self.debuglevel > 0 and route.tunnel is not None and self._proxy_head is not None:
+            print_sent(route.tunnel.head)
+            print_fields(self._proxy_head)
+
+    async def _route(self) -> Route:
+        """Return the route to the server."""
+        proxy_tls = await default_context() if self._proxy_ssl is True else self._proxy_ssl or None
+        tunnel = None
+        if self._tunnel is not None:
+            authority = targets.build_authority(*self._tunnel)
+            tunnel = Tunnel(authority, build_connect(authority, self._tunnel_headers))
+        return Route(
+            self.host,
+            self.port,
+            socket_path=self.socket_path,
+            source_address=self.source_address,
+            socket_options=self.socket_options,
+            proxy_tls=proxy_tls,
+            tunnel=tunnel,
+            tls=await self._tls_context(),
+            server_name=targets.build_server_name((self._tunnel or (self.host,))[0]),
+        )
+
+    async def _tls_context(self) -> ssl.SSLContext | None:
+        return None
+
+    def _applied_timeout(self) -> Timeout:
+        """Return the Timeout that `timeout` means now."""
+        timeout = self._timeout = self.timeout
+        if isinstance(timeout, Timeout):
+            return timeout
+        return Timeout.each(socket.getdefaulttimeout() if isinstance(timeout, GlobalDefault) else timeout)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._wire is not None and self._wire.close_reason is None
+
+    def close(self) -> None:
+        """Begin to close; never waits. A request under way, in whatever task, ends with NotConnected."""
+        if self._opening is not None:
+            self._opening.end()
+        self._close_wire()
+        self._exchange = None
+
+    async def aclose(self) -> None:
+        """Close, and wait until the socket is free: a second at most (Timeout.close) where the peer is silent."""
+        wire = self._wire
+        self.close()
+        if wire is not None:
+            await wire.stream.wait_closed()
+
+    def _close_wire(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._forget_closed(self._wire)
+
+    def _forget_closed(self, wire: Wire) -> None:
+        """Let go of a wire that has closed: what it holds, such as the state of TLS, can be freed."""
+        if wire.close_reason is not None and wire is self._wire:
+            self._wire, self._close_reason = None, wire.close_reason
+
+    def _forget(self, exchange: Exchange) -> None:
+        """Return to the beginning, unless another exchange has begun meanwhile."""
+        if exchange is self._exchange:
+            self._exchange = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        wire: Wire | None = getattr(self, "_wire", None)
+        if wire is not None and wire.stream.abort_if_abandoned():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        where = self.socket_path or f"{self.host}:{self.port}"
+        reason = self._close_reason if self._exchange is None else self._exchange.close_reason
+        end = "" if reason is None else f" ({reason})"
+        return f"<{type(self).__name__} {where} {'open' if self._is_open else 'closed'}, {self._state}{end}>"
+
+    # The request
 
     async def request(
         self,
@@ -83,26 +298,24 @@ class HTTPConnection(Connection):
             ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as for whatever
                 the body raises, and for cancellation.
         """
-        following = advance(self._state, Event.REQUEST)
+        advance(self._state, Event.REQUEST)
         exchange = self._begin(method, url or "/", headers) if headers else self._begin(method, url or "/")
         if body is None:
             if exchange.head.length or exchange.head.is_chunked:
                 raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
-            stream = self._find_fresh_stream(exchange)
-            if stream is not None:
+            wire = self._find_wire(exchange)
+            if wire is not None:
                 self._exchange = exchange
-                self._send_now(stream, exchange)
-                self._state = following
+                wire.send(exchange)
                 return
         self._exchange = exchange
-        self._state = State.SENDING
+        exchange.state = State.SENDING
         await self._end_head(exchange, body, encode_chunked)
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin a request head; raises CannotSendRequest, ValueError and InvalidURL as request() does."""
-        following = advance(self._state, Event.PUTREQUEST)
+        advance(self._state, Event.PUTREQUEST)
         self._exchange = self._begin(method, url or "/", (), skip_host, skip_accept_encoding)
-        self._state = following
 
     def _begin(
         self, method: str, url: str, headers: Headers = (), skip_host: bool = False, skip_encoding: bool = False
@@ -116,17 +329,13 @@ class HTTPConnection(Connection):
         head = RequestHead(method, url, *built if skip_encoding else (*built, b"Accept-Encoding: identity"))
         for name, value in pairs:
             head.add(name, value)
-        exchange = Exchange(head, Timings(time.monotonic()))
-        if self._opening is not None:  # connect() was called for this request
-            copy_opening(self._opening, exchange.timings)
-            self._opening = None
-        return exchange
+        return Exchange(head, Timings(time.monotonic()))
 
     def _build_host_line(self, method: str, target: Any) -> bytes:
         authority = None
         if method == "CONNECT":
             authority = target
-        elif isinstance(target, str) and target[:1] != "/":  # what is no str is refused with the request line
+        elif isinstance(target, str) and target[:1] != "/":  # a target that is not a str is refused later
             authority = targets.find_authority(target)
         if authority is not None:
             return build_field("Host", authority)
@@ -152,11 +361,13 @@ class HTTPConnection(Connection):
 
     async def endheaders(self, message_body: Body | None = None, *, encode_chunked: bool = False) -> None:
         """End the head and send it, with a body if given; raises what request() does, or CannotSendHeader."""
-        self._state = advance(self._state, Event.ENDHEADERS)
-        await self._end_head(self._current(), message_body, encode_chunked)
+        following = advance(self._state, Event.ENDHEADERS)
+        exchange = self._current()
+        exchange.state = following
+        await self._end_head(exchange, message_body, encode_chunked)
 
     async def _end_head(self, exchange: Exchange, body: Body | None, encode_chunked: bool) -> None:
-        """Settle the framing and send: what is refused until the stream is ready leaves the connection as it was."""
+        """Decide the framing and send: an error before the wire is ready leaves the connection as it was."""
         if isinstance(body, os.PathLike):
             await self._send_path(exchange, body, encode_chunked)
             return
@@ -164,16 +375,18 @@ class HTTPConnection(Connection):
             source = None if body is None else await open_source(body, self.blocksize, offload=offload)
             self._check_current(exchange)
             chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
-            stream = self._find_fresh_stream(exchange) or await self._ready_stream(exchange)
+            wire = self._find_wire(exchange) or await self._ready_wire(exchange)
             self._check_current(exchange)
         except BaseException:
             self._forget(exchange)
             raise
-        if source is None:
-            self._send_now(stream, exchange)
-        else:
-            await self._send_with_body(stream, exchange, source, chunked)
-        self._note_sent(stream, exchange)
+        try:
+            if source is None:
+                wire.send(exchange)
+            else:
+                await wire.send_body(exchange, source, chunked=chunked)
+        finally:
+            self._forget_closed(wire)
 
     async def _send_path(self, exchange: Exchange, path: os.PathLike[str], encode_chunked: bool) -> None:
         try:
@@ -184,109 +397,48 @@ class HTTPConnection(Connection):
         with file:
             await self._end_head(exchange, file, encode_chunked)
 
-    def _find_fresh_stream(self, exchange: Exchange) -> AioStream | None:
-        """Return the open stream, if nothing came on it that nobody asked for."""
-        stream = self._stream
-        if stream is None:
+    def _find_wire(self, exchange: Exchange) -> Wire | None:
+        """Return the open wire, unless unsolicited data was received on it."""
+        wire = self._wire
+        if wire is None:
             return None
-        if stream.loop is not asyncio.get_running_loop():
+        if wire.stream.loop is not asyncio.get_running_loop():
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
-        if not stream.is_fresh(ask_kernel=exchange.timings.started - self._idle_since > SHORT_IDLE):
-            return None
-        return self._limit(stream, exchange)
+        return self._prepare(wire, exchange) if wire.is_available(exchange.timings.started) else None
 
-    def _limit(self, stream: AioStream, exchange: Exchange) -> AioStream:
-        """Have the time limits of this connection hold on the stream for an exchange; return the stream."""
+    def _prepare(self, wire: Wire, exchange: Exchange) -> Wire:
+        """Have the settings of this connection hold on a wire for an exchange; return the wire."""
+        stream = wire.stream
         if self.timeout is not self._timeout:
-            stream.timeout = self._limited_timeout()
+            stream.timeout = self._applied_timeout()
         total = stream.timeout.total
         if total is not None:
             stream.total_until = stream.loop.time() + total - (time.monotonic() - exchange.timings.started)
-        return stream
+        wire.prints = self.debuglevel > 0
+        return wire
 
-    async def _ready_stream(self, exchange: Exchange) -> AioStream:
-        stream = await self._find_settled_stream(exchange)
-        if stream is not None:
-            return stream
+    async def _ready_wire(self, exchange: Exchange) -> Wire:
+        wire = await self._absorb_tls_records(exchange)
+        if wire is not None:
+            return wire
         if not self.auto_open:
             raise NotConnected(f"connection to {self.host}:{self.port} is not open, and auto_open is off")
         await self._open()
-        stream = self._find_fresh_stream(exchange) or await self._find_settled_stream(exchange)
-        if stream is None:
+        wire = self._find_wire(exchange) or await self._absorb_tls_records(exchange)
+        if wire is None:
             raise self._build_refusal()
-        return stream
+        return wire
 
     def _build_refusal(self) -> Exception:
-        """Return the error of a connection that was opened and can't be used."""
-        if self._stream is None:
+        """Return the error of a connection that was opened, and on which no request may be sent."""
+        if self._wire is None:
             return NotConnected(f"connection to {self.host}:{self.port} was closed meanwhile")
-        return self._stream.build_loss("sent data or closed before the request")
+        return self._wire.build_refusal()
 
-    async def _find_settled_stream(self, exchange: Exchange) -> AioStream | None:
-        """Return the open stream, if all that was received on it was TLS's own, such as a session ticket."""
-        stream = self._stream
-        return self._limit(stream, exchange) if stream is not None and await stream.absorb_tls_records() else None
-
-    def _send_now(self, stream: AioStream, exchange: Exchange, content: Buffer | None = None) -> None:
-        """Send a head, and the content that may go with it, if any: one write, and nothing to wait for."""
-        head = exchange.head
-        if content is not None:
-            data = b"".join((head.build(), content))
-        else:
-            data = head.build_without_body()
-            if head.length or head.is_chunked:
-                exchange.declared = BodyGuard(head)
-                exchange.may_be_rejected_unread = may_be_rejected_unread(head.length)
-        if self.debuglevel > 0:
-            print_sent(data)
-        try:
-            stream.write(data)
-        except BaseException:
-            self._fail(stream, exchange)
-            raise
-        exchange.timings.sent = time.monotonic() - exchange.timings.started
-
-    async def _send_with_body(
-        self, stream: AioStream, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None = None
-    ) -> None:
-        head = exchange.head
-        data = None if self.debuglevel > 0 else source.data
-        if data is not None and fits_single_write(head, data, trailers):
-            self._send_now(stream, exchange, data)
-            return
-        exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
-        if head.length is not None:
-            source.length = head.length
-        declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
-        try:
-            with self._closable():
-                async with self._within_total(stream.timeout, stream.total_until - stream.loop.time()):
-                    await send_request(
-                        cast(AioStream, Printing(stream)) if self.debuglevel > 0 else stream,
-                        head.build(),
-                        source,
-                        exchange.heads,
-                        self.limits,
-                        chunked=chunked,
-                        expect=stream.timeout.expect if head.expects_continue else None,
-                        check=None if declared is None else declared.check,
-                        trailers=trailers,
-                    )
-            if not (exchange.heads.final is not None or declared is None or declared.is_complete):
-                raise ValueError("body ended before its last chunk")
-        except BaseException:
-            self._fail(stream, exchange)
-            raise
-        if exchange.heads.final is None:
-            exchange.timings.sent = time.monotonic() - exchange.timings.started
-
-    def _note_sent(self, stream: AioStream, exchange: Exchange) -> None:
-        try:
-            self._check_current(exchange)
-        except NotConnected:
-            self._fail(stream, exchange)
-            raise
-        self._state = advance(self._state, Event.SENT)
+    async def _absorb_tls_records(self, exchange: Exchange) -> Wire | None:
+        """Return the open wire, if nothing but records of TLS itself was received on it, such as session tickets."""
+        wire = self._wire
+        return self._prepare(wire, exchange) if wire is not None and await wire.absorb_tls_records() else None
 
     def _check_current(self, exchange: Exchange) -> None:
         if exchange is not self._exchange:
@@ -295,122 +447,50 @@ class HTTPConnection(Connection):
     async def send(self, data: Body) -> None:
         """Send more of a body after endheaders(), within the framing that the head declared.
 
-        With Transfer-Encoding: chunked the data are chunks already. What the head did not declare is refused, for the
-        server would take it for the next request.
+        With Transfer-Encoding: chunked the data are chunks already. More than the head declared is refused: the server
+        would take it for the next request.
 
         Raises:
             CannotSendRequest: no request head was sent, or the response is being read.
-            ValueError, TypeError: more than declared, or nothing that can be sent; the connection is dropped.
+            ValueError, TypeError: the data is more than declared, or can't be sent; the connection is dropped.
         """
-        following = advance(self._state, Event.SEND)
-        stream, exchange = self._stream, self._current()
-        assert stream is not None
-        self._state = following
+        advance(self._state, Event.SEND)
+        wire, exchange = self._wire, self._current()
+        assert wire is not None
         try:
-            source = await open_source(data, self.blocksize, offload=offload)
-            if exchange.heads.final is None:
-                await send_content(stream, source, exchange.heads, self.limits, self._check_sent)
-        except BaseException:
-            self._fail(stream, exchange)
-            raise
-        self._note_sent(stream, exchange)
-
-    def _check_sent(self, data: Buffer) -> Buffer:
-        declared = self._current().declared
-        if declared is None:
-            raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
-        declared.check(data)
-        if self.debuglevel > 0:
-            print_sent(data)
-        return data
+            await wire.send_part(exchange, data, self.blocksize)
+        finally:
+            self._forget_closed(wire)
 
     # The response
 
     async def getresponse(self) -> HTTPResponse:
-        """Return the response to the request that was sent, as soon as its head has come.
+        """Return the response to the request that was sent, as soon as its head has been received.
 
         Interim responses (1xx) are skipped and kept as `interim`. In all cases below, and when cancelled, the
         connection is dropped.
 
         Raises:
-            ResponseNotReady: no request was sent whole, or its response was given already.
+            ResponseNotReady: no request was sent completely, or its response was returned already.
             RemoteDisconnected: the server closed the connection without a response.
-            BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError, UnknownTransferEncoding, IncompleteRead: no
-                response that can be read safely.
-            ReadTimeout, TotalTimeout: it did not come in time.
+            BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError, UnknownTransferEncoding, IncompleteRead: the
+                response can't be read safely.
+            ReadTimeout, TotalTimeout: it was not received in time.
         """
-        following = advance(self._state, Event.GETRESPONSE)
-        stream, exchange = self._stream, self._exchange
-        assert stream is not None
+        advance(self._state, Event.GETRESPONSE)
+        wire, exchange = self._wire, self._exchange
+        assert wire is not None
         assert exchange is not None
-        self._state = following
-        is_early, heads = exchange.heads.final is not None, exchange.heads
-        try:
-            while heads.final is None:
-                data = await stream.readhead(self.limits.head, heads.starts)
-                if not data:
-                    raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
-                self._keep_head(heads, data)
-            return self._build_response(stream, exchange, heads.final, is_early)
-        except BaseException:
-            self._fail(stream, exchange)
-            raise
-
-    def _keep_head(self, heads: ResponseHeads, data: bytes) -> None:
-        """Keep a head that came; one that the connection gave before, to the byte, is not parsed again."""
-        last = self._last_head
-        if last is not None and data is last.block:
-            heads.final = last
-            heads.first_at = heads.first_at or time.monotonic()
-            return
-        head = heads.add(data, self.limits)
-        if head is heads.final and head.status == 200 and len(data) <= LAST_HEAD:
-            self._last_head = head
-
-    def _build_response(self, stream: AioStream, exchange: Exchange, final: Head, is_early: bool) -> HTTPResponse:
-        head, timings = exchange.head, exchange.timings
-        content, reason = exchange.open_content(stream, final, head.method, self.limits)
-        timings.first_byte = (exchange.heads.first_at or 0.0) - timings.started
-        if head.asks_close:
-            reason = CloseReason.CLIENT_CLOSE
-        elif is_early or (exchange.declared is not None and not exchange.declared.is_complete):
-            reason = CloseReason.EARLY_RESPONSE
-        elif exchange.may_be_rejected_unread and final.status >= 300:
-            reason = reason or CloseReason.REJECTED_UNREAD
-        exchange.close_reason = reason
-        if self.debuglevel > 0:
-            print_received(exchange.heads)
-        is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
-        if is_upgrade:
-            self._check_upgrade(final, exchange, is_early)
-            self._state, self._stream = advance(self._state, Event.UPGRADE), None
-            self._forget(exchange)
-        else:
-            self._state = advance(self._state, Event.RECEIVED)
-        response = HTTPResponse(self._response_ended, stream, exchange, final, content)
-        if is_upgrade:
-            response.upgraded = hand_over(stream)
+        response = await wire.receive(exchange, self._end_exchange)
         if self.debuglevel > 0:
             response.debuglevel = self.debuglevel
         return response
 
-    def _check_upgrade(self, final: Head, exchange: Exchange, is_early: bool) -> None:
-        if is_early:
-            raise ProtocolError(f"got {final.status} before the whole request was sent, and another protocol after it")
-        if final.status == 101 and not exchange.head.asks_upgrade:
-            raise ProtocolError("got 101 Switching Protocols, which was not asked for")
-        if exchange.repairs:
-            faults = ", ".join(exchange.repairs)
-            raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {faults}")
-
-    def _response_ended(self, stream: AioStream, exchange: Exchange, at: float | None) -> None:
-        if at is None:
-            self._fail(stream, exchange)
-        elif exchange is self._exchange:
-            self._idle_since = at
-            self._exchange = None
-            self._state = advance(self._state, Event.FINISHED)
-            if exchange.close_reason is not None:
-                self._drop_stream()
-            else:
-                stream.end_exchange()
+    def _end_exchange(self, exchange: Exchange, at: float | None) -> None:
+        """End an exchange; the response refers to this connection by this, so that it lives as long as the response."""
+        self._forget(exchange)
+        wire = self._wire
+        if wire is not None:
+            wire.end(exchange, at)
+            if wire.close_reason is not None:
+                self._forget_closed(wire)

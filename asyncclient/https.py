@@ -7,10 +7,9 @@ import ssl
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from .connection import HTTPConnection
+from .connection import GLOBAL_DEFAULT, GlobalDefault, HTTPConnection
 from .exchange.body import BLOCKSIZE
 from .limits import DEFAULT, Limits
-from .opening import GLOBAL_DEFAULT, GlobalDefault
 from .stream.options import SocketOption
 from .stream.tls import default_context
 from .timeouts import Timeout

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-Ended = Callable[[AioStream, Exchange, float | None], None]
-"""Called once, with the monotonic time at which the content was read to its end; None if the stream can't be used."""
+Ended = Callable[[Exchange, float | None], None]
+"""Called once at the end of an exchange: with the monotonic time at which the content was read to its end, or with None
+if the connection can\'t be used again."""
 
 
 class HeadView:
@@ -251,12 +252,12 @@ class HTTPResponse(HeadView):
         self._is_open = False
         exchange, now = self._exchange, time.monotonic()
         exchange.timings.done = now - exchange.timings.started
-        self._ended(self._stream, exchange, now)
+        self._ended(exchange, now)
 
     def _abandon(self) -> None:
         self._is_open = False
         self._is_abandoned = True
-        self._ended(self._stream, self._exchange, None)
+        self._ended(self._exchange, None)
 
     # Fields
 

@@ -69,7 +69,7 @@ PRINTED = {
     ),
     "connection_concurrency": r"4950 bytes\n",
     "connection_bodies": r"200 15\n200 262144\n413 .* b'413 .*'\nTrue\n",
-    "connection_cancellation": r"<HTTPConnection .* closed, idle>\n200 OK\n",
+    "connection_cancellation": r"<HTTPConnection .* closed, idle \(an exchange failed, .*\)>\n200 OK\n",
     "connection_debug": r"send: b'GET /status/204 .*'\nreply: 'HTTP/1.1 204 No Content\\r\\n'\n(header: .*: .*\n)+",
     "connection_expect_continue": r"\[100\] 200\n",
     "connection_get": (

@@ -13,8 +13,7 @@ from ..errors import ClientClosed, ConnectError, NotConnected, StaleConnectionEr
 from ..exchange.exchange import Exchange
 from ..exchange.send import fits_single_write
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
-from ..pool.connection import PooledConnection
-from ..pool.group import Group
+from ..pool.group import Group, Lease
 from ..pool.pool import Pool
 from ..response import HTTPResponse
 from ..stream.options import SocketOption, parse_options
@@ -74,21 +73,21 @@ class PoolTransport:
         group = self._known.get(request.destination) or await self._find_group(request.destination)
         exchange = self._exchange_class(request.head, Timings(time.monotonic()))
         try:
-            connection = None if request.wants_new else pool.take_idle(group)
-            if connection is None:
-                connection = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
+            lease = None if request.wants_new else pool.take_idle(group)
+            if lease is None:
+                lease = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
             if request.body is None:
-                connection.begin(exchange, request.timeout, request.deadline)
+                lease.send(exchange, request.timeout, request.deadline)
             else:
-                await self._send_body(connection, exchange, request, request.body)
-            response = await connection.getresponse()
+                await self._send_body(lease, exchange, request, request.body)
+            response = await lease.receive(exchange)
         except Exception as error:
             other = self._translate(error, exchange, group)
             if other is None:
                 raise
             raise other from error
         if request.caller is not None:
-            connection.guard(response, request.caller)
+            lease.guard(response, request.caller)
         return response
 
     async def _find_group(self, destination: Destination) -> Group:
@@ -103,9 +102,7 @@ class PoolTransport:
             group = self._known[destination] = self.pool.group(destination, label_of(destination), route)
         return group
 
-    async def _send_body(
-        self, connection: PooledConnection, exchange: Exchange, request: TransportRequest, body: RequestBody
-    ) -> None:
+    async def _send_body(self, lease: Lease, exchange: Exchange, request: TransportRequest, body: RequestBody) -> None:
         """Send the request with its body, which is opened for this attempt unless it is in memory."""
         head, trailers, data = exchange.head, request.trailers, body.data
         in_chunks = head.is_chunked or trailers is not None
@@ -113,19 +110,19 @@ class PoolTransport:
             if data is not None:
                 head.frame(len(data), encode_chunked=in_chunks)
                 if fits_single_write(head, data, trailers):
-                    connection.begin(exchange, request.timeout, request.deadline, data)
+                    lease.send(exchange, request.timeout, request.deadline, data)
                     return
             try:
                 opening = body.open()
-                source = await await_in_time(opening, request.timeout, request.deadline, connection.label)
+                source = await await_in_time(opening, request.timeout, request.deadline, lease.group.label)
                 chunked = head.frame(source.length, encode_chunked=in_chunks)
-                await connection.begin_with(
+                await lease.send_body(
                     exchange, request.timeout, request.deadline, source, chunked=chunked, trailers=trailers
                 )
             finally:
                 await body.aclose()
         except BaseException:
-            connection.give_back()  # another request may use it if nothing was sent on it
+            lease.release()  # another request may use it if nothing was sent on it
             raise
 
     def _translate(self, error: Exception, exchange: Exchange, group: Group) -> Exception | None:

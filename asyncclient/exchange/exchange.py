@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from ..limits import Limits
-from ..message.cycle import CloseReason
+from ..message.cycle import CloseReason, State
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import BodyGuard, RequestHead
@@ -24,6 +24,7 @@ class Exchange:
         "head",
         "heads",
         "may_be_rejected_unread",
+        "state",
         "timings",
         "was_kept",
         "was_sent",
@@ -38,6 +39,8 @@ class Exchange:
         self.timings = timings
         # The heads of the response.
         self.heads = self._new_heads()
+        # Where the exchange is, see message.cycle; IDLE once it is over.
+        self.state: str = State.HEAD
         # What may still be sent of a body that is sent step by step; None without such a body.
         self.declared: BodyGuard | None = None
         # Why the connection ends with this exchange, known once the final head was received; None if it goes on.

@@ -30,7 +30,7 @@ from ..message.framing import (
     may_be_trailer,
     parse_chunk_size,
 )
-from ..message.head import Head, parse_head
+from ..message.head import Head, HeadCache, parse_head
 from .stream import ByteReader, ByteStream
 
 READ_SIZE = 256 * 1024
@@ -49,9 +49,10 @@ class ResponseHeads:
         interim: the heads of the interim responses.
         final: the head of the final response; 101 is one.
         first_at: when the first head was received, by time.monotonic().
+        cache: the last head of the same server, which is not parsed again.
     """
 
-    __slots__ = ("_interim_bytes", "final", "first_at", "interim")
+    __slots__ = ("_interim_bytes", "cache", "final", "first_at", "interim")
 
     starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
     """The bytes that a head begins with; the end of anything else is not waited for."""
@@ -60,6 +61,7 @@ class ResponseHeads:
         self.interim: Sequence[Head] = ()  # a list once there is one
         self.final: Head | None = None
         self.first_at: float | None = None
+        self.cache: HeadCache | None = None
         self._interim_bytes = 0
 
     async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
@@ -85,7 +87,12 @@ class ResponseHeads:
         """Parse and add a head that was read, its empty line included; raises what receive_one() does."""
         if self.first_at is None:
             self.first_at = time.monotonic()
-        head = self.parse(data, limits)
+        cache = self.cache
+        head = None if cache is None else cache.find(data)
+        if head is None:
+            head = self.parse(data, limits)
+            if cache is not None:
+                cache.add(head)
         if head.status >= 200 or head.status == 101:
             self.final = head
         else:

@@ -7,12 +7,6 @@ from collections.abc import Sequence
 
 from ..errors import LineTooLong
 
-LAST_HEAD = 2048
-"""Bytes of a head that is remembered as the last one. Many servers repeat the same head until their clock advances; it
-is then recognised without a search (decision 58)."""
-
-_NO_HEAD = b"\0"  # no head begins with it
-
 
 class Pieces:
     """A queue of bytes. A whole piece is given out without copying; heads and lines are slices of the pieces.
@@ -21,17 +15,15 @@ class Pieces:
 
     Attributes:
         size: bytes in the queue.
-        last_head: the last head that was taken; a head of another connection may be set here.
     """
 
-    __slots__ = ("_at", "_first", "_more", "last_head", "size")
+    __slots__ = ("_at", "_first", "_more", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._first = b""
         self._at = 0
         self._more: deque[bytes] | None = None
-        self.last_head = _NO_HEAD
 
     def append(self, data: bytes) -> None:
         """Add received bytes."""
@@ -100,21 +92,14 @@ class Pieces:
         """
         if self._more is not None:
             self._join()
-        data, at, head = self._first, self._at, self.last_head
-        # A head ends at its first empty line, so data that begin with the last head have the same head.
-        if data.startswith(head, at) and len(head) < len(data) - at:
-            self._at = at + len(head)
-            self.size -= len(head)
-            return head
+        data, at = self._first, self._at
         crlf = data.find(b"\n\r\n", at) + 1
         bare = data.find(b"\n\n", at, crlf or len(data)) + 1
         end = bare + 1 if bare else crlf + 2 if crlf else 0
         if (end - at if end else self.size) > limit:
             raise LineTooLong("a head", limit)
         if end:
-            head = self.take_exactly(end - at)
-            self.last_head = head if len(head) <= LAST_HEAD else _NO_HEAD
-            return head
+            return self.take_exactly(end - at)
         return None if self._may_begin(start) else self.take(self.size)
 
     def _may_begin(self, start: bytes | tuple[bytes, ...]) -> bool:

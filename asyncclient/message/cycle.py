@@ -55,7 +55,7 @@ _TRANSITIONS: Final[dict[str, dict[str, str]]] = {
 
 
 class CloseReason(enum.StrEnum):
-    """Why no further exchange may follow on a connection; the value completes "the connection ends: ..."."""
+    """Why no further exchange may follow on a connection; the values are for messages."""
 
     CLIENT_CLOSE = "the request has Connection: close"
     SERVER_CLOSE = "the response has Connection: close, or is HTTP/1.0 without keep-alive"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import BadStatusLine, InvalidURL, LineTooLong, UnknownProtocol, clip
 from ..limits import DEFAULT, Limits
 from . import syntax
 from .fields import Fields, check_section
+
+LONGEST_KEPT: Final = 2048
+"""Bytes up to which a head is remembered."""
 
 
 class StatusLine(NamedTuple):
@@ -75,6 +78,28 @@ class Head:
     def line(self) -> str:
         """The status line with its line ending."""
         return self.block[: self.start].decode("latin-1")
+
+
+class HeadCache:
+    """The last head with status 200 of a server: an equal one is not parsed again.
+
+    Many servers send the same head until their clock ticks (decision 12).
+    """
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: Head | None = None
+
+    def find(self, block: bytes) -> Head | None:
+        """Return the head if its bytes are these."""
+        last = self._last
+        return last if last is not None and last.block == block else None
+
+    def add(self, head: Head) -> None:
+        """Remember a head, unless it is long or its status is another."""
+        if head.status == 200 and len(head.block) <= LONGEST_KEPT:
+            self._last = head
 
 
 class Interim:

@@ -1,20 +1,41 @@
-"""The connections of one destination, and who waits for one."""
+"""The connections to one destination: what the pool knows of each, and the requests that wait for one."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import re
+import time
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, NamedTuple
+from weakref import ref
 
-from ..message.head import Head
-from ..stream.dial import Opened, Route
+from ..caller import Caller
+from ..errors import RemoteDisconnected, clip
+from ..exchange.body import Source
+from ..exchange.exchange import Exchange
+from ..exchange.send import Trailers
+from ..exchange.stream import Buffer
+from ..limits import PoolLimits
+from ..message.cycle import CloseReason
+from ..message.head import HeadCache
+from ..response import HTTPResponse
+from ..stream.dial import Route
 from ..timeouts import Timeout
-from .connection import PooledConnection
+from ..wire import Wire
+from .dialer import Dial
+from .guard import Guard
+
+_KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
+
+MARGIN: Final = 0.1
+"""The share of a server's keep-alive time, and the seconds at least, by which a connection is closed before its server
+closes it: a request that is in transit then would get lost."""
 
 
 class HostStats(NamedTuple):
-    """How many connections to a destination serve a request, are kept, are being opened, and how many wait for one."""
+    """Connections to one destination that are in use, idle and being opened, and requests that wait for one."""
 
     active: int
     idle: int
@@ -23,7 +44,7 @@ class HostStats(NamedTuple):
 
 
 class PoolStats(NamedTuple):
-    """The same for all destinations together, and for each by itself."""
+    """The sums over all destinations, and the numbers of each by its name."""
 
     active: int
     idle: int
@@ -32,67 +53,262 @@ class PoolStats(NamedTuple):
     hosts: dict[str, HostStats]
 
 
-class Waiter:
-    """A request that waits for a connection.
+class Lease:
+    """An open connection that belongs to a pool, and serves one exchange at a time.
 
-    Attributes:
-        future: gets a connection, which is leased to the waiter from then on, or the reason why there is none.
-        timeout: what a connection that is opened for it may take.
-        is_late: whether it has waited for as long as Timeout.pool lets it.
-        dial: the task that opens one for it, while it does. Whichever connection comes first serves the waiter.
+    A request that has it calls send() or send_body(), then receive(). It is released by the end of the exchange,
+    however that ends; a request that sends nothing calls release().
+
+    Args:
+        wire: the connection.
+        group: the group it belongs to.
+        sizes: for how long it is kept.
+    """
+
+    __slots__ = (
+        "_guard",
+        "_keep_alive_known",
+        "group",
+        "idle_since",
+        "is_new",
+        "keep_alive",
+        "retires_at",
+        "turns",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire, group: Group, sizes: PoolLimits) -> None:
+        self.wire = wire
+        # The connections to the same destination: `leased` and `idle` of it say whether this one is in use.
+        self.group = group
+        # Whether it was never idle, nor in use for a second request.
+        self.is_new = True
+        # Times by time.monotonic(): since when it has been idle, if it is idle, and when it is too old for a request.
+        self.idle_since = time.monotonic()
+        self.retires_at = self.idle_since + sizes.max_age
+        # Seconds that it may be idle; fewer once a response says that the server keeps it for a shorter time.
+        self.keep_alive = sizes.keep_alive
+        self._keep_alive_known = False
+        # How many exchanges in a row it has served for its own group while other groups had no connection.
+        self.turns = 0
+        # Tells where the response of the exchange under way was opened.
+        self._guard: ref[Guard] | None = None
+
+    # Whether it may be used
+
+    @property
+    def expires(self) -> float:
+        """The time by time.monotonic() after which it is not used again, while it is idle."""
+        return min(self.idle_since + self.keep_alive, self.retires_at)
+
+    def has_expired(self, now: float) -> bool:
+        """Return whether it has been idle for too long, or is too old."""
+        return now >= self.idle_since + self.keep_alive or now >= self.retires_at
+
+    def is_available(self, now: float) -> bool:
+        """Return whether it may serve a request: it has not expired, and there is no unsolicited data."""
+        return not self.has_expired(now) and self.wire.is_available(now)
+
+    async def absorb_tls_records(self) -> bool:
+        """Return whether it may serve a request after the loop has read records of TLS, such as session tickets."""
+        if not self.is_new and self.has_expired(time.monotonic()):
+            return False
+        return await self.wire.absorb_tls_records()
+
+    # An exchange
+
+    def send(self, exchange: Exchange, timeout: Timeout, until: float, content: Buffer | None = None) -> None:
+        """Send a request that has no content, or content that fits_single_write() with its head.
+
+        Args:
+            exchange: the head of its request is complete.
+            timeout: for each wait; `total` is in error messages only.
+            until: the time of the loop at which the exchange has to be over.
+            content: the content, whose framing the head declares.
+
+        Raises:
+            RemoteDisconnected: the connection was closed before; nothing was sent.
+        """
+        self._begin(exchange, timeout, until)
+        try:
+            self.wire.send(exchange, content)
+        except BaseException:
+            self.release()
+            raise
+
+    async def send_body(
+        self,
+        exchange: Exchange,
+        timeout: Timeout,
+        until: float,
+        source: Source,
+        *,
+        chunked: bool,
+        trailers: Trailers | None,
+    ) -> None:
+        """Send a request with its content, see send() and Wire.send_body().
+
+        Raises: as HTTPConnection.request().
+        """
+        if self.wire.stream.ending is not None:  # while the body was being opened
+            self.wire.close(CloseReason.UNSOLICITED)
+        self._begin(exchange, timeout, until)
+        try:
+            await self.wire.send_body(exchange, source, chunked=chunked, trailers=trailers)
+        except BaseException:
+            self.release()
+            raise
+
+    def _begin(self, exchange: Exchange, timeout: Timeout, until: float) -> None:
+        exchange.was_kept = not self.is_new
+        wire = self.wire
+        if wire.close_reason is not None:
+            self.release()
+            raise RemoteDisconnected(f"{self.group.label} closed the connection before the request")
+        stream = wire.stream
+        stream.timeout, stream.total_until = timeout, until
+        self.is_new = False
+
+    def receive(self, exchange: Exchange) -> Coroutine[Any, Any, HTTPResponse]:
+        """Return the response once it is awaited, as soon as its head has been received; see Wire.receive()."""
+        return self.wire.receive(exchange, self.end)
+
+    def end(self, exchange: Exchange, at: float | None) -> None:
+        """End an exchange, and release the connection; see response.Ended."""
+        if at is not None:
+            self.idle_since = at
+            if not self._keep_alive_known and exchange.heads.final is not None:
+                self._apply_server_keep_alive(exchange.heads.final.block)
+        self.wire.end(exchange, at)
+        if self.wire.exchange is None:
+            self.group.release(self)
+
+    def _apply_server_keep_alive(self, block: bytes) -> None:
+        """Keep the connection no longer than the server does; it sends the same time with each response."""
+        self._keep_alive_known = True
+        found = _KEEP_ALIVE.search(block)
+        if found is not None:
+            seconds = int(found[1])
+            self.keep_alive = min(self.keep_alive, max(seconds - max(MARGIN * seconds, MARGIN), 0.0))
+
+    def release(self) -> None:
+        """Give the connection back to the pool; a second call does nothing."""
+        self.group.release(self)
+
+    def note_unsolicited(self) -> None:
+        """Have the pool close the connection if it is idle; the stream calls this for each event without a waiter."""
+        if self in self.group.idle:
+            self.group.release(self)
+
+    # For messages
+
+    def guard(self, response: HTTPResponse, caller: Caller) -> None:
+        """Have the connection released if a response is collected before it has ended; `caller` opened it."""
+        exchange, wire = self.wire.exchange, self.wire
+        if exchange is not None and exchange is response._exchange:
+            response._ended = guard = Guard(response._ended, self.describe, wire.stream.loop, exchange, caller)
+            self._guard = ref(guard)
+
+    def describe(self, exchange: Exchange) -> str | None:
+        """Return which request an exchange is for, without its query; None if it is not under way here."""
+        if exchange is not self.wire.exchange:
+            return None
+        return f"{exchange.head.method} {clip(exchange.head.target.partition('?')[0])[1:-1]} at {self.group.label}"
+
+    def describe_use(self, now: float) -> str:
+        """Return what the connection is in use for, since when, and where that was opened if it is known."""
+        exchange, guard = self.wire.exchange, None if self._guard is None else self._guard()
+        text = None if exchange is None else self.describe(exchange)
+        if exchange is None or text is None:
+            return f"a request to {self.group.label}"
+        place = "" if guard is None or guard.exchange is not exchange else f", opened at {guard.caller}"
+        return f"{text} for {now - self.leased_since:.0f} s{place}"
+
+    @property
+    def leased_since(self) -> float:
+        """When its request was sent, or began to be sent, by time.monotonic(); infinite without an exchange."""
+        exchange = self.wire.exchange
+        return math.inf if exchange is None else exchange.timings.started + (exchange.timings.sent or 0.0)
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.group.label} {self.wire!r}>"
+
+
+class Waiter:
+    """A request that waits for a connection; Group.waiters says whether it still waits.
+
+    Args:
+        future: gets a connection, which belongs to the waiter from then on, or the error that ends the wait.
+        timeout: what opening a connection for it may take.
     """
 
     __slots__ = ("dial", "future", "is_late", "timeout")
 
-    def __init__(self, future: asyncio.Future[PooledConnection], timeout: Timeout) -> None:
+    def __init__(self, future: asyncio.Future[Lease], timeout: Timeout) -> None:
         self.future = future
         self.timeout = timeout
+        # Whether it has waited for Timeout.pool seconds; it may still get the connection that its dial opens.
         self.is_late = False
-        self.dial: asyncio.Task[Opened] | None = None
+        # The task that opens a connection for it, while there is one. It takes whichever connection is ready first.
+        self.dial: Dial | None = None
 
 
 class Group:
     """The connections that lead to one destination, and the requests that wait for one.
 
     Args:
-        label: the destination for messages and statistics, without secrets.
+        label: the destination, for messages and statistics; without secrets.
         route: how to get there.
-
-    Attributes:
-        last_head: the head of the last response, which the next is likely to have as well, on a new connection, too.
+        release: what a connection calls when its exchange is over.
     """
 
-    __slots__ = ("__weakref__", "connecting", "idle", "label", "last_head", "leased", "queued", "route", "waiters")
+    __slots__ = (
+        "__weakref__",
+        "connecting",
+        "head_cache",
+        "idle",
+        "label",
+        "leased",
+        "queued",
+        "release",
+        "route",
+        "waiters",
+    )
 
-    def __init__(self, label: str, route: Route) -> None:
+    def __init__(self, label: str, route: Route, release: Callable[[Lease], None]) -> None:
         self.label = label
         self.route = route
-        self.last_head: Head | None = None
-        self.leased: set[PooledConnection] = set()
-        self.idle: dict[PooledConnection, None] = {}  # last the one used last
+        self.release = release
+        # The head of the last response, which the next one is likely to have as well.
+        self.head_cache = HeadCache()
+        # The connections in use, and the idle ones, the last used one at the end. A connection in neither is closed.
+        self.leased: set[Lease] = set()
+        self.idle: dict[Lease, None] = {}
+        # How many are being opened.
         self.connecting = 0
+        # The queue, and those in it that have no dial, in the order in which these are to get one.
         self.waiters: OrderedDict[Waiter, None] = OrderedDict()
-        self.queued: OrderedDict[Waiter, None] = OrderedDict()  # those of them that have no dial of their own
+        self.queued: OrderedDict[Waiter, None] = OrderedDict()
 
     @property
     def size(self) -> int:
-        """How many connections there are."""
+        """The number of connections, those being opened included."""
         return len(self.leased) + len(self.idle) + self.connecting
 
     @property
-    def wants(self) -> bool:
-        """Whether somebody waits here for whom no connection is being opened."""
+    def wants_dial(self) -> bool:
+        """Whether there are more waiters than connections being opened."""
         return self.connecting < len(self.waiters)
 
     def add(self, waiter: Waiter, *, is_next: bool = False) -> None:
-        """Put a waiter at the end of the line, or at its head."""
-        for line in (self.waiters, self.queued):
-            line[waiter] = None
+        """Add a waiter at the end of the queue, or at its head."""
+        for queue in (self.waiters, self.queued):
+            queue[waiter] = None
             if is_next:
-                line.move_to_end(waiter, last=False)
+                queue.move_to_end(waiter, last=False)
 
     def remove(self, waiter: Waiter) -> None:
-        """Take a waiter out of the line, wherever it stands."""
+        """Remove a waiter from the queue, if it is there."""
         self.waiters.pop(waiter, None)
         self.queued.pop(waiter, None)
 
@@ -102,8 +318,8 @@ class Group:
             self.remove(waiter)
             waiter.future.set_exception(error)
 
-    def take_waiter(self) -> Waiter | None:
-        """Take out who has waited longest; one that was cancelled and does not know it yet is passed over."""
+    def pop_waiter(self) -> Waiter | None:
+        """Pop the oldest waiter, skipping any whose future is already cancelled."""
         while self.waiters:
             waiter, _ = self.waiters.popitem(last=False)
             self.queued.pop(waiter, None)
@@ -111,8 +327,8 @@ class Group:
                 return waiter
         return None
 
-    def take_undialled(self) -> Waiter | None:
-        """Take the one who has waited longest without a dial of his own, and leave him in line."""
+    def pop_queued(self) -> Waiter | None:
+        """Return the oldest waiter without a dial, which is to get one now; it stays in the queue."""
         while self.queued:
             waiter, _ = self.queued.popitem(last=False)
             if not waiter.future.done():
@@ -126,7 +342,7 @@ class Group:
 
 
 def add_up(groups: Iterable[Group]) -> PoolStats:
-    """Return the present numbers of all groups, by host; one with nothing going on is left out."""
+    """Return the present numbers of all groups, by host; without the hosts that have none."""
     hosts: dict[str, HostStats] = {}
     for group in groups:
         if group.size or group.waiters:

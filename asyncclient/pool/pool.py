@@ -1,18 +1,20 @@
-"""The pool: connections that are counted, lent for one exchange at a time, and kept for the next.
+"""The pool: connections that are counted, leased for one exchange at a time, and kept idle for the next.
 
-The problem: requests come and are cancelled at any moment, connections fail, close and go stale by themselves, and
-whatever is forgotten once (a place, a waiter, an answer on its way) is lost for good or comes out at somebody else.
+The problem: requests come and are cancelled at any moment, connections fail, close and go stale by themselves. A slot,
+a waiter or a response that is forgotten once is lost for ever, or is given to another request.
 
 The rules kept:
-- leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file and
-  places.py change these numbers, and no method that changes them awaits.
-- A connection has one owner: the pool or one exchange. It gives itself back when the exchange is over (connection.py),
-  and what was not read to its end is dropped there.
-- Who needs a connection is put in line, and one is opened for him; whichever comes first serves the line's first.
-  What comes later serves the next or is kept. Who is cancelled after he was served passes on what he got.
-- Everything is O(1), but the timer that looks at idle connections.
+- leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file changes
+  these numbers, and no method that changes them awaits.
+- A connection has one owner: the pool, or one exchange from acquire() to the end of its response. A connection whose
+  response was not read to its end is closed by the wire.
+- A request without a connection joins the queue, and a dial is started for it. Whichever connection is ready first, the
+  dialled one or one that another request released, goes to the head of the queue; a late one goes to the next waiter or
+  is kept idle. A waiter that is cancelled after it was given a connection passes it on.
+- Where all slots are taken groups take turns, so that no host can starve another. An idle connection gives way.
+- Everything is O(1), except for the timer that closes expired connections.
 
-Not done on purpose: no lock (one loop, and no await between a look and a change), no task but for opening.
+Not done on purpose: no lock (one loop, and no await between a check and a change), no task except for opening.
 """
 
 from __future__ import annotations
@@ -22,32 +24,39 @@ import math
 import time
 import warnings
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from ..errors import ClientClosed, ImproperConnectionState, TotalTimeout
+from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout, TotalTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
+from ..message.cycle import CloseReason
 from ..stream.aio import AioStream
-from ..stream.dial import Opened
+from ..stream.dial import Opened, Route
 from ..timeouts import Timeout
 from ..timings import Timings
 from ..tracing import Tracer
-from .connection import PooledConnection
-from .group import Group, PoolStats, Waiter, add_up
-from .places import Places
+from ..wire import Wire
+from .dialer import Dial, Dialer
+from .group import Group, Lease, PoolStats, Waiter, add_up
+from .stalls import StallWarner, describe_users
 
 SWEEP_GRAIN: Final = 1.0
-"""Seconds between two looks at the idle connections at the least."""
+"""Seconds between two sweeps of the idle connections at the least."""
+
+MAX_TURNS: Final = 8
+"""Exchanges in a row that a connection serves for its own group, if that has a fraction of a slot more than its share
+while another group has none."""
 
 
-class Pool(Places):
+class Pool:
     """Connections to any number of destinations, on one loop.
 
     Args:
         limits: what a server may send.
         sizes: how many connections there may be, and for how long they are kept.
-        tracer: is told of connections.
+        tracer: is told of connections that are opened.
         stall_warning: seconds after which a PoolWarning says what holds the connections; None is never.
     """
 
@@ -58,33 +67,56 @@ class Pool(Places):
         tracer: Tracer | None = None,
         stall_warning: float | None = None,
     ) -> None:
-        super().__init__(limits, sizes, tracer, stall_warning)
+        self.limits = limits
+        self.sizes = sizes
         self.is_closed = False
+        # How many connections there are in all groups, those being opened included.
+        self.counted = 0
+        # The loop that uses this pool first.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # The groups by their keys, as long as they have connections or are in use elsewhere.
+        self._groups: weakref.WeakValueDictionary[object, Group] = weakref.WeakValueDictionary()
+        # The idle connections of all groups, the one that has been idle longest first.
+        self._idle: OrderedDict[Lease, None] = OrderedDict()
+        # The groups that want a slot and have none, in the order of their turns.
+        self._starved: OrderedDict[Group, None] = OrderedDict()
+        self._dialer = Dialer(limits, tracer)
+        # TLS streams that are sending close_notify; closing the pool waits for them.
+        self._closing: set[AioStream] = set()
+        # The timer of the next sweep, and the time of the loop when it ends.
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweeps_at = 0.0
         most, most_per_host = sizes.connections, min(sizes.connections, sizes.per_host)
         self._may_keep_less = sizes.idle < most or sizes.idle_per_host < most_per_host
         self._has_max_age = sizes.max_age < math.inf
-        self._timer: asyncio.TimerHandle | None = None
-        self._sweeps_at = 0.0
+        self._stalls: StallWarner | None = None
+        if stall_warning is not None:
+            self._stalls = StallWarner(stall_warning, self._groups, sizes.per_host)
 
-    # Lending
+    def group(self, key: object, label: str, route: Route) -> Group:
+        """Return the group of a destination, which `key` identifies; there is one at a time. The caller keeps it."""
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(label, route, self.release)
+        return group
 
-    async def acquire(
-        self, group: Group, timeout: Timeout, until: float = math.inf, *, is_new: bool = False
-    ) -> PooledConnection:
-        """Return a connection: the idle one used last, else a new one, or one that becomes free before that is open.
+    # Acquiring
 
-        The caller has it until it gives itself back, at the end of its exchange. Cancelling passes a connection already
-        found to the next in line.
+    async def acquire(self, group: Group, timeout: Timeout, until: float = math.inf, *, is_new: bool = False) -> Lease:
+        """Return a connection: the last used idle one, else a new one, or one that is released before that is open.
+
+        The caller owns it until it is released, at the end of an exchange. Cancelling passes a connection that was
+        already found to the next waiter.
 
         Args:
-            group: where to.
+            group: the destination.
             timeout: for waiting and for opening; `total` is in error messages only.
-            until: the time of the loop at which there has to be one.
-            is_new: take none that was idle: after one that had gone stale the others may have, too.
+            until: the time of the loop at which the wait ends.
+            is_new: do not use an idle connection: after one that the server had closed others may be closed, too.
 
         Raises:
-            PoolTimeout: no place for one became free in time.
-            TotalTimeout: nor until then.
+            PoolTimeout: no slot became free in time.
+            TotalTimeout: the wait has ended without a connection.
             ConnectError: it could not be opened.
             RemoteDisconnected: it was opened, and the server sent data or closed before the request.
             TLSError: the server ended TLS with an alert after the handshake.
@@ -94,45 +126,52 @@ class Pool(Places):
         loop, is_next = self._check_loop(), False
         while True:
             if is_new or not group.idle:
-                connection = await self._wait_in_line(loop, group, timeout, until, is_next=is_next)
-                is_next, is_good = True, connection.is_quiet(time.monotonic())
+                lease = await self._wait_in_queue(loop, group, timeout, until, is_next=is_next)
+                is_next, is_available = True, lease.wire.is_available(time.monotonic())
             else:
-                connection = next(reversed(group.idle))
-                self._lend_idle(group, connection)
-                is_good = connection.is_fresh(time.monotonic())
-            if is_good or await self._settles(connection):
-                return connection
+                lease = self._lease_idle(group)
+                is_available = lease.is_available(time.monotonic())
+            if is_available or await self._absorb_tls_records(lease):
+                return lease
             if self.is_closed:
                 raise ClientClosed("the client was closed meanwhile")
 
-    def take_idle(self, group: Group) -> PooledConnection | None:
-        """Return the idle connection used last, if there is one that needs no second look; acquire() does the rest."""
+    def take_idle(self, group: Group) -> Lease | None:
+        """Return the last used idle connection if it is available at once; acquire() does the rest."""
         if not group.idle or asyncio.get_running_loop() is not self._loop:
             return None
-        connection = next(reversed(group.idle))
-        if not connection.is_fresh(time.monotonic()):
+        lease, _ = group.idle.popitem()
+        if not lease.is_available(time.monotonic()):
+            group.idle[lease] = None
             return None
-        self._lend_idle(group, connection)
-        return connection
+        del self._idle[lease]
+        group.leased.add(lease)
+        return lease
 
-    async def _settles(self, connection: PooledConnection) -> bool:
-        """Return whether a connection may be used although something was received on it; else it is dropped.
+    def _lease_idle(self, group: Group) -> Lease:
+        lease, _ = group.idle.popitem()
+        del self._idle[lease]
+        group.leased.add(lease)
+        return lease
 
-        A new connection that may not be used is an error: the next one would not do better.
+    async def _absorb_tls_records(self, lease: Lease) -> bool:
+        """Return whether a connection may be used although something was received on it; else it is closed.
+
+        For a new connection that may not be used this raises an error: the next one would not do better.
         """
-        may_settle = False
+        is_available = False
         try:
-            may_settle = await connection.may_settle()
-            if not may_settle and connection.is_new and not self.is_closed:
-                raise connection.build_refusal()
-            return may_settle
+            is_available = await lease.absorb_tls_records()
+            if not is_available and lease.is_new and not self.is_closed:
+                raise lease.wire.build_refusal()
+            return is_available
         finally:
-            if not may_settle:
-                connection.close()
-                connection.give_back()
+            if not is_available:
+                lease.wire.close(CloseReason.UNSOLICITED)
+                self.release(lease)
 
     def _check_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop of this pool, which is the one that uses it first."""
+        """Return the loop of this pool: the loop that uses it first."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             if self._loop is not None:
@@ -142,36 +181,27 @@ class Pool(Places):
             raise ClientClosed("the client is closed")
         return loop
 
-    def _lend_idle(self, group: Group, connection: PooledConnection) -> None:
-        del group.idle[connection], self._idle[connection]
-        group.leased.add(connection)
-        connection.is_leased = True
+    # The queue
 
-    # The line
-
-    async def _wait_in_line(
+    async def _wait_in_queue(
         self, loop: asyncio.AbstractEventLoop, group: Group, timeout: Timeout, until: float, *, is_next: bool
-    ) -> PooledConnection:
+    ) -> Lease:
         waiter = Waiter(loop.create_future(), timeout)
         group.add(waiter, is_next=is_next)
-        if not self._lacking and len(group.queued) == 1 and self._has_room(group):
-            group.queued.clear()  # it alone wants a place, and there is one; by _want_place() 4 % more CPU
-            self._dial(group, waiter)
-        else:
-            self._want_place(group)
-            if self._stalls is not None and waiter in group.queued:
-                self._stalls.add(group, loop)
+        self._open_wanted(group)
+        if self._stalls is not None and waiter in group.queued:
+            self._stalls.add(group, loop)
         has_end = timeout.pool is not None or until != math.inf
         timers = list(self._set_timers(loop, group, waiter, until)) if has_end else ()
         try:
             return await waiter.future
         except BaseException:
-            self._leave_line(group, waiter)
+            self._leave_queue(group, waiter)
             raise
         finally:
             for timer in timers:
                 timer.cancel()
-            del waiter  # its error's traceback leads here, and here back to it
+            del waiter  # the traceback of its error refers to this frame: a reference cycle
 
     def _set_timers(
         self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, until: float
@@ -182,28 +212,133 @@ class Pool(Places):
         if until != math.inf:
             yield loop.call_at(until, group.fail, waiter, _build_timeout(group, timeout))
 
-    def _leave_line(self, group: Group, waiter: Waiter) -> None:
-        """Pass on what a waiter got and can't use any more; what is being opened for nobody is given up."""
+    def _end_waiting(self, group: Group, waiter: Waiter) -> None:
+        """End the wait for a slot. A waiter with a dial goes on waiting: that has a time limit of its own."""
+        waiter.is_late = True
+        if waiter.dial is None:
+            seconds = waiter.timeout.pool or 0.0
+            opening = f", {group.connecting} of them not yet" if group.connecting else ""
+            crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
+            text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
+            groups = (group,) if group.size >= self.sizes.per_host else self._groups.values()
+            group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
+
+    def _leave_queue(self, group: Group, waiter: Waiter) -> None:
+        """Pass on the connection that a cancelled waiter was given, and cancel a dial that no waiter needs."""
         future = waiter.future
         if future.done() and not future.cancelled() and future.exception() is None:
-            future.result().give_back()
+            self.release(future.result())
             return
         group.remove(waiter)
         if waiter.dial is not None and group.connecting > len(group.waiters):
             waiter.dial.cancel()
 
-    async def preconnect(self, group: Group, n: int, timeout: Timeout, until: float = math.inf) -> None:
-        """Open connections until n of a group are idle, no more than the limits allow and there are places for now.
+    def _open_wanted(self, group: Group) -> None:
+        """Start the dials that the queue of a group asks for and the limits allow, after those of starved groups."""
+        if not self._starved:  # the usual case: no group has to wait for its turn
+            while self._has_free_slot(group) and (waiter := group.pop_queued()) is not None:
+                self._dial(group, waiter)
+        if self._may_open(group):
+            self._starved[group] = None
+        while (following := self._next_starved()) is not None and self._make_slot(following):
+            waiter = following.pop_queued()
+            if waiter is None:
+                del self._starved[following]
+            else:
+                self._starved.move_to_end(following)
+                self._dial(following, waiter)
 
-        It stands in no line: who waits for places while he holds some may wait for another who does the same.
+    def _has_free_slot(self, group: Group) -> bool:
+        """Return whether a dial is wanted, and possible without closing an idle connection."""
+        sizes = self.sizes
+        return group.wants_dial and self.counted < sizes.connections and group.size < sizes.per_host
+
+    def _may_open(self, group: Group) -> bool:
+        """Return whether a group could use a slot: a waiter has no dial, and the group is not at its own limit."""
+        return group.wants_dial and (group.size < self.sizes.per_host or bool(group.idle))
+
+    def _next_starved(self) -> Group | None:
+        """Return the starved group whose turn it is, forgetting those that can't use a slot any more."""
+        while self._starved:
+            group = next(iter(self._starved))
+            if self._may_open(group):
+                return group
+            del self._starved[group]
+        return None
+
+    def _make_slot(self, group: Group) -> bool:
+        """Return whether there is a slot for one more connection, after closing an idle one if that makes it."""
+        if group.size >= self.sizes.per_host:
+            self._close_idle(next(iter(group.idle)))
+        elif self.counted >= self.sizes.connections and self._idle:
+            self._close_idle(next(iter(self._idle)))
+        return self.counted < self.sizes.connections
+
+    def _free_slot(self, group: Group) -> None:
+        self.counted -= 1
+        if self._starved or group.waiters:
+            self._open_wanted(group)
+
+    def _must_yield(self, lease: Lease) -> bool:
+        """Return whether the slot is a starved group's now: its own needs it not, or has had more than its share."""
+        group = lease.group
+        if group in self._starved:
+            self._starved.move_to_end(group)
+        if self.counted < self.sizes.connections or self._next_starved() in (None, group):
+            return False
+        others = len(self._starved) - (group in self._starved)
+        lease.turns += 1
+        excess = group.size - self.sizes.connections / (others + 1)  # beyond its share
+        return not group.waiters or excess >= 1 or (excess > 0 and lease.turns > MAX_TURNS)
+
+    # Opening
+
+    def _dial(self, group: Group, waiter: Waiter) -> Dial:
+        assert self._loop is not None
+        self.counted += 1
+        group.connecting += 1
+        dialled = partial(self._dialled, group, waiter)
+        waiter.dial = self._dialer.dial(self._loop, group.label, group.route, waiter.timeout, dialled)
+        return waiter.dial
+
+    def _dialled(self, group: Group, waiter: Waiter, timings: Timings, result: Opened | BaseException) -> None:
+        """Adopt a connection that was opened, or give the error to the waiter, unless that was served meanwhile."""
+        group.connecting -= 1
+        waiter.dial = None
+        if waiter in group.waiters:
+            group.queued[waiter] = None
+        if not isinstance(result, BaseException):
+            self._adopt(group, timings, result[0])
+        else:
+            if not isinstance(result, asyncio.CancelledError):
+                group.fail(waiter, result)
+            self._free_slot(group)
+        if waiter.is_late and waiter in group.waiters:
+            self._end_waiting(group, waiter)
+
+    def _adopt(self, group: Group, timings: Timings, stream: AioStream) -> None:
+        """Make a connection that has just been opened one of the pool; the oldest waiter is served by it."""
+        if self.is_closed:
+            stream.abort()
+            self._free_slot(group)
+            return
+        lease = Lease(Wire(stream, self.limits, group.head_cache, timings), group, self.sizes)
+        stream.on_unsolicited = lease.note_unsolicited
+        group.leased.add(lease)
+        self._serve(lease)
+
+    async def preconnect(self, group: Group, n: int, timeout: Timeout, until: float = math.inf) -> None:
+        """Open connections until n of a group are idle, as far as the limits allow and there are slots now.
+
+        It does not join the queue: a task that waits for slots while it holds some may wait for another such task.
 
         Raises:
-            ConnectError, TotalTimeout, ClientClosed: for the first that could not be opened; the others are kept.
+            ConnectError, TotalTimeout, ClientClosed: the first error; connections that were opened are kept.
         """
         loop = self._check_loop()
-        self.sweep()  # what is over does not count
-        waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_lacking(group, n))]
-        dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_place(group)]
+        self.sweep()  # expired connections do not count
+        waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_missing(group, n))]
+        dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_slot(group)]
         if not dials:
             return
         left = None if until == math.inf else until - loop.time()
@@ -212,7 +347,7 @@ class Pool(Places):
         finally:
             for dial in dials:
                 dial.cancel()
-            # Asked for even if nobody gets them, and no more can come: asyncio warns of an error nobody asked for.
+            # Retrieved even if they are not raised: asyncio warns of an exception that was never retrieved.
             errors = [error for waiter in waiters if waiter.future.done() and (error := waiter.future.exception())]
             for waiter in waiters:
                 waiter.future.cancel()
@@ -223,109 +358,94 @@ class Pool(Places):
         if errors:
             raise errors[0]
 
-    def _count_lacking(self, group: Group, n: int) -> int:
+    def _count_missing(self, group: Group, n: int) -> int:
         sizes = self.sizes
         most = min(n, sizes.connections, sizes.per_host, sizes.idle, sizes.idle_per_host)
         return min(most - len(group.idle), sizes.per_host - group.size)
 
-    def _make_spare_place(self, group: Group) -> bool:
-        """Make a place that nobody waits for and no connection of the group goes for; return whether there is one."""
-        is_own = bool(self._idle) and self._idle[next(iter(self._idle))] is group
+    def _make_spare_slot(self, group: Group) -> bool:
+        """Return whether there is a slot that no group waits for, without closing a connection of this group."""
+        is_own = bool(self._idle) and next(iter(self._idle)).group is group
         is_full = self.counted >= self.sizes.connections
-        return self._next_lacking() is None and not (is_full and is_own) and self._make_place(group)
+        return self._next_starved() is None and not (is_full and is_own) and self._make_slot(group)
 
-    # Opening
+    # Releasing
 
-    def _welcome(self, group: Group, timings: Timings, opened: Opened) -> None:
-        """Take in a connection that has just been opened; whoever has waited longest is served by it."""
-        stream, proxy_head = opened
-        if self.is_closed:
-            stream.abort()
-            self._free_place(group)
+    def release(self, lease: Lease) -> None:
+        """Take a connection back: for the next waiter, to be kept idle, or to be closed if it is not available.
+
+        Called when its exchange is over, when none was begun, and when it received data while it was idle. A second
+        call does nothing.
+        """
+        group, wire = lease.group, lease.wire
+        if lease not in group.leased:
+            if lease in group.idle and not wire.is_available(wire.ended_at):
+                self._drop_idle(lease, CloseReason.UNSOLICITED)
             return
-        connection = PooledConnection(
-            group.label,
-            group.route,
-            stream,
-            timings,
-            self.limits,
-            self.sizes,
-            given_back=partial(self._take_back, group),
-            roused=partial(self._drop_roused, group),
-            closing=self._watch_closing,
-            proxy_head=proxy_head,
-            last_head=group.last_head,
-        )
-        group.leased.add(connection)
-        self._serve(group, connection)
+        # Its loop has just read what was received, so the kernel is not asked.
+        may_stay = not self.is_closed and wire.is_available(wire.ended_at) and lease.idle_since < lease.retires_at
+        if may_stay and not (self._starved and self._must_yield(lease)):
+            self._serve(lease)
+        else:
+            self._close_leased(lease)
 
-    def _watch_closing(self, stream: AioStream) -> None:
-        """Remember a TLS stream until it is closed: closing the pool waits for that, too."""
-        if stream.is_here:
+    def _serve(self, lease: Lease) -> None:
+        """Give a leased connection without an owner to the oldest waiter, or keep it idle."""
+        group = lease.group
+        waiter = group.pop_waiter() if group.waiters else None
+        if waiter is not None:
+            waiter.future.set_result(lease)
+            return
+        lease.is_new = False
+        if lease.keep_alive <= 0:
+            self._close_leased(lease)
+            return
+        group.leased.discard(lease)
+        group.idle[lease] = None
+        self._idle[lease] = None
+        if self._may_keep_less:
+            self._drop_excess(group)
+        if self._starved:
+            self._open_wanted(group)  # it may have been opened for a waiter that was served meanwhile
+        if self._idle and (self._has_max_age or self._timer is None or lease.keep_alive < self.sizes.keep_alive):
+            self._sweep_at(lease.expires)
+
+    def _close_leased(self, lease: Lease) -> None:
+        lease.group.leased.discard(lease)
+        self._close(lease, CloseReason.CLOSED)
+        self._free_slot(lease.group)
+
+    def _close(self, lease: Lease, reason: CloseReason) -> None:
+        """Close a connection if it is open; closing the pool waits for the end of TLS."""
+        wire, stream = lease.wire, lease.wire.stream
+        wire.close(reason)
+        if stream.ssl_object is not None and wire.close_reason is not CloseReason.UPGRADED and stream.is_here:
             self._closing.add(stream)
             stream.when_lost(self._closing.discard)
 
-    # Taking back
+    # Idle connections
 
-    def _take_back(self, group: Group, connection: PooledConnection) -> None:
-        """Take a connection back from an exchange that is over: for the next in line, to be kept, or to be dropped."""
-        may_stay = not self.is_closed and connection.is_reusable()
-        if may_stay and not (self._lacking and self._must_yield(group, connection)):
-            self._serve(group, connection)
-        else:
-            group.leased.discard(connection)
-            group.last_head = connection.last_head
-            if connection.is_open:
-                connection.close()
-            self._free_place(group)
+    def _close_idle(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
+        del self._idle[lease], lease.group.idle[lease]
+        self.counted -= 1
+        self._close(lease, reason)
 
-    def _serve(self, group: Group, connection: PooledConnection) -> None:
-        """Give a connection that is lent to nobody in particular to the first in line, or keep it."""
-        waiter = group.take_waiter() if group.waiters else None
-        if waiter is not None:
-            connection.is_leased = True
-            waiter.future.set_result(connection)
-            return
-        group.leased.discard(connection)
-        connection.is_leased = connection.is_new = False
-        if connection.keep_alive <= 0:
-            connection.close()
-            self._free_place(group)
-            return
-        group.idle[connection] = None
-        self._idle[connection] = group
-        if self._may_keep_less:
-            self._drop_excess(group)
-        if self._lacking:
-            self._want_place(group)  # it may have been opened for somebody who was served meanwhile
-        if not self._idle:
-            return
-        if self._has_max_age:
-            self._watch_idle(connection.expires - time.monotonic())
-        elif self._timer is None or connection.keep_alive < self.sizes.keep_alive:
-            self._watch_idle(connection.keep_alive)
+    def _drop_idle(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
+        """Close an idle connection; its slot is for the next waiter."""
+        self._close_idle(lease, reason)
+        self._open_wanted(lease.group)
 
     def _drop_excess(self, group: Group) -> None:
         """Close the connection idle longest where there are more than may be kept."""
         if len(group.idle) > self.sizes.idle_per_host:
-            self._drop_idle(group, next(iter(group.idle)))
+            self._drop_idle(next(iter(group.idle)))
         elif len(self._idle) > self.sizes.idle:
-            oldest = next(iter(self._idle))
-            self._drop_idle(self._idle[oldest], oldest)
+            self._drop_idle(next(iter(self._idle)))
 
-    def _drop_roused(self, group: Group, connection: PooledConnection) -> None:
-        """Close a connection that spoke or ended while it was idle."""
-        if connection in self._idle:
-            self._drop_idle(group, connection)
-
-    def _drop_idle(self, group: Group, connection: PooledConnection) -> None:
-        self._take_out(group, connection)
-        self._want_place(group)
-
-    def _watch_idle(self, seconds: float) -> None:
-        """Sweep after that many seconds, if not sooner anyway."""
+    def _sweep_at(self, expires: float) -> None:
+        """Have sweep() called at that time by time.monotonic(), if it is not called before."""
         assert self._loop is not None
-        when = self._loop.time() + max(seconds, SWEEP_GRAIN)
+        when = self._loop.time() + max(expires - time.monotonic(), SWEEP_GRAIN)
         if self._timer is not None:
             if when >= self._sweeps_at:
                 return
@@ -334,27 +454,27 @@ class Pool(Places):
         self._timer, self._sweeps_at = self._loop.call_at(when, _sweep, pool), when
 
     def sweep(self) -> None:
-        """Close the connections that have been idle for too long, or are too old."""
+        """Close the connections that have expired."""
         now = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for connection, group in list(self._idle.items()):
-            if connection.expires <= now:
-                self._drop_idle(group, connection)
+        for lease in list(self._idle):
+            if lease.has_expired(now):
+                self._drop_idle(lease)
         if self._idle:
-            self._watch_idle(min(connection.expires for connection in self._idle) - now)
+            self._sweep_at(min(lease.expires for lease in self._idle))
 
     def close_idle(self) -> int:
         """Begin to close all idle connections; return how many. Never waits."""
-        idle = dict(self._idle)
-        for connection, group in idle.items():
-            self._take_out(group, connection)
-        for group in dict.fromkeys(idle.values()):
-            self._want_place(group)
+        idle = list(self._idle)
+        for lease in idle:
+            self._close_idle(lease)
+        for group in dict.fromkeys(lease.group for lease in idle):
+            self._open_wanted(group)
         return len(idle)
 
-    # Seeing and ending
+    # The whole pool
 
     def stats(self) -> PoolStats:
         """Return the present numbers."""
@@ -367,26 +487,33 @@ class Pool(Places):
             self._timer.cancel()
         if self._stalls is not None:
             self._stalls.close()
-        for group in list(self._groups.values()):
+        groups = list(self._groups.values())
+        for group in groups:
             for waiter in list(group.waiters):
                 group.fail(waiter, ClientClosed("the client was closed meanwhile"))
-        dials = list(self._dials)
+        dials = list(self._dialer.dials)
         for dial in dials:
             dial.cancel()
-        for connection, group in list(self._idle.items()):
-            self._lend_idle(group, connection)
-        streams = [connection.end() for group in list(self._groups.values()) for connection in list(group.leased)]
-        streams += self._closing
-        closing = [stream.wait_closed() for stream in streams if stream is not None]
+        streams = list(map(self._close_for_good, [lease for group in groups for lease in (*group.idle, *group.leased)]))
+        closing = [stream.wait_closed() for stream in {*streams, *self._closing}]
         done = await asyncio.gather(*dials, *closing, return_exceptions=True)
         late = [opened[0] for opened in done[: len(dials)] if isinstance(opened, tuple)]
         await asyncio.gather(*(stream.wait_closed() for stream in late))
+
+    def _close_for_good(self, lease: Lease) -> AioStream:
+        """Close a connection, and end its exchange; return the stream to be waited for."""
+        lease.wire.close()
+        if lease in lease.group.idle:
+            self._close_idle(lease)
+        else:
+            self.release(lease)
+        return lease.wire.stream
 
     def __del__(self) -> None:
         if self.counted and not self.is_closed:
             text = f"unclosed client, {self.counted} connections are open: use `async with` or aclose()"
             # The source was made with the pool, of whose own creation tracemalloc knows nothing before 3.12.
-            warnings.warn(text, ResourceWarning, source=self._dials, stacklevel=2)
+            warnings.warn(text, ResourceWarning, source=self._dialer, stacklevel=2)
 
     def __repr__(self) -> str:
         active, idle, connecting, waiting, _ = self.stats()
@@ -400,7 +527,7 @@ def _build_timeout(group: Group, timeout: Timeout) -> TotalTimeout:
 
 
 def _sweep(reference: weakref.ref[Pool]) -> None:
-    """Sweep a pool, if it is still there: a timer must not keep one that nobody has any more."""
+    """Sweep a pool that still exists: the timer must not keep an abandoned one alive."""
     pool = reference()
     if pool is not None:
         pool.sweep()

@@ -36,8 +36,8 @@ def describe_users(groups: Iterable[Group]) -> str:
     leased = chain.from_iterable(group.leased for group in groups)
     users = list(islice(leased, MAX_INSPECTED))
     now = time.monotonic()
-    named = heapq.nsmallest(MAX_NAMED, users, key=lambda connection: connection.leased_since)
-    texts = [connection.describe_use(now) for connection in named]
+    named = heapq.nsmallest(MAX_NAMED, users, key=lambda lease: lease.leased_since)
+    texts = [lease.describe_use(now) for lease in named]
     if len(users) > len(named):
         texts.append("others")
     return f"connections in use: {'; '.join(texts) or 'none'}"
@@ -92,7 +92,7 @@ class StallWarner:
             if head is None:
                 del self._heads[group]
                 continue
-            if head is not known or not group.wants or head.future.done():  # a running dial may serve it
+            if head is not known or not group.wants_dial or head.future.done():  # a running dial may serve it
                 since = now
             elif now >= since + self._seconds:
                 since = math.inf

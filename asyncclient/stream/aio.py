@@ -279,10 +279,6 @@ class AioStream(asyncio.StreamReader):
         await self._wait(self.timeout.read, DATA)
         return True
 
-    def expect_head(self, head: bytes) -> None:
-        """Have readhead() return this very object for a head that is equal to it."""
-        self._pieces.last_head = head
-
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
         """See ByteStream."""
         pieces = self._readable()

@@ -124,7 +124,7 @@ async def test_without_retries_nothing_is_sent_twice(method: str, leave: Any) ->
 def is_gone(client: Client) -> bool:
     """Whether the connection in use has been closed by the server."""
     leased = [connection for group in client._pool._groups.values() for connection in group.leased]
-    return any(connection._stream is not None and connection._stream.ending is not None for connection in leased)
+    return any(connection.wire.stream.ending is not None for connection in leased)
 
 
 @pytest.mark.parametrize("retries", [None, 0])

@@ -1,6 +1,7 @@
 """Helpers for tests of connections: responses to send, servers' sides of a conversation, a client's steps."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -98,3 +99,9 @@ class EarlyAnswer:
         elif self.then == "resets":
             peer.read(1)  # what is unread then makes the close a reset anyway; this one is sure
             peer.reset()
+
+
+def has_been_idle(connection: HTTPConnection) -> None:
+    """Let the last response have ended long ago: the kernel is not asked within a millisecond of it."""
+    assert connection._wire is not None
+    connection._wire.ended_at = -math.inf

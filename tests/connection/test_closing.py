@@ -199,3 +199,27 @@ async def test_connection_that_was_closed_does_not_warn() -> None:
         warnings.simplefilter("error")
         del connection
         gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ([b"Connection: close"], "the response has Connection: close, or is HTTP/1.0 without keep-alive"),
+        ([b"Transfer-Encoding: chunked"], "another recipient may find another end of the content"),
+    ],
+)
+async def test_repr_says_why_the_connection_ends(fields: list[bytes], reason: str) -> None:
+    def handler(peer: RawConnection) -> None:
+        peer.read_head()
+        peer.send(reply(b"0\r\n\r\n", *fields))
+        peer.wait_closed()
+
+    with RawServer(handler) as server:
+        async with to(server) as connection:
+            response = await start(connection)
+            assert repr(connection).endswith(f" open, response not read yet ({reason})>")
+            assert repr(connection._wire).endswith(f" response not read yet ({reason})>")
+            await response.read()
+            assert repr(connection).endswith(f" closed, idle ({reason})>")
+            await connection.connect()
+            assert repr(connection).endswith(" open, idle>")

@@ -14,7 +14,18 @@ import pytest
 from asyncclient import HTTPSConnection, ImproperConnectionState, NotConnected, ProxyError, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.conversations import OK, Script, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import (
+    OK,
+    Script,
+    echo_target,
+    fetch,
+    happens,
+    has_been_idle,
+    reply,
+    serving,
+    start,
+    to,
+)
 from tests.servers import Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -88,6 +99,7 @@ async def test_push_on_an_idle_connection_while_the_loop_is_blocked(
             assert await fetch(connection, url="/one") == (200, b"/one")
             push.may.set()
             assert push.done.wait(TIMEOUT)  # the loop hears nothing of it
+            has_been_idle(connection)
             body = b"body" if method == "POST" else None
             assert await fetch(connection, method, "/two", body=body) == (200, b"/two")
         assert server.accepted == 2
@@ -103,6 +115,7 @@ async def test_descriptor_past_1023(data: bytes, crowd: None) -> None:
             assert await response.read() == b"/one"
             push.may.set()
             assert push.done.wait(TIMEOUT)
+            has_been_idle(connection)
             assert await fetch(connection, url="/two") == (200, b"/two")
         assert server.accepted == (2 if data else 1)
 

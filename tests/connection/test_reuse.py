@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import OK, chunked, fetch, happens, reply, start, to
+from tests.connection.conversations import OK, chunked, fetch, happens, has_been_idle, reply, start, to
 from tests.servers import Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -58,6 +58,7 @@ async def test_data_or_an_end_on_an_idle_connection_retires_it(
             happening.set()
             if is_blocked and not secure:  # the loop has no turn until the next request: only the kernel knows
                 assert happened.wait(10)
+                has_been_idle(connection)
             else:
                 await happens(happened)
                 await turns_of_the_loop()

@@ -6,6 +6,7 @@ reused although a part of another exchange was left on it.
 """
 
 import asyncio
+import math
 import os
 import select
 import socket
@@ -17,8 +18,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from asyncclient import Client, PoolLimits, Response
-from asyncclient.pool.connection import PooledConnection
-from asyncclient.pool.group import Group
+from asyncclient.pool.group import Group, Lease
 from tests.pool.invariant import check
 
 HOST = "127.0.0.1"
@@ -261,7 +261,7 @@ def group_of(client: Client, host: Host) -> Group:
     return group
 
 
-def idle_of(client: Client) -> list[PooledConnection]:
+def idle_of(client: Client) -> list[Lease]:
     """The idle connections, the one used last at the end."""
     return list(client._pool._idle)
 
@@ -315,15 +315,15 @@ async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
     return [asyncio.CancelledError() if task.cancelled() else task.exception() for task in tasks]
 
 
-def wait_readable(connection: PooledConnection) -> None:
-    """Wait until the kernel has something for a connection, without a turn of the loop."""
-    stream = connection._stream
-    assert stream is not None
-    number = stream.get_extra_info("socket").fileno()
+def wait_readable(lease: Lease) -> None:
+    """Wait until the kernel has something for a connection, without a turn of the loop; it is asked for that then."""
+    number = lease.wire.stream.get_extra_info("socket").fileno()
     assert select.select([number], [], [], PATIENCE)[0]
+    lease.wire.ended_at = -math.inf  # within a millisecond of the last response it would not be asked
 
 
-def grow_older(connection: PooledConnection, seconds: float) -> None:
+def grow_older(lease: Lease, seconds: float) -> None:
     """Let a connection have been opened, and idle since, that much earlier."""
-    connection._idle_since -= seconds
-    connection._retires_at -= seconds
+    lease.idle_since -= seconds
+    lease.retires_at -= seconds
+    lease.wire.ended_at -= seconds

@@ -14,19 +14,18 @@ def check(owner: Client | Pool) -> None:
     assert pool.counted == sum(group.size for group in groups), f"{pool.counted} counted in {pool!r}"
     assert pool.counted <= pool.sizes.connections, f"{pool.counted} are open"
     assert len(pool._idle) <= pool.sizes.idle
-    assert list(pool._idle.values()).count(None) == 0  # type: ignore[arg-type]
-    assert {(one, group) for group in groups for one in group.idle} == set(pool._idle.items())
-    assert len(pool._dials) == sum(group.connecting for group in groups)
+    assert {lease for group in groups for lease in group.idle} == set(pool._idle)
+    assert len(pool._dialer.dials) == sum(group.connecting for group in groups)
 
 
 def check_group(group: Group, pool: Pool) -> None:
     sizes = pool.sizes
     assert len(group.leased) + len(group.idle) + group.connecting == group.size <= sizes.per_host
     assert len(group.idle) <= sizes.idle_per_host
-    assert all(connection.is_leased for connection in group.leased)
-    assert not any(connection.is_leased for connection in group.idle)
+    assert all(lease.group is group for lease in (*group.leased, *group.idle))
     assert not group.leased & group.idle.keys()
-    assert all(connection._stream is not None for connection in group.idle), "one that was closed is kept"
+    assert all(lease.wire.close_reason is None for lease in group.idle), "a closed connection is kept"
+    assert all(lease.wire.exchange is None for lease in group.idle), "an exchange is under way on an idle connection"
     assert all(waiter.dial is None for waiter in group.queued)
     assert group.queued.keys() <= group.waiters.keys()
     waiting = [waiter for waiter in group.waiters if not waiter.future.done()]

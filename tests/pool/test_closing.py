@@ -54,7 +54,7 @@ async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
 def is_empty(client: Client) -> bool:
     check_quiet(client)
     pool = client._pool
-    return not (pool.counted or pool._idle or pool._dials or client._settings.pauses)
+    return not (pool.counted or pool._idle or pool._dialer.dials or client._settings.pauses)
 
 
 # Pending requests
@@ -147,7 +147,7 @@ async def test_a_dial_that_ends_while_the_client_is_closed_leaves_nothing() -> N
     async with Host() as host:
         client = client_of(timeout=Timeout(close=3))
         (task,) = ask(client, host, "/ok/1")
-        await until(lambda: any(dial.done() for dial in client._pool._dials))
+        await until(lambda: any(dial.done() for dial in client._pool._dialer.dials))
         start = time.monotonic()
         await client.aclose()
         assert time.monotonic() - start < 2

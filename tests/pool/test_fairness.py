@@ -7,7 +7,7 @@ from operator import itemgetter
 import pytest
 
 from asyncclient import Client
-from asyncclient.pool.places import TURNS
+from asyncclient.pool.pool import MAX_TURNS
 from tests.pool.hosts import (
     Doors,
     Host,
@@ -62,7 +62,7 @@ async def test_a_host_comes_to_its_turn_beside_others_with_endless_lines(connect
             before = Busy.count
             await served(*ask(client, calm, f"/ok/{number}"))
             # Each connection may be busy for its turns, and each busy host may stand before it in line.
-            assert Busy.count - before <= (TURNS + 2) * (busy + 1) * connections
+            assert Busy.count - before <= (MAX_TURNS + 2) * (busy + 1) * connections
         is_over = True
         await served(*crowd)
         check_quiet(client)
@@ -83,7 +83,7 @@ async def test_hosts_with_endless_lines_share_the_places(connections: int, hosts
         assert min(shares) >= least, shares
         # Opening costs: one that is given up for another host has served its turns before.
         opened = sum(host.accepted for host in competing)
-        assert opened <= connections + hosts + exchanges / TURNS
+        assert opened <= connections + hosts + exchanges / MAX_TURNS
 
 
 async def test_one_host_alone_gives_nothing_up() -> None:
@@ -105,7 +105,7 @@ async def test_the_place_that_is_yielded_goes_to_the_other_host(connections: int
         await served(*ask(client, b, "/ok/b"))
         assert a.accepted == connections
         assert a.meter.now == connections - 1
-        assert len(a.targets) <= (TURNS + 2) * connections
+        assert len(a.targets) <= (MAX_TURNS + 2) * connections
         await served(*crowd)
         check_quiet(client)
 

@@ -97,7 +97,7 @@ async def test_data_that_arrives_while_a_connection_is_handed_on_retires_it(
             (connection,) = group_of(client, host).leased
             waiting = asyncio.create_task(client.request(method, host.url("/ok/second")))
             await until(lambda: client.stats().waiting)
-            await until(lambda: connection._stream is not None and connection._stream._pieces.size)
+            await until(lambda: connection.wire.stream._pieces.size)
             await response.read()  # all has come: no turn of the loop, and the next has the connection now
             check(client)
             with host.peers[0].socket() as own:
@@ -114,7 +114,7 @@ async def test_a_request_with_a_retired_connection_is_served_next() -> None:
             (connection,) = group_of(client, host).leased
             tasks = ask(client, host, *(f"/ok/{number}" for number in range(4)))
             await until(lambda: client.stats().waiting == 4)
-            await until(lambda: connection._stream is not None and connection._stream._pieces.size)
+            await until(lambda: connection.wire.stream._pieces.size)
             await response.read()
             with host.peers[0].socket() as own:
                 end(own)
@@ -322,7 +322,7 @@ async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> 
         await served(tasks[0])
         connection = await asyncio.wait_for(client._pool.acquire(group_of(client, host), Timeout(), is_new=True), 2)
         assert host.accepted == 3
-        connection.give_back()
+        connection.release()
         host.release()
         await served(tasks[1])
         check_quiet(client)
@@ -333,13 +333,13 @@ async def test_a_repeat_takes_no_other_idle_connection() -> None:
     async with Host() as host, client_of() as client:
         await fill(client, host, 3)
         for connection in idle_of(client):
-            connection._idle_since = float("inf")  # the kernel is not asked: all came a moment too late for that
             connection.keep_alive = float("inf")
         for peer in host.peers:
             with peer.socket() as own:
                 end(own)
         for connection in idle_of(client):
             wait_readable(connection)
+            connection.wire.ended_at = float("inf")  # the kernel is not asked: the data was received a moment too late
         await get(client, host, "/ok/next")
         assert (host.accepted, host.peers[3].targets) == (4, ["/ok/next"])
         check(client)

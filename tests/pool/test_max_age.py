@@ -43,7 +43,7 @@ async def test_a_connection_that_is_never_idle_is_replaced_beyond_its_age() -> N
         host.release()
         await host.has_come(held(3)[1])
         assert host.accepted == 1
-        connection._retires_at -= 60
+        connection.retires_at -= 60
         host.release()
         await host.has_come(held(3)[2])
         assert host.accepted == 2
@@ -56,7 +56,7 @@ async def test_the_exchange_under_way_is_finished_beyond_the_age() -> None:
     async with Host() as host, client_of(max_age=60) as client:
         async with client.stream("GET", host.url("/long/1")) as response:
             (connection,) = group_of(client, host).leased
-            connection._retires_at -= 60
+            connection.retires_at -= 60
             assert len(await response.read()) > 100_000
         await host.peers[0].ended.wait()
         check_quiet(client)

@@ -122,9 +122,8 @@ async def test_decrypted_data_before_the_request_are_unsolicited(tls: Certificat
     with RawServer(handler, tls=tls.server_context()) as server:
         async with HTTPSConnection(server.host, server.port, 10, context=tls.client_context()) as connection:
             await connection.connect()
-            stream = connection._stream
-            assert stream is not None
-            await stream.wait_readable(5)
+            assert connection._wire is not None
+            await connection._wire.stream.wait_readable(5)
             connection.auto_open = False
             with pytest.raises(Exception, match="not open"):
                 await connection.request("GET", "/")

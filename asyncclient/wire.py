@@ -1,0 +1,348 @@
+"""One open connection: it serves one exchange at a time, and knows the reason why it must close.
+
+The problem: where one exchange fails, is cancelled or is not read to its end, the bytes that follow on the connection
+belong to nobody. A later request must never get them as its response.
+
+The rules kept:
+- An exchange has the wire from the first byte that is sent until the last byte of the response is read. Anything else
+  than that end, cancellation included, closes the wire at once; no method awaits in `except BaseException`.
+- `close_reason` is set once and never taken back. As long as it is None, another exchange may follow.
+- The owner is told of the end of an exchange by the function that it gives to receive(): the wire does not refer to its
+  owner, so that an abandoned connection is freed without the garbage collector.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import Final, cast
+
+from .debug import Printing, print_received, print_sent
+from .errors import NotConnected, ProtocolError, TotalTimeout
+from .exchange.body import Body, Source, open_source
+from .exchange.exchange import Exchange
+from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
+from .exchange.stream import Buffer
+from .limits import Limits
+from .message.cycle import CloseReason, Event, State, advance
+from .message.head import Head, HeadCache
+from .message.request import BodyGuard
+from .response import Ended, HTTPResponse
+from .stream.aio import AioStream
+from .stream.files import offload
+from .stream.handover import hand_over
+from .stream.interruptible import Interruptible
+from .stream.scope import TimeLimit
+from .timeouts import Timeout
+from .timings import Timings, copy_opening
+
+RECENT: Final = 0.001
+"""Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read all it had
+(decision 11)."""
+
+
+class Wire:
+    """One open connection.
+
+    Args:
+        stream: the connection as bytes; the wire closes it.
+        limits: bounds on what the server may send.
+        head_cache: the head that the server sent last, perhaps on another connection.
+        opening: how long opening the connection took, for the timings of the first exchange; None if these have it.
+    """
+
+    __slots__ = (
+        "_sending",
+        "close_reason",
+        "ended_at",
+        "exchange",
+        "head_cache",
+        "limits",
+        "opening",
+        "prints",
+        "stream",
+    )
+
+    def __init__(self, stream: AioStream, limits: Limits, head_cache: HeadCache, opening: Timings | None) -> None:
+        # The bytes, and the time limits of the exchange under way.
+        self.stream = stream
+        self.limits = limits
+        # Shared by all connections to one destination.
+        self.head_cache = head_cache
+        # None once the first exchange has begun.
+        self.opening = opening
+        # The exchange under way, from its first byte to its last.
+        self.exchange: Exchange | None = None
+        # Why no further exchange may follow; None while one may.
+        self.close_reason: CloseReason | None = None
+        # When the last exchange ended, by time.monotonic(); the loop had read everything received until then.
+        self.ended_at = -math.inf
+        # Whether http.client's debug lines are printed.
+        self.prints = False
+        # The sending of a body, which close() ends wherever it waits.
+        self._sending: Interruptible | None = None
+
+    # Whether a request may be sent
+
+    def is_available(self, now: float) -> bool:
+        """Return whether a request may be sent now: the connection is open and free, and there is no unsolicited data.
+
+        The kernel is asked as well, unless the loop has just read what it had.
+        """
+        if self.close_reason is not None or self.exchange is not None:
+            return False
+        return self.stream.is_fresh(ask_kernel=now - self.ended_at > RECENT)
+
+    async def absorb_tls_records(self) -> bool:
+        """Return whether a request may be sent after the loop has read records of TLS, such as session tickets."""
+        return self.close_reason is None and await self.stream.absorb_tls_records()
+
+    def build_refusal(self) -> Exception:
+        """Return the error of a connection that was opened, and on which no request may be sent."""
+        if self.close_reason is not None:
+            return NotConnected(f"connection to {self.stream.peer} was closed meanwhile")
+        return self.stream.build_loss("sent data or closed before the request")
+
+    # Sending
+
+    def send(self, exchange: Exchange, content: Buffer | None = None) -> None:
+        """Send a head, with the content that fits_single_write() with it: one write, and nothing to wait for."""
+        head = exchange.head
+        if content is not None:
+            data = b"".join((head.build(), content))
+        else:
+            data = head.build_without_body()
+            if head.length or head.is_chunked:
+                exchange.declared = BodyGuard(head)
+                exchange.may_be_rejected_unread = may_be_rejected_unread(head.length)
+        if self.prints:
+            print_sent(data)
+        self._begin(exchange)
+        try:
+            self.stream.write(data)
+        except BaseException:
+            self.end(exchange, None)
+            raise
+        exchange.timings.sent = time.monotonic() - exchange.timings.started
+        exchange.state = State.SENT
+
+    def _begin(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        exchange.was_sent = True
+        if self.opening is not None:
+            copy_opening(self.opening, exchange.timings)
+            self.opening = None
+
+    async def send_body(
+        self, exchange: Exchange, source: Source, *, chunked: bool, trailers: Trailers | None = None
+    ) -> None:
+        """Send a head and its content, until a final response is received.
+
+        Args:
+            source: the content; the head declares its framing.
+            chunked: it is to be put in chunks.
+            trailers: fields to send after the last chunk.
+
+        Raises: as HTTPConnection.request().
+        """
+        data = None if self.prints else source.data
+        if data is not None and fits_single_write(exchange.head, data, trailers):
+            self.send(exchange, data)
+            return
+        self._begin(exchange)
+        exchange.state = State.SENDING
+        exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
+        try:
+            await self._send_source(exchange, source, chunked, trailers)
+            self._check_current(exchange)
+        except BaseException:
+            self.end(exchange, None)
+            raise
+        self._note_sent(exchange)
+        if exchange.heads.final is None:
+            exchange.timings.sent = time.monotonic() - exchange.timings.started
+
+    async def _send_source(self, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None) -> None:
+        head, stream = exchange.head, self.stream
+        if head.length is not None:
+            source.length = head.length
+        # Of chunks that the caller has made.
+        declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
+        self._sending = Interruptible(f"connection to {stream.peer} was closed meanwhile")
+        try:
+            with self._sending:
+                async with limit_total(stream.timeout, stream.total_until - stream.loop.time(), stream.peer):
+                    await send_request(
+                        cast(AioStream, Printing(stream)) if self.prints else stream,
+                        head.build(),
+                        source,
+                        exchange.heads,
+                        self.limits,
+                        chunked=chunked,
+                        expect=stream.timeout.expect if head.expects_continue else None,
+                        check=None if declared is None else declared.check,
+                        trailers=trailers,
+                    )
+        finally:
+            self._sending = None
+        if exchange.heads.final is None and declared is not None and not declared.is_complete:
+            raise ValueError("body ended before its last chunk")
+
+    async def send_part(self, exchange: Exchange, body: Body, blocksize: int) -> None:
+        """Send more of a body that the head declared; nothing once a final response was received."""
+        exchange.state = State.SENDING
+        try:
+            source = await open_source(body, blocksize, offload=offload)
+            if exchange.heads.final is None:
+                await send_content(self.stream, source, exchange.heads, self.limits, self._check_sent)
+            self._check_current(exchange)
+        except BaseException:
+            self.end(exchange, None)
+            raise
+        self._note_sent(exchange)
+
+    def _check_sent(self, data: Buffer) -> Buffer:
+        declared = None if self.exchange is None else self.exchange.declared
+        if declared is None:
+            raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
+        declared.check(data)
+        if self.prints:
+            print_sent(data)
+        return data
+
+    def _check_current(self, exchange: Exchange) -> None:
+        if exchange is not self.exchange:
+            raise NotConnected(f"connection to {self.stream.peer} was closed while a request was being sent")
+
+    def _note_sent(self, exchange: Exchange) -> None:
+        exchange.state = advance(exchange.state, Event.SENT)
+        if exchange.heads.final is not None:
+            exchange.close_reason = CloseReason.EARLY_RESPONSE
+
+    # Receiving
+
+    async def receive(self, exchange: Exchange, ended: Ended) -> HTTPResponse:
+        """Return the response as soon as its final head has been received.
+
+        Args:
+            exchange: its request was sent.
+            ended: called once, when the response has been read to its end or can't be; it calls end().
+
+        Raises: as HTTPConnection.getresponse().
+        """
+        exchange.state = State.WAITING
+        exchange.heads.cache = self.head_cache
+        try:
+            final = await exchange.heads.receive(self.stream, self.limits)
+            return self._build_response(exchange, final, ended)
+        except BaseException:
+            ended(exchange, None)
+            raise
+
+    def _build_response(self, exchange: Exchange, final: Head, ended: Ended) -> HTTPResponse:
+        head, timings, stream = exchange.head, exchange.timings, self.stream
+        content, reason = exchange.open_content(stream, final, head.method, self.limits)
+        timings.first_byte = (exchange.heads.first_at or 0.0) - timings.started
+        if exchange.close_reason is None:
+            exchange.close_reason = reason or _find_close_reason(exchange, final)
+        if self.prints:
+            print_received(exchange.heads)
+        is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
+        if is_upgrade:
+            _check_upgrade(exchange, final)
+            exchange.state = advance(exchange.state, Event.UPGRADE)
+            self._let_go(CloseReason.UPGRADED)
+        else:
+            exchange.state = advance(exchange.state, Event.RECEIVED)
+        response = HTTPResponse(ended, stream, exchange, final, content)
+        if is_upgrade:
+            response.upgraded = hand_over(stream)
+        return response
+
+    # Ending
+
+    def end(self, exchange: Exchange, at: float | None) -> None:
+        """End an exchange, unless the wire was closed before.
+
+        Args:
+            exchange: the exchange that receive() was called for.
+            at: when its response had been read to its end, by time.monotonic(); None closes the wire at once.
+        """
+        if exchange is not self.exchange:
+            return
+        if at is None:
+            self.close(CloseReason.FAILED)
+            return
+        self.ended_at = at
+        self.exchange = None
+        exchange.state = advance(exchange.state, Event.FINISHED)
+        if exchange.close_reason is not None:
+            self.close(exchange.close_reason)
+        else:
+            self.stream.end_exchange()
+
+    def close(self, reason: CloseReason = CloseReason.CLOSED) -> None:
+        """Begin to close; never waits. An exchange under way, in whatever task, ends with NotConnected."""
+        if self.close_reason is not None:
+            return
+        exchange = self._let_go(reason)
+        if exchange is None:
+            self.stream.close()
+            return
+        exchange.state = State.IDLE
+        if self._sending is not None:
+            self._sending.end()
+        self.stream.abort()  # not politely: the peer may never take what is still to be sent
+
+    def _let_go(self, reason: CloseReason) -> Exchange | None:
+        self.close_reason = reason
+        self.stream.on_unsolicited = None  # its callback refers to the owner of this wire: a reference cycle
+        exchange, self.exchange = self.exchange, None
+        return exchange
+
+    def __del__(self) -> None:
+        if self.close_reason is None:
+            self.stream.abort_if_abandoned()
+
+    def __repr__(self) -> str:
+        peer = self.stream.peer
+        if self.close_reason is not None:
+            return f"<Wire {peer} closed ({self.close_reason})>"
+        exchange = self.exchange
+        if exchange is None:
+            return f"<Wire {peer} idle>"
+        end = "" if exchange.close_reason is None else f" ({exchange.close_reason})"
+        return f"<Wire {peer} {exchange.state}{end}>"
+
+
+def limit_total(timeout: Timeout, left: float, peer: str) -> AbstractAsyncContextManager[None]:
+    """Return the limit of what is left of the total time, for waits on anything but the stream, which has its own."""
+
+    def build_error(_: float) -> TotalTimeout:
+        seconds = timeout.total or 0.0
+        return TotalTimeout(f"exchange not done with {peer} in {seconds:g} s", "total", seconds)
+
+    return TimeLimit(None if timeout.total is None else left, build_error)
+
+
+def _find_close_reason(exchange: Exchange, final: Head) -> CloseReason | None:
+    """Return why the connection ends by the request; the framing of the response says that it goes on."""
+    if exchange.head.asks_close:
+        return CloseReason.CLIENT_CLOSE
+    if exchange.declared is not None and not exchange.declared.is_complete:
+        return CloseReason.EARLY_RESPONSE
+    if exchange.may_be_rejected_unread and final.status >= 300:
+        return CloseReason.REJECTED_UNREAD
+    return None
+
+
+def _check_upgrade(exchange: Exchange, final: Head) -> None:
+    """Refuse an upgrade after which the two sides may disagree about where the other protocol begins."""
+    if exchange.close_reason is CloseReason.EARLY_RESPONSE:
+        raise ProtocolError(f"got {final.status} before the whole request was sent, and another protocol after it")
+    if final.status == 101 and not exchange.head.asks_upgrade:
+        raise ProtocolError("got 101 Switching Protocols, which was not asked for")
+    if exchange.repairs:
+        faults = ", ".join(exchange.repairs)
+        raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {faults}")
