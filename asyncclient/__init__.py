@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .client.body.arguments import Part
     from .client.client import Client
     from .client.cookies.jar import Cookie, CookieJar
+    from .client.pool_transport import PoolTransport
     from .client.proxy.proxies import Proxy
     from .client.request import Headers, Options, Request
     from .client.response import Response
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from .stream.resolve import Resolver, StaticResolver
     from .stream.tls import TLSInfo, create_tls_context
     from .tracing import Tracer
+    from .transport import Transport, TransportRequest, TransportResponse
 
 error = HTTPException
 """http.client's alias of HTTPException."""
@@ -137,6 +139,7 @@ __all__ = [
     "PoolLimits",
     "PoolStats",
     "PoolTimeout",
+    "PoolTransport",
     "PoolWarning",
     "ProtocolError",
     "Proxy",
@@ -164,6 +167,9 @@ __all__ = [
     "TooManyRedirects",
     "TotalTimeout",
     "Tracer",
+    "Transport",
+    "TransportRequest",
+    "TransportResponse",
     "UnimplementedFileMode",
     "UnknownProtocol",
     "UnknownTransferEncoding",
@@ -177,6 +183,10 @@ __all__ = [
 
 
 _HOMES: Final = {
+    "PoolTransport": "client.pool_transport",
+    "Transport": "transport",
+    "TransportRequest": "transport",
+    "TransportResponse": "transport",
     "Client": "client.client",
     "Request": "client.request",
     "Response": "client.response",

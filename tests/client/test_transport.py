@@ -2,9 +2,7 @@
 
 import pytest
 
-from asyncclient import Client, ClientClosed
-from asyncclient.client.pool_transport import PoolTransport
-from asyncclient.transport import Transport, TransportRequest, TransportResponse
+from asyncclient import Client, ClientClosed, PoolTransport, Transport, TransportRequest, TransportResponse
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
 
