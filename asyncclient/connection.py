@@ -25,14 +25,15 @@ from .message.fields import Fields, HasItems, Headers, list_pairs
 from .message.head import Head, HeadCache, build_field
 from .message.request import RequestHead
 from .response import HTTPResponse
+from .stream.deadlines import TimeLimit
 from .stream.dial import Route, Tunnel, open_stream
 from .stream.files import offload, open_file
 from .stream.interruptible import Interruptible
 from .stream.options import SocketOption, parse_options
 from .stream.tls import default_context
-from .timeouts import Timeout
+from .timeouts import NEVER, Deadline, Timeout
 from .timings import Timings
-from .wire import Wire, limit_total
+from .wire import Wire
 
 HTTP_PORT: Final = 80
 
@@ -178,8 +179,8 @@ class HTTPConnection:
         self._opening = Interruptible(f"connection to {self.host}:{self.port} was closed meanwhile")
         try:
             with self._opening:
-                left = (timeout.total or 0.0) - (time.monotonic() - timings.started)
-                async with limit_total(timeout, left, f"{self.host}:{self.port}"):
+                deadline = _find_deadline(timeout, timings)
+                async with TimeLimit.until(deadline, f"exchange not done with {self.host}:{self.port}"):
                     route = await self._route()
                     stream, self._proxy_head = await open_stream(route, timeout, timings, self.limits)
         finally:
@@ -411,9 +412,8 @@ class HTTPConnection:
         stream = wire.stream
         if self.timeout is not self._timeout:
             stream.timeout = self._applied_timeout()
-        total = stream.timeout.total
-        if total is not None:
-            stream.total_until = stream.loop.time() + total - (time.monotonic() - exchange.timings.started)
+        timeout = stream.timeout
+        stream.total = NEVER if timeout.total is None else _find_deadline(timeout, exchange.timings)
         wire.prints = self.debuglevel > 0
         return wire
 
@@ -494,3 +494,9 @@ class HTTPConnection:
             wire.end(exchange, at)
             if wire.close_reason is not None:
                 self._forget_closed(wire)
+
+
+def _find_deadline(timeout: Timeout, timings: Timings) -> Deadline:
+    """Return when an exchange must be over, whose timings say since when it has lasted."""
+    lasted = time.monotonic() - timings.started
+    return Deadline.after(timeout.total, asyncio.get_running_loop().time() - lasted)

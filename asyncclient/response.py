@@ -380,16 +380,13 @@ class HTTPResponse(HeadView):
         if not self._is_open:
             return
         self._exchange.release()
-        stream, until = self._stream, self._stream.total_until
-        stream.limit_total(stream.timeout.close)
+        left = 0 if self.will_close else DRAIN
         try:
-            left = 0 if self.will_close else DRAIN
-            while left > 0 and (self._content.left or 0) <= left and not self.closed:
-                left -= len(await self._pull(left))
+            with self._stream.limited(self._stream.timeout.close):
+                while left > 0 and (self._content.left or 0) <= left and not self.closed:
+                    left -= len(await self._pull(left))
         except (HTTPException, OSError):
             pass  # the connection is dropped already, and the caller does not want the content
-        finally:
-            stream.total_until = until
         self.close()
         self._is_abandoned = True
 

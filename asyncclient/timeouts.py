@@ -1,12 +1,14 @@
-"""How long each phase of an exchange may take, as one value."""
+"""The time limits of an exchange: seconds for each phase, and the deadline of the whole."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from .arguments import keyword_only
+from .errors import TotalTimeout
 
 _INSTEAD: Final = {
     "pool_timeout": "pool=",
@@ -77,3 +79,36 @@ class Timeout:
     def each(seconds: float | None) -> Timeout:
         """Return a Timeout with the same seconds for each single operation, as http.client means its timeout."""
         return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)
+
+
+class Deadline(NamedTuple):
+    """When an exchange as a whole must be over, and how long it was meant to take.
+
+    Attributes:
+        at: the time of the event loop; infinite without a limit.
+        total: the seconds as they were configured (`Timeout.total`), for the error's text; None without a limit.
+    """
+
+    at: float = math.inf
+    total: float | None = None
+
+    @classmethod
+    def after(cls, seconds: float | None, now: float) -> Deadline:
+        """Return the deadline that many seconds after a time of the loop; None is no limit."""
+        return NEVER if seconds is None else cls(now + seconds, seconds)
+
+    def left(self, now: float) -> float:
+        """Return the seconds that are left; below 0 once the deadline has passed."""
+        return self.at - now
+
+    def error(self, doing: str) -> TotalTimeout:
+        """Return the error of a deadline that has passed.
+
+        Args:
+            doing: the beginning of its text, such as "exchange not done with example.com:80".
+        """
+        total = self.total or 0.0
+        return TotalTimeout(f"{doing} in {total:g} s", "total", total)
+
+
+NEVER: Final = Deadline()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .message.target import show_url
 from .message.url import URL, build_url, parse_url
-from .timeouts import Timeout
+from .timeouts import Deadline, Timeout
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -88,7 +88,7 @@ class TransportRequest:
             can tell; a transport that writes to a connection adds it.
         destination: origin and proxy, by which a transport finds its connections.
         timeout: the timeout of each phase, in seconds.
-        deadline: loop time at which the exchange must be done; math.inf for no limit.
+        deadline: when the exchange must be done.
         body: opened for each attempt; None without a body.
         trailers: fields to send after the body, or a function that returns them after the body was sent.
         wants_new: True if no idle connection may be used, because the server had closed the last one.
@@ -102,7 +102,7 @@ class TransportRequest:
         head: RequestHead,
         destination: Destination,
         timeout: Timeout,
-        deadline: float,
+        deadline: Deadline,
         body: RequestBody | None = None,
         trailers: Trailers | None = None,
         wants_new: bool = False,

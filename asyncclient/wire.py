@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractAsyncContextManager
 from typing import Final, cast
 
 from .debug import Printing, print_received, print_sent
-from .errors import NotConnected, ProtocolError, TotalTimeout
+from .errors import NotConnected, ProtocolError
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
@@ -30,11 +29,10 @@ from .message.head import Head, HeadCache
 from .message.request import BodyGuard
 from .response import Ended, HTTPResponse
 from .stream.aio import AioStream
+from .stream.deadlines import TimeLimit
 from .stream.files import offload
 from .stream.handover import hand_over
 from .stream.interruptible import Interruptible
-from .stream.scope import TimeLimit
-from .timeouts import Timeout
 from .timings import Timings, copy_opening
 
 RECENT: Final = 0.001
@@ -172,7 +170,7 @@ class Wire:
         self._sending = Interruptible(f"connection to {stream.peer} was closed meanwhile")
         try:
             with self._sending:
-                async with limit_total(stream.timeout, stream.total_until - stream.loop.time(), stream.peer):
+                async with TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
                     await send_request(
                         cast(AioStream, Printing(stream)) if self.prints else stream,
                         head.build(),
@@ -314,16 +312,6 @@ class Wire:
             return f"<Wire {peer} idle>"
         end = "" if exchange.close_reason is None else f" ({exchange.close_reason})"
         return f"<Wire {peer} {exchange.state}{end}>"
-
-
-def limit_total(timeout: Timeout, left: float, peer: str) -> AbstractAsyncContextManager[None]:
-    """Return the limit of what is left of the total time, for waits on anything but the stream, which has its own."""
-
-    def build_error(_: float) -> TotalTimeout:
-        seconds = timeout.total or 0.0
-        return TotalTimeout(f"exchange not done with {peer} in {seconds:g} s", "total", seconds)
-
-    return TimeLimit(None if timeout.total is None else left, build_error)
 
 
 def _find_close_reason(exchange: Exchange, final: Head) -> CloseReason | None:

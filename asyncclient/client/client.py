@@ -340,9 +340,9 @@ class Client:
         """
         url = parse_url(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
         timeout = self._settings.timeout
-        until = find_deadline(timeout)
+        deadline = find_deadline(timeout)
         site = self._settings.rounds.sites.find(url, is_foreign=False)
-        await self._pool_transport.preconnect(site.destination, n, timeout, until)
+        await self._pool_transport.preconnect(site.destination, n, timeout, deadline)
 
     def stats(self) -> PoolStats:
         """Return the numbers of connections in use, idle and being opened, and of waiting requests; also by host."""

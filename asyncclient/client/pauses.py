@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import ClientClosed
+from ..stream.deadlines import Alarm
 
 
 class Pauses:
@@ -31,9 +32,8 @@ class Pauses:
         end = asyncio.get_running_loop().create_future()
         self._ends.add(end)
         try:
-            await asyncio.wait_for(end, seconds)
-        except TimeoutError:
-            pass
+            with Alarm(end, seconds):
+                await end
         finally:
             self._ends.discard(end)
 

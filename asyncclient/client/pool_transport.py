@@ -19,7 +19,7 @@ from ..response import HTTPResponse
 from ..stream.options import SocketOption, parse_options
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
-from ..timeouts import Timeout
+from ..timeouts import Deadline, Timeout
 from ..timings import Timings
 from ..tracing import Tracer
 from ..transport import Destination, RequestBody, TransportRequest
@@ -114,7 +114,7 @@ class PoolTransport:
                     return
             try:
                 opening = body.open()
-                source = await await_in_time(opening, request.timeout, request.deadline, lease.group.label)
+                source = await await_in_time(opening, request.deadline, lease.group.label)
                 chunked = head.frame(source.length, encode_chunked=in_chunks)
                 await lease.send_body(
                     exchange, request.timeout, request.deadline, source, chunked=chunked, trailers=trailers
@@ -139,7 +139,7 @@ class PoolTransport:
             text = f"{group.label} closed the connection before the request was sent"
         return StaleConnectionError(text, was_sent=exchange.was_sent)
 
-    async def preconnect(self, destination: Destination, n: int, timeout: Timeout, deadline: float) -> None:
+    async def preconnect(self, destination: Destination, n: int, timeout: Timeout, deadline: Deadline) -> None:
         """Open connections until n to a destination are idle; see Client.preconnect()."""
         await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..timeouts import Timeout
+from ..timeouts import Deadline, Timeout
 from ..tracing import Tracer
 from ..transport import Origin, Transport
 from .body.arguments import Unset
@@ -54,9 +53,9 @@ class Settings:
         """Return the limit of a response's content in bytes; None for no limit."""
         return self.max_body_size if isinstance(choices.max_body_size, Unset) else choices.max_body_size
 
-    def may_retry(self, origin: Origin, seconds: float, until: float) -> bool:
+    def may_retry(self, origin: Origin, seconds: float, deadline: Deadline) -> bool:
         """Return True if a retry after `seconds` is before the deadline and allowed by the budget, which it uses."""
-        if get_running_loop().time() + seconds >= until:
+        if deadline.left(get_running_loop().time()) <= seconds:
             return False
         return self.budget is None or self.budget.may_retry(origin, time.monotonic())
 
@@ -81,6 +80,6 @@ def _limit_total(seconds: float, default: Timeout) -> Timeout:
     return replace(default, total=seconds)
 
 
-def find_deadline(timeout: Timeout) -> float:
-    """Return the loop time at which an operation that starts now must be done; infinite without a total."""
-    return math.inf if timeout.total is None else get_running_loop().time() + timeout.total
+def find_deadline(timeout: Timeout) -> Deadline:
+    """Return when an operation that starts now must be done; the timeout has a total."""
+    return Deadline.after(timeout.total, get_running_loop().time())

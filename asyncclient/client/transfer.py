@@ -27,7 +27,6 @@ round), how a challenge is answered (auth). A round is sent by a Transport; noth
 from __future__ import annotations
 
 import inspect
-import math
 import random
 import time
 from collections.abc import Awaitable, Sequence
@@ -37,6 +36,7 @@ from ..caller import Caller
 from ..errors import ClientClosed, HTTPException, StaleConnectionError, TooManyRedirects
 from ..message.ranges import parse_content_range
 from ..message.url import build_url
+from ..timeouts import NEVER
 from ..transport import TransportRequest, TransportResponse
 from .auth.schemes import Auth
 from .content.reader import ContentReader, Pace
@@ -107,7 +107,7 @@ class Transfer:
         self.history: tuple[Response, ...] = ()
         choices = request.choices
         self._timeout = timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
-        self._deadline = math.inf if timeout.total is None else find_deadline(timeout)
+        self._deadline = NEVER if timeout.total is None else find_deadline(timeout)
         self._attempts = 0  # attempts counted as such: the first, the free resend and retries
         self._has_resent = False  # True after the free resend that follows a stale connection
         self._round: Round | None = None  # the current or last round
@@ -226,7 +226,7 @@ class Transfer:
 
     async def _in_time(self, current: Round, given: Awaitable[_T]) -> _T:
         """Await a caller's function within the total timeout."""
-        return await await_in_time(given, self._timeout, self._deadline, current.site.label)
+        return await await_in_time(given, self._deadline, current.site.label)
 
     # After an error
 

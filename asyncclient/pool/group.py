@@ -22,7 +22,7 @@ from ..message.cycle import CloseReason
 from ..message.head import HeadCache
 from ..response import HTTPResponse
 from ..stream.dial import Route
-from ..timeouts import Timeout
+from ..timeouts import NEVER, Deadline, Timeout
 from ..wire import Wire
 from .dialer import Dial
 from .guard import Guard
@@ -117,19 +117,19 @@ class Lease:
 
     # An exchange
 
-    def send(self, exchange: Exchange, timeout: Timeout, until: float, content: Buffer | None = None) -> None:
+    def send(self, exchange: Exchange, timeout: Timeout, deadline: Deadline, content: Buffer | None = None) -> None:
         """Send a request that has no content, or content that fits_single_write() with its head.
 
         Args:
             exchange: the head of its request is complete.
-            timeout: for each wait; `total` is in error messages only.
-            until: the time of the loop at which the exchange has to be over.
+            timeout: for each wait.
+            deadline: when the exchange has to be over.
             content: the content, whose framing the head declares.
 
         Raises:
             RemoteDisconnected: the connection was closed before; nothing was sent.
         """
-        self._begin(exchange, timeout, until)
+        self._begin(exchange, timeout, deadline)
         try:
             self.wire.send(exchange, content)
         except BaseException:
@@ -140,7 +140,7 @@ class Lease:
         self,
         exchange: Exchange,
         timeout: Timeout,
-        until: float,
+        deadline: Deadline,
         source: Source,
         *,
         chunked: bool,
@@ -152,21 +152,21 @@ class Lease:
         """
         if self.wire.stream.ending is not None:  # while the body was being opened
             self.wire.close(CloseReason.UNSOLICITED)
-        self._begin(exchange, timeout, until)
+        self._begin(exchange, timeout, deadline)
         try:
             await self.wire.send_body(exchange, source, chunked=chunked, trailers=trailers)
         except BaseException:
             self.release()
             raise
 
-    def _begin(self, exchange: Exchange, timeout: Timeout, until: float) -> None:
+    def _begin(self, exchange: Exchange, timeout: Timeout, deadline: Deadline) -> None:
         exchange.was_kept = not self.is_new
         wire = self.wire
         if wire.close_reason is not None:
             self.release()
             raise RemoteDisconnected(f"{self.group.label} closed the connection before the request")
         stream = wire.stream
-        stream.timeout, stream.total_until = timeout, until
+        stream.timeout, stream.total = timeout, deadline
         self.is_new = False
 
     def receive(self, exchange: Exchange) -> Coroutine[Any, Any, HTTPResponse]:
@@ -240,17 +240,34 @@ class Waiter:
     Args:
         future: gets a connection, which belongs to the waiter from then on, or the error that ends the wait.
         timeout: what opening a connection for it may take.
+        total: when its request must be over.
+        expired: called with the waiter and the time when a deadline has passed.
     """
 
-    __slots__ = ("dial", "future", "is_late", "timeout")
+    __slots__ = ("__weakref__", "_expired", "deadline", "dial", "future", "slot_until", "timeout", "total")
 
-    def __init__(self, future: asyncio.Future[Lease], timeout: Timeout) -> None:
+    def __init__(
+        self,
+        future: asyncio.Future[Lease],
+        timeout: Timeout,
+        total: Deadline = NEVER,
+        expired: Callable[[Waiter, float], None] | None = None,
+    ) -> None:
         self.future = future
         self.timeout = timeout
-        # Whether it has waited for Timeout.pool seconds; it may still get the connection that its dial opens.
-        self.is_late = False
+        self.total = total
+        self._expired = expired
+        # The time of the loop at which the wait for a slot ends: Timeout.pool. With a dial it waits on for that.
+        self.slot_until = math.inf if timeout.pool is None else future.get_loop().time() + timeout.pool
+        self.deadline = min(self.slot_until, total.at)
         # The task that opens a connection for it, while there is one. It takes whichever connection is ready first.
         self.dial: Dial | None = None
+
+    def expire(self, now: float) -> None:
+        """Have the pool end the wait; called by the timer."""
+        self.deadline = math.inf
+        if self._expired is not None:
+            self._expired(self, now)
 
 
 class Group:

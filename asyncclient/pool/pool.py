@@ -25,16 +25,16 @@ import time
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout, TotalTimeout
+from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
 from ..stream.aio import AioStream
+from ..stream.deadlines import TimeLimit, schedule_expiry
 from ..stream.dial import Opened, Route
-from ..timeouts import Timeout
+from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
 from ..tracing import Tracer
 from ..wire import Wire
@@ -102,7 +102,9 @@ class Pool:
 
     # Acquiring
 
-    async def acquire(self, group: Group, timeout: Timeout, until: float = math.inf, *, is_new: bool = False) -> Lease:
+    async def acquire(
+        self, group: Group, timeout: Timeout, deadline: Deadline = NEVER, *, is_new: bool = False
+    ) -> Lease:
         """Return a connection: the last used idle one, else a new one, or one that is released before that is open.
 
         The caller owns it until it is released, at the end of an exchange. Cancelling passes a connection that was
@@ -110,8 +112,8 @@ class Pool:
 
         Args:
             group: the destination.
-            timeout: for waiting and for opening; `total` is in error messages only.
-            until: the time of the loop at which the wait ends.
+            timeout: for waiting and for opening.
+            deadline: when the request must be over.
             is_new: do not use an idle connection: after one that the server had closed others may be closed, too.
 
         Raises:
@@ -126,7 +128,7 @@ class Pool:
         loop, is_next = self._check_loop(), False
         while True:
             if is_new or not group.idle:
-                lease = await self._wait_in_queue(loop, group, timeout, until, is_next=is_next)
+                lease = await self._wait_in_queue(loop, group, timeout, deadline, is_next=is_next)
                 is_next, is_available = True, lease.wire.is_available(time.monotonic())
             else:
                 lease = self._lease_idle(group)
@@ -184,38 +186,31 @@ class Pool:
     # The queue
 
     async def _wait_in_queue(
-        self, loop: asyncio.AbstractEventLoop, group: Group, timeout: Timeout, until: float, *, is_next: bool
+        self, loop: asyncio.AbstractEventLoop, group: Group, timeout: Timeout, deadline: Deadline, *, is_next: bool
     ) -> Lease:
-        waiter = Waiter(loop.create_future(), timeout)
+        waiter = Waiter(loop.create_future(), timeout, deadline, partial(self._expire, group))
         group.add(waiter, is_next=is_next)
         self._open_wanted(group)
         if self._stalls is not None and waiter in group.queued:
             self._stalls.add(group, loop)
-        has_end = timeout.pool is not None or until != math.inf
-        timers = list(self._set_timers(loop, group, waiter, until)) if has_end else ()
+        timer = None if waiter.deadline == math.inf else schedule_expiry(waiter, loop)
         try:
             return await waiter.future
         except BaseException:
             self._leave_queue(group, waiter)
             raise
         finally:
-            for timer in timers:
-                timer.cancel()
+            if timer is not None:
+                timer.discard(waiter)
             del waiter  # the traceback of its error refers to this frame: a reference cycle
 
-    def _set_timers(
-        self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, until: float
-    ) -> Iterator[asyncio.TimerHandle]:
-        timeout = waiter.timeout
-        if timeout.pool is not None:
-            yield loop.call_later(timeout.pool, self._end_waiting, group, waiter)
-        if until != math.inf:
-            yield loop.call_at(until, group.fail, waiter, _build_timeout(group, timeout))
-
-    def _end_waiting(self, group: Group, waiter: Waiter) -> None:
-        """End the wait for a slot. A waiter with a dial goes on waiting: that has a time limit of its own."""
-        waiter.is_late = True
-        if waiter.dial is None:
+    def _expire(self, group: Group, waiter: Waiter, now: float) -> None:
+        """End a wait whose time is over. A waiter with a dial waits on for that, which has a time limit of its own."""
+        if now >= waiter.total.at:
+            group.fail(waiter, waiter.total.error(f"no connection to {group.label}"))
+        elif waiter.dial is not None:
+            waiter.deadline = waiter.total.at
+        else:
             seconds = waiter.timeout.pool or 0.0
             opening = f", {group.connecting} of them not yet" if group.connecting else ""
             crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
@@ -313,8 +308,10 @@ class Pool:
             if not isinstance(result, asyncio.CancelledError):
                 group.fail(waiter, result)
             self._free_slot(group)
-        if waiter.is_late and waiter in group.waiters:
-            self._end_waiting(group, waiter)
+        if waiter.slot_until < math.inf and waiter in group.waiters and self._loop is not None:
+            now = self._loop.time()
+            if now >= waiter.slot_until:
+                waiter.expire(now)
 
     def _adopt(self, group: Group, timings: Timings, stream: AioStream) -> None:
         """Make a connection that has just been opened one of the pool; the oldest waiter is served by it."""
@@ -327,7 +324,7 @@ class Pool:
         group.leased.add(lease)
         self._serve(lease)
 
-    async def preconnect(self, group: Group, n: int, timeout: Timeout, until: float = math.inf) -> None:
+    async def preconnect(self, group: Group, n: int, timeout: Timeout, deadline: Deadline = NEVER) -> None:
         """Open connections until n of a group are idle, as far as the limits allow and there are slots now.
 
         It does not join the queue: a task that waits for slots while it holds some may wait for another such task.
@@ -341,9 +338,9 @@ class Pool:
         dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_slot(group)]
         if not dials:
             return
-        left = None if until == math.inf else until - loop.time()
         try:
-            _, pending = await asyncio.wait(dials, timeout=left)
+            async with TimeLimit.until(deadline, f"no connection to {group.label}"):
+                await asyncio.wait(dials)
         finally:
             for dial in dials:
                 dial.cancel()
@@ -353,8 +350,6 @@ class Pool:
                 waiter.future.cancel()
         if self.is_closed:
             raise ClientClosed("the client was closed meanwhile")
-        if pending:
-            raise _build_timeout(group, timeout)
         if errors:
             raise errors[0]
 
@@ -519,11 +514,6 @@ class Pool:
         active, idle, connecting, waiting, _ = self.stats()
         state = " closed" if self.is_closed else ""
         return f"<Pool{state} {active} active, {idle} idle, {connecting} connecting, {waiting} waiting>"
-
-
-def _build_timeout(group: Group, timeout: Timeout) -> TotalTimeout:
-    total = timeout.total or 0.0
-    return TotalTimeout(f"no connection to {group.label} in {total:g} s", "total", total)
 
 
 def _sweep(reference: weakref.ref[Pool]) -> None:

@@ -5,7 +5,7 @@ or a timeout scope for each wait would cost more than the exchange itself.
 
 The rules:
 - One future, made for each wait, is all there is to wake; a second wait on the same stream is refused.
-- A time limit is a number that the timer of the loop checks (watch.py); when the limit is exceeded, the stream ends
+- A time limit is a number that the timer of the loop checks (deadlines.py); when the limit is exceeded, the stream ends
   with the error of its phase and the transport is aborted.
 - Buffered data is used before anything is waited for: a response that is received in one piece costs one suspension.
 - The end of a stream is one value, `ending` (transport.py), None while the stream is open.
@@ -23,20 +23,21 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Self, cast
 
 from .. import errors
 from ..exchange.stream import Buffer
 from ..message.buffer import Pieces
 from ..message.head import Head
-from ..timeouts import Timeout
+from ..timeouts import NEVER, Deadline, Timeout
+from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, timer_of, wait_at_most
 from .descriptor import Descriptor, duplicate
 from .direct import DIRECT_FROM, DirectRead
 from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
 from .tls_transport import TLSTransport
 from .transport import CLOSED, EOF, Ending, TransportProtocol, build_truncation, is_readable
-from .watch import DATA, LISTEN, RESPONSE, WRITE, Phase, watch_of
 
 HIGH_WATER: Final = 256 * 1024
 """Buffered bytes at which reading is paused; a loop receives up to 256 KiB at once."""
@@ -73,8 +74,8 @@ class AioStream(asyncio.StreamReader):
         "_is_reading",
         "_phase",
         "_pieces",
+        "_timer",
         "_wake_up",
-        "_watch",
         "deadline",
         "ending",
         "loop",
@@ -82,7 +83,7 @@ class AioStream(asyncio.StreamReader):
         "peer",
         "protocol",
         "timeout",
-        "total_until",
+        "total",
         "transport",
     )
 
@@ -96,7 +97,7 @@ class AioStream(asyncio.StreamReader):
         self.loop = loop
         self.peer = peer
         self.timeout = timeout  # replaced by the connection when an exchange begins
-        self.total_until = math.inf  # loop time at which the whole exchange must be done; set with timeout
+        self.total: Deadline = NEVER  # of the exchange as a whole; replaced together with timeout, and by limited()
         self.deadline = math.inf  # loop time at which the wait in progress fails; set by _wait(), read by the timer
         self.transport: asyncio.Transport | None = None  # None until the connection is open; set by set_transport()
         self.protocol = TransportProtocol(self)  # what the transport reports; changed by the transport alone
@@ -105,7 +106,7 @@ class AioStream(asyncio.StreamReader):
         self._pieces = Pieces()  # received bytes; added by feed_data() and feed_loss(), taken by the reading methods
         self._wake_up: asyncio.Future[None] | None = None  # of the wait in progress; set by _wait(), done by wake()
         self._phase = DATA  # of the last wait; set by _wait(), for expire()
-        self._watch = watch_of(loop)  # the timer of the loop; never replaced
+        self._timer = timer_of(loop)  # the timer of the loop; never replaced
         self._is_reading = True  # False while feed_data() has paused the transport; _wait() resumes it
         self._duplicate: Descriptor | None = None  # set by drain() and sendfile(), released when the exchange is over
 
@@ -114,7 +115,7 @@ class AioStream(asyncio.StreamReader):
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the connection is open, and its TLS handshake done."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's class does not derive from asyncio's
-        self._watch.add(self)
+        self._timer.add(self)
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
         """Add received bytes."""
@@ -153,7 +154,7 @@ class AioStream(asyncio.StreamReader):
                 self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
             self.ending = self._build_loss_ending(exc)
         self.end_exchange()
-        self._watch.discard(self)
+        self._timer.discard(self)
         self.wake()
 
     def _build_loss_ending(self, exc: Exception | None) -> Ending:
@@ -208,12 +209,12 @@ class AioStream(asyncio.StreamReader):
             self.transport.resume_reading()
         self._wake_up = self.loop.create_future()
         self._phase = phase
-        until = self.total_until
+        until = self.total.at
         if seconds is not None and (soon := self.loop.time() + seconds) < until:
             until = soon
         self.deadline = until
-        if until < self._watch.next_look:
-            self._watch.look_at(until, self.loop)
+        if until < self._timer.next_check:
+            self._timer.schedule(until, self.loop)
         try:
             await self._wake_up
         except RuntimeError as exc:  # asyncio's own, for a task of another loop
@@ -242,20 +243,26 @@ class AioStream(asyncio.StreamReader):
                 self.ending = CLOSED
         return error or errors.NotConnected(f"connection to {self.peer} was closed")
 
-    def limit_total(self, seconds: float) -> None:
-        """Let the exchange take that many seconds more at most."""
-        self.total_until = min(self.total_until, self.loop.time() + seconds)
+    @contextmanager
+    def limited(self, seconds: float | None) -> Iterator[None]:
+        """Limit what happens on the stream in this scope to that many seconds together; None is no further limit."""
+        before, deadline = self.total, Deadline.after(seconds, self.loop.time())
+        self.total = deadline if deadline.at < before.at else before
+        try:
+            yield
+        finally:
+            self.total = before
 
     def expire(self, now: float) -> None:
         """End the wait whose time is over: with the error of its phase, if that has one; called by the timer."""
         error, name, text = self._phase
-        seconds = self.timeout.write if self._phase is WRITE else self.timeout.read
-        if now >= self.total_until:
-            error, name, text, seconds = errors.TotalTimeout, "total", "exchange not done with", self.timeout.total
-        if error is None:
+        if now >= self.total.at:
+            self.abort(self.total.error(f"exchange not done with {self.peer}"))
+        elif error is None:
             self.wake()
         else:
-            self.abort(error(f"{text} {self.peer} in {seconds or 0.0:g} s", name, seconds or 0.0))
+            seconds = (self.timeout.write if self._phase is WRITE else self.timeout.read) or 0.0
+            self.abort(error(f"{text} {self.peer} in {seconds:g} s", name, seconds))
 
     def _build_refusal(self) -> errors.ImproperConnectionState:
         return errors.ImproperConnectionState(f"another task is waiting on the connection to {self.peer}")
@@ -400,6 +407,7 @@ class AioStream(asyncio.StreamReader):
     async def _read_directly(self, buffer: memoryview) -> int:
         transport = self.transport
         assert transport is not None
+        self.protocol.is_read_directly = True
         with DirectRead(transport, self.protocol, buffer, self.wake) as direct:
             while not (direct.count or self.has_news):
                 await self._wait(self.timeout.read, DATA)
@@ -439,7 +447,7 @@ class AioStream(asyncio.StreamReader):
         """
         if self._pieces.size or self.ending is not None:
             return False
-        return not ask_kernel or not is_readable(self.transport)
+        return not (ask_kernel or self.protocol.is_read_directly) or not is_readable(self.transport)
 
     async def absorb_tls_records(self) -> bool:
         """Let the loop decrypt what the kernel has of TLS, and return whether the stream is fresh then.
@@ -558,7 +566,7 @@ class AioStream(asyncio.StreamReader):
             self.transport.resume_reading()
         self.protocol.is_lost = True
         self.end_exchange()
-        self._watch.discard(self)
+        self._timer.discard(self)
         return ending
 
     def when_lost(self, callback: Callable[[Self], object]) -> None:
@@ -572,10 +580,10 @@ class AioStream(asyncio.StreamReader):
         """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
         if self.protocol.is_lost or asyncio.get_running_loop() is not self.loop:
             return
-        await asyncio.wait((self.protocol.find_lost(self.loop),), timeout=self.timeout.close)
-        if not self.protocol.is_lost:
+        lost = self.protocol.find_lost(self.loop)
+        if not await wait_at_most(lost, self.timeout.close):
             self.abort()
-            await asyncio.wait((self.protocol.find_lost(self.loop),), timeout=self.timeout.close)
+            await wait_at_most(lost, self.timeout.close)
 
     def get_extra_info(self, name: str) -> Any:
         """Return what the transport knows: socket, sockname, ssl_object, ...; None if it knows nothing."""

@@ -14,13 +14,11 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -33,10 +31,10 @@ from ..timeouts import Timeout
 from ..timings import Timings
 from .address import AddrInfo
 from .aio import AioStream
+from .deadlines import TimeLimit
 from .options import SocketOption, set_options
 from .racing import Attempts, may_open, race
 from .resolve import Resolver, as_os_error, forget, resolve
-from .scope import TimeLimit
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
 from .tls_transport import choose_class
@@ -180,11 +178,10 @@ async def _open_tunnelled(
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
     await _adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
     try:
-        stream.timeout = replace(Timeout.each(None), total=timeout.connect)
-        if timeout.connect is not None:
-            stream.limit_total(timeout.connect)
-        head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
-        stream.timeout, stream.total_until = timeout, math.inf
+        stream.timeout = Timeout.each(None)
+        with stream.limited(timeout.connect):
+            head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
+        stream.timeout = timeout
         if route.tls is not None:
             stream = await _wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)
     except BaseException:

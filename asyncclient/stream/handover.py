@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 
-from ..timeouts import Timeout
+from ..timeouts import NEVER, Timeout
 from .aio import AioStream
 
 
@@ -18,7 +17,7 @@ def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     assert transport is not None
     if stream.tls is not None:
         stream.tls.linger(stream.timeout.close)  # data written before close() must not be lost
-    stream.timeout, stream.total_until, stream.on_unsolicited = Timeout.each(None), math.inf, None
+    stream.timeout, stream.total, stream.on_unsolicited = Timeout.each(None), NEVER, None
     stream.end_exchange()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)

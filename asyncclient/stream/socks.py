@@ -8,6 +8,7 @@ proxy's reply, so no stray byte can be taken for the start of the target's TLS.
 from __future__ import annotations
 
 import importlib.util
+import math
 import socket
 from typing import Any, Final, NamedTuple
 
@@ -15,14 +16,11 @@ from ..errors import ConnectTimeout, ProxyError, clip
 from ..message.target import build_authority, check_host, encode_host
 from ..timeouts import Timeout
 from .address import parse_literal
+from .deadlines import TimeLimit
 from .resolve import Resolver, resolve
-from .scope import TimeLimit
 
 KINDS: Final = ("socks4", "socks4a", "socks5", "socks5h")
 _RESOLVING_PROXIES: Final = ("socks4a", "socks5h")
-
-_NO_LIMIT: Final = 24 * 3600.0
-"""Timeout for python-socks, whose default of 60 s would interfere with our own time limit."""
 
 
 class _Socks(NamedTuple):
@@ -144,6 +142,7 @@ async def _ask(sock: socket.socket, socks: Socks, host: str, port: int, failure:
     # rdns=True: python-socks must not resolve names; a name left here is for the proxy to resolve.
     client = Proxy(kind, "", 0, socks.username, socks.password, rdns=True, forward=forward)
     try:
-        return await client.connect(host, port, timeout=_NO_LIMIT)
+        # The time limit is ours: without one of its own, python-socks would have 60 s.
+        return await client.connect(host, port, timeout=math.inf)
     except (python_socks.ProxyError, OSError, ValueError) as exc:  # ValueError: a name too long, a malformed reply
         raise ProxyError(f"{failure}: {exc}") from exc

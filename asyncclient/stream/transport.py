@@ -87,10 +87,12 @@ class TransportProtocol(asyncio.Protocol):
         may_write: whether the transport takes more data; set by pause_writing() and resume_writing().
         is_lost: whether the transport must not be used any more: connection_lost() was called, or it was detached.
         lost: completed by connection_lost(); made by the first task that waits for the end of the connection.
+        is_read_directly: whether there was a direct read. The loop has then not received everything that there is, and
+            the kernel must be asked for unsolicited data; set by the stream.
         unseen: bytes written since the loop last had a turn in which it could receive; counted by the stream.
     """
 
-    __slots__ = ("_stream", "is_lost", "lost", "may_write", "peername", "unseen")
+    __slots__ = ("_stream", "is_lost", "is_read_directly", "lost", "may_write", "peername", "unseen")
 
     def __init__(self, stream: Receiver) -> None:
         self._stream = ref(stream)
@@ -98,6 +100,7 @@ class TransportProtocol(asyncio.Protocol):
         self.may_write = True
         self.is_lost = False
         self.lost: asyncio.Future[None] | None = None
+        self.is_read_directly = False
         self.unseen = 0
 
     def find_lost(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

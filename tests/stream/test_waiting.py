@@ -15,7 +15,7 @@ from asyncclient.errors import (
     WriteTimeout,
 )
 from asyncclient.testing import RawConnection
-from asyncclient.timeouts import Timeout
+from asyncclient.timeouts import NEVER, Timeout
 from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill
 
 
@@ -192,28 +192,39 @@ async def test_drips_do_not_extend_the_total_time(connect: Connect, read: float 
     def handler(connection: RawConnection) -> None:
         connection.send_slowly([b"x"] * 1000, pause=0.02)
 
-    async with connect(handler, read=read, total=0.1) as stream:
+    async with connect(handler, read=read) as stream:
         started = time.monotonic()
-        stream.limit_total(0.1)
-        with pytest.raises(TotalTimeout, match=r"in 0\.1 s") as raised:
+        with pytest.raises(TotalTimeout, match=r"in 0\.1 s") as raised, stream.limited(0.1):
             await stream.readexactly(1000)
         assert 0.09 <= time.monotonic() - started < 1.0
         assert raised.value.phase == "total"
 
 
 async def test_the_total_time_ends_an_upload(connect: Connect) -> None:
-    async with connect(RawConnection.hold, write=None, total=0.1) as stream:
-        stream.limit_total(0.1)
+    async with connect(RawConnection.hold, write=None) as stream:
         await fill(stream)
-        with pytest.raises(TotalTimeout):
+        with pytest.raises(TotalTimeout), stream.limited(0.1):
             await stream.drain()
 
 
 async def test_a_total_time_that_is_over_leaves_no_time_to_wait(connect: Connect) -> None:
-    async with connect(RawConnection.hold, total=0.0) as stream:
-        stream.limit_total(0)
-        with pytest.raises(TotalTimeout):
+    async with connect(RawConnection.hold) as stream:
+        with pytest.raises(TotalTimeout), stream.limited(0):
             await stream.read(1)
+
+
+async def test_a_limited_scope_never_extends_the_limit_around_it_and_ends_with_it(connect: Connect) -> None:
+    async with connect(RawConnection.hold, read=None) as stream:
+        with stream.limited(5):
+            outer = stream.total
+            with stream.limited(60):
+                assert stream.total == outer
+            with stream.limited(1):
+                assert stream.total.total == 1
+            with stream.limited(None):
+                assert stream.total == outer
+            assert stream.total == outer
+        assert stream.total == NEVER
 
 
 # One wait at a time

@@ -8,7 +8,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from ...errors import ContentTooLarge, HTTPException, RateTimeout
 from ...message.repairs import Repair
-from ...stream.scope import TimeLimit
+from ...stream.deadlines import TimeLimit
 from ...timeouts import Timeout
 from ...transport import TransportResponse
 from .decoding import MAX_DECODE_STEP, MAX_SIZE, Decoder, open_decoder

@@ -102,7 +102,7 @@ class Download:
         self._headers = request.headers if "accept-encoding" in given else [*request.headers, IDENTITY]
         self._is_conditional = not given.isdisjoint(("if-none-match", "if-modified-since"))
         self._timeout = settings.timeout_for(request.choices)
-        self._until = find_deadline(self._timeout)
+        self._deadline = find_deadline(self._timeout)
         self._resume, self._progress = resume, progress
         self._part = PartFile(path, overwrite=overwrite)
         self._resource = hashlib.sha256(request.url.encode()).hexdigest()
@@ -177,7 +177,7 @@ class Download:
             condition = [("If-Range", self._note.validator)] if is_conditional else []
             headers = [*headers, ("Range", f"bytes={start}-"), *condition]
         if self._has_asked and self._timeout.total is not None:
-            left = max(self._until - get_running_loop().time(), 0.0)
+            left = max(self._deadline.left(get_running_loop().time()), 0.0)
             choices = choices._replace(timeout=replace(self._timeout, total=left))
         self._has_asked = True
         return build_derived(request.method, request.url, headers, request.payload, choices)
@@ -226,7 +226,7 @@ class Download:
         decision = decide_retry(outcome, settings.retries, random.random, time.time())
         if decision.action is not Action.WAIT:
             raise cut
-        if not settings.may_retry(parse_url(self._request.url)[:3], decision.seconds, self._until):
+        if not settings.may_retry(parse_url(self._request.url)[:3], decision.seconds, self._deadline):
             raise cut
         await settings.pauses.wait(decision.seconds)
 

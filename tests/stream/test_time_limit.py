@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient.errors import PhaseTimeout, TotalTimeout
-from asyncclient.stream.scope import TimeLimit
+from asyncclient.stream.deadlines import TimeLimit
 
 
 def build_error(seconds: float) -> PhaseTimeout:
