@@ -508,7 +508,7 @@ class Pool:
         if self.counted and not self.is_closed:
             text = f"unclosed client, {self.counted} connections are open: use `async with` or aclose()"
             # The source was made with the pool, of whose own creation tracemalloc knows nothing before 3.12.
-            warnings.warn(text, ResourceWarning, source=self._dialer, stacklevel=2)
+            warnings.warn(text, ResourceWarning, source=self._closing, stacklevel=2)
 
     def __repr__(self) -> str:
         active, idle, connecting, waiting, _ = self.stats()
