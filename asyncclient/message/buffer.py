@@ -36,6 +36,13 @@ class Pieces:
             self._more.append(data)
         self.size += len(data)
 
+    def put_back(self, data: bytes) -> None:
+        """Put bytes that were taken in front of the others again."""
+        others = self.take_exactly(self.size)
+        for part in (data, others):
+            if part:
+                self.append(part)
+
     def take(self, n: int) -> bytes:
         """Return at most n bytes of the first piece; b"" if the queue is empty. A whole piece is not copied."""
         at = self._at

@@ -381,12 +381,16 @@ class AioStream(asyncio.StreamReader):
             return pieces.take_exactly(n)
         parts: list[bytes] = []
         left = n
-        while left:
-            if pieces.size:
-                parts.append(pieces.take(left))
-                left -= len(parts[-1])
-            elif not await self._has_more():
-                raise ShortRead(b"".join(parts), n) from self.loss()
+        try:
+            while left:
+                if pieces.size:
+                    parts.append(pieces.take(left))
+                    left -= len(parts[-1])
+                elif not await self._has_more():
+                    raise ShortRead(b"".join(parts), n) from self.loss()
+        except asyncio.CancelledError:
+            pieces.put_back(b"".join(parts))  # as a StreamReader, which takes nothing before it has everything
+            raise
         return b"".join(parts)
 
     def take_exactly(self, n: int) -> bytes | None:

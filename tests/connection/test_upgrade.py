@@ -71,6 +71,22 @@ async def test_each_method_of_the_reader_works(certificates: Certificates | None
         assert await reader.read() == b""
 
 
+async def test_a_cancelled_read_leaves_the_bytes_in_the_buffer(certificates: Certificates | None) -> None:
+    def then(peer: RawConnection) -> None:
+        peer.read_body(2)
+        peer.send(b"defgh")
+
+    async with upgraded(certificates, b"abc", then) as (reader, writer):
+        for wait in (reader.readexactly(5), reader.readuntil(b"f")):
+            task = asyncio.ensure_future(wait)
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        writer.write(b"go")
+        assert await reader.readexactly(8) == b"abcdefgh"
+
+
 async def test_bytes_missing_at_the_end_are_an_error_of_asyncio(certificates: Certificates | None) -> None:
     async with upgraded(certificates, b"abc", RawConnection.close) as (reader, _):
         with pytest.raises(asyncio.IncompleteReadError, match="3 bytes read on a total of 5") as raised:

@@ -192,3 +192,13 @@ def test_the_separator_that_ends_first_is_found_across_pieces(
     pieces.take(1)
     assert pieces.find(separators, 1) == found
     assert pieces.take_exactly(6) == b"abcdef"
+
+
+def test_bytes_that_were_put_back_come_first() -> None:
+    pieces = pieces_of(b"abc", b"def")
+    assert pieces.take_exactly(4) == b"abcd"
+    pieces.put_back(b"abcd")
+    pieces.put_back(b"")
+    assert (pieces.size, rest(pieces)) == (6, b"abcdef")
+    pieces.put_back(b"x")
+    assert rest(pieces) == b"x"

@@ -1,6 +1,8 @@
 """Content received straight into a caller's buffer: whatever cuts it short, no byte goes to the wrong place."""
 
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -196,6 +198,29 @@ async def test_cancellation_drops_the_connection(has_begun: bool, comes: bool) -
             with pytest.raises(NotConnected):
                 await response.readinto(buffer)
         assert server.accepted == 2
+
+
+async def test_bytes_behind_the_content_that_only_the_kernel_has_answer_nothing() -> None:
+    """The loop receives no more than the buffer takes, so that it can't have looked for unsolicited data."""
+    rest = CONTENT[:DIRECT_FROM] + reply(b"evil")
+    late = Late(HEAD + b"Content-Length: %d\r\n\r\n" % DIRECT_FROM, rest)
+    with RawServer(late) as server:
+        async with to(server) as connection:
+            response = await start(connection, url="/late")
+            late.may.set()
+            with socket.socket(fileno=os.dup(response.fileno())) as copy:
+                while peek(copy) < len(rest):  # the loop gets no turn
+                    os.sched_yield()
+            assert await response.readinto(bytearray(DIRECT_FROM)) == DIRECT_FROM
+            await is_right(connection)
+        assert server.accepted == 2
+
+
+def peek(sock: socket.socket) -> int:
+    try:
+        return len(sock.recv(4 * DIRECT_FROM, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return 0
 
 
 @pytest.mark.parametrize("how", ["close", "aclose"])
