@@ -35,7 +35,7 @@ from .stream.handover import hand_over
 from .stream.interruptible import Interruptible
 from .timings import Timings, copy_opening
 
-RECENT: Final = 0.001
+RECENT: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read all it had
 (decision 11)."""
 

@@ -29,7 +29,8 @@ PROGRAM = """
 import asyncio, gc, sys, time
 from pathlib import Path
 import uvloop
-from asyncclient import Client, ContentTooLarge, HTTPConnection, PoolLimits
+from asyncclient import Client, ContentTooLarge, PoolLimits
+from asyncclient.wire import Wire
 
 scenario, loop, url, path = sys.argv[1:]
 
@@ -85,7 +86,7 @@ async def main():
                 if 2 * number % SIZE == SIZE - 2:
                     gc.collect()
                     sizes.append(read_status("VmRSS"))
-            kept = sum(isinstance(found, HTTPConnection | asyncio.StreamReader) for found in gc.get_objects())
+            kept = sum(isinstance(found, Wire | asyncio.StreamReader) for found in gc.get_objects())
             print(kept, sizes[1] - sizes[0], 0.0, sep="; ")
 
 with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop) as runner:
@@ -155,5 +156,5 @@ def answer_all(connection: RawConnection) -> None:
 def test_a_host_that_was_visited_leaves_little_behind(tmp_path: Path) -> None:
     with RawServer(answer_all, host="0.0.0.0") as server:
         kept, growth, _ = run("hosts", "uvloop", server.url, tmp_path, HOSTS)
-    assert int(kept) == 2 * IDLE  # connections, and their streams
+    assert int(kept) == 2 * IDLE  # wires, and their streams
     assert growth < HOSTS // 2 * 5 * 1024  # a host has 2.3 KB, a connection with its stream and its transport 6

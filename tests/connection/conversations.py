@@ -102,6 +102,6 @@ class EarlyAnswer:
 
 
 def has_been_idle(connection: HTTPConnection) -> None:
-    """Let the last response have ended long ago: the kernel is not asked within a millisecond of it."""
+    """Let the last response have ended long ago: the kernel is not asked right after it."""
     assert connection._wire is not None
     connection._wire.ended_at = -math.inf

@@ -319,7 +319,7 @@ def wait_readable(lease: Lease) -> None:
     """Wait until the kernel has something for a connection, without a turn of the loop; it is asked for that then."""
     number = lease.wire.stream.get_extra_info("socket").fileno()
     assert select.select([number], [], [], PATIENCE)[0]
-    lease.wire.ended_at = -math.inf  # within a millisecond of the last response it would not be asked
+    lease.wire.ended_at = -math.inf  # right after a response it would not be asked
 
 
 def grow_older(lease: Lease, seconds: float) -> None:
