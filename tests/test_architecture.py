@@ -173,7 +173,7 @@ def test_functions_are_short() -> None:
     assert not {name: lines for name, lines in lengths.items() if lines > FUNCTION_LINES}
 
 
-def test_names_say_something() -> None:
+def test_modules_have_no_vague_names() -> None:
     paths = [path for folder in ("asyncclient", "compat", "tests") for path in (ROOT / folder).rglob("*.py")]
     vague = [
         path for path in paths if VAGUE_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}

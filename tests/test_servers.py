@@ -354,7 +354,7 @@ def test_caddy_compresses(caddy: Caddy) -> None:
         assert gzip.decompress(response.read()) == (caddy.files / "text.txt").read_bytes()
 
 
-def test_caddy_passes_requests_to_the_app_and_speaks_tls(caddy: Caddy, tls: Certificates) -> None:
+def test_caddy_passes_requests_to_the_app_over_tls(caddy: Caddy, tls: Certificates) -> None:
     with https_to(caddy.tls_port, tls.client_context()) as connection:
         assert json.loads(fetch(connection, "PUT", "/app/echo", body=b"x" * 100_000)[1])["length"] == 100_000
         assert connection.sock.selected_alpn_protocol() == "http/1.1"
@@ -392,7 +392,7 @@ def test_proxy_sends_the_given_answer(connect_proxy: StartProxy, kind: str) -> N
         assert read_all(sock) == answer
 
 
-def test_proxy_that_finds_no_origin_says_so(connect_proxy: StartProxy) -> None:
+def test_proxy_without_a_route_to_the_origin_answers_502(connect_proxy: StartProxy) -> None:
     with RawServer.replying() as gone:
         pass
     with tunnel(connect_proxy(), gone) as connection, pytest.raises(OSError, match="502"):

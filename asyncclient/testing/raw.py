@@ -20,6 +20,7 @@ handler, such as a failed assertion, fails the test.
 
 from __future__ import annotations
 
+import errno
 import re
 import selectors
 import socket
@@ -373,7 +374,13 @@ class RawServer:
 
     def _accept(self) -> None:
         while True:
-            sock, _ = self._listener.accept()
+            try:
+                sock, _ = self._listener.accept()
+            except OSError as error:
+                if error.errno != errno.EMFILE:  # a test may leave the process without descriptors for a while
+                    raise
+                time.sleep(_PAUSE)
+                continue
             if self._stopping.is_set():
                 sock.close()
                 return

@@ -186,7 +186,7 @@ def test_iterator_that_stops_at_once_and_factory_that_raises_stop(client: Client
         assert client.post(server.url, body=b"on").content == b"on"
 
 
-def test_generator_is_closed_when_the_server_has_heard_enough(client: Client) -> None:
+def test_generator_is_closed_after_an_early_answer(client: Client) -> None:
     closed: list[threading.Thread] = []
 
     def endless() -> Iterator[bytes]:

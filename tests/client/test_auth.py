@@ -203,7 +203,7 @@ async def test_own_auth_is_used_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("returned", [5, b"SECRET", ["SECRET"], [("n", b"SECRET")], {"n": 5}, {5: "SECRET"}, [("n",)]])
-async def test_function_that_returns_no_fields_is_told(returned: Any) -> None:
+async def test_auth_function_with_an_invalid_result_is_an_error(returned: Any) -> None:
     async def give_later(request: AuthRequest) -> Any:
         return returned
 
@@ -413,7 +413,7 @@ async def test_bad_netrc_is_named_by_line_alone(netrc: Path, content: bytes, tex
         assert caught.value.__suppress_context__
 
 
-async def test_netrc_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+async def test_unreadable_netrc_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=tmp_path.name):
         await ask(Netrc(tmp_path), to("h"))
 

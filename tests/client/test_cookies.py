@@ -686,7 +686,7 @@ def test_set_refuses_cookies_that_cannot_be_sent(jar: CookieJar, wrong: dict[str
 
 
 @pytest.mark.parametrize("wrong", [{"name": b"a"}, {"value": 1}, {"domain": None}, {"path": None}])
-def test_set_wants_text(jar: CookieJar, wrong: dict[str, object]) -> None:
+def test_set_refuses_values_that_are_not_text(jar: CookieJar, wrong: dict[str, object]) -> None:
     with pytest.raises(TypeError, match=f"expected str as {next(iter(wrong))}"):
         jar.set(**{"name": "a", "value": "1", "domain": "example.com"} | wrong)  # type: ignore[arg-type]
 

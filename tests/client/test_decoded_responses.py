@@ -234,7 +234,7 @@ async def test_content_that_is_broken_or_not_supported_is_an_error(
             assert (await client.get(f"{server.url}/next")).content == b"ok"
 
 
-async def test_coding_that_is_not_supported_does_not_matter_where_nothing_is_read() -> None:
+async def test_unsupported_coding_is_ignored_without_content() -> None:
     with Answering(default=coded("compress", TEXT[:1000])) as server:
         async with Client() as client:
             async with client.stream("GET", server.url) as response:

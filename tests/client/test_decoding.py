@@ -134,7 +134,9 @@ def test_content_may_come_in_single_bytes(chain: list[str]) -> None:
     cuts=st.lists(st.integers(0, 10**5), max_size=20),
     n=st.sampled_from([100, 4096, 65536, 10**9]),
 )
-def test_where_the_wire_was_cut_does_not_matter(chain: list[str], content: bytes, cuts: list[int], n: int) -> None:
+def test_content_in_pieces_of_any_size_is_decoded_alike(
+    chain: list[str], content: bytes, cuts: list[int], n: int
+) -> None:
     coding, data = encode(chain, content)
     ends = [*sorted(cuts), len(data)]
     pieces = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]

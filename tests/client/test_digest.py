@@ -336,7 +336,7 @@ def test_second_refusal_is_answered_only_if_the_nonce_was_stale() -> None:
     assert auth.answer(ask(), 401, ['Digest realm="r", nonce="n", stale=false'], 2) is None
 
 
-def test_new_nonce_takes_the_place_of_the_old_one_and_counts_anew() -> None:
+def test_new_nonce_replaces_the_old_one_and_counts_anew() -> None:
     server = Server()
     auth = Digest(USER, PASSWORD)
     auth.answer(ask(), 401, server.challenge(), 1)
@@ -445,9 +445,7 @@ def test_nonce_goes_to_its_own_origin_only(origin: str) -> None:
         ("/x " * 40 + "/a", ["/x"], ["/a"]),
     ],
 )
-def test_domain_says_where_credentials_are_sent_without_a_challenge(
-    domain: str, inside: list[str], outside: list[str]
-) -> None:
+def test_domain_limits_credentials_sent_without_a_challenge(domain: str, inside: list[str], outside: list[str]) -> None:
     auth = Digest(USER, PASSWORD)
     assert "domain" not in first(auth, ask("/dir/page"), [f'Digest realm="r", nonce="n", domain="{domain}"'])
     assert [target for target in inside + outside if auth.authorize(ask(target))] == inside

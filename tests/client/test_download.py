@@ -335,7 +335,7 @@ async def test_content_that_can_not_be_decoded(tmp_path: Path, coding: str, cont
             assert await is_clean(client)
 
 
-async def test_an_error_status_is_told(tmp_path: Path) -> None:
+async def test_an_error_status_raises(tmp_path: Path) -> None:
     with Answering(default=reply(b"gone", status=b"404 Not Found")) as server:
         async with Client() as client:
             with pytest.raises(StatusError, match=r"^404 Not Found for GET 'http://\S+/x'$"):

@@ -287,7 +287,7 @@ async def test_a_path_that_changes_before_its_turn_ends_the_form(path: Path, cha
     expected = r"file was changed between its measuring and its sending: '/|expected a regular file: '/"
     with pytest.raises((ValueError, FileExistsError), match=expected):
         await send(build(files={"a": Part("a", first, length=5), "f": path}), stream)
-    assert b"0123" not in stream.written
+    assert b"\r\n\r\n0123" not in stream.written  # a boundary may contain the digits
     assert not is_open(path)
 
 

@@ -78,7 +78,7 @@ async def test_lone_surrogates_are_taken_as_json_loads_takes_them() -> None:
         (b"[1,]", b"Content-Type: x\xff/" + b"y" * 200, "'xÿ/yyyy"),
     ],
 )
-async def test_malformed_json_is_an_error_that_says_where_it_is_from(content: bytes, field: bytes, text: str) -> None:
+async def test_the_error_for_malformed_json_names_the_request(content: bytes, field: bytes, text: str) -> None:
     response = await get(content, field, target="/path?token=secret")
     with pytest.raises(InvalidJSON, match=r"^invalid JSON in content of ") as raised:
         response.json()

@@ -143,7 +143,7 @@ def test_no_user_no_authorization() -> None:
 @pytest.mark.parametrize(
     ("scheme", "expected"), [("http", False), ("https", False), ("socks4", True), ("socks5h", True)]
 )
-def test_socks_is_told_apart(scheme: str, expected: bool) -> None:
+def test_socks_proxies_are_recognised(scheme: str, expected: bool) -> None:
     assert Proxy(scheme, "p", 1).is_socks is expected
 
 
@@ -227,7 +227,7 @@ def test_other_settings_are_refused(proxy: ProxySetting) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["", "ftp://p", {"http": "http://user:secret@p:x"}])
-def test_bad_proxy_is_told_when_it_is_given(proxy: ProxySetting) -> None:
+def test_invalid_proxy_is_an_error_of_the_constructor(proxy: ProxySetting) -> None:
     with pytest.raises(InvalidURL, match="expected a proxy") as caught:
         ProxySelector(proxy)
     assert "secret" not in str(caught.value)
@@ -274,7 +274,7 @@ def test_url_is_needed_by_callables_only() -> None:
 
 
 @pytest.mark.parametrize("proxy", [None, {}, {"http": None, "https://h": None}])
-def test_empty_selector_says_so(proxy: ProxySetting) -> None:
+def test_empty_selector_is_empty(proxy: ProxySetting) -> None:
     selector = ProxySelector(proxy)
     assert selector.is_empty
     assert chosen(selector) is None
@@ -357,7 +357,7 @@ def test_mapping_without_the_scheme_leaves_the_environment_unread(environment: p
     assert chosen(ProxySelector({"https": P}), "http") is None
 
 
-def test_bad_variable_is_told_at_its_first_use(environment: pytest.MonkeyPatch) -> None:
+def test_invalid_variable_is_an_error_at_its_first_use(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HTTPS_PROXY", "http://user:secret@p:x")
     environment.setenv("no_proxy", "direct.test")
     selector = ProxySelector()

@@ -144,7 +144,7 @@ async def test_proxy_and_server_may_both_ask_for_digest() -> None:
     assert len(server.asked) == 3
 
 
-async def test_an_auth_is_told_that_it_is_a_proxy_that_asks() -> None:
+async def test_an_auth_can_see_that_the_challenge_is_a_proxys() -> None:
     requests: list[AuthRequest] = []
 
     async def log_in(request: AuthRequest) -> str:
@@ -201,7 +201,7 @@ def test_values_of_fields_are_text_bytes_or_numbers(value: Any) -> None:
     "name",
     ["Host", "content-length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Expect", "X Y", "", "X\r\nY"],
 )
-def test_fields_that_are_the_clients_affair_are_refused(name: str) -> None:
+def test_fields_that_the_client_sets_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"for a proxy|invalid"):
         Proxy("http://p", headers={name: "1"})
 

@@ -68,7 +68,7 @@ async def test_proxy_py_serves_several_origins(caddy: Caddy, app: App, proxy_py:
             assert (await client.get(f"{app.url}/empty")).status == 204
 
 
-async def test_a_proxy_that_speaks_tls_is_asked_for_http_urls(tls: Certificates) -> None:
+async def test_http_urls_through_an_https_proxy(tls: Certificates) -> None:
     with Answering(default=OK, tls=tls.server_context()) as proxy:
         async with Client(proxy=f"https://localhost:{proxy.port}", ssl=tls.client_context()) as client:
             for number in range(3):
@@ -252,7 +252,7 @@ BROKEN = [close_at_once, close_when_asked, reset_when_asked, speak_something_els
 
 @pytest.mark.parametrize("script", BROKEN)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_that_breaks_off_or_speaks_something_else(
+async def test_a_proxy_that_closes_or_uses_another_protocol(
     scheme: str, script: Callable[[RawConnection], None]
 ) -> None:
     with RawServer(script) as proxy:
@@ -273,7 +273,7 @@ async def test_a_proxy_that_breaks_off_or_speaks_something_else(
         ("http", Timeout(read=0.1), ReadTimeout, "read"),
     ],
 )
-async def test_a_proxy_that_says_nothing_is_a_timeout(
+async def test_a_silent_proxy_is_a_timeout(
     scheme: str, timeout: Timeout, error: type[ConnectTimeout], phase: str
 ) -> None:
     with RawServer(RawConnection.hold) as proxy:

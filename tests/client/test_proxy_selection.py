@@ -145,7 +145,9 @@ async def test_a_proxy_given_counts_more_than_the_environment(environment: pytes
         assert await answers(client, "http://one.test/") == ["given"]
 
 
-async def test_a_broken_variable_is_told_where_it_would_be_used(environment: pytest.MonkeyPatch, serve: Serve) -> None:
+async def test_an_invalid_variable_is_an_error_of_the_requests_that_use_it(
+    environment: pytest.MonkeyPatch, serve: Serve
+) -> None:
     environment.setenv("HTTPS_PROXY", "http://user:s3cret@p:x")
     direct = serve("direct")
     async with Client() as client:

@@ -95,7 +95,7 @@ async def test_a_stream_follows_too() -> None:
         assert server.accepted == 1
 
 
-async def test_the_tracer_is_told_of_each() -> None:
+async def test_the_tracer_is_called_for_each_redirect() -> None:
     tracer = Recording()
     await follow({"/": redirect("/b"), "/b": redirect("/c"), "/c": OK}, client={"tracer": tracer})
     assert tracer.repeats == [("redirect", 0.0)] * 2
@@ -572,7 +572,7 @@ async def test_417_after_a_redirect_without_the_body_is_the_response() -> None:
     assert (response.status, len(server.asked)) == (417, 2)
 
 
-async def test_a_body_that_is_gone_does_not_matter_to_a_get() -> None:
+async def test_a_redirect_to_get_needs_no_second_body() -> None:
     answers: dict[str, Any] = {"/": redirect("/to", 303), "/to": OK}
     response, asked = await follow(answers, "POST", body=generate(b"content"), expect_continue=False)
     assert (response.status, asked[1].content, asked[1].method) == (200, b"", "GET")

@@ -235,7 +235,7 @@ async def test_html_may_declare_its_encoding() -> None:
         assert "".join([piece async for piece in response.iter_text()]).endswith("家居")
 
 
-async def test_default_encoding_is_for_text_that_says_nothing() -> None:
+async def test_default_encoding_is_for_text_without_a_declared_encoding() -> None:
     asked: list[bytes] = []
 
     def detect(start: bytes) -> str:

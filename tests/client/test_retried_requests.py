@@ -386,7 +386,7 @@ async def test_a_long_retry_after_is_not_waited_for(value: bytes) -> None:
     "value",
     [b"", b"soon", b"-5", b"1e9", b"0x10", b"\xff", b"Thu, 01 Jan 1970 00:00:00 GMT", b"Thu, 99 Foo 9999 99:99:99 GMT"],
 )
-async def test_a_retry_after_that_says_nothing(value: bytes) -> None:
+async def test_an_invalid_retry_after_is_ignored(value: bytes) -> None:
     with Answering({"/": [busy(b"Retry-After: " + value), OK]}) as server:
         async with Client(retries=AT_ONCE) as client:
             with lasts(0, 1):

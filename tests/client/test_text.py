@@ -82,7 +82,7 @@ CYRILLIC = "да".encode("koi8-r")
         ("да".encode(), "text/event-stream", lambda _: "koi8-r", "да"),
     ],
 )
-def test_default_is_for_content_that_says_nothing(
+def test_default_is_for_content_without_a_declared_encoding(
     data: bytes, content_type: str | None, default: DefaultEncoding, text: str
 ) -> None:
     assert decode_text(data, content_type, None, default) == text
@@ -219,7 +219,7 @@ def test_broken_escape_sequence_in_pieces_is_replaced() -> None:
 
 @pytest.mark.parametrize("content_type", [JSON, None, HTML, "text/plain; charset=no-such"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_json_is_told_in_each_encoding_of_unicode(encoding: str, content_type: str | None) -> None:
+def test_json_is_recognised_in_each_encoding_of_unicode(encoding: str, content_type: str | None) -> None:
     data = '{"grün": "€"}'.encode(encoding)
     assert json.loads(data.decode(find_json_encoding(data, content_type))) == {"grün": "€"}
 

@@ -192,7 +192,7 @@ async def test_pool() -> None:
             await client.get(server.url)
 
 
-async def test_waiting_for_a_place_has_no_limit_of_its_own() -> None:
+async def test_waiting_for_a_slot_has_no_limit_of_its_own() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
         limit = Timeout(connect=SHORT, read=SHORT, write=SHORT)
         async with Client(timeout=limit, pool=PoolLimits(connections=1)) as client:
@@ -242,7 +242,7 @@ async def test_total_covers_opening() -> None:
             assert await is_clean(client)
 
 
-async def test_total_covers_waiting_for_a_place() -> None:
+async def test_total_covers_waiting_for_a_slot() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
         async with Client(pool=PoolLimits(connections=1)) as client, client.stream("GET", server.url):
             with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):

@@ -63,7 +63,7 @@ async def test_words_of_other_clients_are_answered_with_ours(word: str, advice: 
             await client.download("http://h/", "nowhere", **{word: 1})  # type: ignore[arg-type]
 
 
-def test_an_option_in_the_wrong_place_is_told_where_it_belongs() -> None:
+def test_the_error_for_a_misplaced_option_names_its_call() -> None:
     with pytest.raises(TypeError, match=r"Client got .* it is for each request, client.get\(url, json=\.\.\.\)"):
         Client(json={})  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"a request got .* 'ssl': it is for Client\(ssl=\.\.\.\)"):
@@ -132,7 +132,7 @@ def test_limits_are_values(kind: Callable[[], Any]) -> None:
         replace(value, **{name: -1})
 
 
-def test_limits_in_the_place_of_pool_limits_are_refused() -> None:
+def test_limits_as_pool_limits_are_refused() -> None:
     with pytest.raises(TypeError, match="expected Limits as limits, got PoolLimits"):
         Client(limits=PoolLimits())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected Limits as limits, got PoolLimits"):
@@ -193,12 +193,12 @@ def test_a_wrong_type_is_an_error_that_names_the_argument(
         make(**{name: value})
 
 
-def test_a_pair_as_timeout_is_told_how_it_is_written() -> None:
+def test_the_error_for_a_pair_as_timeout_shows_the_right_form() -> None:
     with pytest.raises(TypeError, match=r"got \(3\.05, 27\): use Timeout\(connect=\.\.\., read=\.\.\.\)"):
         Client(timeout=(3.05, 27))  # type: ignore[arg-type]
 
 
-def test_a_number_that_is_too_small_is_told_by_the_name_of_its_argument() -> None:
+def test_the_error_for_a_small_number_names_the_argument() -> None:
     bounds: list[Any] = [(asyncclient.Limits, "line"), (asyncclient.CookieJar, "max_size"), (Client, "timeout")]
     for make, name in bounds:
         with pytest.raises(ValueError, match=f"expected {name} of at least [01], got -1"):

@@ -50,7 +50,7 @@ def test_longest_line_is_read_and_a_longer_one_refused(over: str) -> None:
 
 @pytest.mark.parametrize("most", [5, 300])
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
-def test_connection_may_say_how_many_lines(answer: bytes, most: int) -> None:
+def test_a_connection_may_set_its_number_of_fields(answer: bytes, most: int) -> None:
     for lines, is_read in ((most - 1, True), (most, False)):
         with serving(answer + head(lines), max_response_headers=most) as connection:
             connection.request("GET", "/")

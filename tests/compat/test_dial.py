@@ -46,7 +46,7 @@ def failure(module: Any, host: str, port: int, **options: Any) -> tuple[Any, ...
 
 @pytest.mark.parametrize("host", [HOST, "localhost", "127.0.0.2", ANYWHERE])
 @pytest.mark.parametrize("timeout", [None, 5])
-def test_refusal_is_told_as_by_http_client(host: str, timeout: float | None) -> None:
+def test_refused_connection_is_the_error_of_http_client(host: str, timeout: float | None) -> None:
     port = unused_port()
     found = failure(client, host, port, timeout=timeout)
     assert found == failure(std, host, port, timeout=timeout)
@@ -54,12 +54,12 @@ def test_refusal_is_told_as_by_http_client(host: str, timeout: float | None) -> 
 
 
 @pytest.mark.parametrize("host", ["255.255.255.255", "no name", "x" * 300, "a..b", "256.1.1.1.example.invalid."])
-def test_host_that_leads_nowhere_is_told_as_by_http_client(host: str) -> None:
+def test_unknown_host_is_the_error_of_http_client(host: str) -> None:
     assert failure(client, host, 80, timeout=5) == failure(std, host, 80, timeout=5)
 
 
 @pytest.mark.parametrize("source", [("192.0.2.1", 0), ("::1", 0)])
-def test_source_address_that_is_not_ours_is_told_as_by_http_client(source: tuple[str, int]) -> None:
+def test_foreign_source_address_is_the_error_of_http_client(source: tuple[str, int]) -> None:
     with RawServer(echo_target) as server:
         options = {"source_address": source, "timeout": 5}
         found = failure(client, HOST, server.port, **options)
@@ -130,7 +130,7 @@ def test_addresses_race_when_one_does_not_answer(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("host", [HOST, ANYWHERE])
-def test_error_of_the_last_address_is_told(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_the_last_address_is_raised(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, (host, unused_port()), (host, unused_port()))
     with pytest.raises(ConnectionRefusedError, match=r"^\[Errno \d+\] Connection refused$") as caught:
         dial("many.example", 80, 5, None)

@@ -125,7 +125,7 @@ def test_exceptions_are_http_clients_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*NAMES[:5], "HTTPException", "IncompleteRead"])
-def test_public_names_say_that_they_are_http_clients(name: str) -> None:
+def test_public_names_have_the_module_http_client(name: str) -> None:
     assert getattr(client, name).__module__ == "http.client"
     assert getattr(client, name).__qualname__ == name
 

@@ -94,7 +94,7 @@ def test_traceback_names_the_scripts_line(script: Callable[[str], Path]) -> None
 @pytest.mark.parametrize(
     ("arguments", "code"), [(["-h"], 0), (["--help"], 0), (["-?"], 0), (["-c"], 2), (["-m"], 2), (["-z"], 2)]
 )
-def test_usage_is_told(arguments: list[str], code: int) -> None:
+def test_usage_is_printed(arguments: list[str], code: int) -> None:
     run = run_python("-m", "asyncclient.compat", *arguments)
     assert "usage: python -m asyncclient.compat [-i] [-c code | -m module | script | -]" in run.stdout + run.stderr
     assert (run.returncode, bool(run.stdout)) == (code, not code)

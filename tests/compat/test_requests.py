@@ -212,7 +212,7 @@ def test_steps_in_the_wrong_order_are_refused() -> None:
         assert connection.getresponse().read() == b"ok"
 
 
-def test_connection_that_may_not_open_itself_says_so() -> None:
+def test_a_connection_without_auto_open_is_an_error() -> None:
     connection = client.HTTPConnection("example.com")
     connection.auto_open = 0
     with pytest.raises(client.NotConnected):

@@ -106,7 +106,7 @@ def test_each_process_ran_on_its_own_library() -> None:
     assert sum(standard.told[name] != compat.told[name] for name in DIFFERING) > len(DIFFERING) / 2
 
 
-def test_each_difference_is_told() -> None:
+def test_each_difference_is_in_the_transcript() -> None:
     assert DIFFERENCES.keys() == DIFFERING.keys()
     assert all(difference.reason for difference in DIFFERENCES.values())
 
@@ -120,7 +120,7 @@ def test_compat_ends_as_http_client_ends(name: str) -> None:
     assert not compat.stderr
 
 
-def test_compat_says_nothing_on_stderr_where_warnings_are_errors() -> None:
+def test_compat_prints_nothing_on_stderr_where_warnings_are_errors() -> None:
     """Also where connections are dropped without being closed, of which http.client's sockets warn."""
     strict = run((*STRICT, *COMPAT))
     assert (strict.stderr, strict.code) == ("", 0)

@@ -224,7 +224,7 @@ def answer_once(then: Callable[[RawConnection], object]) -> Callable[[RawConnect
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_end_of_an_idle_connection_is_told_and_the_next_request_reconnects(secure: bool, tls: Certificates) -> None:
+def test_end_of_an_idle_connection_is_an_error_and_the_next_request_reconnects(secure: bool, tls: Certificates) -> None:
     with talking(answer_once(RawConnection.close), tls if secure else None) as (server, connection):
         assert fetch(connection) == (200, b"ok")
         assert select.select([connection.sock], [], [], 10)[0]
@@ -236,7 +236,7 @@ def test_end_of_an_idle_connection_is_told_and_the_next_request_reconnects(secur
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_reset_of_an_idle_connection_is_told_as_by_http_client(secure: bool, tls: Certificates) -> None:
+def test_reset_of_an_idle_connection_is_the_error_of_http_client(secure: bool, tls: Certificates) -> None:
     errors = []
     with talking(answer_once(RawConnection.reset), tls if secure else None) as (_, ours):
         kind: Any = std.HTTPSConnection if secure else std.HTTPConnection

@@ -148,7 +148,7 @@ async def test_server_that_closes_in_an_upload_without_an_answer() -> None:
                 await start(connection, "POST", "/", body=zeros())
 
 
-async def test_slow_body_hears_the_answer_before_its_next_piece() -> None:
+async def test_an_early_answer_ends_a_slow_body_before_its_next_piece() -> None:
     answered, received = threading.Event(), list[int]()
 
     async def body() -> AsyncIterator[bytes]:

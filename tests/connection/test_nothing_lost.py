@@ -26,7 +26,7 @@ async def after_a_peek(response: HTTPResponse) -> None:
 
 
 @pytest.mark.parametrize("read", [by_lines, by_iteration, after_a_peek])
-async def test_the_part_that_came_is_in_the_error(read: object) -> None:
+async def test_the_received_part_is_in_the_error(read: object) -> None:
     async with answered(CUT, then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as caught:
             await read(response)  # type: ignore[operator]

@@ -68,7 +68,7 @@ async def test_default_context_verifies(tls: Certificates) -> None:
     assert server.requests == []
 
 
-async def test_context_without_verification_is_the_users_affair(tls: Certificates) -> None:
+async def test_context_without_verification_is_accepted(tls: Certificates) -> None:
     context = tls.client_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with RawServer(echo_target, tls=tls.self_signed_context()) as server:

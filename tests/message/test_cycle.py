@@ -30,7 +30,7 @@ def test_allowed_step(step: tuple[str, str], following: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "event"), sorted(set(product(STATES, EVENTS)) - set(ALLOWED)))
-def test_any_other_step_is_refused_and_says_where_it_is(state: str, event: str) -> None:
+def test_the_error_for_any_other_step_names_the_state(state: str, event: str) -> None:
     with pytest.raises(ImproperConnectionState, match=f"^{event} is not possible now: {state}$"):
         advance(state, event)
 

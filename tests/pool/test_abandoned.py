@@ -37,7 +37,7 @@ async def open_response(client: Client, url: str) -> Response:
     return await client.stream("GET", url).__aenter__()
 
 
-async def test_a_response_that_is_dropped_gives_its_place_back() -> None:
+async def test_a_dropped_response_frees_its_slot() -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned() as texts:
             await open_response(client, host.url("/long/1?secret=1"))
@@ -52,7 +52,7 @@ async def test_a_response_that_is_dropped_gives_its_place_back() -> None:
     ]
 
 
-async def test_the_place_goes_to_a_request_that_waits() -> None:
+async def test_the_slot_of_a_dropped_response_goes_to_a_waiter() -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned():
             response = await open_response(client, host.url("/long/1"))
@@ -111,7 +111,7 @@ async def test_the_collector_may_run_in_another_thread() -> None:
         check_quiet(client)
 
 
-async def test_a_response_over_tls_gives_its_place_back(tls: Certificates) -> None:
+async def test_a_dropped_response_over_tls_frees_its_slot(tls: Certificates) -> None:
     with RawServer.replying(reply(b"x" * 300_000), tls=tls.server_context()) as server:
         url = f"https://localhost:{server.port}"
         async with Client(ssl=tls.client_context(), trust_env=False, pool=PoolLimits(connections=1)) as client:
@@ -212,7 +212,7 @@ async def test_many_responses_are_dropped_while_others_are_served() -> None:
         check_quiet(client)
 
 
-def test_a_blocking_response_that_is_dropped_gives_its_place_back() -> None:
+def test_a_dropped_blocking_response_frees_its_slot() -> None:
     client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
@@ -221,7 +221,7 @@ def test_a_blocking_response_that_is_dropped_gives_its_place_back() -> None:
             assert texts[0].startswith(f"{__file__}:{sys._getframe().f_lineno - 1}: unclosed response to GET / at ")
 
 
-def test_a_blocking_iterator_that_is_dropped_gives_its_place_back() -> None:
+def test_a_dropped_blocking_iterator_frees_its_slot() -> None:
     client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
@@ -231,7 +231,7 @@ def test_a_blocking_iterator_that_is_dropped_gives_its_place_back() -> None:
                 del chunks
 
 
-def test_the_place_of_a_caller_is_its_line() -> None:
+def test_a_caller_is_found_by_file_and_line() -> None:
     from asyncclient.caller import Caller, find_caller
 
     def here() -> Caller:
@@ -275,7 +275,7 @@ async def advance(coroutine: Coroutine[Any, Any, Any], steps: int) -> bool:
 
 @pytest.mark.parametrize("steps", range(1, 7))
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
-async def test_a_coroutine_that_is_dropped_gives_its_place_back(start: Start, steps: int, tmp_path: Path) -> None:
+async def test_a_dropped_coroutine_frees_its_slot(start: Start, steps: int, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     async with Host() as host, client_of(connections=3, retries=Retry(backoff=60, jitter=0)) as client:
         coroutine = start(client, host, tmp_path)

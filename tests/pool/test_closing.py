@@ -222,7 +222,7 @@ def hang(peer: RawConnection) -> None:
 
 
 @pytest.mark.parametrize("n", [0, 3])
-async def test_peers_that_say_no_goodbye_are_given_the_time_to_close_once(n: int, tls: Certificates) -> None:
+async def test_the_wait_for_close_notify_is_spent_once_for_all_peers(n: int, tls: Certificates) -> None:
     """Over TLS the idle ones are waited for, all at once; what is under way is dropped."""
     with RawServer(hang, tls=tls.server_context()) as server:
         client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.3))

@@ -44,7 +44,7 @@ async def compete(client: Client, hosts: list[Host], *, tasks: int, exchanges: i
 
 @pytest.mark.parametrize("connections", [1, 2, 3, 4])
 @pytest.mark.parametrize("busy", [1, 2, 3])
-async def test_a_host_comes_to_its_turn_beside_others_with_endless_lines(connections: int, busy: int) -> None:
+async def test_a_host_is_served_among_others_with_endless_queues(connections: int, busy: int) -> None:
     class Busy(Host):
         count = 0
 
@@ -72,7 +72,7 @@ async def test_a_host_comes_to_its_turn_beside_others_with_endless_lines(connect
     ("connections", "hosts", "least"),
     [(2, 2, 0.4), (4, 2, 0.4), (3, 3, 0.25), (4, 3, 0.2), (1, 2, 0.35), (1, 3, 0.2), (2, 5, 0.1), (3, 4, 0.12)],
 )
-async def test_hosts_with_endless_lines_share_the_places(connections: int, hosts: int, least: float) -> None:
+async def test_hosts_with_endless_queues_share_the_slots(connections: int, hosts: int, least: float) -> None:
     exchanges = 600
     async with Host() as a, Host() as b, Host() as c, Host() as d, Host() as e:
         async with client_of(connections=connections) as client:
@@ -92,14 +92,14 @@ async def test_one_host_alone_gives_nothing_up() -> None:
         assert host.accepted == 3
 
 
-async def test_hosts_that_all_have_place_give_nothing_up() -> None:
+async def test_no_connection_is_closed_while_all_hosts_have_slots() -> None:
     async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         await compete(client, [a, b], tasks=6, exchanges=300)
         assert (a.accepted, b.accepted) == (2, 2)
 
 
 @pytest.mark.parametrize("connections", [1, 2, 3])
-async def test_the_place_that_is_yielded_goes_to_the_other_host(connections: int) -> None:
+async def test_the_yielded_slot_goes_to_the_other_host(connections: int) -> None:
     async with Host() as a, Host() as b, client_of(connections=connections) as client:
         crowd = ask(client, a, *(f"/ok/{number}" for number in range(60)))
         await served(*ask(client, b, "/ok/b"))
@@ -110,7 +110,7 @@ async def test_the_place_that_is_yielded_goes_to_the_other_host(connections: int
         check_quiet(client)
 
 
-async def test_many_hosts_pass_through_few_places() -> None:
+async def test_many_hosts_are_served_with_few_slots() -> None:
     names = [f"host-{number}.test" for number in range(50)]
     async with Host() as host, client_of(connections=3, resolver=Doors(are_open=True)) as client:
 

@@ -88,7 +88,7 @@ async def fail_later() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("open_body", [fail_later, lambda: Path("/there/is/no/such/file")])
-async def test_a_body_that_fails_frees_its_place(open_body: Callable[[], Any]) -> None:
+async def test_a_body_that_fails_frees_its_slot(open_body: Callable[[], Any]) -> None:
     async with Host() as host, client_of(connections=1, timeout=5) as client:
         with pytest.raises((KeyError, OSError)):
             await client.post(host.url("/ok/1"), body=open_body())

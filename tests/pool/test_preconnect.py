@@ -147,7 +147,7 @@ async def test_requests_beside_it_are_served() -> None:
         assert (client.stats().idle, host.accepted) == (2, 2)
 
 
-async def test_two_that_want_the_same_places_do_not_wait_for_each_other() -> None:
+async def test_two_preconnects_for_the_same_slots_do_not_deadlock() -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         await served(*(asyncio.create_task(client.preconnect(host.url(), 2)) for host in (a, b, a, b)))
         check_quiet(client)
@@ -166,7 +166,7 @@ async def test_connections_serve_requests_before_preconnect_is_done() -> None:
         check_quiet(client)
 
 
-async def test_it_waits_for_no_place() -> None:
+async def test_preconnect_does_not_wait_for_slots() -> None:
     async with Host() as host, client_of(connections=1) as client:
         first = await occupy(client, host)
         await asyncio.wait_for(client.preconnect(host.url()), 2)

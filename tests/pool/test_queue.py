@@ -179,7 +179,7 @@ async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
         check_quiet(client)
 
 
-async def test_errors_of_all_go_to_each_and_leave_no_place_taken() -> None:
+async def test_each_waiter_gets_its_dial_error_and_all_slots_are_freed() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=2) as client:
         tasks = ask(client, host, *held(6))

@@ -124,7 +124,7 @@ async def test_the_warning_lists_the_connections_of_a_host_at_its_limit() -> Non
     assert str(told[0].message).endswith(f"connections in use: GET {held(1)[0]} at 127.0.0.1:{b.port} for 0 s")
 
 
-async def test_of_many_connections_the_three_in_use_for_longest_are_told() -> None:
+async def test_the_warning_lists_the_three_connections_longest_in_use() -> None:
     async with Host() as host, client_of(connections=5, stall_warning=SOON) as client:
         with recorded() as told:
             busy = []
@@ -155,7 +155,7 @@ async def test_a_warning_is_on_by_default() -> None:
         assert client._pool._stalls._seconds == 30
 
 
-async def test_a_pool_timeout_says_where_the_stream_was_opened() -> None:
+async def test_a_pool_timeout_names_the_line_that_opened_the_stream() -> None:
     async with Host() as host, client_of(connections=1) as client, client.stream("GET", host.url("/long/1")):
         with pytest.raises(PoolTimeout, match=rf"; connections in use: GET /long/1 .*{__file__}:\d+ \(GET .*\)$"):
             await get(client, host, "/ok/2", timeout=Timeout(pool=0.01))

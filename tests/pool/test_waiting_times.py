@@ -24,7 +24,7 @@ from tests.pool.hosts import (
 from tests.pool.invariant import check, check_quiet
 
 
-async def test_waiting_for_a_place_has_no_limit_by_default() -> None:
+async def test_waiting_for_a_slot_has_no_limit_by_default() -> None:
     assert Timeout().pool is None
     async with Host() as host, client_of(connections=1) as client:
         first = await occupy(client, host)
@@ -36,7 +36,7 @@ async def test_waiting_for_a_place_has_no_limit_by_default() -> None:
         await served(*first, *second)
 
 
-async def test_a_pool_timeout_says_where_and_how_many() -> None:
+async def test_a_pool_timeout_names_the_host_and_the_numbers() -> None:
     async with Host() as a, Host() as b, client_of(connections=3, timeout=Timeout(pool=0.05)) as client:
         first = [*await occupy(client, a, 2), *await occupy(client, b)]
         late = ask(client, a, "/ok/late")

@@ -286,7 +286,7 @@ async def test_forgetting_does_not_change_that_a_host_has_no_address(clock: Cloc
     assert len(book.asked) == 1
 
 
-async def test_a_resolver_behind_another_is_told_to_forget() -> None:
+async def test_forget_is_passed_to_the_inner_resolver() -> None:
     book = Book(["192.0.2.1"], ["192.0.2.2"])
     inner = CachingResolver(book)
     resolver = CachingResolver(StaticResolver({"b.test": "192.0.2.9"}, inner), ttl=0)

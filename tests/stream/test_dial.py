@@ -68,7 +68,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
 # One address
 
 
-async def test_a_refused_connection_says_where_and_why(closed_port: int) -> None:
+async def test_the_error_of_a_refused_connection_has_address_and_reason(closed_port: int) -> None:
     with pytest.raises(ConnectError, match=rf"no connection to 127\.0\.0\.1:{closed_port}: ") as raised:
         await dial(Route("127.0.0.1", closed_port), PATIENCE)
     (attempt,) = raised.value.attempts
@@ -117,7 +117,7 @@ async def test_a_resolver_that_does_not_answer_is_a_timeout(monkeypatch: pytest.
     assert raised.value.attempts == ()
 
 
-async def test_a_name_that_is_not_known_says_so(resolve: Resolve) -> None:
+async def test_an_unknown_name_is_an_error(resolve: Resolve) -> None:
     unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     resolve(unknown)
     with pytest.raises(ConnectError, match=r"no connection to example\.com:80: .*Name or service not known") as raised:
@@ -160,7 +160,7 @@ async def test_an_address_that_does_not_answer_is_raced(resolve: Resolve, black_
         await stream.wait_closed()
 
 
-async def test_every_address_that_failed_is_told(resolve: Resolve, closed_port: int) -> None:
+async def test_the_error_lists_every_failed_address(resolve: Resolve, closed_port: int) -> None:
     resolve(("127.0.0.1", closed_port), ("127.0.0.2", closed_port), ("::1", closed_port))
     with pytest.raises(ConnectError, match=r"no connection to example\.com:80: ") as raised:
         await dial(Route("example.com", 80), PATIENCE)
@@ -196,7 +196,7 @@ async def test_a_unix_socket_is_a_way(tmp_path: Path) -> None:
             await stream.wait_closed()
 
 
-async def test_a_unix_socket_that_is_not_there_says_which(tmp_path: Path) -> None:
+async def test_the_error_of_a_missing_unix_socket_names_its_path(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     with pytest.raises(ConnectError, match=f"no connection to {path}: ") as raised:
         await dial(Route("example.com", 80, socket_path=path), PATIENCE)

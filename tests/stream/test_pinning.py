@@ -306,7 +306,7 @@ def test_the_authorities_of_the_default_context(
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_keys_are_logged_where_the_environment_says_so(tmp_path: Path, platform: str) -> None:
+def test_tls_keys_are_logged_to_the_file_of_the_environment(tmp_path: Path, platform: str) -> None:
     (tmp_path / "truststore.py").write_text(TRUSTSTORE)
     log = str(tmp_path / "keys")
     assert probe(tmp_path, platform, {"SSLKEYLOGFILE": log})[1] == f"{log} {log}"

@@ -43,7 +43,7 @@ class Answering:
 
 
 @pytest.mark.parametrize("answer", [["127.0.0.1"], ("127.0.0.1",), ["127.0.0.2", "127.0.0.1"], ["::1", "127.0.0.1"]])
-async def test_a_resolver_says_where_to_connect(answer: Sequence[str]) -> None:
+async def test_a_resolver_gives_the_addresses(answer: Sequence[str]) -> None:
     with RawServer(RawConnection.wait_closed) as server:
         resolver, timings = Answering(answer, 0.02), Timings(0.0)
         stream, _ = await open_stream(Route("target.test", server.port, resolver=resolver), PATIENCE, timings)

@@ -384,7 +384,7 @@ async def test_the_proxy_is_resolved_and_connected_to_like_any_server() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_missing_package_is_told_at_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_an_error_at_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "python_socks", None)
     with pytest.raises(ImportError, match=re.escape("SOCKS needs the extra asyncclient-http[socks]")):
         Socks(kind)

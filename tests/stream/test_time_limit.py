@@ -119,7 +119,7 @@ async def test_a_cancellation_under_way_is_not_the_limits() -> None:
 
 
 @pytest.mark.parametrize(("outer", "inner", "text"), [(0.01, 60, "s$"), (60, 0.01, "other"), (0.01, 0.01, "s$")])
-async def test_the_one_of_two_that_is_over_speaks(outer: float, inner: float, text: str) -> None:
+async def test_the_expired_limit_of_two_raises(outer: float, inner: float, text: str) -> None:
     one, other = TimeLimit(60, build_error), TimeLimit(60, build_other)
     with pytest.raises(TotalTimeout, match=text):
         async with one, other:
@@ -130,7 +130,7 @@ async def test_the_one_of_two_that_is_over_speaks(outer: float, inner: float, te
     assert cancelling() == 0
 
 
-async def test_it_wants_a_task_that_it_can_end() -> None:
+async def test_a_time_limit_needs_a_task() -> None:
     def drive(work: Coroutine[Any, Any, None]) -> None:
         try:
             work.send(None)

@@ -80,9 +80,7 @@ def test_the_rules_of_a_context_are_the_same_on_every_python() -> None:
 
 
 @pytest.mark.parametrize("is_verified", [True, False])
-async def test_the_certificate_is_told_in_der_whether_it_was_verified_or_not(
-    tls: Certificates, is_verified: bool
-) -> None:
+async def test_the_certificate_is_available_in_der_verified_or_not(tls: Certificates, is_verified: bool) -> None:
     context = tls.server_context()
     with RawServer(reply, tls=context) as server:
         expected = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((server.host, server.port)))
@@ -97,7 +95,7 @@ async def test_the_certificate_is_told_in_der_whether_it_was_verified_or_not(
 
 
 @pytest.mark.parametrize("value", ["/etc/ca.pem", ["/etc/ca.pem", "/etc/key.pem"], 7, Path("/etc/ca.pem")])
-def test_a_path_in_place_of_a_context_is_told_the_right_way(value: Any) -> None:
+def test_the_error_for_a_path_as_context_shows_the_right_form(value: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"create_tls_context\(cafile=\.\.\.\)"):
         Client(ssl=value)
 

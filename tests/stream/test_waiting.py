@@ -96,7 +96,7 @@ async def test_drain_ends_when_the_peer_closes(connect: Connect) -> None:
         assert await stream.drain() is True
 
 
-async def test_an_answer_is_heard_where_nothing_holds_up_the_writing(connect: Connect) -> None:
+async def test_an_early_answer_is_found_while_writing_does_not_block(connect: Connect) -> None:
     """A peer that reads all the time: after some writes the loop looks."""
 
     def handler(connection: RawConnection) -> None:
