@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, NoReturn, Protocol
 
 from ..errors import IncompleteRead, LineTooLong, ProtocolError, RemoteDisconnected
 from ..limits import Limits
@@ -72,15 +72,12 @@ class ResponseHeads:
             IncompleteRead: the peer closed within it (RFC 9112 §8).
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: the head is invalid.
         """
-        data = await stream.readhead(limits.head, self.starts)
-        if not data:
-            raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
-        return self.add(data, limits)
+        return self.add(await stream.readhead(limits.head, self.starts) or _refuse_end(stream), limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
         while self.final is None:
-            await self.receive_one(stream, limits)
+            self.add(await stream.readhead(limits.head, self.starts) or _refuse_end(stream), limits)
         return self.final
 
     def add(self, data: bytes, limits: Limits) -> Head:
@@ -113,6 +110,10 @@ class ResponseHeads:
             self.interim.append(head)
         else:
             self.interim = [head]
+
+
+def _refuse_end(stream: ByteStream) -> NoReturn:
+    raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
 
 
 class Content(Protocol):
