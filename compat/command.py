@@ -62,7 +62,7 @@ def _refuse(reason: str) -> NoReturn:
     sys.exit(2)
 
 
-# What is run, and where
+# The program, and its sys.argv and sys.path
 
 
 def _choose(rest: list[str]) -> Callable[[], None]:

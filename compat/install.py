@@ -32,14 +32,14 @@ _FOLDER: Final = os.path.dirname(__file__)
 _missing: Final = object()
 
 ORIGINAL: Final[dict[str, Any]] = {name: vars(std).get(name, _missing) for name in _NAMES}
-"""What http.client had under each name before."""
+"""The objects that http.client had under each name before."""
 
 _CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
 _FUNCTIONS: Final = tuple(name for name in _NAMES if not isinstance(getattr(client, name), type))
 
 
 class Installation:
-    """What install() gives: as a context manager it uninstalls at its end."""
+    """The result of install(): as a context manager it uninstalls at its end."""
 
     def __enter__(self) -> Installation:
         return self

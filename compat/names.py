@@ -40,7 +40,7 @@ _MOST: Final = sys.maxsize - 1
 _VALUES: Final = {"_MAXLINE": 65536, "_MAXHEADERS": 100}
 
 _own: Final[dict[str, list[Any]]] = {}
-"""What http.client and compat themselves have under a name."""
+"""The objects that http.client and compat themselves have under a name."""
 
 
 def note_own(name: str, value: Any) -> None:
@@ -101,7 +101,7 @@ def build_limits(line: int, headers: int) -> Limits:
 
 
 def _find_limits() -> Limits:
-    """Return the bounds that the modules have; the usual ones where a value is no number: no assignment may fail."""
+    """Return the limits that the modules have; the usual ones if a value is not a number: no assignment may fail."""
     line, headers = (find(name, usual) for name, usual in _VALUES.items())
     try:
         return build_limits(min(line, _MOST), min(headers, _MOST))
@@ -110,7 +110,7 @@ def _find_limits() -> Limits:
 
 
 class Replaced:
-    """What programs have put in the place of the names that a plain exchange goes through.
+    """The replacements of the names that an ordinary exchange uses.
 
     Attributes:
         field_checks: return a true value for a legal name, and for an illegal value, of a header line.

@@ -530,9 +530,14 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _end(self) -> None:
         """Note that the content was read to its end; bytes after it are unsolicited."""
-        stream, self._stream = self._stream, None
-        may_hand_on = self.will_close is False and not self._is_shared
-        self.is_whole = stream.end(may_hand_on=may_hand_on) and self.status != 101
+        stream = self._stream
+        self.is_whole = self.status != 101 and not stream.has_more()
+        may_hand_on = self.is_whole and self.will_close is False and not self._is_shared
+        has_own_end = type(self)._close_conn is _own_close_conn and "_close_conn" not in self.__dict__
+        if may_hand_on and has_own_end and stream.hand_on():
+            self._stream = None
+        else:
+            self._close_conn()
 
     def _close_conn(self) -> None:
         stream: Any = getattr(self, "_stream", missing)
@@ -588,4 +593,5 @@ class HTTPResponse(io.BufferedIOBase):
 
 _own_read_status: Final = HTTPResponse._read_status
 _own_check_close: Final = HTTPResponse._check_close
+_own_close_conn: Final = HTTPResponse._close_conn
 _own_chunk_steps: Final = take_steps(HTTPResponse)

@@ -30,7 +30,7 @@ BLOCK: Final = 512 * 1024
 """Bytes received at once of long content; fewer cost more calls, more do not stay in the cache."""
 
 READ, READ1, READLINE = "read", "read1", "readline"
-"""What read(n) of a stream gives: n bytes, what one call gives, or one line."""
+"""Modes of read(n) of a stream: it returns n bytes, the bytes that one call returns, or one line."""
 
 _BROKEN: Final = "cannot read from timed out object"  # the text of socket.SocketIO, whatever the error was
 
@@ -111,22 +111,29 @@ class FileStream:
         self.file = file
         self.mode = READ
 
-    def end(self, *, may_hand_on: bool) -> bool:
-        """End a response; return whether no bytes were received after it, as is always said of a program's own file.
-
-        The stream is closed, or kept for the next response of its socket if it may be.
-        """
+    @property
+    def _own_raw(self) -> ResponseFile | None:
         raw = self.file.raw if type(self.file) is io.BufferedReader else None
-        if type(raw) is not ResponseFile:
-            self.file.close()
-            return True
-        sock = raw.detach()
-        is_whole = not self.file.peek(1)
-        if is_whole and may_hand_on:
-            sock.idle_stream = self
-        else:
-            self.file.close()
-        return is_whole
+        return raw if type(raw) is ResponseFile else None
+
+    def has_more(self) -> bool:
+        """Return whether compat has received bytes that were not read; it has none of a program's own file."""
+        raw = self._own_raw
+        if raw is None:
+            return False
+        sock, raw._sock = raw._sock, None
+        try:
+            return bool(self.file.peek(1))
+        finally:
+            raw._sock = sock
+
+    def hand_on(self) -> bool:
+        """Keep a file that has nothing left for the next response of its socket; False for a program's own file."""
+        raw = self._own_raw
+        if raw is None:
+            return False
+        raw.detach().idle_stream = self
+        return True
 
     def take_exactly(self, n: int) -> bytes | None:
         """Return None: nothing is known to be at hand."""

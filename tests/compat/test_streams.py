@@ -70,16 +70,46 @@ def test_every_byte_is_given_once_and_in_order(made: list[Call], pieces: list[by
         file.close()
 
 
-@pytest.mark.parametrize("may_hand_on", [False, True])
 @pytest.mark.parametrize("left", [0, 1, 100])
-def test_stream_knows_whether_bytes_were_read_ahead(left: int, may_hand_on: bool) -> None:
+def test_stream_knows_whether_bytes_were_read_ahead(left: int) -> None:
     with pair() as (own, other):
         other.sendall(LINES)
         stream = open_stream(own)
         stream.file.peek()
         stream.file.read(len(LINES) - left)
-        assert stream.end(may_hand_on=may_hand_on) == (left == 0)
-        assert (own.idle_stream is stream) == (may_hand_on and not left)
+        assert stream.has_more() == (left > 0)
+        other.sendall(b"x")
+        assert stream.file.read(left + 1) == LINES[len(LINES) - left :] + b"x"
+        stream.close()
+
+
+@pytest.mark.parametrize("replace", ["instance", "subclass", "class"])
+@pytest.mark.parametrize("answer", [reply(LINES), chunked(LINES)])
+def test_replaced_close_conn_is_called_at_the_end(answer: bytes, replace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[Any] = []
+
+    def keep(response: Any) -> None:
+        files.append(response.fp)
+        response.fp = None
+
+    class Keeping(client.HTTPResponse):
+        _close_conn = keep
+
+    with serving(answer) as connection:
+        if replace == "class":
+            monkeypatch.setattr(client.HTTPResponse, "_close_conn", keep)
+        if replace == "subclass":
+            connection.response_class = Keeping
+        response: Any = start(connection)
+        if replace == "instance":
+            response._close_conn = lambda: keep(response)
+        assert response.read() == LINES
+        connection.sock.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            files[0].read(1)
+        assert idle(connection) is None
+        files[0].close()
+    assert len(files) == 1
 
 
 def idle(connection: Any) -> Any:
