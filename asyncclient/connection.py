@@ -299,7 +299,8 @@ class HTTPConnection:
             ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as for whatever
                 the body raises, and for cancellation.
         """
-        advance(self._state, Event.REQUEST)
+        current = self._exchange  # without _state, which is a call (decision 12)
+        advance(State.IDLE if current is None else current.state, Event.REQUEST)
         exchange = self._begin(method, url or "/", headers) if headers else self._begin(method, url or "/")
         if body is None:
             if exchange.head.length or exchange.head.is_chunked:
@@ -477,8 +478,8 @@ class HTTPConnection:
                 response can't be read safely.
             ReadTimeout, TotalTimeout: it was not received in time.
         """
-        advance(self._state, Event.GETRESPONSE)
         wire, exchange = self._wire, self._exchange
+        advance(State.IDLE if exchange is None else exchange.state, Event.GETRESPONSE)
         assert wire is not None
         assert exchange is not None
         response = await wire.receive(exchange, self._end_exchange)
@@ -488,7 +489,8 @@ class HTTPConnection:
 
     def _end_exchange(self, exchange: Exchange, at: float | None) -> None:
         """End an exchange; the response refers to this connection by this, so that it lives as long as the response."""
-        self._forget(exchange)
+        if exchange is self._exchange:
+            self._exchange = None
         wire = self._wire
         if wire is not None:
             wire.end(exchange, at)

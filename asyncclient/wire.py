@@ -21,6 +21,7 @@ from .debug import Printing, print_received, print_sent
 from .errors import NotConnected, ProtocolError
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
+from .exchange.receive import refuse_end
 from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
 from .exchange.stream import Buffer
 from .limits import Limits
@@ -116,7 +117,10 @@ class Wire:
                 exchange.may_be_rejected_unread = may_be_rejected_unread(head.length)
         if self.prints:
             print_sent(data)
-        self._begin(exchange)
+        self.exchange = exchange
+        exchange.was_sent = True
+        if self.opening is not None:
+            self._add_opening(self.opening, exchange)
         try:
             self.stream.write(data)
         except BaseException:
@@ -125,12 +129,9 @@ class Wire:
         exchange.timings.sent = time.monotonic() - exchange.timings.started
         exchange.state = State.SENT
 
-    def _begin(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        exchange.was_sent = True
-        if self.opening is not None:
-            copy_opening(self.opening, exchange.timings)
-            self.opening = None
+    def _add_opening(self, opening: Timings, exchange: Exchange) -> None:
+        copy_opening(opening, exchange.timings)
+        self.opening = None
 
     async def send_body(
         self, exchange: Exchange, source: Source, *, chunked: bool, trailers: Trailers | None = None
@@ -148,8 +149,11 @@ class Wire:
         if data is not None and fits_single_write(exchange.head, data, trailers):
             self.send(exchange, data)
             return
-        self._begin(exchange)
+        self.exchange = exchange
+        exchange.was_sent = True
         exchange.state = State.SENDING
+        if self.opening is not None:
+            self._add_opening(self.opening, exchange)
         exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
         try:
             await self._send_source(exchange, source, chunked, trailers)
@@ -230,10 +234,14 @@ class Wire:
         Raises: as HTTPConnection.getresponse().
         """
         exchange.state = State.WAITING
-        exchange.heads.cache = self.head_cache
+        heads, stream, limits, cache = exchange.heads, self.stream, self.limits, self.head_cache
+        heads.cache = cache
         try:
-            final = await exchange.heads.receive(self.stream, self.limits)
-            return self._build_response(exchange, final, ended)
+            # Not heads.receive(): one coroutine less for each exchange (decision 12).
+            while heads.final is None:
+                known = None if cache.last is None else cache.last.block
+                heads.add(await stream.readhead(limits.head, heads.starts, known) or refuse_end(stream), limits)
+            return self._build_response(exchange, heads.final, ended)
         except BaseException:
             ended(exchange, None)
             raise
@@ -242,8 +250,10 @@ class Wire:
         head, timings, stream = exchange.head, exchange.timings, self.stream
         content, reason = exchange.open_content(stream, final, head.method, self.limits)
         timings.first_byte = (exchange.heads.first_at or 0.0) - timings.started
+        if reason is None and (head.asks_close or exchange.declared is not None or exchange.may_be_rejected_unread):
+            reason = _find_close_reason(exchange, final)
         if exchange.close_reason is None:
-            exchange.close_reason = reason or _find_close_reason(exchange, final)
+            exchange.close_reason = reason
         if self.prints:
             print_received(exchange.heads)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
@@ -277,7 +287,7 @@ class Wire:
         exchange.state = advance(exchange.state, Event.FINISHED)
         if exchange.close_reason is not None:
             self.close(exchange.close_reason)
-        else:
+        elif self.stream.duplicate is not None:
             self.stream.end_exchange()
 
     def close(self, reason: CloseReason = CloseReason.CLOSED) -> None:

@@ -76,7 +76,7 @@ class ScriptedStream:
 
     # Reading
 
-    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes:
         while (end := self._end_of_head()) < 0:
             if len(self._buffer) > limit:
                 raise LineTooLong("a head", limit)

@@ -31,6 +31,7 @@ class Exchange:
     )
 
     is_lenient: ClassVar[bool] = False
+    heads_class: ClassVar[type[ResponseHeads]] = ResponseHeads
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
         # The head of the request.
@@ -38,7 +39,7 @@ class Exchange:
         # When the steps of the exchange happened.
         self.timings = timings
         # The heads of the response.
-        self.heads = self._new_heads()
+        self.heads = self.heads_class()
         # Where the exchange is, see message.cycle; IDLE once it is over.
         self.state: str = State.HEAD
         # What may still be sent of a body that is sent step by step; None without such a body.
@@ -53,9 +54,6 @@ class Exchange:
         self.was_kept = False
         # Whether any byte of the request may have been written.
         self.was_sent = False
-
-    def _new_heads(self) -> ResponseHeads:
-        return ResponseHeads()
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

@@ -63,15 +63,13 @@ class LenientExchange(Exchange):
     __slots__ = ("_repairs", "is_held")
 
     is_lenient = True
+    heads_class = LenientHeads
 
     def __init__(self, head: RequestHead, timings: Timings) -> None:
         super().__init__(head, timings)
         self.is_held = False
-
-    def _new_heads(self) -> ResponseHeads:
-        heads = LenientHeads()
-        self._repairs = heads.repairs  # shared by the heads and the content
-        return heads
+        assert isinstance(self.heads, LenientHeads)
+        self._repairs = self.heads.repairs  # shared by the heads and the content
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

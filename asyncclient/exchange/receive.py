@@ -72,12 +72,12 @@ class ResponseHeads:
             IncompleteRead: the peer closed within it (RFC 9112 §8).
             BadStatusLine, UnknownProtocol, LineTooLong, ProtocolError: the head is invalid.
         """
-        return self.add(await stream.readhead(limits.head, self.starts) or _refuse_end(stream), limits)
+        return self.add(await stream.readhead(limits.head, self.starts) or refuse_end(stream), limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
         """Receive heads up to the final one and return that; raises what receive_one() does."""
         while self.final is None:
-            self.add(await stream.readhead(limits.head, self.starts) or _refuse_end(stream), limits)
+            await self.receive_one(stream, limits)
         return self.final
 
     def add(self, data: bytes, limits: Limits) -> Head:
@@ -85,8 +85,8 @@ class ResponseHeads:
         if self.first_at is None:
             self.first_at = time.monotonic()
         cache = self.cache
-        head = None if cache is None else cache.find(data)
-        if head is None:
+        head = None if cache is None else cache.last
+        if head is None or head.block != data:
             head = self.parse(data, limits)
             if cache is not None:
                 cache.add(head)
@@ -112,7 +112,8 @@ class ResponseHeads:
             self.interim = [head]
 
 
-def _refuse_end(stream: ByteStream) -> NoReturn:
+def refuse_end(stream: ByteStream) -> NoReturn:
+    """Raise the error of a connection that ended before a head."""
     raise RemoteDisconnected(f"{stream.peer} closed the connection without a response")
 
 

@@ -61,11 +61,12 @@ class ByteStream(ByteReader, Protocol):
     peer: str
     """host:port of the peer, for messages."""
 
-    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.
 
         Lines end with CRLF or LF. Bytes that cannot begin with `start`, or with one of several, are returned as they
-        were received: their end is not known.
+        were received: their end is not known. `known` is a head that is likely to be next: if it is, that object is
+        returned, which takes less time than looking for the end.
 
         Raises:
             LineTooLong: there is no empty line in `limit` bytes.

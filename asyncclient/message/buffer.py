@@ -89,10 +89,11 @@ class Pieces:
             self._next_piece()
         return count
 
-    def take_head(self, limit: int, start: bytes | tuple[bytes, ...]) -> bytes | None:
+    def take_head(self, limit: int, start: bytes | tuple[bytes, ...], known: bytes | None = None) -> bytes | None:
         """Return the bytes through the first empty line, or all bytes if they can't begin with any `start`.
 
-        Returns None while neither is the case. Two calls of find() are much faster than a pattern (decision 58).
+        Returns None while neither is the case. If the bytes begin with `known`, a head within the limit, `known` itself
+        is returned. Two calls of find() are much faster than a pattern (decision 58).
 
         Raises:
             LineTooLong: there is no empty line within `limit` bytes.
@@ -100,6 +101,15 @@ class Pieces:
         if self._more is not None:
             self._join()
         data, at = self._first, self._at
+        if known is not None and data.startswith(known, at):
+            end = at + len(known)
+            if end < len(data):
+                self._at = end
+                self.size -= end - at
+            else:
+                self._first = b""
+                self._at = self.size = 0
+            return known
         crlf = data.find(b"\n\r\n", at) + 1
         bare = data.find(b"\n\n", at, crlf or len(data)) + 1
         end = bare + 1 if bare else crlf + 2 if crlf else 0

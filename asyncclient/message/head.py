@@ -84,22 +84,20 @@ class HeadCache:
     """The last head with status 200 of a server: an equal one is not parsed again.
 
     Many servers send the same head until their clock ticks (decision 12).
+
+    Attributes:
+        last: that head; None before there was one.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("last",)
 
     def __init__(self) -> None:
-        self._last: Head | None = None
-
-    def find(self, block: bytes) -> Head | None:
-        """Return the head if its bytes are these."""
-        last = self._last
-        return last if last is not None and last.block == block else None
+        self.last: Head | None = None
 
     def add(self, head: Head) -> None:
         """Remember a head, unless it is long or its status is another."""
         if head.status == 200 and len(head.block) <= LONGEST_KEPT:
-            self._last = head
+            self.last = head
 
 
 class Interim:

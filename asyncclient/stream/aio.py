@@ -70,13 +70,13 @@ class AioStream(asyncio.StreamReader):
 
     # Without slots, the attributes would exceed what CPython keeps in place for an instance of this base.
     __slots__ = (
-        "_duplicate",
         "_is_reading",
         "_phase",
         "_pieces",
         "_timer",
         "_wake_up",
         "deadline",
+        "duplicate",
         "ending",
         "loop",
         "on_unsolicited",
@@ -108,7 +108,7 @@ class AioStream(asyncio.StreamReader):
         self._phase = DATA  # of the last wait; set by _wait(), for expire()
         self._timer = timer_of(loop)  # the timer of the loop; never replaced
         self._is_reading = True  # False while feed_data() has paused the transport; _wait() resumes it
-        self._duplicate: Descriptor | None = None  # set by drain() and sendfile(), released when the exchange is over
+        self.duplicate: Descriptor | None = None  # set by drain() and sendfile(), released when the exchange is over
 
     # Reports of the transport
 
@@ -149,8 +149,8 @@ class AioStream(asyncio.StreamReader):
             self.ending = Ending("lost", exc)
             return
         if self.ending is None or not self.ending.is_local:
-            if self._duplicate is not None:
-                rest = self._duplicate.read_rest(HIGH_WATER)
+            if self.duplicate is not None:
+                rest = self.duplicate.read_rest(HIGH_WATER)
                 self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
             self.ending = self._build_loss_ending(exc)
         self.end_exchange()
@@ -286,10 +286,10 @@ class AioStream(asyncio.StreamReader):
         await self._wait(self.timeout.read, DATA)
         return True
 
-    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"") -> bytes:
+    async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes:
         """See ByteStream."""
-        pieces = self._readable()
-        while not pieces.size or (head := pieces.take_head(limit, start)) is None:
+        pieces = self._pieces if self._wake_up is None and self.ending is None else self._readable()
+        while not pieces.size or (head := pieces.take_head(limit, start, known)) is None:
             if self.ending is not None:
                 return self._end_head(self.ending)
             await self._wait(self.timeout.read, RESPONSE)
@@ -483,7 +483,7 @@ class AioStream(asyncio.StreamReader):
 
     async def drain(self) -> bool:
         """See ByteStream."""
-        if self._duplicate is None:
+        if self.duplicate is None:
             self._keep_duplicate()
         transport, protocol = self.transport, self.protocol
         assert transport is not None
@@ -498,15 +498,15 @@ class AioStream(asyncio.StreamReader):
         return True
 
     def _keep_duplicate(self) -> Descriptor | None:
-        if self._duplicate is None and not self.protocol.is_lost and CAN_DUPLICATE:
-            self._duplicate = duplicate(self.get_extra_info("socket").fileno())
-        return self._duplicate
+        if self.duplicate is None and not self.protocol.is_lost and CAN_DUPLICATE:
+            self.duplicate = duplicate(self.get_extra_info("socket").fileno())
+        return self.duplicate
 
     def end_exchange(self) -> None:
         """Release what was kept for an exchange that is over."""
-        if self._duplicate is not None:
-            self._duplicate.close()
-            self._duplicate = None
+        if self.duplicate is not None:
+            self.duplicate.close()
+            self.duplicate = None
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""

@@ -234,8 +234,8 @@ def _transport_of(stream: AioStream) -> asyncio.Transport:
 
 
 def _peek(stream: AioStream) -> bytes:
-    assert stream._duplicate is not None
-    copy = socket.socket(fileno=socket.dup(stream._duplicate.number))
+    assert stream.duplicate is not None
+    copy = socket.socket(fileno=socket.dup(stream.duplicate.number))
     with copy:
         try:
             return copy.recv(1_000_000, socket.MSG_PEEK)
