@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .client.retries import Retry
     from .connection import HTTP_PORT, HTTPConnection
     from .https import HTTPS_PORT, HTTPSConnection
+    from .local_response import LocalResponse
     from .message.head import Interim
     from .message.links import Link
     from .message.mail import HTTPMessage
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from .message.url import Params
     from .pool.group import HostStats, PoolStats
     from .response import HTTPResponse
+    from .routes import Routes
     from .runner import run
     from .status import *  # noqa: F403  (OK, NOT_FOUND, ...: every name of http.HTTPStatus)
     from .status import responses
@@ -130,6 +132,7 @@ __all__ = [
     "Limits",
     "LineTooLong",
     "Link",
+    "LocalResponse",
     "Netrc",
     "NotConnected",
     "Options",
@@ -156,6 +159,7 @@ __all__ = [
     "ResponseNotRead",
     "ResponseNotReady",
     "Retry",
+    "Routes",
     "StaleConnectionError",
     "StaticResolver",
     "StatusError",
@@ -184,6 +188,8 @@ __all__ = [
 
 _HOMES: Final = {
     "PoolTransport": "client.pool_transport",
+    "LocalResponse": "local_response",
+    "Routes": "routes",
     "Transport": "transport",
     "TransportRequest": "transport",
     "TransportResponse": "transport",

@@ -8,11 +8,14 @@ of another transport. A transport does not know the rules, and the rules do not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from .message.fields import Fields, HasItems, HeaderValue, list_pairs
 from .message.target import show_url
 from .message.url import URL, build_url, parse_url
+from .stream.deadlines import TimeLimit
 from .timeouts import Deadline, Timeout
 
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from .exchange.body import Source
     from .exchange.send import Trailers
     from .exchange.stream import Buffer
-    from .message.fields import Fields
     from .message.head import Head, Interim
     from .message.repairs import Repair
     from .message.request import RequestHead
@@ -134,8 +136,66 @@ class TransportRequest:
         scheme, host, port, _ = self.destination
         return build_url(URL(scheme, host, port, self.target))
 
+    @property
+    def headers(self) -> Fields:
+        """The fields, as pairs and by case-insensitive name, with those of the client; see `head` about the framing."""
+        return self.head.fields
+
+    async def read_body(self) -> bytes:
+        """Return the whole body, for a transport that does not stream it; b"" without a body.
+
+        Raises:
+            TotalTimeout: `deadline` expired.
+            Exception: the errors of RequestBody.open() and of reading.
+        """
+        body = self.body
+        if body is None or body.data is not None:
+            return b"" if body is None or body.data is None else bytes(body.data)
+        try:
+            async with TimeLimit.until(self.deadline, f"request not sent to {self.destination.host}"):
+                return await _read_all(await body.open())
+        finally:
+            await body.aclose()
+
+    def replace(
+        self,
+        *,
+        headers: HasItems | Iterable[tuple[str, HeaderValue | None]] = (),
+        destination: Destination | None = None,
+        timeout: Timeout | None = None,
+    ) -> TransportRequest:
+        """Return a request with changes, for a transport that passes requests on to another transport.
+
+        Args:
+            headers: fields instead of those with the same names; the value None removes a field.
+            destination: another origin or proxy. The fields are kept, also Host.
+            timeout: other timeouts of the phases; `deadline` is kept.
+
+        Raises:
+            ValueError, TypeError: a field that can't be sent.
+        """
+        pairs = list_pairs(headers)
+        return TransportRequest(
+            self.head.replace_fields(pairs) if pairs else self.head,
+            self.destination if destination is None else destination,
+            self.timeout if timeout is None else timeout,
+            self.deadline,
+            self.body,
+            self.trailers,
+            self.wants_new,
+            self.caller,
+        )
+
     def __repr__(self) -> str:
         return f"<TransportRequest {self.method} {show_url(self.url)}>"
+
+
+async def _read_all(source: Source) -> bytes:
+    async with aclosing(source):
+        parts = []
+        while part := await source.read():
+            parts.append(part)
+        return b"".join(parts)
 
 
 class TransportResponse(Protocol):

@@ -19,7 +19,7 @@ FLOORS = {
     1: ("message",),
     2: ("exchange",),
     3: ("stream",),
-    4: ("connection", "debug", "https", "response", "transport", "wire"),
+    4: ("connection", "debug", "https", "local_response", "response", "routes", "transport", "wire"),
     5: ("pool",),
     6: ("client",),
     7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "runner", "testing"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..errors import ProtocolError, clip
 from . import syntax
+from .fields import Fields
 from .framing import parse_chunk_size
 from .head import build_field, build_request_line
 
 _Buffer = bytes | bytearray | memoryview
+
+_LINE_END = re.compile(rb"\r\n(?![ \t])")
+"""The end of a field line that is not continued."""
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
@@ -52,6 +56,32 @@ class RequestHead:
     def target(self) -> str:
         """The request target as sent."""
         return self._lines[0].split(b" ")[1].decode("latin-1")
+
+    @property
+    def fields(self) -> Fields:
+        """The fields so far; continuation lines are joined."""
+        section = b"".join(line + b"\r\n" for line in self._list_lines())
+        return Fields.from_section(syntax.OBS_FOLD.sub(b" ", section))
+
+    def _list_lines(self) -> list[bytes]:
+        """Return the field lines, each with its continuation lines."""
+        return _LINE_END.split(b"\r\n".join(self._lines))[1:]
+
+    def replace_fields(self, pairs: Iterable[tuple[str, str | bytes | int | None]]) -> RequestHead:
+        """Return a head with these fields instead of those with the same names; None removes a field.
+
+        Raises: see add().
+        """
+        added = [(build_field(name, "").partition(b":")[0].lower(), name, value) for name, value in pairs]
+        names = {lower for lower, _, _ in added}
+        head = RequestHead(self.method, self.target)
+        for line in self._list_lines():
+            if line.partition(b":")[0].lower() not in names:
+                head.add_line(line)
+        for _, name, value in added:
+            if value is not None:
+                head.add(name, value)
+        return head
 
     def add(self, name: str | bytes, *values: str | bytes | int) -> None:
         """Add a field; several values become continuation lines.

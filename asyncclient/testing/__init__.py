@@ -1,4 +1,4 @@
-"""Servers for tests: a raw server that sends any bytes a test wants, and a small correct server.
+"""For tests: a transport that answers from a table, a raw server that sends any bytes, and a small correct server.
 
 >>> from asyncclient.testing import RawServer
 >>> with RawServer.replying(b"HTTP/1.1 204 No Content\\r\\n\\r\\n") as server:
@@ -8,5 +8,15 @@ True
 
 from .demo import DemoServer, demo_certificates
 from .raw import RawConnection, RawServer, parse_fields
+from .scripted import ScriptedTransport, SentRequest, UnexpectedRequest
 
-__all__ = ["DemoServer", "RawConnection", "RawServer", "demo_certificates", "parse_fields"]
+__all__ = [
+    "DemoServer",
+    "RawConnection",
+    "RawServer",
+    "ScriptedTransport",
+    "SentRequest",
+    "UnexpectedRequest",
+    "demo_certificates",
+    "parse_fields",
+]

@@ -1,8 +1,22 @@
 """A client whose requests are sent by a transport of the caller's."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
-from asyncclient import Client, ClientClosed, PoolTransport, Transport, TransportRequest, TransportResponse
+from asyncclient import (
+    Client,
+    ClientClosed,
+    LocalResponse,
+    PoolTransport,
+    Timeout,
+    TotalTimeout,
+    Transport,
+    TransportRequest,
+    TransportResponse,
+)
+from asyncclient.transport import Destination
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
 
@@ -40,3 +54,75 @@ def test_arguments_for_connections_are_refused_beside_a_transport() -> None:
         Client(transport=PoolTransport(), ssl=False)
     with pytest.raises(TypeError, match="expected an object with send"):
         Client(transport=object())  # type: ignore[arg-type]
+
+
+class Signing(Noting):
+    """Adds a field, and removes another."""
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        text = f"{request.method} {request.headers['host']} {len(await request.read_body())}"
+        return await super().send(request.replace(headers={"X-Signature": text, "accept": None, "X-Own": "2"}))
+
+
+async def test_a_transport_may_change_the_fields_of_a_request() -> None:
+    with Answering({}, OK) as server:
+        async with Client(transport=Signing(PoolTransport())) as client:
+            for body in (b"abc", [b"ab", b"c"]):
+                await client.put(f"{server.url}/", body=body, headers={"X-Own": "1"})
+        first, last = server.asked
+    for asked in (first, last):
+        assert asked["x-signature"] == f"PUT {server.url.removeprefix('http://').rstrip('/')} 3"
+        assert (asked["accept"], asked["x-own"]) == (None, "2")
+    assert (first["content-length"], last["transfer-encoding"]) == ("3", "chunked")
+    assert (first.content, last.content) == (b"abc", b"abc")
+
+
+async def test_a_transport_may_change_the_destination_and_the_timeout() -> None:
+    class Redirecting(Noting):
+        async def send(self, request: TransportRequest) -> TransportResponse:
+            changed = request.replace(
+                destination=Destination("http", server.host, server.port), timeout=Timeout(read=5)
+            )
+            assert (changed.timeout.read, changed.deadline, changed.head) == (5, request.deadline, request.head)
+            return await super().send(changed)
+
+    with Answering({}, OK) as server:
+        async with Client(transport=Redirecting(PoolTransport())) as client:
+            assert (await client.get("https://elsewhere.test/a")).status == 200
+    assert [(asked.target, asked["host"]) for asked in server.asked] == [("/a", "elsewhere.test")]
+
+
+class Reading:
+    """Reads the body of each request."""
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        return LocalResponse(content=await request.read_body())
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_reading_a_body_ends_with_the_total_timeout_or_a_cancellation_and_closes_it() -> None:
+    stalled = asyncio.Event()
+    ended: list[type[BaseException]] = []
+
+    async def stall() -> AsyncIterator[bytes]:
+        yield b"abc"
+        stalled.set()
+        try:
+            await asyncio.Event().wait()
+        except BaseException as error:
+            ended.append(type(error))
+            raise
+
+    async with Client(transport=Reading()) as client:
+        assert (await client.put("http://a.test/", body=[b"ab", b"c"])).content == b"abc"
+        with pytest.raises(TotalTimeout, match=r"request not sent to a\.test in 0\.01 s"):
+            await client.put("http://a.test/", body=stall(), timeout=0.01)
+        stalled.clear()
+        task = asyncio.create_task(client.put("http://a.test/", body=stall()))
+        await stalled.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert ended == [asyncio.CancelledError] * 2

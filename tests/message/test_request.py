@@ -31,6 +31,38 @@ def test_head_is_its_lines_in_order() -> None:
     assert (head.length, head.is_chunked, head.expects_continue, head.asks_upgrade) == (None, False, False, False)
 
 
+def test_the_fields_of_a_head_include_prepared_and_continued_lines() -> None:
+    head = RequestHead("PUT", "/a?b", b"Host: h\r\nAccept: x")
+    assert head.fields.pairs() == [("Host", "h"), ("Accept", "x")]
+    head.add("A", "b", "c")
+    head.frame(3, encode_chunked=False)
+    assert head.fields.pairs() == [("Host", "h"), ("Accept", "x"), ("A", "b c"), ("Content-Length", "3")]
+    assert RequestHead("GET", "/").fields.pairs() == []
+
+
+def test_replaced_fields_stand_instead_of_those_with_the_same_name() -> None:
+    head = RequestHead("PUT", "/a?b", b"Host: h\r\nAccept: x")
+    head.add("A", "b", "c")
+    head.add("X", 1)
+    other = head.replace_fields([("x", "2"), ("X", b"3"), ("accept", None), ("New", 4)])
+    assert other.build() == b"PUT /a?b HTTP/1.1\r\nHost: h\r\nA: b\r\n\tc\r\nx: 2\r\nX: 3\r\nNew: 4\r\n\r\n"
+    assert head.fields["x"] == "1"
+    with pytest.raises(ValueError, match="invalid value of header X"):
+        head.replace_fields([("X", "1\r\nY: 2")])
+    with pytest.raises(ValueError, match="invalid header name"):
+        head.replace_fields([("X Y", None)])
+
+
+def test_replaced_fields_keep_and_change_the_declared_framing() -> None:
+    head = head_with(("Content-Length", 3), ("Connection", "close"), ("Expect", "100-continue"))
+    kept = head.replace_fields([("A", "b")])
+    assert (kept.length, kept.is_chunked, kept.asks_close, kept.expects_continue) == (3, False, True, True)
+    changed = head.replace_fields([("Content-Length", None), ("Transfer-Encoding", "chunked"), ("Connection", None)])
+    assert (changed.length, changed.is_chunked, changed.asks_close) == (None, True, False)
+    with pytest.raises(ValueError, match="one Content-Length or Transfer-Encoding at most"):
+        head.replace_fields([("Transfer-Encoding", "chunked")])
+
+
 def test_request_line_that_cannot_be_sent_makes_no_head() -> None:
     with pytest.raises(ValueError, match="method can't be sent"):
         RequestHead("GET\r\nX: y", "/")
