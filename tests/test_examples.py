@@ -113,6 +113,7 @@ PRINTED_CLIENT = {
         r"no response from 127\.0\.0\.1:\d+ in 0\.3 s \(GET .*/delay/3\)\n"
         r"exchange not done with 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
     ),
+    "client_transport": r"hello, ada\nGET /echo 200\nTrue\n",
     "client_tracing": (
         r"started: GET\nconnected: True\nagain: redirect after 0\.0 s\nreceived: 200\n"
         r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"

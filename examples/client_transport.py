@@ -1,0 +1,75 @@
+"""Transports: an application in the same process, a wrapper around the pool, and a table for tests."""
+
+import argparse
+import uuid
+
+from asyncclient import (
+    Client,
+    LocalResponse,
+    PoolTransport,
+    Retry,
+    Routes,
+    Transport,
+    TransportRequest,
+    TransportResponse,
+    run,
+)
+from asyncclient.testing import ScriptedTransport
+
+
+class Greeter:
+    """Answers in this process."""
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        name = request.target.strip("/") or "nobody"
+        return LocalResponse(headers={"Content-Type": "text/plain"}, content=f"hello, {name}")
+
+    async def aclose(self) -> None:
+        pass  # nothing is open
+
+
+class Numbering:
+    """Adds an ID to each request, and passes it on."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        number = str(uuid.uuid4())
+        response = await self.inner.send(request.replace(headers={"X-Request-Id": number}))
+        print(request.method, request.target, response.status)
+        return response
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+async def main(url: str) -> None:
+    transport = Routes({"*": Numbering(PoolTransport()), "*.internal": Greeter()})
+    async with Client(transport=transport) as client:
+        print((await client.get("http://greeter.internal/ada")).text)
+        fields = (await client.get(f"{url}/echo")).json()["fields"]
+        print("X-Request-Id" in dict(fields))
+    await check_users()
+
+
+async def list_users(client: Client) -> list[str]:
+    response = await client.get("https://api.example.com/users")
+    names: list[str] = response.raise_for_status().json()
+    return names
+
+
+async def check_users() -> None:
+    busy = LocalResponse(503, headers={"Retry-After": "0"})
+    found = LocalResponse(headers={"Content-Type": "application/json"}, content='["ada", "grace"]')
+    transport = ScriptedTransport({"GET https://api.example.com/users": [busy, found]})
+    async with Client(transport=transport, retries=Retry(statuses=(503,), backoff=0)) as client:
+        assert await list_users(client) == ["ada", "grace"]
+    first, second = transport.requests
+    assert first.headers["Accept"] == second.headers["Accept"] == "*/*"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="of the server: http://host:port")
+    run(main(parser.parse_args().url))
