@@ -109,7 +109,7 @@ class Transfer:
         self._timeout = timeout = settings.timeout if choices is USUAL else settings.timeout_for(choices)
         self._deadline = NEVER if timeout.total is None else find_deadline(timeout)
         self._attempts = 0  # attempts counted as such: the first, the free resend and retries
-        self._has_resent = False  # True after the free resend that follows a stale connection
+        self._has_resent = False  # True after a free resend, until the next response
         self._round: Round | None = None  # the current or last round
 
     async def run(self) -> Response:
@@ -341,6 +341,7 @@ class Transfer:
             self.history += (response,)
             self.request = again.request
         await response.aclose()
+        self._has_resent = False  # each request that a server answered has a free resend of its own
         self._note_again(again.reason, again.pause or 0.0)
         if again.pause is None:
             self._attempts -= 1

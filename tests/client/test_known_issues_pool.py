@@ -18,6 +18,7 @@ from asyncclient import (
     StaleConnectionError,
     Timeout,
     TLSTimeout,
+    TooManyRedirects,
 )
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import HOST, Answering, Recording, comes_true, lasts
@@ -246,6 +247,23 @@ async def test_a_get_is_resent_on_a_stale_connection() -> None:
                 assert (await client.get(server.url)).content == b"ok"
             assert await comes_clean(client)
     assert (tracer.reasons, server.accepted) == (["stale", "stale"], 3)
+
+
+async def test_each_request_of_a_chain_of_redirects_is_resent_on_a_stale_connection() -> None:
+    def redirect_once(connection: RawConnection) -> None:
+        head, _ = connection.read_request()
+        number = int(head.split(b" ")[1][1:])
+        connection.send(b"HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\n\r\n" % (number + 1))
+        connection.read_request()
+
+    tracer = Recording()
+    with RawServer(redirect_once) as server:
+        async with Client(tracer=tracer, max_redirects=3) as client:
+            with pytest.raises(TooManyRedirects) as raised:
+                await client.get(f"{server.url}/0")
+    assert raised.value.request is not None
+    assert raised.value.request.url.endswith("/3")
+    assert tracer.reasons == ["redirect", "stale"] * 3
 
 
 async def test_a_post_is_not_resent_on_a_stale_connection() -> None:
