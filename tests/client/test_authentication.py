@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from asyncclient import Auth, AuthRequest, Basic, Bearer, BodyNotReplayable, Client, Digest, Netrc, Retry
+from asyncclient.testing import ScriptedTransport, SentRequest
 from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, redirect
 from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
@@ -35,6 +36,15 @@ async def ask(client: dict[str, Any] | None = None, user: str = "", **options: A
             await asking.get(f"http://{user}{server.host}:{server.port}/", **options)
     (asked,) = server.asked
     return asked
+
+
+async def send_one(client: dict[str, Any], user: str, **options: Any) -> SentRequest:
+    """The request that a client sends, seen by its transport."""
+    transport = ScriptedTransport({"GET http://example.com/": 200})
+    async with Client(transport=transport, **client) as asking:
+        await asking.get(f"http://{user}example.com/", **options)
+    (sent,) = transport.requests
+    return sent
 
 
 # Credentials sent without a challenge
@@ -68,9 +78,14 @@ async def test_credentials_go_out_at_once(auth: Any, value: str | None, is_clien
     ],
 )
 async def test_the_user_of_a_url_counts_more_than_the_client(user: str, value: str) -> None:
-    asked = await ask({"auth": ("client", "x")}, user)
-    assert asked["authorization"] == value
-    assert asked.target == "/"
+    sent = await send_one({"auth": ("client", "x")}, user)
+    assert sent.headers["authorization"] == value
+    assert (sent.url, sent.headers["host"]) == ("http://example.com/", "example.com")
+
+
+async def test_the_user_of_a_url_is_not_in_its_request_line() -> None:
+    asked = await ask({}, "user:pass@")
+    assert (asked["authorization"], asked.target) == (basic("user", "pass"), "/")
     assert "@" not in (asked["host"] or "@")
 
 
@@ -93,7 +108,7 @@ async def test_the_user_of_a_url_counts_more_than_the_client(user: str, value: s
 async def test_precedence_of_credentials(
     client: dict[str, Any], user: str, options: dict[str, Any], value: str | None
 ) -> None:
-    assert (await ask(client, user, **options))["authorization"] == value
+    assert (await send_one(client, user, **options)).headers.get("authorization") == value
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,22 @@ from typing import Any
 
 import pytest
 
-from asyncclient import Client, CookieJar, Digest, Retry
+from asyncclient import Client, CookieJar, Digest, LocalResponse, Retry
+from asyncclient.testing import ScriptedTransport
 from tests.client.answering import Answering, by_name, is_clean, redirect
 from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
 
+URL = "http://one.example/"
 NAMES = ("one.example", "sub.one.example", "two.example", "localhost.example")
 
 
 def setting(*cookies: bytes, content: bytes = b"ok", status: bytes = b"200 OK") -> bytes:
     return reply(content, *(b"Set-Cookie: " + cookie for cookie in cookies), status=status)
+
+
+def sets(*cookies: str) -> LocalResponse:
+    return LocalResponse(headers=[("Set-Cookie", cookie) for cookie in cookies])
 
 
 async def test_a_cookie_comes_back() -> None:
@@ -35,30 +41,33 @@ BELOW_ONE = {*AT_ONE, "sub.one.example/"}
 @pytest.mark.parametrize(
     ("cookie", "sent_to"),
     [
-        (b"a=1", IN_DIR),
-        (b"a=1; Path=/", AT_ONE),
-        (b"a=1; Path=/dir/x", {"one.example/dir/x"}),
-        (b"a=1; Path=/; Domain=one.example", BELOW_ONE),
-        (b"a=1; Path=/; Domain=.ONE.example", BELOW_ONE),
-        (b"a=1; Path=/; Domain=two.example", set()),
-        (b"a=1; Path=/; Domain=sub.one.example", set()),
-        (b"a=1; Path=/; Domain=example", set()),
-        (b"a=1; Path=/; Secure", set()),
-        (b"a=1; Path=/; Max-Age=0", set()),
-        (b"a=1; Path=/; Max-Age=-5", set()),
-        (b"a=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", set()),
-        (b"__Host-a=1; Path=/; Secure", set()),
+        ("a=1", IN_DIR),
+        ("a=1; Path=/", AT_ONE),
+        ("a=1; Path=/dir/x", {"one.example/dir/x"}),
+        ("a=1; Path=/; Domain=one.example", BELOW_ONE),
+        ("a=1; Path=/; Domain=.ONE.example", BELOW_ONE),
+        ("a=1; Path=/; Domain=two.example", set()),
+        ("a=1; Path=/; Domain=sub.one.example", set()),
+        ("a=1; Path=/; Domain=example", set()),
+        ("a=1; Path=/; Secure", set()),
+        ("a=1; Path=/; Max-Age=0", set()),
+        ("a=1; Path=/; Max-Age=-5", set()),
+        ("a=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", set()),
+        ("__Host-a=1; Path=/; Secure", set()),
     ],
 )
-async def test_where_a_cookie_goes(cookie: bytes, sent_to: set[str]) -> None:
+async def test_where_a_cookie_goes(cookie: str, sent_to: set[str]) -> None:
     places = ("one.example/dir/x", "one.example/dir", "one.example/", "sub.one.example/", "two.example/")
-    with Answering({"/dir/login": setting(cookie)}, default=OK) as server:
-        async with Client(resolver=by_name(*NAMES)) as client:
-            await client.get(server.url_as("one.example") + "/dir/login")
-            for place in places:
-                host, slash, path = place.partition("/")
-                await client.get(server.url_as(host) + slash + path)
-    assert {place for place, asked in zip(places, server.asked[1:], strict=True) if asked["cookie"] == "a=1"} == sent_to
+    login = "http://one.example/dir/login"
+    transport = ScriptedTransport(
+        {f"GET {login}": sets(cookie), **{f"GET http://{place}": LocalResponse() for place in places}}
+    )
+    async with Client(transport=transport) as client:
+        await client.get(login)
+        for place in places:
+            await client.get(f"http://{place}")
+    sent = zip(places, transport.requests[1:], strict=True)
+    assert {place for place, request in sent if request.headers.get("cookie") == "a=1"} == sent_to
 
 
 async def test_a_secure_cookie_goes_over_tls_only(tls: Certificates) -> None:
@@ -104,10 +113,11 @@ async def test_secure_cookies_of_this_machine_go_through_no_proxy() -> None:
 @pytest.mark.parametrize("is_clients", [True, False])
 async def test_cookies_are_given_as_params_are(make: Callable[[], Any], sent: str, is_clients: bool) -> None:
     given: dict[str, Any] = {"cookies": make()}
-    with Answering({"/": redirect("/to"), "/to": OK}) as server:
-        async with Client(**(given if is_clients else {})) as client:
-            await client.get(f"{server.url}/", **({} if is_clients else given))
-    assert [asked["cookie"] for asked in server.asked] == [sent] * 2
+    moved = LocalResponse(302, headers={"Location": "/to"})
+    transport = ScriptedTransport({f"GET {URL}": moved, f"GET {URL}to": 200})
+    async with Client(transport=transport, **(given if is_clients else {})) as client:
+        await client.get(URL, **({} if is_clients else given))
+    assert [request.headers["cookie"] for request in transport.requests] == [sent] * 2
 
 
 @pytest.mark.parametrize("cookies", [{"a": {}}, {1: "a"}, ["a"], 1, {"a": object()}])
@@ -169,23 +179,23 @@ async def test_cookies_of_a_request_are_its_own() -> None:
 @pytest.mark.parametrize(
     ("client", "jar", "own", "headers", "sent"),
     [
-        ({"c": "1"}, b"j=1", {"o": "1"}, None, {"c=1", "j=1", "o=1"}),
-        ({"a": "client"}, b"a=jar", None, None, {"a=jar"}),
-        ({}, b"a=jar", {"a": "own"}, None, {"a=own"}),
-        ({"a": "client"}, b"", {"a": "own"}, None, {"a=own"}),
-        ({"c": "1"}, b"j=1", {"o": "1"}, {"cookie": "mine=1"}, {"mine=1"}),
-        ({"c": "1"}, b"j=1", None, {"Cookie": None}, set()),
+        ({"c": "1"}, "j=1", {"o": "1"}, None, {"c=1", "j=1", "o=1"}),
+        ({"a": "client"}, "a=jar", None, None, {"a=jar"}),
+        ({}, "a=jar", {"a": "own"}, None, {"a=own"}),
+        ({"a": "client"}, "", {"a": "own"}, None, {"a=own"}),
+        ({"c": "1"}, "j=1", {"o": "1"}, {"cookie": "mine=1"}, {"mine=1"}),
+        ({"c": "1"}, "j=1", None, {"Cookie": None}, set()),
     ],
 )
 async def test_which_cookie_counts(
-    client: dict[str, str], jar: bytes, own: dict[str, str] | None, headers: Any, sent: set[str]
+    client: dict[str, str], jar: str, own: dict[str, str] | None, headers: Any, sent: set[str]
 ) -> None:
-    with Answering({"/set": setting(jar) if jar else OK, "/": OK}) as server:
-        async with Client(cookies=client) as asking:
-            await asking.get(f"{server.url}/set")
-            await asking.get(server.url, cookies=own, headers=headers)
-    cookie = server.asked[1]["cookie"]
-    assert set((cookie or "").split("; ")) - {""} == sent
+    transport = ScriptedTransport({f"GET {URL}set": sets(jar) if jar else 200, f"GET {URL}": 200})
+    async with Client(transport=transport, cookies=client) as asking:
+        await asking.get(f"{URL}set")
+        await asking.get(URL, cookies=own, headers=headers)
+    cookie = transport.requests[1].headers.get("cookie", "")
+    assert set(cookie.split("; ")) - {""} == sent
 
 
 async def test_a_jar_is_shared() -> None:

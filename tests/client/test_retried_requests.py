@@ -4,7 +4,7 @@ import asyncio
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
 from time import time
 from typing import Any
@@ -16,6 +16,7 @@ from asyncclient import (
     ClientClosed,
     ConnectError,
     HTTPException,
+    LocalResponse,
     PoolLimits,
     ReadTimeout,
     RemoteDisconnected,
@@ -23,10 +24,11 @@ from asyncclient import (
     StaleConnectionError,
     Timeout,
 )
-from asyncclient.testing import RawConnection, RawServer
+from asyncclient.testing import RawConnection, RawServer, ScriptedTransport
 from tests.client.answering import Answering, Gate, Recording, comes_true, is_clean, lasts, redirect
 from tests.connection.conversations import OK, reply
 
+URL = "http://example.com/"
 AT_ONCE = Retry(backoff=0)
 BUSY = reply(b"busy", status=b"503 Service Unavailable")
 
@@ -304,11 +306,11 @@ async def test_statuses_are_retried(status: int, method: str) -> None:
     ],
 )
 async def test_responses_that_are_not_retried(retries: Retry | int | None, method: str, status: int) -> None:
-    with Answering({"/": [busy(status=b"%d No" % status), OK]}) as server:
-        async with Client(retries=retries) as client:
-            response = await client.request(method, server.url)
-            assert (response.status, response.content) == (status, b"busy")
-    assert len(server.asked) == 1
+    transport = ScriptedTransport({f"{method} {URL}": [LocalResponse(status, content=b"busy")]})
+    async with Client(transport=transport, retries=retries) as client:
+        response = await client.request(method, URL)
+        assert (response.status, response.content) == (status, b"busy")
+    assert len(transport.requests) == 1
 
 
 @pytest.mark.parametrize("total", [1, 2, 5])
@@ -338,10 +340,11 @@ async def test_redirects_and_challenges_do_not_count_as_retries() -> None:
 
 
 async def test_each_request_has_its_own_retries() -> None:
-    with Answering(default=BUSY) as server:
-        async with Client(retries=Retry(total=1, backoff=0, budget=None)) as client:
-            await asyncio.gather(*(client.get(f"{server.url}/{number}") for number in range(10)))
-    assert sorted(server.targets) == sorted([f"/{number}" for number in range(10)] * 2)
+    urls = [f"{URL}{number}" for number in range(10)]
+    transport = ScriptedTransport({f"GET {url}": 503 for url in urls})
+    async with Client(transport=transport, retries=Retry(total=1, backoff=0, budget=None)) as client:
+        await asyncio.gather(*map(client.get, urls))
+    assert sorted(request.url for request in transport.requests) == sorted(urls * 2)
 
 
 async def test_a_body_that_is_gone_is_not_retried() -> None:
@@ -594,26 +597,33 @@ async def test_stale_and_retries_add_up() -> None:
 # Budget
 
 
+async def count_requests(requests: int, budget: float | None, urls: Sequence[str] = (URL,)) -> list[int]:
+    """Make requests that are always answered with 503; return how many were sent to each URL."""
+    transport = ScriptedTransport({f"GET {url}": 503 for url in urls})
+    async with Client(transport=transport, retries=Retry(total=1, backoff=0, budget=budget)) as client:
+        for url in urls:
+            for _ in range(requests):
+                assert (await client.get(url)).status == 503
+    sent = [request.url for request in transport.requests]
+    return [sent.count(url) for url in urls]
+
+
 async def test_the_budget_bounds_the_added_requests() -> None:
-    with Answering(default=BUSY) as server:
-        async with Client(retries=Retry(total=1, backoff=0, budget=0.2)) as client:
-            for _ in range(100):
-                assert (await client.get(server.url)).status == 503
-    assert 100 + 10 + 15 <= len(server.asked) <= 100 + 10 + 25
+    (count,) = await count_requests(100, 0.2)
+    assert 100 + 10 + 15 <= count <= 100 + 10 + 25
 
 
 async def test_without_budget_all_are_retried() -> None:
-    with Answering(default=BUSY) as server:
-        async with Client(retries=Retry(total=1, backoff=0, budget=None)) as client:
-            for _ in range(40):
-                await client.get(server.url)
-    assert len(server.asked) == 80
+    assert await count_requests(40, None) == [80]
 
 
 async def test_the_budget_is_each_origins_own() -> None:
-    with Answering(default=BUSY) as one, Answering(default=BUSY) as other:
+    assert await count_requests(20, 0, ("http://one.example/", "http://other.example/")) == [30, 30]
+
+
+async def test_a_budget_bounds_the_added_requests_to_a_server() -> None:
+    with Answering(default=BUSY) as server:
         async with Client(retries=Retry(total=1, backoff=0, budget=0)) as client:
-            for server in (one, other):
-                for _ in range(20):
-                    await client.get(server.url)
-    assert [len(server.asked) for server in (one, other)] == [30, 30]
+            for _ in range(12):
+                assert (await client.get(server.url)).status == 503
+    assert len(server.asked) == 22

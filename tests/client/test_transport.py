@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from asyncclient import (
     ClientClosed,
     LocalResponse,
     PoolTransport,
+    Proxy,
     Timeout,
     TotalTimeout,
     Transport,
@@ -126,3 +128,30 @@ async def test_reading_a_body_ends_with_the_total_timeout_or_a_cancellation_and_
         with pytest.raises(asyncio.CancelledError):
             await task
     assert ended == [asyncio.CancelledError] * 2
+
+
+async def test_with_a_given_transport_proxies_are_read_from_the_environment_only_on_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    for trust_env, found in ((None, None), (True, "proxy.test"), (False, None)):
+        transport = Recorder()
+        options: dict[str, Any] = {} if trust_env is None else {"trust_env": trust_env}
+        async with Client(transport=transport, **options) as client:
+            await client.get("http://a.test/x?y")
+        assert transport.sent == [("http://a.test/x?y", found)]
+
+
+class Recorder:
+    """Notes URL and proxy of each request."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str | None]] = []
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        proxy = request.destination.proxy
+        self.sent.append((request.url, proxy.host if isinstance(proxy, Proxy) else None))
+        return LocalResponse()
+
+    async def aclose(self) -> None:
+        pass
