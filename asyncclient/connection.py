@@ -1,4 +1,4 @@
-"""The connections of http.client, awaitable: what waits is a coroutine, what only buffers a plain method."""
+"""The connections of http.client, awaitable: a method that waits is a coroutine, one that only buffers is not."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class HTTPConnection:
         self._wire: Wire | None = None
         # The exchange under way, from its head on; its state is the state of this connection.
         self._exchange: Exchange | None = None
-        # What is awaited while the connection is being opened.
+        # Interrupts the opening of the connection while it is in progress.
         self._opening: Interruptible | None = None
         # Why the last wire was closed; None while one is open.
         self._close_reason: CloseReason | None = None
@@ -154,7 +154,7 @@ class HTTPConnection:
         return None if self._proxy_head is None else self._proxy_head.fields
 
     def set_debuglevel(self, level: int) -> None:
-        """Print http.client's lines of what is sent and received, if above 0. Headers are among them, secrets too."""
+        """Print http.client's lines of sent and received bytes, if above 0. They include headers, and so secrets."""
         self.debuglevel = level
 
     async def connect(self) -> None:

@@ -283,7 +283,7 @@ class HTTPResponse(HeadView):
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the response so far; always empty unless `is_lenient`."""
+        """The repairs made to the response so far; always empty unless `is_lenient`."""
         return self._exchange.repairs
 
     @property
@@ -364,7 +364,7 @@ class HTTPResponse(HeadView):
 
     @property
     def tls(self) -> TLSInfo | None:
-        """What TLS negotiated; None without TLS."""
+        """The result of the TLS handshake; None without TLS."""
         found = self._stream.ssl_object
         return None if found is None else describe(found)
 

@@ -24,7 +24,7 @@ _INSTEAD: Final = {
 @keyword_only(_INSTEAD, "Timeout(total=...) for everything together, Timeout(connect=..., read=...) for single phases")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """Seconds that each phase of an exchange may take; None is no limit.
+    """Seconds that each phase of an exchange may take; None sets no limit.
 
     Args:
         connect: resolving and connecting together; then the same again for a proxy to open a tunnel.
@@ -94,7 +94,7 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, seconds: float | None, now: float) -> Deadline:
-        """Return the deadline that many seconds after a time of the loop; None is no limit."""
+        """Return the deadline that many seconds after a time of the loop; None sets no limit."""
         return NEVER if seconds is None else cls(now + seconds, seconds)
 
     def left(self, now: float) -> float:

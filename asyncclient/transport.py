@@ -251,7 +251,7 @@ class TransportResponse(Protocol):
 
     @property
     def tls(self) -> TLSInfo | None:
-        """What TLS negotiated; None without TLS."""
+        """The result of the TLS handshake; None without TLS."""
         ...
 
     @property
@@ -327,9 +327,9 @@ class Transport(Protocol):
     async def send(self, request: TransportRequest) -> TransportResponse:
         """Send a request and return the response as soon as its head has been received.
 
-        The response then belongs to the caller, who reads it to its end or closes it. Cancelling, or any error, leaves
-        nothing open and nothing that could reach another request. The same request may be sent again; its body is then
-        opened again.
+        The response then belongs to the caller, which reads it to its end or closes it. Cancelling, or any error,
+        leaves nothing open and nothing that could reach another request. The same request may be sent again; its body
+        is then opened again.
 
         Raises:
             StaleConnectionError: an idle connection was closed before the first byte of a response. A client sends the

@@ -1,7 +1,7 @@
 """One open connection: it serves one exchange at a time, and knows the reason why it must close.
 
 The problem: where one exchange fails, is cancelled or is not read to its end, the bytes that follow on the connection
-belong to nobody. A later request must never get them as its response.
+belong to no request. A later request must never get them as its response.
 
 The rules kept:
 - An exchange has the wire from the first byte that is sent until the last byte of the response is read. Anything else

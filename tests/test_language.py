@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import ROOT
 
-CLEAN = ["asyncclient/testing", "benchmarks", "CHANGELOG.md", "docs", "examples", "README.md", "tests"]
+CLEAN = ["asyncclient", "benchmarks", "compat", "CHANGELOG.md", "docs", "examples", "README.md", "tests"]
 
 PROSE = {
     "a person as the subject of a sentence": r"who|whoever|whomever|nobody|somebody|anybody|everybody",

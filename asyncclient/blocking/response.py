@@ -96,7 +96,7 @@ class Response:
 
     @property
     def tls(self) -> TLSInfo | None:
-        """What TLS negotiated; None without TLS."""
+        """The result of the TLS handshake; None without TLS."""
         return self._portal.call(lambda: self._response.tls)  # not during a read, which may replace the TLS session
 
     @property

@@ -324,7 +324,7 @@ class Client:
     async def _read(self, transfer: Transfer, response: Response) -> Response:
         """Read the content of a response, retrying the request if the content breaks off; return the last response.
 
-        A retry is safe for the caller, who has not received any of the content.
+        A retry is safe: the caller has not received any of the content.
         """
         while not await transfer.read(response):
             response = await self._run(transfer)

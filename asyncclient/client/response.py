@@ -172,7 +172,7 @@ class Response:
 
     @property
     def tls(self) -> TLSInfo | None:
-        """What TLS negotiated; None without TLS."""
+        """The result of the TLS handshake; None without TLS."""
         return self._raw.tls
 
     @property

@@ -353,7 +353,7 @@ def _is_measurable(file: Any) -> bool:
 
 
 CANT_SEEK: Final = (AttributeError, OSError, ValueError, TypeError)
-"""What a pipe raises, or an object that has only read()."""
+"""Exceptions of a pipe, or of an object that has only read()."""
 
 
 async def _measure(file: Any) -> int | None:

@@ -42,7 +42,7 @@ class Exchange:
         self.heads = self.heads_class()
         # Where the exchange is, see message.cycle; IDLE once it is over.
         self.state: str = State.HEAD
-        # What may still be sent of a body that is sent step by step; None without such a body.
+        # The rest of a body that is sent step by step; None without such a body.
         self.declared: BodyGuard | None = None
         # Why the connection ends with this exchange, known once the final head was received; None if it goes on.
         self.close_reason: CloseReason | None = None
@@ -57,7 +57,7 @@ class Exchange:
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the response so far, each kind once; only a lenient exchange repairs anything."""
+        """The repairs made to the response so far, each kind once; only a lenient exchange repairs anything."""
         return ()
 
     # The function itself, not a method around it: each response would pay for one more call.

@@ -73,7 +73,7 @@ class LenientExchange(Exchange):
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
-        """What was repaired in the response so far, each kind once, in the order of the message."""
+        """The repairs made to the response so far, each kind once, in the order of the message."""
         return tuple(self._repairs)
 
     def note(self, *repairs: Repair) -> None:
@@ -154,7 +154,7 @@ class LenientContent:
             return self._cut(exc)
 
     def _cut(self, error: IncompleteRead) -> bytes:
-        """Return the bytes before a cut, from now on the end of the content; raise the error if it is no mere cut."""
+        """Return the bytes before a cut, now the end of the content; raise an error that is more than a cut."""
         cause = error.__cause__
         is_attack = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError)
         if is_attack or isinstance(cause, ConnectionError):

@@ -17,7 +17,7 @@ from ..errors import CannotSendHeader, CannotSendRequest, ImproperConnectionStat
 
 
 class State:
-    """What an exchange is doing. Strings: members of an Enum are hashed by Python code (decision 10)."""
+    """The steps of an exchange. Strings: members of an Enum are hashed by Python code (decision 10)."""
 
     IDLE: Final = "idle"
     HEAD: Final = "request started"
@@ -29,7 +29,7 @@ class State:
 
 
 class Event:
-    """What changes the state; the first six are calls of the user."""
+    """Events that change the state; the first six are calls of the user."""
 
     REQUEST: Final = "request"
     PUTREQUEST: Final = "putrequest"

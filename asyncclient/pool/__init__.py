@@ -1,1 +1,1 @@
-"""Connections kept and shared: who may open one, who gets which, and when one goes."""
+"""The connections of a client: opening, sharing, keeping and closing them."""

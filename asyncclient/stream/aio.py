@@ -245,7 +245,7 @@ class AioStream(asyncio.StreamReader):
 
     @contextmanager
     def limited(self, seconds: float | None) -> Iterator[None]:
-        """Limit what happens on the stream in this scope to that many seconds together; None is no further limit."""
+        """Limit what happens on the stream in this scope to that many seconds together; None adds no limit."""
         before, deadline = self.total, Deadline.after(seconds, self.loop.time())
         self.total = deadline if deadline.at < before.at else before
         try:
@@ -433,7 +433,7 @@ class AioStream(asyncio.StreamReader):
         return self.ending is not None and self.exception() is None and not self._pieces.size
 
     def exception(self) -> Exception | None:
-        """Return the error that ended the stream; an end without close_notify of TLS is none, as for a StreamReader."""
+        """Return the error that ended the stream; as for a StreamReader, a missing close_notify is not an error."""
         ending = self.ending
         return None if ending is None or ending.kind == "truncated" else ending.error
 

@@ -1,4 +1,4 @@
-"""Connecting a socket to one address, whatever waits for it: an asyncio loop, or the blocking calls of compat."""
+"""Connecting a socket to one address, for asyncio loops and for the blocking calls of compat."""
 
 from __future__ import annotations
 

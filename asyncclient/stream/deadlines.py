@@ -116,10 +116,10 @@ def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> Deadl
 
 
 class TimeLimit:
-    """An `async with` that raises an error once it has lasted that long; None is no limit.
+    """An `async with` that raises an error once it has lasted that long; None sets no limit.
 
-    A timeout counts as ours only if this very limit expired: another one, or a cancellation from outside, stays what it
-    is. The timer of the loop is used, as by streams: asyncio.timeout(), with a timer of its own for each, costs more
+    The error is raised only if this very limit expired: another timeout, or a cancellation from outside, is passed
+    on. The timer of the loop is used, as by streams: asyncio.timeout(), with a timer of its own for each, costs more
     (decision 89).
 
     Args:

@@ -1,4 +1,4 @@
-"""What asyncio's transport reports about a connection, and how a connection has ended.
+"""The protocol that asyncio's transport reports to, and the value that says how a connection has ended.
 
 `Ending` is the whole state of a stream's end: None while the stream is open, afterwards one value.
 """

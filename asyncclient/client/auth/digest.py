@@ -4,7 +4,7 @@ The server sends a nonce, and each request carries a hash of the nonce, the pass
 Session is the immutable state that begins with one challenge; a later nonce makes a new Session. Requests to one origin
 share the nonce and differ in its count. Nothing is awaited between taking a count and using it.
 
-Not implemented, on purpose: rspauth is not checked, because an attacker who can change a response can also remove it;
+Not implemented, on purpose: rspauth is not checked, because an attacker that can change a response can also remove it;
 and nothing is sent to other hosts that a challenge lists as its domain.
 """
 
