@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from asyncclient import (
     BodyNotReplayable,
     Client,
     CookieJar,
+    LocalResponse,
     RedirectError,
     Response,
     Retry,
@@ -19,7 +20,7 @@ from asyncclient import (
     Timeout,
     TooManyRedirects,
 )
-from asyncclient.testing import RawConnection, RawServer
+from asyncclient.testing import RawConnection, RawServer, ScriptedTransport, SentRequest
 from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
 from tests.connection.conversations import OK, chunked, reply
 from tests.servers import Certificates
@@ -28,12 +29,30 @@ from tests.servers import Certificates
 async def follow(
     answers: dict[str, Any], method: str = "GET", start: str = "/", client: dict[str, Any] | None = None, **options: Any
 ) -> tuple[Response, list[Asked]]:
-    """The last response, and all that was asked."""
+    """Return the last response, and all requests that a server received."""
     with Answering(answers) as server:
         async with Client(**(client or {})) as asking:
             response = await asking.request(method, server.url + start, **options)
             assert await is_clean(asking)
     return response, server.asked
+
+
+ONE = "http://one.example"
+TWO = "http://two.example"
+
+
+def moved(location: str, status: int = 302) -> LocalResponse:
+    return LocalResponse(status, headers={"Location": location}, content=b"moved")
+
+
+async def follow_offline(
+    answers: Mapping[str, LocalResponse], start: str = f"{ONE}/", client: dict[str, Any] | None = None, **options: Any
+) -> tuple[Response, list[SentRequest]]:
+    """Return the last response to a GET and all requests, without a socket; the answers are by URL."""
+    transport = ScriptedTransport({f"GET {url}": answer for url, answer in answers.items()})
+    async with Client(transport=transport, **(client or {})) as asking:
+        response = await asking.get(start, **options)
+    return response, transport.requests
 
 
 # Methods and bodies
@@ -65,8 +84,8 @@ async def test_the_request_after_a_redirect(method: str, status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 306, 399, 404])
 async def test_other_statuses_are_not_followed(status: int) -> None:
-    response, asked = await follow({"/": redirect("/to", status)})
-    assert (response.status, response.history, len(asked)) == (status, (), 1)
+    response, sent = await follow_offline({ONE: LocalResponse(status, headers={"Location": "/to"})})
+    assert (response.status, response.history, len(sent)) == (status, (), 1)
 
 
 async def test_without_location_the_redirect_is_the_response() -> None:
@@ -79,10 +98,10 @@ async def test_without_location_the_redirect_is_the_response() -> None:
     [(True, None, True), (True, False, False), (False, None, False), (False, True, True), (True, True, True)],
 )
 async def test_follow_redirects(client: bool, option: bool | None, follows: bool) -> None:
-    answers = {"/": redirect("/to", 302, b"moved"), "/to": OK}
-    response, asked = await follow(answers, client={"follow_redirects": client}, follow_redirects=option)
+    answers = {ONE: moved("/to"), f"{ONE}/to": LocalResponse(content=b"ok")}
+    response, sent = await follow_offline(answers, client={"follow_redirects": client}, follow_redirects=option)
     assert (response.status, response.content) == ((200, b"ok") if follows else (302, b"moved"))
-    assert len(asked) == 1 + follows
+    assert len(sent) == 1 + follows
     assert response.ok
     assert response.raise_for_status() is response
 
@@ -97,7 +116,8 @@ async def test_a_stream_follows_too() -> None:
 
 async def test_the_tracer_is_called_for_each_redirect() -> None:
     tracer = Recording()
-    await follow({"/": redirect("/b"), "/b": redirect("/c"), "/c": OK}, client={"tracer": tracer})
+    answers = {ONE: moved("/b"), f"{ONE}/b": moved("/c"), f"{ONE}/c": LocalResponse()}
+    await follow_offline(answers, client={"tracer": tracer})
     assert tracer.repeats == [("redirect", 0.0)] * 2
 
 
@@ -105,18 +125,18 @@ async def test_the_tracer_is_called_for_each_redirect() -> None:
 
 
 async def test_max_redirects_is_exact() -> None:
-    answers: dict[str, Any] = {f"/{number}": redirect(f"/{number + 1}") for number in range(3)} | {"/3": OK}
-    response, _ = await follow(answers, start="/0", client={"max_redirects": 3})
+    answers = {f"{ONE}/{number}": moved(f"/{number + 1}") for number in range(3)} | {f"{ONE}/3": LocalResponse()}
+    response, _ = await follow_offline(answers, f"{ONE}/0", {"max_redirects": 3})
     assert len(response.history) == 3
     with pytest.raises(TooManyRedirects, match="more than 2 redirects") as raised:
-        await follow(answers, start="/0", client={"max_redirects": 2})
+        await follow_offline(answers, f"{ONE}/0", {"max_redirects": 2})
     assert isinstance(raised.value.response, Response)
     assert (raised.value.response.status, len(raised.value.response.history)) == (302, 2)
 
 
 async def test_max_redirects_0_allows_no_redirect() -> None:
     with pytest.raises(TooManyRedirects):
-        await follow({"/": redirect("/")}, client={"max_redirects": 0})
+        await follow_offline({ONE: moved("/")}, client={"max_redirects": 0})
 
 
 async def test_a_loop_ends_after_twenty_and_leaks_nothing() -> None:
@@ -168,13 +188,11 @@ async def test_fragments_are_kept_and_never_sent(location: str, fragment: str) -
 
 @pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example", "B\u00fcCHER.example"])
 async def test_a_location_with_an_international_host(host: str) -> None:
-    with Answering({"/to": OK}) as other:
-        location = f"http://{host}:{other.port}/to".encode()
-        with Answering({"/": redirect(location)}) as server:
-            async with Client(resolver=by_name("xn--bcher-kva.example")) as client:
-                response = await client.get(server.url)
-    assert other.asked[0]["host"] == f"xn--bcher-kva.example:{other.port}"
-    assert response.url == f"http://xn--bcher-kva.example:{other.port}/to"
+    location = f"http://{host}:8080/to".encode().decode("latin-1")  # raw UTF-8, as servers send it
+    to = "http://xn--bcher-kva.example:8080/to"
+    response, sent = await follow_offline({ONE: moved(location), to: LocalResponse()})
+    assert sent[1].headers["host"] == "xn--bcher-kva.example:8080"
+    assert response.url == sent[1].url == to
 
 
 @pytest.mark.parametrize(
@@ -200,7 +218,7 @@ async def test_a_location_that_leads_nowhere(location: str) -> None:
 
 async def test_a_password_in_a_location_is_in_no_message() -> None:
     with pytest.raises(RedirectError) as raised:
-        await follow({"/": redirect("ftp://user:secret@h/")})
+        await follow_offline({ONE: moved("ftp://user:secret@h/")})
     assert "secret" not in str(raised.value)
 
 
@@ -263,9 +281,9 @@ GIVEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def has_secret(asked: Asked) -> bool:
-    """Whether a secret is in a head, be it in base64."""
-    values = " ".join(value for values in asked.fields.values() for value in values)
+def has_secret(asked: Asked | SentRequest) -> bool:
+    """Return True if a secret is in a head, also in base64."""
+    values = str(asked.headers) if isinstance(asked, SentRequest) else str(asked.fields)
     return SECRET in values or "dXNlcjpzZWNyZXQ=" in values
 
 
@@ -283,9 +301,27 @@ def three_origins(tls: Certificates, other: str) -> Iterator[tuple[Answering, An
         yield first, second, options
 
 
-@pytest.mark.parametrize("other", ["scheme", "host", "port"])
+@pytest.mark.parametrize("there", ["https://one.example/", f"{TWO}/", f"{ONE}:8080/"])
 @pytest.mark.parametrize("given", GIVEN)
-async def test_no_secret_reaches_another_origin_or_comes_back(tls: Certificates, other: str, given: str) -> None:
+async def test_no_secret_reaches_another_origin_or_comes_back(there: str, given: str) -> None:
+    client_options, options = GIVEN[given]
+    answers = {
+        ONE: moved(there),
+        there: moved(f"{ONE}/back"),
+        f"{ONE}/back": moved("/on"),
+        f"{ONE}/on": LocalResponse(),
+    }
+    client_options = {"secret_headers": ["x-api-KEY"], **client_options}
+    _, sent = await follow_offline(answers, client=client_options, **options)
+    assert [request.url for request in sent] == [f"{ONE}/", there, f"{ONE}/back", f"{ONE}/on"]
+    assert [has_secret(request) for request in sent] == [True, False, False, False]
+    if "headers" in client_options or "headers" in options:
+        assert [request.headers["x-plain"] for request in sent] == ["plain"] * 4
+
+
+@pytest.mark.parametrize("other", ["scheme", "host", "port"])
+@pytest.mark.parametrize("given", ["fields of the request", "fields of the client", "auth of the client"])
+async def test_no_secret_reaches_another_server_or_comes_back(tls: Certificates, other: str, given: str) -> None:
     client_options, options = GIVEN[given]
     with three_origins(tls, other) as (first, second, network):
         async with Client(secret_headers=["x-api-KEY"], **network, **client_options) as client:
@@ -337,32 +373,23 @@ async def test_userinfo_in_a_location_is_not_used() -> None:
 async def test_a_field_host_stays_at_its_origin() -> None:
     virtual = {"Host": "virtual"}
     for clients, own in ((virtual, None), (None, virtual)):
-        with Answering({"/to": OK}) as other, Answering({"/": redirect(f"{other.url}/to")}) as server:
-            async with Client(headers=clients) as client:
-                await client.get(server.url, headers=own)
-        assert server.asked[0].fields["host"] == ["virtual"]
-        assert other.asked[0].fields["host"] == [f"{other.host}:{other.port}"]
+        answers = {ONE: moved(TWO), TWO: LocalResponse()}
+        _, sent = await follow_offline(answers, client={"headers": clients}, headers=own)
+        assert [request.headers["host"] for request in sent] == ["virtual", "two.example"]
 
 
 async def test_cookies_of_the_jar_go_where_they_belong() -> None:
     jar = CookieJar()
     jar.set("a", "1", domain="one.example")
     jar.set("b", "2", domain="two.example")
-    with (
-        Answering({"/there": OK}) as second,
-        Answering({"/": redirect(second.url_as("two.example") + "/there")}) as first,
-    ):
-        async with Client(cookies=jar, resolver=by_name("one.example", "two.example")) as client:
-            await client.get(first.url_as("one.example"))
-    assert (first.asked[0]["cookie"], second.asked[0]["cookie"]) == ("a=1", "b=2")
+    _, sent = await follow_offline({ONE: moved(TWO), TWO: LocalResponse()}, client={"cookies": jar})
+    assert [request.headers["cookie"] for request in sent] == ["a=1", "b=2"]
 
 
 async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
-    with Answering({"/there": OK}) as second, Answering() as first:
-        first.answers["/"] = [redirect(f"{second.url}/there")]
-        async with Client(cookies={"a": "1"}) as client:
-            await client.get(first.url, headers={"Cookie": None})
-    assert (first.asked[0]["cookie"], second.asked[0]["cookie"]) == (None, None)
+    answers = {ONE: moved(TWO), TWO: LocalResponse()}
+    _, sent = await follow_offline(answers, client={"cookies": {"a": "1"}}, headers={"Cookie": None})
+    assert ["cookie" in request.headers for request in sent] == [False, False]
 
 
 # With a base_url, what the client knows in secret goes home only
@@ -397,11 +424,10 @@ async def test_the_referer_of_an_https_page_is_dropped_on_the_way_to_http(tls: C
 
 
 async def test_credentials_of_a_request_go_to_its_own_url() -> None:
-    with Answering(default=OK) as home, Answering(default=OK) as other:
-        async with Client(base_url=home.url) as client:
-            await client.get(f"{other.url}/x", auth=("user", SECRET))
-            await client.get(f"{other.url}/x", headers={"Authorization": SECRET})
-    assert [has_secret(asked) for asked in other.asked] == [True, True]
+    for own in ({"auth": ("user", SECRET)}, {"headers": {"Authorization": SECRET}}):
+        options: dict[str, Any] = own
+        _, sent = await follow_offline({TWO: LocalResponse()}, TWO, {"base_url": ONE}, **options)
+        assert [has_secret(request) for request in sent] == [True]
 
 
 # The content of the redirect
