@@ -18,17 +18,24 @@ from asyncclient import (
     Cookie,
     CookieJar,
     Limits,
+    LocalResponse,
     Part,
     PoolLimits,
+    PoolTransport,
     Proxy,
     Request,
     Response,
     Retry,
+    Routes,
     Timeout,
+    Transport,
+    TransportRequest,
+    TransportResponse,
 )
 from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
 from asyncclient.message.challenges import parse_challenges
 from asyncclient.message.links import Link
+from asyncclient.testing import Answer, ScriptedTransport, SentRequest
 
 
 async def verbs(client: Client) -> None:
@@ -160,6 +167,38 @@ async def credentials(client: Client) -> None:
     await client.get("/echo", auth=lambda request: "Bearer t0ken")
 
 
+class Wrapper:
+    """A transport: there is no class to derive from."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        assert_type((request.method, request.url, request.headers), tuple[str, str, asyncclient.Fields])
+        assert_type(await request.read_body(), bytes)
+        return await self.inner.send(request.replace(headers={"X-A": "1", "X-B": None}))
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+async def answer(sent: SentRequest) -> LocalResponse:
+    return LocalResponse(201, headers=[("X-Length", str(len(sent.content)))], content=produce(), reason="Made")
+
+
+async def transports() -> None:
+    table: dict[str, Answer | Sequence[Answer]] = {
+        "GET http://a.test/": LocalResponse(content="text", trailers={"X-Sum": "1"}),
+        "PUT http://a.test/": [503, asyncclient.ConnectError("refused"), TimeoutError, answer],
+    }
+    scripted = ScriptedTransport(table)
+    async with Client(transport=Routes({"*": PoolTransport(), "*.test": Wrapper(scripted)}), retries=3) as client:
+        assert_type((await client.get("http://a.test/")).text, str)
+        print((await client.put("http://a.test/", body=b"x")).status)
+    assert_type(scripted.requests, list[SentRequest])
+    print(len(scripted.requests), scripted.is_closed)
+
+
 class Table:
     """A resolver: there is no class to derive from."""
 
@@ -235,6 +274,7 @@ async def main(url: str) -> None:
         await content(client)
         await streams(client)
         await credentials(client)
+        await transports()
         await client.preconnect("/", n=2)
         assert_type(client.cookies, CookieJar)
         stats = client.stats()

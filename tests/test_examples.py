@@ -120,7 +120,8 @@ PRINTED_CLIENT = {
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
     "typed_client": (
-        r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n0 2\n"
+        r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n"
+        r"201\n5 True\n0 2\n"
     ),
 }
 # The same of those without asyncio; as commands only, for one of them replaces http.client.

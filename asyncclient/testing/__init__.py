@@ -8,9 +8,10 @@ True
 
 from .demo import DemoServer, demo_certificates
 from .raw import RawConnection, RawServer, parse_fields
-from .scripted import ScriptedTransport, SentRequest, UnexpectedRequest
+from .scripted import Answer, ScriptedTransport, SentRequest, UnexpectedRequest
 
 __all__ = [
+    "Answer",
     "DemoServer",
     "RawConnection",
     "RawServer",

@@ -5,6 +5,7 @@ import copy
 import gzip
 import pickle
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from asyncclient import (
     TransportRequest,
     TransportResponse,
 )
+from tests.client.answering import comes_true
 
 URL = "http://example.com/"
 
@@ -243,3 +245,22 @@ async def test_a_slow_iterable_is_limited_by_the_minimum_rate() -> None:
 async def test_many_fields_are_allowed() -> None:
     response = LocalResponse(headers=[(f"X-{n}", "v" * 100_000 if n == 0 else "v") for n in range(1000)])
     assert len(response.headers) == 1000
+
+
+async def test_a_local_response_can_be_downloaded(tmp_path: Path) -> None:
+    for content in (b"abcdef", Chunks(b"abc", b"def")):
+        async with Client(transport=Fixed(LocalResponse(content=content))) as client:
+            response = await client.download(URL, tmp_path / "file")
+        assert ((tmp_path / "file").read_bytes(), response.status) == (b"abcdef", 200)
+
+
+async def test_an_error_in_the_stream_block_ends_the_generator_of_the_content() -> None:
+    content = Chunks(b"abc", b"def")
+    async with Client(transport=Fixed(LocalResponse(content=content))) as client:
+        with pytest.raises(ZeroDivisionError):
+            async with client.stream("GET", URL) as response:
+                await anext(response.iter_chunks())
+                raise ZeroDivisionError
+        assert response.closed
+        del response
+        assert await comes_true(lambda: content.ended == 1)
