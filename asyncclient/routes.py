@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from .errors import clip
 from .message.target import check_host, encode_host, parse_port
-from .transport import Destination, Transport, TransportRequest, TransportResponse
+from .transport import Destination, Transport, TransportRequest, TransportResponse, check_transport
 
 _PATTERN: Final = re.compile(
     r"(?:(\*|https?)://)?+(\*(?:\.[^\s*:/?#@\[\]]++)?+|[^\s*:/?#@\[\]]++|\[[^\s*/?#@\[\]]++\])(?::([0-9]++))?+/?",
@@ -67,8 +67,7 @@ class Routes:
             pattern = _parse(text)
             if pattern in found:
                 raise ValueError(f"expected each pattern once, got {clip(text)} twice")
-            if not (hasattr(type(transport), "send") and hasattr(type(transport), "aclose")):
-                raise TypeError(f"expected an object with send() and aclose(), got {type(transport).__name__}")
+            check_transport(transport)
             found[pattern] = transport
         self._routes = sorted(found.items(), key=lambda route: route[0].specificity, reverse=True)
 

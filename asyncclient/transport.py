@@ -345,3 +345,13 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """End requests in progress with an error and release everything; may be called any number of times."""
         ...
+
+
+def check_transport(transport: object) -> None:
+    """Check that an object has the methods of a Transport.
+
+    Raises:
+        TypeError: it has no send() or no aclose().
+    """
+    if not (hasattr(type(transport), "send") and hasattr(type(transport), "aclose")):
+        raise TypeError(f"expected an object with send() and aclose() as transport, got {type(transport).__name__}")

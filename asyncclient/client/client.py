@@ -20,7 +20,7 @@ from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike
 from ..timeouts import Timeout
 from ..tracing import Tracer
-from ..transport import Transport
+from ..transport import Transport, check_transport
 from .auth.schemes import AuthLike, open_auth
 from .body.arguments import UNSET, Unset
 from .cookies.jar import CookieJar, NamedCookies
@@ -427,8 +427,7 @@ def _open_transport(transport: Transport | None, connecting: dict[str, Any], tra
     """
     if transport is None:
         return PoolTransport(tracer=tracer, **connecting)
-    if not (hasattr(type(transport), "send") and hasattr(type(transport), "aclose")):
-        raise TypeError(f"expected an object with send() and aclose() as transport, got {type(transport).__name__}")
+    check_transport(transport)
     usual = PoolTransport.__init__.__kwdefaults__ or {}
     given = [name for name, value in connecting.items() if value is not usual[name] and value != usual[name]]
     if given:

@@ -33,7 +33,9 @@ class SentRequest(NamedTuple):
 
 Function = Callable[[SentRequest], TransportResponse | Awaitable[TransportResponse]]
 
-Answer = int | LocalResponse | Exception | type[Exception] | Function
+_Answer = LocalResponse | Exception | type[Exception] | Function
+
+Answer = int | _Answer
 """An answer of a ScriptedTransport: a status, a response, an exception to raise, or a function of the request, plain or
 async, that returns a response or raises an exception."""
 
@@ -56,7 +58,8 @@ class ScriptedTransport:
             times; a sequence of answers is given in order, each once.
 
     Raises:
-        ValueError, TypeError: a key that is not a method and a URL, or an answer of another type.
+        ValueError: a key that is not a method and a URL, or a status that is not from 200 to 599.
+        TypeError: an answer of another type.
 
     Attributes:
         requests: the requests that were sent, in order, as SentRequest.
@@ -64,9 +67,7 @@ class ScriptedTransport:
     """
 
     def __init__(self, table: Mapping[str, Answer | Sequence[Answer]]) -> None:
-        self._table: dict[str, Answer | list[Answer]] = {}
-        for key, answer in table.items():
-            self._table[_parse_key(key)] = _check_answer(key, answer)
+        self._table = {_parse_key(key): _check_answers(key, answer) for key, answer in table.items()}
         self.requests: list[SentRequest] = []
         self.is_closed = False
 
@@ -88,7 +89,7 @@ class ScriptedTransport:
             return await await_in_time(found, request.deadline, request.destination.host)
         return _open(answer, has_content=sent.method != "HEAD")
 
-    def _find(self, key: str) -> Answer:
+    def _find(self, key: str) -> _Answer:
         answer = self._table.get(key)
         if isinstance(answer, list):
             if answer:
@@ -102,6 +103,9 @@ class ScriptedTransport:
         """Set `is_closed`."""
         self.is_closed = True
 
+    def __repr__(self) -> str:
+        return f"<ScriptedTransport {len(self.requests)} requests>"
+
 
 def _parse_key(key: str) -> str:
     method, blank, url = key.partition(" ")
@@ -110,19 +114,23 @@ def _parse_key(key: str) -> str:
     return f"{method} {build_url(parse_url(url)._replace(userinfo=None, fragment=None))}"
 
 
-def _check_answer(key: str, answer: Answer | Sequence[Answer]) -> Answer | list[Answer]:
-    answers = [*answer] if isinstance(answer, Sequence) else [answer]
-    for each in answers:
-        if not (isinstance(each, int | LocalResponse | Exception) or callable(each)):
-            wanted = "a status, a LocalResponse, an exception or a function"
-            raise TypeError(f"expected {wanted} as answer to {key}, got {type(each).__name__}")
-    return answers if isinstance(answer, Sequence) else answers[0]
+def _check_answers(key: str, answer: Answer | Sequence[Answer]) -> _Answer | list[_Answer]:
+    if isinstance(answer, Sequence) and not isinstance(answer, str | bytes):
+        return [_check_answer(key, each) for each in answer]
+    return _check_answer(key, answer)
 
 
-def _open(answer: int | LocalResponse | Exception | type[Exception], *, has_content: bool) -> LocalResponse:
-    """Return a response that was not read before, or raise the exception."""
+def _check_answer(key: str, answer: object) -> _Answer:
     if isinstance(answer, int):
         return LocalResponse(answer)
+    if not (isinstance(answer, LocalResponse | Exception) or callable(answer)):
+        wanted = "a status, a LocalResponse, an exception or a function"
+        raise TypeError(f"expected {wanted} as answer to {key}, got {type(answer).__name__}")
+    return answer
+
+
+def _open(answer: LocalResponse | Exception | type[Exception], *, has_content: bool) -> LocalResponse:
+    """Return a response that was not read before, or raise the exception."""
     if isinstance(answer, LocalResponse):
         return answer.copy(content=None if has_content else b"")
     raise answer if isinstance(answer, type) else copy.copy(answer)  # a copy: raising an exception changes it

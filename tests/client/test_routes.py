@@ -126,5 +126,5 @@ def test_invalid_patterns_are_refused(pattern: str) -> None:
 def test_invalid_routes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected each pattern once, got 'A\.test' twice"):
         Routes({"a.test": Named("a"), "A.test": Named("b")})
-    with pytest.raises(TypeError, match=r"expected an object with send\(\) and aclose\(\), got str"):
+    with pytest.raises(TypeError, match=r"expected an object with send\(\) and aclose\(\) as transport, got str"):
         Routes({"a.test": "b"})  # type: ignore[dict-item]

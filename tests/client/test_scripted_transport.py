@@ -32,6 +32,7 @@ async def test_answers_are_found_by_method_and_url_and_requests_are_recorded() -
     assert (fields["host"], fields["x-client"], fields["content-type"]) == ("example.com", "7", "application/json")
     assert "authorization" in transport.requests[2].headers
     assert transport.is_closed
+    assert repr(transport) == "<ScriptedTransport 3 requests>"
 
 
 async def test_an_answer_is_given_any_number_of_times_and_a_list_once_in_order() -> None:
@@ -177,6 +178,10 @@ def test_invalid_tables_are_refused() -> None:
         ScriptedTransport({"GET /path": 200})
     with pytest.raises(TypeError, match=rf"as answer to GET {URL}, got str"):
         ScriptedTransport({f"GET {URL}": ["text"]})  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="got bytes"):
+        ScriptedTransport({f"GET {URL}": b"text"})
+    with pytest.raises(ValueError, match="expected a status from 200 to 599, got 99"):
+        ScriptedTransport({f"GET {URL}": [200, 99]})
 
 
 def test_the_blocking_client_takes_a_transport() -> None:

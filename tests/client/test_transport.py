@@ -1,6 +1,7 @@
 """A client whose requests are sent by a transport of the caller's."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -155,3 +156,39 @@ class Recorder:
 
     async def aclose(self) -> None:
         pass
+
+
+class Caching(Noting):
+    """Keeps each response, and gives it again."""
+
+    def __init__(self, inner: Transport) -> None:
+        super().__init__(inner)
+        self.kept: dict[str, LocalResponse] = {}
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        if request.url not in self.kept:
+            raw = await super().send(request)
+            content = await raw.read()
+            self.kept[request.url] = LocalResponse(
+                raw.status, headers=raw.headers, content=content, reason=raw.reason, trailers=raw.trailers or ()
+            )
+        return self.kept[request.url].copy()
+
+
+async def test_a_transport_may_cache_responses() -> None:
+    content = gzip.compress(b"content")
+    fields = b"Content-Encoding: gzip\r\nSet-Cookie: a=\xe9\r\nset-cookie: b=2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"HTTP/1.1 404 N\xf6\r\n" + fields
+    body = b"%x\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(content), content)
+    with Answering(default=head + body) as server:
+        async with Client(transport=Caching(PoolTransport())) as client:
+            first, second = [await client.get(server.url) for _ in range(2)]
+            async with client.stream("GET", server.url, decode=False) as raw:
+                assert await raw.read() == content
+    assert len(server.asked) == 1
+    for response in (first, second):
+        assert (response.status, response.reason, response.content) == (404, "N\xf6", b"content")
+        assert response.headers.get_all("set-cookie") == ["a=\xe9", "b=2"]
+        assert response.trailers is not None
+        assert response.trailers.pairs() == [("X-Sum", "1")]
+    assert first.headers == second.headers
