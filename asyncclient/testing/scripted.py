@@ -58,7 +58,8 @@ class ScriptedTransport:
             times; a sequence of answers is given in order, each once.
 
     Raises:
-        ValueError: a key that is not a method and a URL, or a status that is not from 200 to 599.
+        ValueError: a key that is not a method and a URL, two keys that mean the same, or a status that is not from 200
+            to 599.
         TypeError: an answer of another type.
 
     Attributes:
@@ -68,6 +69,8 @@ class ScriptedTransport:
 
     def __init__(self, table: Mapping[str, Answer | Sequence[Answer]]) -> None:
         self._table = {_parse_key(key): _check_answers(key, answer) for key, answer in table.items()}
+        if len(self._table) < len(table):
+            raise ValueError(f"expected each method and URL once, got {clip([*table])}")
         self.requests: list[SentRequest] = []
         self.is_closed = False
 

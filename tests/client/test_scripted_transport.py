@@ -178,6 +178,8 @@ def test_invalid_tables_are_refused() -> None:
         ScriptedTransport({"GET /path": 200})
     with pytest.raises(TypeError, match=rf"as answer to GET {URL}, got str"):
         ScriptedTransport({f"GET {URL}": ["text"]})  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="expected each method and URL once"):
+        ScriptedTransport({f"GET {URL}": 200, f"GET {URL}:443/": 201})
     with pytest.raises(TypeError, match="got bytes"):
         ScriptedTransport({f"GET {URL}": b"text"})
     with pytest.raises(ValueError, match="expected a status from 200 to 599, got 99"):
