@@ -52,6 +52,7 @@ class _Pieces(Source):
         self._pieces = _iterate(connection, body)
 
     async def read(self) -> Any:
+        """Return the next piece that is not empty; b"" at the end. Closes the connection if the body raises."""
         try:
             for piece in self._pieces:
                 if piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..client.deadlines import await_in_time
 from ..errors import clip
@@ -129,7 +129,7 @@ def _check_answer(key: str, answer: object) -> _Answer:
     if not (isinstance(answer, LocalResponse | Exception) or callable(answer)):
         wanted = "a status, a LocalResponse, an exception or a function"
         raise TypeError(f"expected {wanted} as answer to {key}, got {type(answer).__name__}")
-    return answer
+    return cast(_Answer, answer)  # a function is trusted to return a response
 
 
 def _open(answer: LocalResponse | Exception | type[Exception], *, has_content: bool) -> LocalResponse:

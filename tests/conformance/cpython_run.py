@@ -9,6 +9,7 @@ import faulthandler
 import importlib
 import sys
 import unittest
+from collections import Counter
 from typing import Any
 
 from tests.conformance.replacement import Report, use
@@ -61,13 +62,17 @@ class Recorder(unittest.TestResult):
         self.report.note(test.id(), "passed unexpectedly")
 
 
-def main(library: str, path: str, *names: str) -> None:
-    made = use(library)
+def run_tests(made: Counter[str], path: str, names: tuple[str, ...]) -> None:
+    """Run tests by name and write their results, and what was made meanwhile, to a file."""
     support: Any = importlib.import_module("test.support")
     support.use_resources = RESOURCES
     report = Report(path)
     unittest.defaultTestLoader.loadTestsFromNames(names).run(Recorder(report))
     report.end(made)
+
+
+def main(library: str, path: str, *names: str) -> None:
+    run_tests(use(library), path, names)
 
 
 if __name__ == "__main__":

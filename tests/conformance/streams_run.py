@@ -5,16 +5,13 @@ open_connection() and start_server() make their readers of the same class, so th
 
 import asyncio
 import asyncio.streams
-import importlib
 import sys
-import unittest
 from collections import Counter
-from typing import Any
 
 from asyncclient.stream.aio import AioStream
 from asyncclient.timeouts import Timeout
-from tests.conformance.cpython_run import RESOURCES, Recorder
-from tests.conformance.replacement import Report, count
+from tests.conformance.cpython_run import run_tests
+from tests.conformance.replacement import count
 
 ASYNCIO = "asyncio"
 ENGINE = "asyncclient"
@@ -58,12 +55,7 @@ def use(library: str) -> Counter[str]:
 
 
 def main(library: str, path: str, *names: str) -> None:
-    made = use(library)
-    support: Any = importlib.import_module("test.support")
-    support.use_resources = RESOURCES
-    report = Report(path)
-    unittest.defaultTestLoader.loadTestsFromNames(names).run(Recorder(report))
-    report.end(made)
+    run_tests(use(library), path, names)
 
 
 if __name__ == "__main__":
