@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .errors import HTTPException, ImproperConnectionState, IncompleteRead, NotConnected
+from .exchange.content import READ_SIZE, Content, collect
 from .exchange.exchange import Exchange
-from .exchange.receive import READ_SIZE, Content, collect
 from .limits import DRAIN
 from .message.buffer import Pieces
 from .message.fields import Fields

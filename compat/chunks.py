@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from asyncclient.errors import HTTPException
-from asyncclient.exchange.receive import ChunkedContent
+from asyncclient.exchange.content import ChunkedContent
 
 from .streams import READ_AHEAD
 

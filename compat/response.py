@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 from asyncclient.errors import HTTPException, ProtocolError
-from asyncclient.exchange.receive import ChunkedContent, LengthContent, UntilCloseContent
+from asyncclient.exchange.content import ChunkedContent, LengthContent, UntilCloseContent
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.cycle import CloseReason

@@ -11,7 +11,8 @@ from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import BodyGuard, RequestHead
 from ..timings import Timings
-from .receive import Content, ResponseHeads, open_framed
+from .content import Content, open_framed
+from .receive import ResponseHeads
 from .stream import ByteReader
 
 

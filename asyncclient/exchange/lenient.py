@@ -1,6 +1,6 @@
 """An exchange whose response is repaired where that is safe; the caller is told each repair: Client(lenient=True).
 
-The response is received by the readers of receive.py; this module repairs what they refuse. After any repair the
+The response is received by the readers of content.py; this module repairs what they refuse. After any repair the
 connection is closed, so that no misread byte can become a part of another response.
 """
 
@@ -20,8 +20,9 @@ from ..message.head import Head
 from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
 from ..message.request import RequestHead
 from ..timings import Timings
+from .content import A_SIZE, NO_TRAILERS, ChunkedContent, Content, open_content
 from .exchange import Exchange
-from .receive import A_SIZE, NO_TRAILERS, ChunkedContent, Content, ResponseHeads, open_content
+from .receive import ResponseHeads
 from .stream import ByteReader
 
 _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")

@@ -10,7 +10,8 @@ from ..limits import DRAIN, Limits
 from ..message.fields import Fields
 from ..message.framing import Framing, decide_framing
 from ..message.head import Head, build_field, build_request_line
-from .receive import ResponseHeads, collect, open_content
+from .content import collect, open_content
+from .receive import ResponseHeads
 from .stream import ByteStream
 
 

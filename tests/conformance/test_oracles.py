@@ -11,7 +11,8 @@ import httptools
 import pytest
 
 from asyncclient.errors import HTTPException
-from asyncclient.exchange.receive import ResponseHeads, open_content
+from asyncclient.exchange.content import open_content
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.limits import DEFAULT
 from asyncclient.message.framing import decide_framing
 from tests.scripted import ScriptedStream, run_now

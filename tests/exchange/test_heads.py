@@ -10,9 +10,7 @@ from asyncclient.errors import (
     RemoteDisconnected,
     UnknownProtocol,
 )
-from asyncclient.exchange.receive import (
-    ResponseHeads,
-)
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.limits import DEFAULT, Limits
 from tests.scripted import ScriptedStream, run_now
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from asyncclient.errors import HTTPException, IncompleteRead, LineTooLong, ProtocolError
+from asyncclient.exchange.content import Content, collect, open_content
 from asyncclient.exchange.lenient import LenientExchange
-from asyncclient.exchange.receive import Content, collect, open_content
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Kind

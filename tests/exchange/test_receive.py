@@ -10,16 +10,16 @@ from asyncclient.errors import (
     ProtocolError,
     UnknownTransferEncoding,
 )
-from asyncclient.exchange.receive import (
+from asyncclient.exchange.content import (
     MAX_EXTENSIONS,
     ChunkedContent,
     Content,
     LengthContent,
-    ResponseHeads,
     UntilCloseContent,
     collect,
     open_content,
 )
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.fields import Fields
 from asyncclient.message.framing import Kind, decide_framing

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from asyncclient.errors import IncompleteRead, LineTooLong, ProtocolError
-from asyncclient.exchange.receive import ChunkedContent, Content, ResponseHeads, open_content
+from asyncclient.exchange.content import ChunkedContent, Content, open_content
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.limits import DEFAULT, Limits
 from asyncclient.message.framing import decide_framing
 from tests.scripted import ScriptedStream, run_now

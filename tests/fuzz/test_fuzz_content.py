@@ -7,7 +7,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from asyncclient.errors import HTTPException, IncompleteRead
-from asyncclient.exchange.receive import Content, collect, open_content
+from asyncclient.exchange.content import Content, collect, open_content
 from asyncclient.limits import Limits
 from asyncclient.message.framing import Kind
 from tests.scripted import ScriptedStream, run_now

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from asyncclient import Client
 from asyncclient.errors import HTTPException
+from asyncclient.exchange.content import Content
 from asyncclient.exchange.exchange import Exchange
 from asyncclient.exchange.lenient import LenientExchange
-from asyncclient.exchange.receive import Content
 from asyncclient.limits import Limits
 from asyncclient.message.repairs import parse_head_leniently
 from asyncclient.message.request import RequestHead

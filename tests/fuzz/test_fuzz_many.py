@@ -16,7 +16,8 @@ from asyncclient import AuthRequest, Client, Digest
 from asyncclient.client.content.decoding import open_decoder, parse_content_encoding
 from asyncclient.client.content.text import LineSplitter
 from asyncclient.client.cookies.jar import CookieJar
-from asyncclient.exchange.receive import Content, ResponseHeads, open_content
+from asyncclient.exchange.content import Content, open_content
+from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.limits import Limits
 from asyncclient.message.challenges import parse_auth_params, parse_challenges
 from asyncclient.message.disposition import parse_filename, suggest_filename

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
-from ...exchange.receive import collect
+from ...exchange.content import collect
 from ...message.buffer import Pieces
 
 _T = TypeVar("_T")
