@@ -180,7 +180,7 @@ class HTTPConnection:
         try:
             with self._opening:
                 deadline = _find_deadline(timeout, timings)
-                async with TimeLimit.until(deadline, f"exchange not done with {self.host}:{self.port}"):
+                with TimeLimit.until(deadline, f"exchange not done with {self.host}:{self.port}"):
                     route = await self._route()
                     stream, self._proxy_head = await open_stream(route, timeout, timings, self.limits)
         finally:

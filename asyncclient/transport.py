@@ -152,7 +152,7 @@ class TransportRequest:
         if body is None or body.data is not None:
             return b"" if body is None or body.data is None else bytes(body.data)
         try:
-            async with TimeLimit.until(self.deadline, f"request not sent to {self.destination.host}"):
+            with TimeLimit.until(self.deadline, f"request not sent to {self.destination.host}"):
                 return await _read_all(await body.open())
         finally:
             await body.aclose()

@@ -173,19 +173,18 @@ class Wire:
         declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
         self._sending = Interruptible(f"connection to {stream.peer} was closed meanwhile")
         try:
-            with self._sending:
-                async with TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
-                    await send_request(
-                        cast(AioStream, Printing(stream)) if self.prints else stream,
-                        head.build(),
-                        source,
-                        exchange.heads,
-                        self.limits,
-                        chunked=chunked,
-                        expect=stream.timeout.expect if head.expects_continue else None,
-                        check=None if declared is None else declared.check,
-                        trailers=trailers,
-                    )
+            with self._sending, TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
+                await send_request(
+                    cast(AioStream, Printing(stream)) if self.prints else stream,
+                    head.build(),
+                    source,
+                    exchange.heads,
+                    self.limits,
+                    chunked=chunked,
+                    expect=stream.timeout.expect if head.expects_continue else None,
+                    check=None if declared is None else declared.check,
+                    trailers=trailers,
+                )
         finally:
             self._sending = None
         if exchange.heads.final is None and declared is not None and not declared.is_complete:

@@ -22,5 +22,5 @@ async def await_in_time(given: Awaitable[_T], deadline: Deadline, label: str) ->
     Raises:
         TotalTimeout: it was not done by then.
     """
-    async with TimeLimit.until(deadline, f"request not sent to {label}"):
+    with TimeLimit.until(deadline, f"request not sent to {label}"):
         return await given

@@ -339,7 +339,7 @@ class Pool:
         if not dials:
             return
         try:
-            async with TimeLimit.until(deadline, f"no connection to {group.label}"):
+            with TimeLimit.until(deadline, f"no connection to {group.label}"):
                 await asyncio.wait(dials)
         finally:
             for dial in dials:

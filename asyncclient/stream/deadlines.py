@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 from ..errors import PhaseTimeout, ReadTimeout, WriteTimeout
 from ..timeouts import Deadline
@@ -53,20 +53,22 @@ class DeadlineTimer:
         next_check: the time of the loop at which the deadlines are checked next; infinite if they are not.
     """
 
-    __slots__ = ("_handle", "_known", "next_check")
+    __slots__ = ("_forget", "_handle", "_known", "next_check")
 
     def __init__(self) -> None:
-        self._known: WeakSet[HasDeadline] = WeakSet()
+        # Not a WeakSet, whose methods are Python code: each connection is added and discarded (decision 89).
+        self._known: set[ref[HasDeadline]] = set()
+        self._forget = self._known.discard  # called with the reference to an object that is collected
         self._handle: asyncio.TimerHandle | None = None
         self.next_check = math.inf
 
     def add(self, item: HasDeadline) -> None:
         """Check this object's deadline from now on."""
-        self._known.add(item)
+        self._known.add(ref(item, self._forget))
 
     def discard(self, item: HasDeadline) -> None:
         """Check this object's deadline no more; without any object the timer is stopped."""
-        self._known.discard(item)
+        self._known.discard(ref(item))
         if not self._known:
             self._stop()
 
@@ -86,7 +88,10 @@ class DeadlineTimer:
         self._stop()
         now = loop.time()
         nearest = math.inf
-        for item in list(self._known):
+        for reference in list(self._known):
+            item = reference()
+            if item is None:
+                continue
             if item.deadline <= now:
                 item.expire(now)
             if now < item.deadline < nearest:  # also a later deadline that expire() has set
@@ -96,14 +101,17 @@ class DeadlineTimer:
 
 
 _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, DeadlineTimer] = WeakKeyDictionary()
+_last: tuple[ref[asyncio.AbstractEventLoop], DeadlineTimer] | None = None
+"""The loop whose timer was asked for last, and that timer: a look-up in the dictionary is Python code."""
 
 
 def timer_of(loop: asyncio.AbstractEventLoop) -> DeadlineTimer:
     """Return the timer of a loop."""
-    timer = _timers.get(loop)
-    if timer is None:
-        timer = _timers[loop] = DeadlineTimer()
-    return timer
+    global _last
+    last = _last
+    if last is None or last[0]() is not loop:
+        last = _last = ref(loop), _timers.setdefault(loop, DeadlineTimer())
+    return last[1]
 
 
 def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> DeadlineTimer:
@@ -116,7 +124,7 @@ def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> Deadl
 
 
 class TimeLimit:
-    """An `async with` that raises an error once it has lasted that long; None sets no limit.
+    """A `with` in a coroutine that raises an error once it has lasted that long; None sets no limit.
 
     The error is raised only if this very limit expired: another timeout, or a cancellation from outside, is passed
     on. The timer of the loop is used, as by streams: asyncio.timeout(), with a timer of its own for each, costs more
@@ -145,7 +153,7 @@ class TimeLimit:
             return cls(None, lambda _: deadline.error(doing))
         return cls(deadline.left(asyncio.get_running_loop().time()), lambda _: deadline.error(doing))
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         if self._seconds is None:
             return
         loop = asyncio.get_running_loop()
@@ -156,7 +164,7 @@ class TimeLimit:
         self.deadline = loop.time() + self._seconds
         self._timer = schedule_expiry(self, loop)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         task, self._task = self._task, None

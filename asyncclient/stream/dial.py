@@ -196,7 +196,7 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
     attempts = Attempts(stream.loop)
     connected = None
     try:
-        async with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
+        with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
             infos = await _find_addresses(route, timings)
             started = time.monotonic()
             if may_open(infos):
@@ -222,7 +222,7 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
     loop = asyncio.get_running_loop()
     attempts = Attempts(loop)
     try:
-        async with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
+        with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
             if route.socket_path is not None:
                 return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
             infos = await _find_addresses(route, timings)
@@ -381,7 +381,7 @@ async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIter
         return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
 
     try:
-        async with TimeLimit(timeout.tls, build_error):
+        with TimeLimit(timeout.tls, build_error):
             yield
     except TLSTimeout:
         raise

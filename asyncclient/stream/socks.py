@@ -94,7 +94,7 @@ async def open_socks(
         return ConnectTimeout(f"{failure} in {seconds:g} s", "proxy", seconds)
 
     try:
-        async with TimeLimit(timeout.connect, build_error):
+        with TimeLimit(timeout.connect, build_error):
             host, port = await _choose_address(socks, target, resolver)
             if socks.is_v4 and ":" in host:
                 raise ProxyError(f"{failure}: SOCKS4 knows IPv4 addresses only")

@@ -280,8 +280,8 @@ def test_an_unlimited_total_never_expires() -> None:
 
 async def test_a_time_limit_until_a_deadline_raises_its_error() -> None:
     loop = asyncio.get_running_loop()
-    with pytest.raises(TotalTimeout, match=r"^work not done in 7 s$"):
-        async with TimeLimit.until(Deadline(loop.time() + 0.01, 7.0), "work not done"):
-            await loop.create_future()
-    async with TimeLimit.until(NEVER, "work not done"):
+    limit = TimeLimit.until(Deadline(loop.time() + 0.01, 7.0), "work not done")
+    with pytest.raises(TotalTimeout, match=r"^work not done in 7 s$"), limit:
+        await loop.create_future()
+    with TimeLimit.until(NEVER, "work not done"):
         await asyncio.sleep(0)

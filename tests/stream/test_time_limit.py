@@ -35,24 +35,22 @@ async def wait() -> None:
 
 
 async def test_a_block_that_takes_too_long_ends_with_the_error() -> None:
-    with pytest.raises(TotalTimeout, match=r"^took 0\.01 s$"):
-        async with TimeLimit(0.01, build_error):
-            await wait()
+    with pytest.raises(TotalTimeout, match=r"^took 0\.01 s$"), TimeLimit(0.01, build_error):
+        await wait()
     assert cancelling() == 0
     await asyncio.sleep(0)  # nor does a cancellation come later
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 async def test_no_time_left_ends_the_first_wait(seconds: float) -> None:
-    with pytest.raises(TotalTimeout):
-        async with TimeLimit(seconds, build_error):
-            await wait()
+    with pytest.raises(TotalTimeout), TimeLimit(seconds, build_error):
+        await wait()
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0])
 async def test_a_block_that_ends_in_time_is_not_cancelled(seconds: float | None) -> None:
     limit = TimeLimit(seconds, build_error)
-    async with limit:
+    with limit:
         await asyncio.sleep(0)
     limit.expire(0.0)  # too late
     await asyncio.sleep(0)
@@ -60,21 +58,19 @@ async def test_a_block_that_ends_in_time_is_not_cancelled(seconds: float | None)
 
 
 async def test_another_error_is_not_replaced() -> None:
-    with pytest.raises(KeyError):
-        async with TimeLimit(60.0, build_error):
-            raise KeyError
-    with pytest.raises(KeyError):
-        async with TimeLimit(0.01, build_error):
-            try:
-                await wait()
-            except asyncio.CancelledError:
-                raise KeyError from None
+    with pytest.raises(KeyError), TimeLimit(60.0, build_error):
+        raise KeyError
+    with pytest.raises(KeyError), TimeLimit(0.01, build_error):
+        try:
+            await wait()
+        except asyncio.CancelledError:
+            raise KeyError from None
     assert cancelling() == 0
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
     async def work() -> None:
-        async with TimeLimit(60.0, build_error):
+        with TimeLimit(60.0, build_error):
             await wait()
 
     task = asyncio.create_task(work())
@@ -87,7 +83,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
 async def test_a_cancellation_in_the_same_turn_counts_more() -> None:
     async def work() -> None:
         limit = TimeLimit(60.0, build_error)
-        async with limit:
+        with limit:
             limit.expire(0.0)
             cancel()
             await wait()
@@ -105,9 +101,8 @@ async def test_a_cancellation_under_way_is_not_the_limits() -> None:
         try:
             await wait()
         finally:
-            with pytest.raises(TotalTimeout):
-                async with TimeLimit(0, build_error):
-                    await wait()
+            with pytest.raises(TotalTimeout), TimeLimit(0, build_error):
+                await wait()
             found = cancelling()
 
     task = asyncio.create_task(work())
@@ -121,12 +116,11 @@ async def test_a_cancellation_under_way_is_not_the_limits() -> None:
 @pytest.mark.parametrize(("outer", "inner", "text"), [(0.01, 60, "s$"), (60, 0.01, "other"), (0.01, 0.01, "s$")])
 async def test_the_expired_limit_of_two_raises(outer: float, inner: float, text: str) -> None:
     one, other = TimeLimit(60, build_error), TimeLimit(60, build_other)
-    with pytest.raises(TotalTimeout, match=text):
-        async with one, other:
-            for limit, seconds in ((one, outer), (other, inner)):
-                if seconds < 1:
-                    limit.expire(0.0)
-            await wait()
+    with pytest.raises(TotalTimeout, match=text), one, other:
+        for limit, seconds in ((one, outer), (other, inner)):
+            if seconds < 1:
+                limit.expire(0.0)
+        await wait()
     assert cancelling() == 0
 
 
@@ -138,7 +132,7 @@ async def test_a_time_limit_needs_a_task() -> None:
             found.set_result(str(exc))
 
     async def work() -> None:
-        async with TimeLimit(1, build_error):
+        with TimeLimit(1, build_error):
             raise AssertionError("not refused")
 
     found = asyncio.get_running_loop().create_future()

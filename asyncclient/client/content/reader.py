@@ -39,7 +39,7 @@ class Pace:
     async def read(self, raw: TransportResponse, n: int) -> bytes:
         """Read as raw.read1() does; raises RateTimeout if the bucket is empty."""
         started = time.monotonic()
-        async with TimeLimit(max(self._left, MIN_READ_TIME), self._build_error):
+        with TimeLimit(max(self._left, MIN_READ_TIME), self._build_error):
             data = await raw.read1(n)
         # At most the time allowed: the loop may have been blocked.
         waited = min(time.monotonic() - started, max(self._left, MIN_READ_TIME))
