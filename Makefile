@@ -17,6 +17,8 @@ OURS = --ignore=tests/conformance/test_cpython.py -m "not costs"
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
+# The tests start hundreds of interpreters; with this setting each of them would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

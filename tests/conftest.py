@@ -11,6 +11,7 @@ import asyncio
 import gc
 import importlib.util
 import os
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -125,21 +126,23 @@ async def nothing_is_left_on_the_loop(request: pytest.FixtureRequest) -> AsyncIt
     await wait_on_the_loop("sockets", lambda: new_sockets(sockets))
 
 
-def open_sockets() -> set[str]:
-    """Return the sockets of this process by their names in the kernel; empty where there is no /proc."""
-    names = set()
+def open_sockets() -> set[int]:
+    """Return the inode numbers of this process's sockets; empty where there is no /proc."""
+    numbers = set()
     for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         try:
-            names.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+            status = os.fstat(int(descriptor))
         except OSError:  # the descriptor of listdir itself, which is closed by now
-            pass
-    return {name for name in names if name.startswith("socket:")}
+            continue
+        if stat.S_ISSOCK(status.st_mode):
+            numbers.add(status.st_ino)
+    return numbers
 
 
-def new_sockets(before: set[str]) -> set[str]:
+def new_sockets(before: set[int]) -> set[str]:
     """Return the new sockets if there are more than before: uvloop replaces its own in each run_until_complete()."""
     now = open_sockets()
-    return now - before if len(now) > len(before) else set()
+    return {f"socket:[{number}]" for number in now - before} if len(now) > len(before) else set()
 
 
 def new_threads(before: set[threading.Thread]) -> set[threading.Thread]:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
 import re
 import socket
@@ -157,6 +158,19 @@ def test_end_of_the_context_ends_a_handler_that_waits(wait: Callable[[RawConnect
             sock = stack.enter_context(socket_to(server))
             assert sock.recv(100) == OK
         assert sock.recv(100) == b""
+
+
+def test_end_of_the_context_ends_slow_sending() -> None:
+    ended = []
+
+    def handler(connection: RawConnection) -> None:
+        with pytest.raises(ConnectionAbortedError, match="server stopped"):
+            connection.send_slowly(itertools.repeat(b"x"))
+        ended.append(True)
+
+    with RawServer(handler) as server, socket_to(server) as sock:
+        assert sock.recv(1) == b"x"
+    assert ended == [True]
 
 
 def test_end_of_the_context_lets_a_handler_read_all_that_was_sent() -> None:

@@ -150,10 +150,16 @@ class RawConnection:
 
         TCP does not preserve the boundaries of writes: the pause makes it likely that the peer reads piece by piece. To
         make it certain, pass a generator that waits for the peer before it yields the next piece.
+
+        Raises:
+            ConnectionAbortedError: the server stops, and there are pieces left.
         """
+        is_stopping = False
         for piece in pieces:
+            if is_stopping:
+                raise ConnectionAbortedError("server stopped before the last piece")
             self.send(piece)
-            self._stopping.wait(pause)
+            is_stopping = self._stopping.wait(pause)
 
     # Closing
 

@@ -230,9 +230,9 @@ async def test_a_path_is_sent_as_far_as_the_length_given(path: Path) -> None:
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / f"{number}.bin" for number in range(300)]
+    paths = [tmp_path / f"{number}.bin" for number in range(100)]
     for number, path in enumerate(paths):
-        path.write_bytes(b"%d" % number * number)
+        path.write_bytes(b"%d" % number * 5)
     return paths
 
 
