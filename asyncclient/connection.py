@@ -20,7 +20,7 @@ from .exchange.exchange import Exchange
 from .exchange.tunnel import build_connect
 from .limits import DEFAULT, Limits
 from .message import target as targets
-from .message.cycle import CloseReason, Event, State, advance
+from .message.cycle import Call, CloseReason, State, check_call
 from .message.fields import Fields, HasItems, Headers, list_pairs
 from .message.head import Head, HeadCache, build_field
 from .message.request import RequestHead
@@ -299,8 +299,8 @@ class HTTPConnection:
             ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as for whatever
                 the body raises, and for cancellation.
         """
-        current = self._exchange  # without _state, which is a call (decision 12)
-        advance(State.IDLE if current is None else current.state, Event.REQUEST)
+        if self._exchange is not None:
+            check_call(Call.REQUEST, self._exchange.state)
         exchange = self._begin(method, url or "/", headers) if headers else self._begin(method, url or "/")
         if body is None:
             if exchange.head.length or exchange.head.is_chunked:
@@ -316,7 +316,7 @@ class HTTPConnection:
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin a request head; raises CannotSendRequest, ValueError and InvalidURL as request() does."""
-        advance(self._state, Event.PUTREQUEST)
+        check_call(Call.PUTREQUEST, self._state)
         self._exchange = self._begin(method, url or "/", (), skip_host, skip_accept_encoding)
 
     def _begin(
@@ -358,14 +358,14 @@ class HTTPConnection:
             CannotSendHeader: no head is open.
             ValueError: a name or value that can't be sent, or a second Content-Length or Transfer-Encoding.
         """
-        advance(self._state, Event.PUTHEADER)
+        check_call(Call.PUTHEADER, self._state)
         self._current().head.add(name, *values)
 
     async def endheaders(self, message_body: Body | None = None, *, encode_chunked: bool = False) -> None:
         """End the head and send it, with a body if given; raises what request() does, or CannotSendHeader."""
-        following = advance(self._state, Event.ENDHEADERS)
+        check_call(Call.ENDHEADERS, self._state)
         exchange = self._current()
-        exchange.state = following
+        exchange.state = State.SENDING
         await self._end_head(exchange, message_body, encode_chunked)
 
     async def _end_head(self, exchange: Exchange, body: Body | None, encode_chunked: bool) -> None:
@@ -455,7 +455,7 @@ class HTTPConnection:
             CannotSendRequest: no request head was sent, or the response is being read.
             ValueError, TypeError: the data is more than declared, or can't be sent; the connection is dropped.
         """
-        advance(self._state, Event.SEND)
+        check_call(Call.SEND, self._state)
         wire, exchange = self._wire, self._current()
         assert wire is not None
         try:
@@ -479,7 +479,8 @@ class HTTPConnection:
             ReadTimeout, TotalTimeout: it was not received in time.
         """
         wire, exchange = self._wire, self._exchange
-        advance(State.IDLE if exchange is None else exchange.state, Event.GETRESPONSE)
+        if exchange is None or exchange.state != State.SENT:
+            check_call(Call.GETRESPONSE, self._state)
         assert wire is not None
         assert exchange is not None
         response = await wire.receive(exchange, self._end_exchange)

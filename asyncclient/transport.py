@@ -94,10 +94,12 @@ class TransportRequest:
         body: opened for each attempt; None without a body.
         trailers: fields to send after the body, or a function that returns them after the body was sent.
         wants_new: True if no idle connection may be used, because the server had closed the last one.
+        may_resend: True if the sender sends the request again after a StaleConnectionError. A transport may then use an
+            idle connection without asking the kernel whether the server has just closed it.
         caller: where the response is opened, if only the caller ends it: for warnings about abandoned responses.
     """
 
-    __slots__ = ("body", "caller", "deadline", "destination", "head", "timeout", "trailers", "wants_new")
+    __slots__ = ("body", "caller", "deadline", "destination", "head", "may_resend", "timeout", "trailers", "wants_new")
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class TransportRequest:
         trailers: Trailers | None = None,
         wants_new: bool = False,
         caller: Caller | None = None,
+        may_resend: bool = False,
     ) -> None:
         self.head = head
         self.destination = destination
@@ -118,6 +121,7 @@ class TransportRequest:
         self.trailers = trailers
         self.wants_new = wants_new
         self.caller = caller
+        self.may_resend = may_resend
 
     @property
     def method(self) -> str:
@@ -184,6 +188,7 @@ class TransportRequest:
             self.trailers,
             self.wants_new,
             self.caller,
+            self.may_resend,
         )
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ from .exchange.receive import refuse_end
 from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
 from .exchange.stream import Buffer
 from .limits import Limits
-from .message.cycle import CloseReason, Event, State, advance
+from .message.cycle import CloseReason, State
 from .message.head import Head, HeadCache
 from .message.request import BodyGuard
 from .response import Ended, HTTPResponse
@@ -39,6 +39,9 @@ from .timings import Timings, copy_opening
 RECENT: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read all it had
 (decision 11)."""
+
+RECENT_FOR_RESEND: Final = 1e-3
+"""The same for a request that is sent again if the connection turns out to be closed (decision 13)."""
 
 
 class Wire:
@@ -84,14 +87,16 @@ class Wire:
 
     # Whether a request may be sent
 
-    def is_available(self, now: float) -> bool:
+    def is_available(self, now: float, recent: float = RECENT) -> bool:
         """Return whether a request may be sent now: the connection is open and free, and there is no unsolicited data.
 
-        The kernel is asked as well, unless the loop has just read what it had.
+        Args:
+            now: by time.monotonic().
+            recent: seconds after a response in which the kernel is not asked as well.
         """
         if self.close_reason is not None or self.exchange is not None:
             return False
-        return self.stream.is_fresh(ask_kernel=now - self.ended_at > RECENT)
+        return self.stream.is_fresh(ask_kernel=now - self.ended_at > recent)
 
     async def absorb_tls_records(self) -> bool:
         """Return whether a request may be sent after the loop has read records of TLS, such as session tickets."""
@@ -217,7 +222,7 @@ class Wire:
             raise NotConnected(f"connection to {self.stream.peer} was closed while a request was being sent")
 
     def _note_sent(self, exchange: Exchange) -> None:
-        exchange.state = advance(exchange.state, Event.SENT)
+        exchange.state = State.SENT
         if exchange.heads.final is not None:
             exchange.close_reason = CloseReason.EARLY_RESPONSE
 
@@ -236,10 +241,14 @@ class Wire:
         heads, stream, limits, cache = exchange.heads, self.stream, self.limits, self.head_cache
         heads.cache = cache
         try:
-            # Not heads.receive(): one coroutine less for each exchange (decision 12).
+            # Not heads.receive(): two coroutines less for each exchange (decision 12).
             while heads.final is None:
                 known = None if cache.last is None else cache.last.block
-                heads.add(await stream.readhead(limits.head, heads.starts, known) or refuse_end(stream), limits)
+                data = stream.take_head(limits.head, heads.starts, known)
+                if data is None:
+                    await stream.wait_response()
+                else:
+                    heads.add(data or refuse_end(stream), limits)
             return self._build_response(exchange, heads.final, ended)
         except BaseException:
             ended(exchange, None)
@@ -258,10 +267,10 @@ class Wire:
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
         if is_upgrade:
             _check_upgrade(exchange, final)
-            exchange.state = advance(exchange.state, Event.UPGRADE)
+            exchange.state = State.UPGRADED
             self._let_go(CloseReason.UPGRADED)
         else:
-            exchange.state = advance(exchange.state, Event.RECEIVED)
+            exchange.state = State.CONTENT
         response = HTTPResponse(ended, stream, exchange, final, content)
         if is_upgrade:
             response.upgraded = hand_over(stream)
@@ -283,7 +292,7 @@ class Wire:
             return
         self.ended_at = at
         self.exchange = None
-        exchange.state = advance(exchange.state, Event.FINISHED)
+        exchange.state = State.IDLE
         if exchange.close_reason is not None:
             self.close(exchange.close_reason)
         elif self.stream.duplicate is not None:

@@ -179,7 +179,6 @@ class Client:
             max_body_size=max_body_size,
             tracer=tracer,
             default_encoding=default_encoding,
-            is_plain=max_body_size is None and limit.min_rate is None,
         )
 
     # Requests

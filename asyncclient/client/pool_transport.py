@@ -23,6 +23,7 @@ from ..timeouts import Deadline, Timeout
 from ..timings import Timings
 from ..tracing import Tracer
 from ..transport import Destination, RequestBody, TransportRequest
+from ..wire import RECENT, RECENT_FOR_RESEND
 from .deadlines import await_in_time
 from .network import Network, label_of
 
@@ -73,7 +74,8 @@ class PoolTransport:
         group = self._known.get(request.destination) or await self._find_group(request.destination)
         exchange = self._exchange_class(request.head, Timings(time.monotonic()))
         try:
-            lease = None if request.wants_new else pool.take_idle(group)
+            recent = RECENT_FOR_RESEND if request.may_resend else RECENT
+            lease = None if request.wants_new else pool.take_idle(group, recent)
             if lease is None:
                 lease = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
             if request.body is None:

@@ -182,11 +182,14 @@ def _may_repeat(outcome: Outcome, policy: Retry | None) -> bool:
     """Return True if the free resend is allowed; a policy with 0 retries forbids sending anything twice."""
     if outcome.has_repeated or not outcome.is_replayable:
         return False
-    if not outcome.was_sent:
-        return True
+    return not outcome.was_sent or outcome.method in list_resent(policy)
+
+
+def list_resent(policy: Retry | None) -> frozenset[str]:
+    """Return the methods of requests that have the free resend even if they may have arrived."""
     if policy is None:
-        return outcome.method in IDEMPOTENT
-    return policy.total > 0 and (outcome.method in IDEMPOTENT or outcome.method in policy.methods)
+        return IDEMPOTENT
+    return IDEMPOTENT | policy.methods if policy.total else frozenset()
 
 
 _NEVER = (TotalTimeout, PoolTimeout, TLSError)

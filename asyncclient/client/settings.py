@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ..timeouts import Deadline, Timeout
@@ -15,7 +15,7 @@ from .body.arguments import Unset
 from .cookies.jar import CookieJar
 from .pauses import Pauses
 from .request import Choices, check_timeout
-from .retries import Retry, RetryBudget
+from .retries import Retry, RetryBudget, list_resent
 from .round import Rounds
 
 DefaultEncoding = str | Callable[[bytes], str | None]
@@ -29,6 +29,7 @@ class Settings:
     Attributes:
         pauses: the pauses between attempts, and whether the client is closed.
         is_plain: True if neither size nor rate of content is limited, so that unencoded content needs no checks.
+        resent: methods of requests that are resent once, without a policy, after an idle connection was closed.
     """
 
     transport: Transport
@@ -43,7 +44,13 @@ class Settings:
     max_body_size: int | None
     tracer: Tracer | None
     default_encoding: DefaultEncoding | None
-    is_plain: bool
+    is_plain: bool = field(init=False)
+    resent: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the values that each request would compute again."""
+        object.__setattr__(self, "is_plain", self.max_body_size is None and self.timeout.min_rate is None)
+        object.__setattr__(self, "resent", list_resent(self.retries))
 
     def timeout_for(self, choices: Choices) -> Timeout:
         """Return the timeouts of a request: its own if it has any."""

@@ -139,6 +139,7 @@ class Transfer:
                         request.choices.trailers,
                         current.wants_new,
                         self._caller,
+                        request.payload is None and request.method in settings.resent and not self._has_resent,
                     )
                 )
             except Exception as error:

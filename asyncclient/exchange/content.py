@@ -20,7 +20,6 @@ from ..limits import Limits
 from ..message.cycle import CloseReason
 from ..message.fields import Fields, check_section
 from ..message.framing import (
-    LENGTH,
     Framing,
     Kind,
     check_trailers,
@@ -352,9 +351,11 @@ def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> 
     Raises:
         UnknownTransferEncoding, ProtocolError: see decide_framing().
     """
-    framing = kind, length, reason = decide_framing(head, method)
-    content = LengthContent(stream, length) if kind is LENGTH else open_content(stream, framing, limits)
-    return content, reason
+    # As decide_framing() does: one call less for most exchanges (decision 12).
+    if head.usual_size is not None and method != "HEAD" and method != "CONNECT":
+        return LengthContent(stream, head.usual_size), None
+    framing = decide_framing(head, method)
+    return open_content(stream, framing, limits), framing[2]
 
 
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:

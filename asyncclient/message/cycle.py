@@ -1,7 +1,8 @@
-"""The state machine of one connection, in one table, and the reasons why a connection ends.
+"""The state machine of one connection, and the reasons why a connection ends.
 
 It is the state machine of http.client with two additions: work in progress in another task is a state of its own, so
 that a second task on the connection is refused; and a request is refused until the response before it has been read.
+Each call of the user is possible in one state; sending and receiving make the other steps.
 
     IDLE ─putrequest─► HEAD ─endheaders─► SENDING ─sent─► SENT       (request() without a body: from IDLE at once)
       ▲                                                    │
@@ -28,8 +29,8 @@ class State:
     UPGRADED: Final = "handed over to another protocol"
 
 
-class Event:
-    """Events that change the state; the first six are calls of the user."""
+class Call:
+    """The calls of the user that need a certain state."""
 
     REQUEST: Final = "request"
     PUTREQUEST: Final = "putrequest"
@@ -37,21 +38,28 @@ class Event:
     ENDHEADERS: Final = "endheaders"
     SEND: Final = "send"
     GETRESPONSE: Final = "getresponse"
-    SENT: Final = "sent"
-    RECEIVED: Final = "received"
-    FINISHED: Final = "finished"
-    UPGRADE: Final = "upgrade"
 
 
-_TRANSITIONS: Final[dict[str, dict[str, str]]] = {
-    State.IDLE: {Event.PUTREQUEST: State.HEAD, Event.REQUEST: State.SENT},
-    State.HEAD: {Event.PUTHEADER: State.HEAD, Event.ENDHEADERS: State.SENDING},
-    State.SENDING: {Event.SENT: State.SENT},
-    State.SENT: {Event.SEND: State.SENDING, Event.GETRESPONSE: State.WAITING},
-    State.WAITING: {Event.RECEIVED: State.CONTENT, Event.UPGRADE: State.UPGRADED},
-    State.CONTENT: {Event.FINISHED: State.IDLE},
-    State.UPGRADED: {},
+_POSSIBLE_IN: Final[dict[str, tuple[str, type[ImproperConnectionState]]]] = {
+    Call.REQUEST: (State.IDLE, CannotSendRequest),
+    Call.PUTREQUEST: (State.IDLE, CannotSendRequest),
+    Call.PUTHEADER: (State.HEAD, CannotSendHeader),
+    Call.ENDHEADERS: (State.HEAD, CannotSendHeader),
+    Call.SEND: (State.SENT, CannotSendRequest),
+    Call.GETRESPONSE: (State.SENT, ResponseNotReady),
 }
+"""The state in which a call is possible, and the error in other states, which is that of http.client."""
+
+
+def check_call(call: str, state: str) -> None:
+    """Check that a call is possible in a state.
+
+    Raises:
+        CannotSendRequest, CannotSendHeader, ResponseNotReady: it is not.
+    """
+    needed, error = _POSSIBLE_IN[call]
+    if state != needed:
+        raise error(f"{call} is not possible now: {state}")
 
 
 class CloseReason(enum.StrEnum):
@@ -68,25 +76,3 @@ class CloseReason(enum.StrEnum):
     FAILED = "an exchange failed, was cancelled, or was not read to its end"
     UNSOLICITED = "the server closed the connection or sent data without a request"
     CLOSED = "it was closed by this side"
-
-
-_REFUSALS: Final[dict[str, type[ImproperConnectionState]]] = {
-    Event.REQUEST: CannotSendRequest,
-    Event.PUTREQUEST: CannotSendRequest,
-    Event.PUTHEADER: CannotSendHeader,
-    Event.ENDHEADERS: CannotSendHeader,
-    Event.SEND: CannotSendRequest,
-    Event.GETRESPONSE: ResponseNotReady,
-}
-
-
-def advance(state: str, event: str) -> str:
-    """Return the next state.
-
-    Raises:
-        CannotSendRequest, CannotSendHeader, ResponseNotReady: the call is not allowed in this state.
-    """
-    next_state = _TRANSITIONS[state].get(event)
-    if next_state is None:
-        raise _REFUSALS.get(event, ImproperConnectionState)(f"{event} is not possible now: {state}")
-    return next_state

@@ -37,10 +37,10 @@ def decide_framing(head: Head, method: str) -> Framing:
         UnknownTransferEncoding: a transfer coding other than a single `chunked`.
         ProtocolError: a Content-Length that is not a number, or several that differ.
     """
+    if head.usual_size is not None and method != "HEAD" and method != "CONNECT":
+        return LENGTH, head.usual_size, None
     if head.is_plain and head.version == 11:
         length, coding, reason = head.plain_length, None, None
-        if length is not None and head.status == 200 and method == "GET":  # the common case
-            return LENGTH, int(length), None
     else:
         found = head.framing_fields
         length, coding = found.get(b"content-length"), found.get(b"transfer-encoding")

@@ -31,9 +31,22 @@ class Head:
         start: offset of the field section in `block`.
         is_plain: True if the only inspected field is one Content-Length at most, kept in `plain_length`: no other
             framing field, no content coding, no cookie.
+        usual_size: bytes of content, for a plain 200 of HTTP/1.1 with a Content-Length, after which the connection
+            persists; None for other heads. It does not hold for HEAD and CONNECT.
     """
 
-    __slots__ = ("_fields", "_framing", "block", "is_plain", "plain_length", "reason", "start", "status", "version")
+    __slots__ = (
+        "_fields",
+        "_framing",
+        "block",
+        "is_plain",
+        "plain_length",
+        "reason",
+        "start",
+        "status",
+        "usual_size",
+        "version",
+    )
 
     def __init__(
         self, line: StatusLine, block: bytes, start: int, is_plain: bool = False, plain_length: bytes | None = None
@@ -43,6 +56,8 @@ class Head:
         self.start = start
         self.is_plain = is_plain
         self.plain_length = plain_length
+        is_usual = self.status == 200 and self.version == 11
+        self.usual_size = int(plain_length) if is_usual and plain_length is not None else None
         self._fields: Fields | None = None
         self._framing: dict[bytes, bytes] | None = None
 

@@ -23,7 +23,7 @@ from ..message.head import HeadCache
 from ..response import HTTPResponse
 from ..stream.dial import Route
 from ..timeouts import NEVER, Deadline, Timeout
-from ..wire import Wire
+from ..wire import RECENT, Wire
 from .dialer import Dial
 from .guard import Guard
 
@@ -105,9 +105,13 @@ class Lease:
         """Return whether it has been idle for too long, or is too old."""
         return now >= self.idle_since + self.keep_alive or now >= self.retires_at
 
-    def is_available(self, now: float) -> bool:
-        """Return whether it may serve a request: it has not expired, and there is no unsolicited data."""
-        return not self.has_expired(now) and self.wire.is_available(now)
+    def is_available(self, now: float, recent: float = RECENT) -> bool:
+        """Return whether it may serve a request: it has not expired, and there is no unsolicited data.
+
+        Args:
+            now, recent: see Wire.is_available().
+        """
+        return not self.has_expired(now) and self.wire.is_available(now, recent)
 
     async def absorb_tls_records(self) -> bool:
         """Return whether it may serve a request after the loop has read records of TLS, such as session tickets."""

@@ -37,7 +37,7 @@ from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
 from ..tracing import Tracer
-from ..wire import Wire
+from ..wire import RECENT, Wire
 from .dialer import Dial, Dialer
 from .group import Group, Lease, PoolStats, Waiter, add_up
 from .stalls import StallWarner, describe_users
@@ -138,12 +138,17 @@ class Pool:
             if self.is_closed:
                 raise ClientClosed("the client was closed meanwhile")
 
-    def take_idle(self, group: Group) -> Lease | None:
-        """Return the last used idle connection if it is available at once; acquire() does the rest."""
+    def take_idle(self, group: Group, recent: float = RECENT) -> Lease | None:
+        """Return the last used idle connection if it is available at once; acquire() does the rest.
+
+        Args:
+            group: the destination.
+            recent: see Wire.is_available().
+        """
         if not group.idle or asyncio.get_running_loop() is not self._loop:
             return None
         lease, _ = group.idle.popitem()
-        if not lease.is_available(time.monotonic()):
+        if not lease.is_available(time.monotonic(), recent):
             group.idle[lease] = None
             return None
         del self._idle[lease]

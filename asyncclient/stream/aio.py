@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Self, cast
 
@@ -37,7 +37,7 @@ from .descriptor import Descriptor, duplicate
 from .direct import DIRECT_FROM, DirectRead
 from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
 from .tls_transport import TLSTransport
-from .transport import CLOSED, EOF, Ending, TransportProtocol, build_truncation, is_readable
+from .transport import CLOSED, EOF, Ending, ShortRead, TransportProtocol, build_truncation, is_readable
 
 HIGH_WATER: Final = 256 * 1024
 """Buffered bytes at which reading is paused; a loop receives up to 256 KiB at once."""
@@ -47,13 +47,6 @@ WRITE_BEFORE_TURN: Final = 64 * 1024
 
 TURNS_TO_READ: Final = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
-
-
-class ShortRead(errors.IncompleteRead, asyncio.IncompleteReadError):
-    """The connection ended before the bytes that a method of StreamReader was asked for; `expected` is their number."""
-
-    def __str__(self) -> str:
-        return EOFError.__str__(self)
 
 
 class AioStream(asyncio.StreamReader):
@@ -288,12 +281,21 @@ class AioStream(asyncio.StreamReader):
 
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes:
         """See ByteStream."""
-        pieces = self._pieces if self._wake_up is None and self.ending is None else self._readable()
-        while not pieces.size or (head := pieces.take_head(limit, start, known)) is None:
-            if self.ending is not None:
-                return self._end_head(self.ending)
-            await self._wait(self.timeout.read, RESPONSE)
+        while (head := self.take_head(limit, start, known)) is None:
+            await self.wait_response()
         return head
+
+    def take_head(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes | None:
+        """Return what readhead() returns if it was received, else None: wait_response(), then try again."""
+        pieces = self._pieces if self._wake_up is None and self.ending is None else self._readable()
+        head = pieces.take_head(limit, start, known) if pieces.size else None
+        if head is None and self.ending is not None:
+            return self._end_head(self.ending)
+        return head
+
+    def wait_response(self) -> Coroutine[Any, Any, None]:
+        """Wait, once it is awaited, until more was received or the stream has ended; raises what readhead() does."""
+        return self._wait(self.timeout.read, RESPONSE)
 
     def _end_head(self, ending: Ending) -> bytes:
         if ending.is_local:

@@ -11,6 +11,7 @@ import ssl
 from typing import Any, Final, Literal, NamedTuple, Protocol
 from weakref import ref
 
+from ..errors import IncompleteRead
 from .tls_transport import TLSTransport
 
 
@@ -44,6 +45,13 @@ def build_truncation() -> Ending:
 
 EOF: Final = Ending("eof")
 CLOSED: Final = Ending("closed")
+
+
+class ShortRead(IncompleteRead, asyncio.IncompleteReadError):
+    """The connection ended before the bytes that a method of StreamReader was asked for; `expected` is their number."""
+
+    def __str__(self) -> str:
+        return EOFError.__str__(self)
 
 
 class Receiver(Protocol):

@@ -1,6 +1,7 @@
 """A client whose requests are sent by a transport of the caller's."""
 
 import asyncio
+import contextlib
 import gzip
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,8 @@ from asyncclient import (
     LocalResponse,
     PoolTransport,
     Proxy,
+    Retry,
+    StaleConnectionError,
     Timeout,
     TotalTimeout,
     Transport,
@@ -192,3 +195,51 @@ async def test_a_transport_may_cache_responses() -> None:
         assert response.trailers is not None
         assert response.trailers.pairs() == [("X-Sum", "1")]
     assert first.headers == second.headers
+
+
+class Resending:
+    """Notes of each request whether it may be resent; the first one of each method finds its connection closed."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, bool]] = []
+
+    async def send(self, request: TransportRequest) -> TransportResponse:
+        self.noted.append((request.method, request.may_resend))
+        if len(self.noted) == 1:
+            raise StaleConnectionError("closed")
+        return LocalResponse(200)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "retries", "expected"),
+    [
+        ("GET", {}, None, [True, False]),
+        ("DELETE", {}, None, [True, False]),
+        ("GET", {}, Retry(backoff=0), [True, False]),
+        ("POST", {}, Retry(backoff=0, methods=["POST"]), [True, False]),
+    ],
+)
+async def test_a_request_that_the_client_resends_says_so_until_it_was_resent(
+    method: str, options: dict[str, Any], retries: Retry | None, expected: list[bool]
+) -> None:
+    transport = Resending()
+    async with Client(transport=transport, retries=retries) as client:
+        await client.request(method, "http://a.test/", **options)
+    assert [may for _, may in transport.noted] == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "retries"),
+    [("POST", None, None), ("PUT", b"body", None), ("GET", None, Retry(total=0))],
+)
+async def test_a_request_that_is_not_resent_or_has_a_body_does_not_say_that_it_may_be_resent(
+    method: str, body: bytes | None, retries: Retry | None
+) -> None:
+    transport = Resending()
+    async with Client(transport=transport, retries=retries) as client:
+        with contextlib.suppress(StaleConnectionError):
+            await client.request(method, "http://a.test/", body=body)
+    assert transport.noted[0] == (method, False)
