@@ -14,6 +14,7 @@ from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client.cookies.jar import CookieJar
 from ..client.request import Options, Request
+from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
@@ -33,7 +34,7 @@ def _like(
     return wraps(model)
 
 
-class Client:
+class Client(Verbs):
     """An HTTP client for code without asyncio. `with Client() as client` closes it.
 
     Any number of threads may use it at once. They share its connections, on an event loop in a thread of its own, which
@@ -67,34 +68,6 @@ class Client:
         return self._client.cookies
 
     # Requests
-
-    def get(self, url: str, **options: Unpack[Options]) -> Response:
-        """GET a URL and read the response; see request()."""
-        return self.request("GET", url, **options)
-
-    def head(self, url: str, **options: Unpack[Options]) -> Response:
-        """HEAD: as GET, but the response has no content; see request()."""
-        return self.request("HEAD", url, **options)
-
-    def options(self, url: str, **options: Unpack[Options]) -> Response:
-        """OPTIONS: ask which methods a URL supports; see request()."""
-        return self.request("OPTIONS", url, **options)
-
-    def post(self, url: str, **options: Unpack[Options]) -> Response:
-        """POST a body, a form or JSON to a URL; see request()."""
-        return self.request("POST", url, **options)
-
-    def put(self, url: str, **options: Unpack[Options]) -> Response:
-        """PUT a body to a URL; see request()."""
-        return self.request("PUT", url, **options)
-
-    def patch(self, url: str, **options: Unpack[Options]) -> Response:
-        """PATCH the resource at a URL; see request()."""
-        return self.request("PATCH", url, **options)
-
-    def delete(self, url: str, **options: Unpack[Options]) -> Response:
-        """DELETE the resource at a URL; see request()."""
-        return self.request("DELETE", url, **options)
 
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
         """Send a request and return the response with its content read. The options are those of Request.

@@ -34,6 +34,7 @@ from .round import Rounds
 from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
 from .site import Sites
 from .transfer import Transfer
+from .verbs import Verbs
 
 CONNECTING: Final = (
     "limits",
@@ -55,7 +56,7 @@ _DEFAULT_TIMEOUT = Timeout()
 _P = ParamSpec("_P")
 
 Responding = Coroutine[Any, Any, Response]
-"""The awaitable of a response. Methods such as get() return request()'s own coroutine, to save a second one."""
+"""The awaitable of a response."""
 
 
 def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
@@ -74,7 +75,7 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
     return explaining
 
 
-class Client:
+class Client(Verbs):
     """An HTTP client: a pool of connections, and the rules of HTTP above it.
 
     It belongs to the event loop that first uses it. Any number of tasks may use it at once. `async with Client() as
@@ -182,34 +183,6 @@ class Client:
         )
 
     # Requests
-
-    def get(self, url: str, **options: Unpack[Options]) -> Responding:
-        """GET a URL and read the response; see request()."""
-        return self.request("GET", url, **options)
-
-    def head(self, url: str, **options: Unpack[Options]) -> Responding:
-        """HEAD: as GET, but the response has no content; see request()."""
-        return self.request("HEAD", url, **options)
-
-    def options(self, url: str, **options: Unpack[Options]) -> Responding:
-        """OPTIONS: ask which methods a URL supports; see request()."""
-        return self.request("OPTIONS", url, **options)
-
-    def post(self, url: str, **options: Unpack[Options]) -> Responding:
-        """POST a body, a form or JSON to a URL; see request()."""
-        return self.request("POST", url, **options)
-
-    def put(self, url: str, **options: Unpack[Options]) -> Responding:
-        """PUT a body to a URL; see request()."""
-        return self.request("PUT", url, **options)
-
-    def patch(self, url: str, **options: Unpack[Options]) -> Responding:
-        """PATCH the resource at a URL; see request()."""
-        return self.request("PATCH", url, **options)
-
-    def delete(self, url: str, **options: Unpack[Options]) -> Responding:
-        """DELETE the resource at a URL; see request()."""
-        return self.request("DELETE", url, **options)
 
     async def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
         """Send a request and return the response with its content read. The options are those of Request.

@@ -126,6 +126,12 @@ def test_verbs(client: Client, method: str) -> None:
         assert b"\r\nX-One: 1\r\n" in server.requests[0]
 
 
+@pytest.mark.parametrize("method", ["get", "head", "options", "post", "put", "patch", "delete"])
+def test_an_unknown_option_of_a_verb_is_an_error_that_names_ours(client: Client, method: str) -> None:
+    with pytest.raises(TypeError, match="a request got an unexpected keyword argument 'content': use body="):
+        getattr(client, method)("http://h/", content=b"")
+
+
 def test_settings_of_the_client_and_of_a_request() -> None:
     with RawServer(echo_target) as server:
         with Client(

@@ -30,7 +30,7 @@ WORDS = [
     ("hooks", r"use Client\(tracer="),
     ("max_connections", r"use Client\(pool=PoolLimits\(connections="),
     ("limit_per_host", r"use Client\(pool=PoolLimits\(connections="),
-    ("http2", "use nothing: HTTP/1.1"),
+    ("http2", "use nothing: a Client always uses HTTP/1.1"),
     ("proxies", r"use Client\(proxy="),
     ("session", "use the Client itself"),
     ("max_retries", r"use Client\(retries="),
@@ -212,12 +212,22 @@ def test_the_error_for_a_small_number_names_the_argument() -> None:
 RIGHT = """
 from http import HTTPStatus
 import asyncclient
-from asyncclient import NOT_FOUND, OK, AuthLike, Client, Headers, Link, Options, Params, responses
+from typing import Unpack, assert_type
+import compat
+from asyncclient import NOT_FOUND, OK, AuthLike, Client, Headers, Link, Options, Params, Response, responses
 
 def check(options: Options, headers: Headers, params: Params, auth: AuthLike, link: Link) -> str:
     Client(headers={"A": None, "B": 1}, auth=auth, params=params)
     status: HTTPStatus = asyncclient.OK if link.url else NOT_FOUND
     return responses[OK] + status.phrase
+
+async def fetch(client: Client, **options: Unpack[Options]) -> Response:
+    assert_type(await client.get("/", params={"a": 1}, timeout=5), Response)
+    return await client.post("/", **options)
+
+def block(client: compat.Client, **options: Unpack[Options]) -> compat.Response:
+    assert_type(client.get("/", params={"a": 1}, timeout=5), compat.Response)
+    return client.post("/", **options)
 """
 WRONG = [
     ("from asyncclient import Clinet", 'has no attribute "Clinet"; maybe "Client"'),
@@ -225,6 +235,13 @@ WRONG = [
     ("import asyncclient\nnumber: str = asyncclient.OK", "Incompatible types in assignment"),
     ("from asyncclient import Client\nClient(verify=False)", 'Unexpected keyword argument "verify"'),
     ("from asyncclient import Client\nresponse = Client().get('http://h/', content=b'')", 'keyword argument "content"'),
+    (
+        "from asyncclient import Client\nresponse = Client().put('http://h/', timeout='5')",
+        'Argument "timeout" to "put"',
+    ),
+    ("import compat\ncompat.Client().get('http://h/', content=b'')", 'keyword argument "content"'),
+    ("import compat\ncompat.Client().put('http://h/', timeout='5')", 'Argument "timeout" to "put"'),
+    ("import compat\nnumber: int = compat.Client().get('http://h/')", "Incompatible types in assignment"),
 ]
 
 
