@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench docs conformance \
+.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench bench-check bench-record docs conformance \
 	conformance-libraries check-libraries fuzz clean
 
 help: ## list the targets
@@ -63,6 +63,12 @@ costs: $(HAS)test ## run the tests with limits on CPU and memory; the machine sh
 
 bench: $(HAS)bench ## compare with aiohttp, httpx, http.client and urllib3
 	@$(PY) -m benchmarks.run
+
+bench-check: $(HAS)test ## compare instructions per step and bytes per idle connection with what the repository records
+	@$(PY) -m benchmarks.check
+
+bench-record: $(HAS)test ## record what the steps cost on this version of Python
+	@$(PY) -m benchmarks.check --record
 
 docs: $(HAS)docs ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

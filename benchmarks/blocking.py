@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple, Self
 
 import trustme
 
-from benchmarks.turns import HERE, HOST, environment, report, serving, take_turns
+from benchmarks.machine import HERE, HOST, environment, report, serving, take_turns
 
 THEIRS = "http"
 PEER = "http.client"

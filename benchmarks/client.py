@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +28,10 @@ import uvloop
 
 from asyncclient import Client, HTTPConnection, PoolLimits
 from asyncclient.errors import ContentTooLarge
-from benchmarks import turns
 from benchmarks.blocking import certificates
 from benchmarks.engine import big_file
+from benchmarks.machine import HERE, HOST, environment, peak, report, resident, serving, take_turns
 from benchmarks.origin import BOMB
-from benchmarks.turns import HERE, HOST, environment, peak, report, resident, take_turns
 
 MIB = 1024 * 1024
 TICK = 0.001
@@ -76,9 +74,6 @@ Fetch = Callable[[list[str]], Coroutine[None, None, None]]
 """Makes requests one after another. It calls the client itself: a coroutine between would be counted for the client."""
 
 Work = Callable[[Job, str, ssl.SSLContext | None], Coroutine[None, None, Spent]]
-
-
-serving = partial(turns.serving, program="origin")
 
 
 async def spend(job: Job, base: str, fetch: Fetch) -> Spent:

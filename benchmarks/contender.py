@@ -20,7 +20,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from benchmarks.turns import HOST, resident
+from benchmarks.machine import HOST, resident
 
 CLIENT: Any = import_module(f"{sys.argv[1]}.client")
 PORT = int(sys.argv[2])

@@ -16,7 +16,7 @@ import aiohttp
 import uvloop
 
 from asyncclient import HTTPConnection
-from benchmarks.turns import HOST, environment, peak, report, resident, serving, take_turns
+from benchmarks.machine import HOST, environment, peak, report, resident, serving, take_turns
 
 Work = Callable[[int], Coroutine[None, None, float]]
 

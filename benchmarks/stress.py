@@ -19,8 +19,7 @@ import uvloop
 from asyncclient import Client, PoolLimits
 from asyncclient.pool.group import PoolStats
 from benchmarks.blocking import certificates
-from benchmarks.client import serving
-from benchmarks.turns import HOST
+from benchmarks.machine import HOST, serving
 
 TASKS = 40
 CONNECTIONS = 10

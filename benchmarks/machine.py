@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource as limits
 import statistics
 import subprocess
 import sys
@@ -19,21 +20,27 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def serving(*options: str, program: str = "server") -> Iterator[int]:
-    """Run a server, a module of this folder, in its own process on another core; yield its port."""
-    command = [sys.executable, "-m", f"benchmarks.{program}", *options]
+def serving(*options: str) -> Iterator[int]:
+    """Run the origin in its own process on another core; yield its port. It ends with its input."""
+    command = [sys.executable, "-m", "benchmarks.origin", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as server:
         assert server.stdout is not None
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) > 1:
-            os.sched_setaffinity(server.pid, {cores[1]})
-            os.sched_setaffinity(0, {cores[0]})
-        try:
+        with apart_from(server.pid):
             yield int(server.stdout.readline())
-        finally:
-            os.sched_setaffinity(0, cores)
-            assert server.stdin is not None
-            server.stdin.close()
+
+
+@contextmanager
+def apart_from(server: int) -> Iterator[None]:
+    """Keep this process on one core, and the process of a server on another, where the system allows it."""
+    if not hasattr(os, "sched_setaffinity") or len(cores := sorted(os.sched_getaffinity(0))) < 2:
+        yield
+        return
+    os.sched_setaffinity(server, {cores[1]})
+    os.sched_setaffinity(0, {cores[0]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def take_turns(ours: Callable[[], _T], theirs: Callable[[], _T], rounds: int = ROUNDS) -> list[tuple[_T, _T]]:
@@ -59,6 +66,13 @@ def report(title: str, pairs: list[tuple[float, float]], limit: str, unit: str =
         mine, other = (statistics.median(values) for values in zip(*pairs, strict=True))
         line += f"  [{mine:,.0f} / {other:,.0f} {unit}]"
     print(line, flush=True)
+
+
+def allow_many_files() -> int:
+    """Raise the limit of open files of this process to the highest that is allowed, and return it."""
+    hard = limits.getrlimit(limits.RLIMIT_NOFILE)[1]
+    limits.setrlimit(limits.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def environment() -> dict[str, str]:
