@@ -313,7 +313,7 @@ class Wire:
 
     def _let_go(self, reason: CloseReason) -> Exchange | None:
         self.close_reason = reason
-        self.stream.on_unsolicited = None  # its callback refers to the owner of this wire: a reference cycle
+        self.stream.owner = None
         exchange, self.exchange = self.exchange, None
         return exchange
 

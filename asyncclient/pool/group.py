@@ -66,6 +66,7 @@ class Lease:
     """
 
     __slots__ = (
+        "__weakref__",
         "_guard",
         "_keep_alive_known",
         "group",

@@ -325,7 +325,7 @@ class Pool:
             self._free_slot(group)
             return
         lease = Lease(Wire(stream, self.limits, group.head_cache, timings), group, self.sizes)
-        stream.on_unsolicited = lease.note_unsolicited
+        stream.owner = weakref.ref(lease)
         group.leased.add(lease)
         self._serve(lease)
 

@@ -4,11 +4,11 @@ The problem: each wait has a time limit, and may be cut short by cancellation, b
 or a timeout scope for each wait would cost more than the exchange itself.
 
 The rules:
-- One future, made for each wait, is all there is to wake; a second wait on the same stream is refused.
+- Each wait has one future, which is completed to end it; a second wait on the same stream is refused.
 - A time limit is a number that the timer of the loop checks (deadlines.py); when the limit is exceeded, the stream ends
   with the error of its phase and the transport is aborted.
 - Buffered data is used before anything is waited for: a response that is received in one piece costs one suspension.
-- The end of a stream is one value, `ending` (transport.py), None while the stream is open.
+- The end of a stream is one value, `ending` (transport.py), which is not set while the stream is open.
 - From when content is sent in pieces until its response has been read, a duplicate of the socket's descriptor is kept.
   Files are sent through it (sendfile.py). And when the peer responds and resets the connection, so that the transport
   drops it with the response unread, the rest of the response is read from the duplicate (decision 84).
@@ -32,15 +32,11 @@ from ..exchange.stream import Buffer
 from ..message.buffer import Pieces
 from ..message.head import Head
 from ..timeouts import NEVER, Deadline, Timeout
-from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, timer_of, wait_at_most
+from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, wait_at_most
 from .descriptor import Descriptor, duplicate
 from .direct import DIRECT_FROM, DirectRead
 from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
-from .tls_transport import TLSTransport
-from .transport import CLOSED, EOF, Ending, ShortRead, TransportProtocol, build_truncation, is_readable
-
-HIGH_WATER: Final = 256 * 1024
-"""Buffered bytes at which reading is paused; a loop receives up to 256 KiB at once."""
+from .transport import CLOSED, HIGH_WATER, Ending, ShortRead, TransportProtocol, is_readable, share_address
 
 WRITE_BEFORE_TURN: Final = 64 * 1024
 """Bytes written until the loop gets a turn: without one, an early response is not noticed."""
@@ -49,7 +45,7 @@ TURNS_TO_READ: Final = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
 
 
-class AioStream(asyncio.StreamReader):
+class AioStream(TransportProtocol, asyncio.StreamReader):
     """The ByteStream of one connection, for the loop that it was opened on.
 
     Everything that a StreamReader has works as documented there, with `limit` for lines and separators. But a second
@@ -61,24 +57,8 @@ class AioStream(asyncio.StreamReader):
         timeout: seconds for each wait to read and to write; may be replaced at any time.
     """
 
-    # Without slots, the attributes would exceed what CPython keeps in place for an instance of this base.
-    __slots__ = (
-        "_is_reading",
-        "_phase",
-        "_pieces",
-        "_timer",
-        "_wake_up",
-        "deadline",
-        "duplicate",
-        "ending",
-        "loop",
-        "on_unsolicited",
-        "peer",
-        "protocol",
-        "timeout",
-        "total",
-        "transport",
-    )
+    # Without slots, the attributes would exceed what CPython keeps in place for an instance of StreamReader.
+    __slots__ = ("_phase", "deadline", "timeout", "total")
 
     limit = 64 * 1024
     """Bytes of a line or of what readuntil() returns, without the separator; as asyncio's streams have it."""
@@ -86,111 +66,37 @@ class AioStream(asyncio.StreamReader):
     proxy_head: Head | None = None  # the response to CONNECT; set by dial for a tunnel, so on few instances
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
-        # The base's own __init__ is not called: all methods that would use its attributes are replaced here.
-        self.loop = loop
-        self.peer = peer
-        self.timeout = timeout  # replaced by the connection when an exchange begins
-        self.total: Deadline = NEVER  # of the exchange as a whole; replaced together with timeout, and by limited()
-        self.deadline = math.inf  # loop time at which the wait in progress fails; set by _wait(), read by the timer
-        self.transport: asyncio.Transport | None = None  # None until the connection is open; set by set_transport()
-        self.protocol = TransportProtocol(self)  # what the transport reports; changed by the transport alone
-        self.ending: Ending | None = None  # None while open; set by the feed_*() methods, close(), abort(), expire()
-        self.on_unsolicited: Callable[[], None] | None = None  # called when data or the end comes while nothing waits
-        self._pieces = Pieces()  # received bytes; added by feed_data() and feed_loss(), taken by the reading methods
-        self._wake_up: asyncio.Future[None] | None = None  # of the wait in progress; set by _wait(), done by wake()
-        self._phase = DATA  # of the last wait; set by _wait(), for expire()
-        self._timer = timer_of(loop)  # the timer of the loop; never replaced
-        self._is_reading = True  # False while feed_data() has paused the transport; _wait() resumes it
-        self.duplicate: Descriptor | None = None  # set by drain() and sendfile(), released when the exchange is over
+        # That of StreamReader is not called: all methods that would use its attributes are replaced here.
+        TransportProtocol.__init__(self, loop, peer)
+        # Replaced by the connection when an exchange begins.
+        self.timeout = timeout
+        # Of the exchange as a whole; replaced together with `timeout`, and by limited().
+        self.total: Deadline = NEVER
+        # The time of the loop at which the wait in progress fails; read by the timer.
+        self.deadline = math.inf
+        # What the last wait was for, for expire().
+        self._phase = DATA
 
-    # Reports of the transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the connection is open, and its TLS handshake done."""
+        self.peername = share_address(transport.get_extra_info("peername"))
+        self.set_transport(transport)
 
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: the connection is open, and its TLS handshake done."""
+        """Set the transport; also called by asyncio after an upgrade."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's class does not derive from asyncio's
         self._timer.add(self)
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
-        """Add received bytes."""
-        pieces = self._pieces
-        if data:
-            pieces.append(data)
-        wake_up = self._wake_up
-        if wake_up is None:
-            if self.on_unsolicited is not None:
-                self.on_unsolicited()
-        elif not wake_up.done():
-            wake_up.set_result(None)
-        if pieces.size > HIGH_WATER and self._is_reading and self.transport is not None:
-            self._is_reading = False
-            self.transport.pause_reading()
-
-    def feed_eof(self) -> None:
-        """Note that the peer sends no more; after another ending this says nothing new."""
-        if self.ending is None:
-            tls = self.tls
-            self.ending = EOF if tls is None or tls.is_end_announced else build_truncation()
-            self.wake()
-
-    def feed_loss(self, exc: Exception | None) -> None:
-        """Note that the connection is gone; keep what the kernel still has of it.
-
-        A server that rejects an upload responds and closes, and a write after that resets the connection: both loops
-        drop it at once, with the response unread.
-        """
-        if self.transport is None:  # the TLS handshake failed, or that is about to be noticed
-            self.ending = Ending("lost", exc)
-            return
-        if self.ending is None or not self.ending.is_local:
-            if self.duplicate is not None:
-                rest = self.duplicate.read_rest(HIGH_WATER)
-                self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
-            self.ending = self._build_loss_ending(exc)
-        self.end_exchange()
-        self._timer.discard(self)
-        self.wake()
-
-    def _build_loss_ending(self, exc: Exception | None) -> Ending:
-        tls = self.tls
-        if tls is not None:
-            exc = tls.failure or exc
-        if exc is not None:
-            return Ending("lost", exc)
-        if self.ending is EOF or (tls is not None and tls.is_end_announced):
-            return EOF
-        return build_truncation() if tls is not None else Ending("lost", self._build_abort())
-
-    def _build_abort(self) -> ConnectionAbortedError:
-        return ConnectionAbortedError(f"connection to {self.peer} is gone")
-
-    @property
-    def tls(self) -> TLSTransport | None:
-        """The transport, if it is one of TLS; None without TLS."""
-        return self.transport if isinstance(self.transport, TLSTransport) else None
+        """Add received bytes, as StreamReader.feed_data() does."""
+        self.data_received(data)
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
         """The state of TLS; None without TLS."""
         return None if self.tls is None else self.tls.ssl_object
 
-    @property
-    def peername(self) -> Any:
-        """The address of the peer as the socket gave it; None before the connection is open."""
-        return self.protocol.peername
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there are buffered bytes, or the stream has ended."""
-        return self._pieces.size > 0 or self.ending is not None
-
     # Waiting
-
-    def wake(self) -> None:
-        """End the wait in progress, if there is one; the waiter itself checks what has changed."""
-        if self._wake_up is not None and not self._wake_up.done():
-            self._wake_up.set_result(None)
-        elif self.ending is not None and self.on_unsolicited is not None:
-            self.on_unsolicited()
 
     async def _wait(self, seconds: float | None, phase: Phase) -> None:
         if self.ending is not None and self.ending.is_local:
@@ -413,8 +319,8 @@ class AioStream(asyncio.StreamReader):
     async def _read_directly(self, buffer: memoryview) -> int:
         transport = self.transport
         assert transport is not None
-        self.protocol.is_read_directly = True
-        with DirectRead(transport, self.protocol, buffer, self.wake) as direct:
+        self.is_read_directly = True
+        with DirectRead(transport, self, buffer, self.wake) as direct:
             while not (direct.count or self.has_news):
                 await self._wait(self.timeout.read, DATA)
         return direct.count or (self._pieces.take_into(buffer) if self._pieces.size else 0)
@@ -453,7 +359,7 @@ class AioStream(asyncio.StreamReader):
         """
         if self._pieces.size or self.ending is not None:
             return False
-        return not (ask_kernel or self.protocol.is_read_directly) or not is_readable(self.transport)
+        return not (ask_kernel or self.is_read_directly) or not is_readable(self.transport)
 
     async def absorb_tls_records(self) -> bool:
         """Let the loop decrypt what the kernel has of TLS, and return whether the stream is fresh then.
@@ -477,38 +383,32 @@ class AioStream(asyncio.StreamReader):
         if self.ending is not None:
             if self.ending.is_local:
                 raise self._take_failure()
-            if self.protocol.is_lost:
+            if self.is_lost:
                 return
         assert transport is not None
-        self.protocol.unseen += len(data)
+        self.unseen += len(data)
         transport.write(data)
 
     async def drain(self) -> bool:
         """See ByteStream."""
         if self.duplicate is None:
             self._keep_duplicate()
-        transport, protocol = self.transport, self.protocol
+        transport = self.transport
         assert transport is not None
         while not (self._pieces.size or self.ending is not None):
-            if not protocol.may_write:
+            if not self.may_write:
                 await self._wait(self.timeout.write, WRITE)
-            elif protocol.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
-                protocol.unseen = 0
+            elif self.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
+                self.unseen = 0
                 await asyncio.sleep(0)  # received bytes, and the end of a closing transport, are reported in a turn
             else:
                 return False
         return True
 
     def _keep_duplicate(self) -> Descriptor | None:
-        if self.duplicate is None and not self.protocol.is_lost and CAN_DUPLICATE:
+        if self.duplicate is None and not self.is_lost and CAN_DUPLICATE:
             self.duplicate = duplicate(self.get_extra_info("socket").fileno())
         return self.duplicate
-
-    def end_exchange(self) -> None:
-        """Release what was kept for an exchange that is over."""
-        if self.duplicate is not None:
-            self.duplicate.close()
-            self.duplicate = None
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""
@@ -523,13 +423,13 @@ class AioStream(asyncio.StreamReader):
         """Begin to close politely; never waits. Data that has not left yet is dropped: a peer may never take it."""
         self._end(CLOSED)
         transport = self.transport
-        if transport is not None and not self.protocol.is_lost:
+        if transport is not None and not self.is_lost:
             self._call_in_loop(transport.abort if transport.get_write_buffer_size() else transport.close)
 
     def abort(self, failure: Exception | None = None) -> None:
         """Drop the connection at once. The waiter gets the failure, else NotConnected."""
         self._end(CLOSED if failure is None else Ending("timeout", failure))
-        if self.transport is not None and not self.protocol.is_lost:
+        if self.transport is not None and not self.is_lost:
             self._call_in_loop(self.transport.abort)
 
     def _end(self, ending: Ending) -> None:
@@ -560,7 +460,7 @@ class AioStream(asyncio.StreamReader):
     def abort_if_abandoned(self) -> bool:
         """Free the socket of a stream that was never closed; True if it was open. May be called by any thread."""
         transport = self.transport
-        if transport is None or self.protocol.is_lost or transport.is_closing() or self.loop.is_closed():
+        if transport is None or self.is_lost or transport.is_closing() or self.loop.is_closed():
             return False  # asyncio itself warns of a transport that its loop left behind
         self.loop.call_soon_threadsafe(transport.abort)
         return True
@@ -568,25 +468,25 @@ class AioStream(asyncio.StreamReader):
     def detach(self) -> Ending | None:
         """Let go of the transport, which has another protocol now; return how the stream had ended, if it had."""
         ending, self.ending = self.ending, CLOSED
-        if not (self._is_reading or self.protocol.is_lost or self.transport is None):
+        if not (self._is_reading or self.is_lost or self.transport is None):
             self.transport.resume_reading()
-        self.protocol.is_lost = True
+        self.is_lost = True
         self.end_exchange()
         self._timer.discard(self)
         return ending
 
     def when_lost(self, callback: Callable[[Self], object]) -> None:
         """Have a function called once the connection is gone, which it may be already."""
-        if self.protocol.is_lost:
+        if self.is_lost:
             callback(self)
         else:
-            self.protocol.find_lost(self.loop).add_done_callback(lambda _: callback(self))
+            self.find_lost().add_done_callback(lambda _: callback(self))
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
-        if self.protocol.is_lost or asyncio.get_running_loop() is not self.loop:
+        if self.is_lost or asyncio.get_running_loop() is not self.loop:
             return
-        lost = self.protocol.find_lost(self.loop)
+        lost = self.find_lost()
         if not await wait_at_most(lost, self.timeout.close):
             self.abort()
             await wait_at_most(lost, self.timeout.close)

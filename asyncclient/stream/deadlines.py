@@ -66,7 +66,7 @@ class DeadlineTimer:
         """Check this object's deadline from now on."""
         self._known.add(ref(item, self._forget))
 
-    def discard(self, item: HasDeadline) -> None:
+    def discard(self, item: Any) -> None:
         """Check this object's deadline no more; without any object the timer is stopped."""
         self._known.discard(ref(item))
         if not self._known:

@@ -200,7 +200,7 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
             infos = await _find_addresses(route, timings)
             started = time.monotonic()
             if may_open(infos):
-                await attempts.open(lambda: stream.protocol, infos[0][4])
+                await attempts.open(lambda: stream, infos[0][4])
             else:
                 connected = await race(attempts, infos, None, ())
             timings.connect = time.monotonic() - started
@@ -322,7 +322,7 @@ async def _adopt(
     if context is not None:
         return await _adopt_with_tls(sock, stream, context, server_name, timings)
     try:
-        await stream.loop.create_connection(lambda: stream.protocol, sock=sock)
+        await stream.loop.create_connection(lambda: stream, sock=sock)
     except BaseException:
         # If cancelled in the turn in which the transport was created, the transport owns the socket.
         if stream.transport is not None:
@@ -339,7 +339,7 @@ async def _adopt_with_tls(
     timeout, transport = stream.timeout, None
     try:
         async with _handshake(stream.peer, timeout, timings):
-            transport = choose_class(stream.loop)(stream.loop, stream.protocol, context, server_name, timeout.tls_close)
+            transport = choose_class(stream.loop)(stream.loop, stream, context, server_name, timeout.tls_close)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
     except BaseException:
@@ -357,7 +357,7 @@ async def _wrap(
     """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
     stream = AioStream(outer.loop, peer, timeout)
     async with _handshake(peer, timeout, timings):
-        transport = choose_class(outer.loop)(outer.loop, stream.protocol, context, server_name, timeout.tls_close)
+        transport = choose_class(outer.loop)(outer.loop, stream, context, server_name, timeout.tls_close)
         below = cast(asyncio.Transport, outer.transport)
         below.set_protocol(transport)
         ending = outer.detach()

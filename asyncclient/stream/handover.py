@@ -17,10 +17,10 @@ def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     assert transport is not None
     if stream.tls is not None:
         stream.tls.linger(stream.timeout.close)  # data written before close() must not be lost
-    stream.timeout, stream.total, stream.on_unsolicited = Timeout.each(None), NEVER, None
+    stream.timeout, stream.total, stream.owner = Timeout.each(None), NEVER, None
     stream.end_exchange()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    if stream.protocol.is_lost:  # the transport will not report it again
+    if stream.is_lost:  # the transport will not report it again
         protocol.connection_lost(stream.exception())
     return stream, asyncio.StreamWriter(transport, protocol, stream, stream.loop)

@@ -1,6 +1,6 @@
-"""The protocol that asyncio's transport reports to, and the value that says how a connection has ended.
+"""What a transport reports: the callbacks of a stream, and the value that says how a connection has ended.
 
-`Ending` is the whole state of a stream's end: None while the stream is open, afterwards one value.
+`Ending` is the whole state of a stream's end: not set while the stream is open, afterwards one value.
 """
 
 from __future__ import annotations
@@ -8,11 +8,19 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, Protocol
 from weakref import ref
 
 from ..errors import IncompleteRead
+from ..message.buffer import Pieces
+from .deadlines import timer_of
+from .descriptor import Descriptor
 from .tls_transport import TLSTransport
+
+HIGH_WATER: Final = 256 * 1024
+"""Buffered bytes at which reading is paused; a loop receives up to 256 KiB at once."""
 
 
 class Ending(NamedTuple):
@@ -54,98 +62,130 @@ class ShortRead(IncompleteRead, asyncio.IncompleteReadError):
         return EOFError.__str__(self)
 
 
-class Receiver(Protocol):
-    """The stream that a TransportProtocol reports to."""
+@lru_cache(maxsize=1024)
+def share_address(address: Hashable) -> Any:
+    """Return an equal address that other connections have as well: a pool has many connections to few addresses."""
+    return address
 
-    @property
-    def tls(self) -> TLSTransport | None:
-        """The TLS transport; None without TLS."""
-        ...
 
-    def set_transport(self, transport: asyncio.BaseTransport) -> None:
-        """Begin: the connection is open."""
-        ...
+class Owner(Protocol):
+    """The user of a stream that is told of events which no task waits for."""
 
-    def feed_data(self, data: bytes) -> None:
-        """Add received bytes."""
-        ...
-
-    def feed_eof(self) -> None:
-        """Note that the peer sends no more."""
-        ...
-
-    def feed_loss(self, exc: Exception | None) -> None:
-        """Note that the connection is gone."""
-        ...
-
-    def wake(self) -> None:
-        """End the wait in progress, if there is one."""
+    def note_unsolicited(self) -> None:
+        """Note that there are received bytes, or the end, although no task waits on the stream."""
         ...
 
 
 class TransportProtocol(asyncio.Protocol):
-    """Protocol that forwards the callbacks of a transport to a stream, and keeps what they say about the transport.
+    """The callbacks of a transport, and what they have reported: a part of each stream.
 
-    The stream is referenced weakly, so that an open transport does not keep an abandoned stream alive.
-    asyncio's StreamReaderProtocol does the same, but making one for each connection costs more (decision 76).
+    The transport refers to the stream, and the stream to the transport, until the connection is lost. So the stream
+    refers to its owner weakly: an owner that is dropped must be collected and end the connection.
 
-    Attributes:
-        peername: the address of the peer as the socket gave it; asked for while the connection is open, because some
-            transports forget it when they close.
-        may_write: whether the transport takes more data; set by pause_writing() and resume_writing().
-        is_lost: whether the transport must not be used any more: connection_lost() was called, or it was detached.
-        lost: completed by connection_lost(); made by the first task that waits for the end of the connection.
-        is_read_directly: whether there was a direct read. The loop has then not received everything that there is, and
-            the kernel must be asked for unsolicited data; set by the stream.
-        unseen: bytes written since the loop last had a turn in which it could receive; counted by the stream.
+    Args:
+        loop: the loop of the transport.
+        peer: host:port, for messages.
     """
 
-    __slots__ = ("_stream", "is_lost", "is_read_directly", "lost", "may_write", "peername", "unseen")
+    __slots__ = (
+        "_is_reading",
+        "_lost",
+        "_pieces",
+        "_timer",
+        "_wake_up",
+        "duplicate",
+        "ending",
+        "is_lost",
+        "is_read_directly",
+        "loop",
+        "may_write",
+        "owner",
+        "peer",
+        "peername",
+        "transport",
+        "unseen",
+    )
 
-    def __init__(self, stream: Receiver) -> None:
-        self._stream = ref(stream)
+    def __init__(self, loop: asyncio.AbstractEventLoop, peer: str) -> None:
+        self.loop = loop
+        self.peer = peer
+        # Not set until the connection is open.
+        self.transport: asyncio.Transport | None = None
+        # The address of the peer as the socket gave it, asked for early: some transports forget it when they close.
         self.peername: Any = None
+        # Not set while the stream is open.
+        self.ending: Ending | None = None
+        # Told of events that no task waits for; a weak reference.
+        self.owner: ref[Owner] | None = None
+        # Received bytes, which the reading methods take.
+        self._pieces = Pieces()
+        # The future of the task that waits, from the begin of its wait until the task runs again.
+        self._wake_up: asyncio.Future[None] | None = None
+        # Whether the transport receives; not while too much is buffered.
+        self._is_reading = True
+        # Whether the transport takes more data; set by pause_writing() and resume_writing().
         self.may_write = True
-        self.is_lost = False
-        self.lost: asyncio.Future[None] | None = None
-        self.is_read_directly = False
+        # Bytes written since the loop last had a turn in which it could receive; counted by the stream.
         self.unseen = 0
+        # Whether the transport must not be used any more: connection_lost() was called, or it was detached.
+        self.is_lost = False
+        # Completed by connection_lost(); made by the first task that waits for that.
+        self._lost: asyncio.Future[None] | None = None
+        # Whether there was a direct read: the loop has not received everything that there is, and the kernel must be
+        # asked for unsolicited data. Set by the stream.
+        self.is_read_directly = False
+        # The socket, from when content is sent in pieces until the exchange is over.
+        self.duplicate: Descriptor | None = None
+        # The timer of the loop; never replaced.
+        self._timer = timer_of(loop)
 
-    def find_lost(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
-        """Return a future that connection_lost() completes; the same one each time."""
-        if self.lost is None:
-            self.lost = loop.create_future()
-        return self.lost
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the stream its transport."""
-        self.peername = transport.get_extra_info("peername")
-        stream = self._stream()
-        if stream is not None:
-            stream.set_transport(transport)
+    # Callbacks
 
     def data_received(self, data: bytes) -> None:
-        """Give the stream the received bytes."""
-        stream = self._stream()
-        if stream is not None:
-            stream.feed_data(data)
+        """Add received bytes, and wake the waiter."""
+        pieces = self._pieces
+        if data:
+            pieces.append(data)
+        wake_up = self._wake_up
+        if wake_up is None:
+            if self.owner is not None:
+                self._note_unsolicited()
+        elif not wake_up.done():
+            wake_up.set_result(None)
+        if pieces.size > HIGH_WATER and self._is_reading and self.transport is not None:
+            self._is_reading = False
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Keep the transport open for data that is still to be sent; over TLS that is not possible."""
-        stream = self._stream()
-        if stream is None:
-            return False
-        stream.feed_eof()
-        return stream.tls is None
+        self.feed_eof()
+        return self.tls is None
+
+    def feed_eof(self) -> None:
+        """Note that the peer sends no more; after another ending this says nothing new."""
+        if self.ending is None:
+            tls = self.tls
+            self.ending = EOF if tls is None or tls.is_end_announced else build_truncation()
+            self.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Report the end of the connection to the stream and to the tasks that wait for it."""
+        """Note that the connection is gone; keep what the kernel still has of it.
+
+        A server that rejects an upload responds and closes, and a write after that resets the connection: both loops
+        drop it at once, with the response unread.
+        """
         self.is_lost = True
-        stream = self._stream()
-        if stream is not None:
-            stream.feed_loss(exc)
-        if self.lost is not None and not self.lost.done():
-            self.lost.set_result(None)
+        if self.transport is None:  # the TLS handshake failed, or that is about to be noticed
+            self.ending = Ending("lost", exc)
+        else:
+            if self.ending is None or not self.ending.is_local:
+                self._read_rest()
+                self.ending = self._build_loss_ending(exc)
+            self.end_exchange()
+            self._timer.discard(self)
+            self.wake()
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the transport's buffer is full."""
@@ -154,9 +194,60 @@ class TransportProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Note that there is room again, and wake the writer."""
         self.may_write = True
-        stream = self._stream()
-        if stream is not None:
-            stream.wake()
+        self.wake()
+
+    # What they have reported
+
+    @property
+    def tls(self) -> TLSTransport | None:
+        """The transport, if it is one of TLS; None without TLS."""
+        return self.transport if isinstance(self.transport, TLSTransport) else None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are buffered bytes, or the stream has ended."""
+        return self._pieces.size > 0 or self.ending is not None
+
+    def find_lost(self) -> asyncio.Future[None]:
+        """Return a future that connection_lost() completes; the same one each time."""
+        if self._lost is None:
+            self._lost = self.loop.create_future()
+        return self._lost
+
+    def wake(self) -> None:
+        """End the wait in progress, if there is one; the waiter itself checks what has changed."""
+        if self._wake_up is not None and not self._wake_up.done():
+            self._wake_up.set_result(None)
+        elif self.ending is not None:
+            self._note_unsolicited()
+
+    def _note_unsolicited(self) -> None:
+        owner = None if self.owner is None else self.owner()
+        if owner is not None:
+            owner.note_unsolicited()
+
+    def end_exchange(self) -> None:
+        """Release what was kept for an exchange that is over."""
+        if self.duplicate is not None:
+            self.duplicate.close()
+            self.duplicate = None
+
+    def _read_rest(self) -> None:
+        if self.duplicate is not None:
+            rest = self.duplicate.read_rest(HIGH_WATER)
+            self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
+
+    def _build_loss_ending(self, exc: Exception | None) -> Ending:
+        tls = self.tls
+        if tls is not None:
+            exc = tls.failure or exc
+        if exc is not None:
+            return Ending("lost", exc)
+        if self.ending is EOF or (tls is not None and tls.is_end_announced):
+            return EOF
+        if tls is not None:
+            return build_truncation()
+        return Ending("lost", ConnectionAbortedError(f"connection to {self.peer} is gone"))
 
 
 def is_readable(transport: asyncio.Transport | None) -> bool:

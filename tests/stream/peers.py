@@ -61,7 +61,7 @@ async def fill(stream: AioStream) -> None:
     for _ in range(64):
         stream.write(MEBIBYTE)
         await asyncio.sleep(0)
-        if not stream.protocol.may_write:
+        if not stream.may_write:
             return
     raise AssertionError("nothing holds up the writing")
 

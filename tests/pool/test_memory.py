@@ -1,0 +1,35 @@
+"""What connections hold in memory, counted in objects, which does not depend on the machine."""
+
+import asyncio
+import gc
+from collections import Counter
+
+from tests.pool.hosts import HOST, Host, client_of, get, idle_of
+
+SEVERAL = 10
+
+
+def count_objects() -> Counter[str]:
+    """Count the objects of this package that the garbage collector inspects, by the names of their classes."""
+    gc.collect()
+    kinds = (type(found) for found in gc.get_objects())
+    return Counter(kind.__name__ for kind in kinds if str(kind.__module__).startswith("asyncclient."))
+
+
+async def test_an_idle_connection_holds_few_objects() -> None:
+    async with Host() as host, client_of() as client:
+        await get(client, host, "/ok")
+        before = count_objects()
+        await client.preconnect(host.url(), SEVERAL + 1)
+        await asyncio.gather(*(get(client, host, "/ok") for _ in range(SEVERAL + 1)))
+        assert client.stats().idle == SEVERAL + 1
+        added = count_objects() - before
+    assert added == dict.fromkeys(("AioStream", "Lease", "Pieces", "Wire"), SEVERAL)
+
+
+async def test_connections_to_one_address_share_it() -> None:
+    async with Host() as host, client_of() as client:
+        await client.preconnect(host.url(), 2)
+        first, second = (lease.wire.stream.peername for lease in idle_of(client))
+        assert first == (HOST, host.port)
+        assert first is second
