@@ -9,15 +9,14 @@ from functools import partial
 
 from ..errors import ConnectError
 from ..limits import Limits
-from ..stream.dial import Opened, Route, forget_addresses, open_stream
-from ..timeouts import Timeout
+from ..stream.dial import Opened, forget_addresses, open_stream
 from ..timings import Timings
 from ..tracing import Tracer
+from .group import Dial, Group, Waiter
 
-Dial = asyncio.Task[Opened]
-
-Dialled = Callable[[Timings, Opened | BaseException], None]
-"""Called with how long opening a connection took, and with the connection or the error that ended it."""
+Dialled = Callable[[Group, Waiter, Timings, Opened | BaseException], None]
+"""Called with the waiter for which a connection was to be opened, how long that took, and the connection or the error
+that ended it."""
 
 
 class Dialer:
@@ -36,26 +35,24 @@ class Dialer:
         self._tracer = tracer
         self.dials: set[Dial] = set()
 
-    def dial(
-        self, loop: asyncio.AbstractEventLoop, label: str, route: Route, timeout: Timeout, dialled: Dialled
-    ) -> Dial:
-        """Begin to open a connection; return the task, which may be cancelled."""
+    def dial(self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, dialled: Dialled) -> Dial:
+        """Begin to open a connection of a group; return the task, which may be cancelled."""
         timings = Timings(time.monotonic())
-        task = loop.create_task(open_stream(route, timeout, timings, self._limits))
+        task = loop.create_task(open_stream(group.route, waiter.timeout, timings, self._limits))
         self.dials.add(task)
         # A callback, and not the end of a coroutine: a task may be cancelled before its coroutine has begun.
-        task.add_done_callback(partial(self._end, label, route, timings, dialled))
+        task.add_done_callback(partial(self._end, group, waiter, timings, dialled))
         return task
 
-    def _end(self, label: str, route: Route, timings: Timings, dialled: Dialled, task: Dial) -> None:
+    def _end(self, group: Group, waiter: Waiter, timings: Timings, dialled: Dialled, task: Dial) -> None:
         self.dials.discard(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         result = task.result() if error is None else error
         if self._tracer is not None:
-            result = _trace(self._tracer, label, timings, result)
-        dialled(timings, result)
-        if isinstance(result, ConnectError):
-            forget_addresses(route, result)
+            result = _trace(self._tracer, group.label, timings, result)
+        dialled(group, waiter, timings, result)
+        if error is not None and isinstance(error, ConnectError):
+            forget_addresses(group.route, error)
 
 
 def _trace(tracer: Tracer, label: str, timings: Timings, result: Opened | BaseException) -> Opened | BaseException:

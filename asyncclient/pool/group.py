@@ -21,10 +21,9 @@ from ..limits import PoolLimits
 from ..message.cycle import CloseReason
 from ..message.head import HeadCache
 from ..response import HTTPResponse
-from ..stream.dial import Route
+from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
 from ..wire import RECENT, Wire
-from .dialer import Dial
 from .guard import Guard
 
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
@@ -32,6 +31,10 @@ _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([
 MARGIN: Final = 0.1
 """The share of a server's keep-alive time, and the seconds at least, by which a connection is closed before its server
 closes it: a request that is in transit then would get lost."""
+
+
+Dial = asyncio.Task[Opened]
+"""The task that opens a connection."""
 
 
 class HostStats(NamedTuple):
@@ -263,8 +266,11 @@ class Waiter:
         self.total = total
         self._expired = expired
         # The time of the loop at which the wait for a slot ends: Timeout.pool. With a dial it waits on for that.
-        self.slot_until = math.inf if timeout.pool is None else future.get_loop().time() + timeout.pool
-        self.deadline = min(self.slot_until, total.at)
+        self.slot_until = math.inf
+        self.deadline = total.at
+        if timeout.pool is not None:
+            self.slot_until = future.get_loop().time() + timeout.pool
+            self.deadline = min(self.slot_until, total.at)
         # The task that opens a connection for it, while there is one. It takes whichever connection is ready first.
         self.dial: Dial | None = None
 
@@ -324,10 +330,10 @@ class Group:
 
     def add(self, waiter: Waiter, *, is_next: bool = False) -> None:
         """Add a waiter at the end of the queue, or at its head."""
-        for queue in (self.waiters, self.queued):
-            queue[waiter] = None
-            if is_next:
-                queue.move_to_end(waiter, last=False)
+        self.waiters[waiter] = self.queued[waiter] = None
+        if is_next:
+            self.waiters.move_to_end(waiter, last=False)
+            self.queued.move_to_end(waiter, last=False)
 
     def remove(self, waiter: Waiter) -> None:
         """Remove a waiter from the queue, if it is there."""
@@ -344,7 +350,8 @@ class Group:
         """Pop the oldest waiter, skipping any whose future is already cancelled."""
         while self.waiters:
             waiter, _ = self.waiters.popitem(last=False)
-            self.queued.pop(waiter, None)
+            if self.queued:
+                self.queued.pop(waiter, None)
             if not waiter.future.done():
                 return waiter
         return None

@@ -38,8 +38,8 @@ from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
 from ..tracing import Tracer
 from ..wire import RECENT, Wire
-from .dialer import Dial, Dialer
-from .group import Group, Lease, PoolStats, Waiter, add_up
+from .dialer import Dialer
+from .group import Dial, Group, Lease, PoolStats, Waiter, add_up
 from .stalls import StallWarner, describe_users
 
 SWEEP_GRAIN: Final = 1.0
@@ -236,8 +236,10 @@ class Pool:
     def _open_wanted(self, group: Group) -> None:
         """Start the dials that the queue of a group asks for and the limits allow, after those of starved groups."""
         if not self._starved:  # the usual case: no group has to wait for its turn
-            while self._has_free_slot(group) and (waiter := group.pop_queued()) is not None:
+            while group.queued and self._has_free_slot(group) and (waiter := group.pop_queued()) is not None:
                 self._dial(group, waiter)
+            if not group.queued:  # every waiter has a dial
+                return
         if self._may_open(group):
             self._starved[group] = None
         while (following := self._next_starved()) is not None and self._make_slot(following):
@@ -250,8 +252,10 @@ class Pool:
 
     def _has_free_slot(self, group: Group) -> bool:
         """Return whether a dial is wanted, and possible without closing an idle connection."""
-        sizes = self.sizes
-        return group.wants_dial and self.counted < sizes.connections and group.size < sizes.per_host
+        sizes, connecting = self.sizes, group.connecting
+        if connecting >= len(group.waiters) or self.counted >= sizes.connections:
+            return False
+        return len(group.leased) + len(group.idle) + connecting < sizes.per_host
 
     def _may_open(self, group: Group) -> bool:
         """Return whether a group could use a slot: a waiter has no dial, and the group is not at its own limit."""
@@ -276,7 +280,7 @@ class Pool:
 
     def _free_slot(self, group: Group) -> None:
         self.counted -= 1
-        if self._starved or group.waiters:
+        if self._starved or group.queued:
             self._open_wanted(group)
 
     def _must_yield(self, lease: Lease) -> bool:
@@ -297,19 +301,20 @@ class Pool:
         assert self._loop is not None
         self.counted += 1
         group.connecting += 1
-        dialled = partial(self._dialled, group, waiter)
-        waiter.dial = self._dialer.dial(self._loop, group.label, group.route, waiter.timeout, dialled)
-        return waiter.dial
+        waiter.dial = dial = self._dialer.dial(self._loop, group, waiter, self._dialled)
+        return dial
 
     def _dialled(self, group: Group, waiter: Waiter, timings: Timings, result: Opened | BaseException) -> None:
         """Adopt a connection that was opened, or give the error to the waiter, unless that was served meanwhile."""
         group.connecting -= 1
         waiter.dial = None
-        if waiter in group.waiters:
-            group.queued[waiter] = None
         if not isinstance(result, BaseException):
             self._adopt(group, timings, result[0])
+            if waiter in group.waiters:
+                group.queued[waiter] = None
         else:
+            if waiter in group.waiters:
+                group.queued[waiter] = None
             if not isinstance(result, asyncio.CancelledError):
                 group.fail(waiter, result)
             self._free_slot(group)

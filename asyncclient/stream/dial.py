@@ -19,7 +19,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, cast
 
 from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
@@ -29,7 +29,7 @@ from ..message.head import Head
 from ..message.target import build_authority, build_server_name
 from ..timeouts import Timeout
 from ..timings import Timings
-from .address import AddrInfo
+from .address import AddrInfo, parse_literal
 from .aio import AioStream
 from .deadlines import TimeLimit
 from .options import SocketOption, set_options
@@ -38,6 +38,8 @@ from .resolve import Resolver, as_os_error, forget, resolve
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
 from .tls_transport import choose_class
+
+_build_peer = lru_cache(maxsize=1024)(build_authority)  # for each connection to a server
 
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # raised by loops and socket calls
 
@@ -93,7 +95,7 @@ class Route(NamedTuple):
     @property
     def peer(self) -> str:
         """The connected address, for messages."""
-        return self.socket_path or build_authority(self.host, self.port)
+        return self.socket_path or _build_peer(self.host, self.port)
 
     @property
     def description(self) -> str:
@@ -103,8 +105,14 @@ class Route(NamedTuple):
     @property
     def is_plain(self) -> bool:
         """True if there is no proxy, no TLS, no Unix socket, no source address and no socket option."""
-        detours = (self.socket_path, self.source_address, self.tunnel, self.socks, self.tls)
-        return not self.socket_options and detours == (None, None, None, None, None)
+        return (
+            self.tls is None
+            and self.tunnel is None
+            and self.socks is None
+            and self.socket_path is None
+            and self.source_address is None
+            and not self.socket_options
+        )
 
     @property
     def server(self) -> str:
@@ -191,16 +199,25 @@ async def _open_tunnelled(
 
 
 async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioStream:
-    """Resolve and connect. A single address is connected by the loop itself, which takes half the CPU."""
-    stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-    attempts = Attempts(stream.loop)
+    """Resolve and connect. A single address is connected by the loop itself (decision 80)."""
+    loop = asyncio.get_running_loop()
+    stream = AioStream(loop, route.peer, timeout)
+    attempts = Attempts(loop)
     connected = None
     try:
         with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
-            infos = await _find_addresses(route, timings)
+            literal = None if route.addresses else parse_literal(route.host, route.port)
+            infos = await _find_addresses(route, timings) if literal is None else [literal]
             started = time.monotonic()
+            if literal is not None:
+                timings.resolve = 0.0
             if may_open(infos):
-                await attempts.open(lambda: stream, infos[0][4])
+                host, port = infos[0][4][:2]
+                try:
+                    await loop.create_connection(lambda: stream, host, port)
+                except (OSError, asyncio.CancelledError) as exc:
+                    attempts.record(exc, (host, port))
+                    raise
             else:
                 connected = await race(attempts, infos, None, ())
             timings.connect = time.monotonic() - started

@@ -12,7 +12,7 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import copy_error
@@ -28,6 +28,8 @@ HAPPY_EYEBALLS_DELAY = 0.25
 class Attempts:
     """The part of a loop that the race uses; it also records how each attempt failed."""
 
+    __slots__ = ("_loop", "errors")
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.errors: list[OSError] = []
@@ -37,18 +39,10 @@ class Attempts:
         try:
             await self._connect(sock, address)
         except (OSError, asyncio.CancelledError) as exc:
-            self._record(exc, address)
+            self.record(exc, address)
             raise
 
-    async def open(self, factory: Callable[[], asyncio.BaseProtocol], address: Any) -> None:
-        """Connect by the loop's create_connection(); an error is recorded."""
-        try:
-            await self._loop.create_connection(factory, address[0], address[1])
-        except (OSError, asyncio.CancelledError) as exc:
-            self._record(exc, address)
-            raise
-
-    def _record(self, error: OSError | asyncio.CancelledError, address: Any) -> None:
+    def record(self, error: OSError | asyncio.CancelledError, address: Any) -> None:
         """Record how an attempt failed, with its address.
 
         Only copies are stored: the traceback of a raised error refers to this object, which would be a reference cycle.
