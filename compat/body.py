@@ -6,28 +6,26 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from asyncclient.exchange.body import Source
-from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_content
 from asyncclient.limits import DEFAULT
 from asyncclient.message.framing import LAST_CHUNK, build_chunk
 
 from .loop import run
 from .names import say
-from .sockets import as_own
+from .sockets import Pieces, UnreadHeads, as_own
 
 
 def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
-    """Send a body by the connection's send(), until a final response has come.
+    """Send a body by the connection's send(), until a final response has begun.
 
     A body that fails closes the connection: the server would take the next request for the rest of the content.
     """
-    source = _Pieces(connection, body)
+    source = _BodyPieces(connection, body)
     stream: Any = _Sender(connection)  # as far as sending needs one
     frame = _build_chunk if is_chunked else None
     try:
         # A piece is sent whole: programs override send(), and the socket listens while it sends.
-        is_complete = run(send_content(stream, source, _UnreadHeads(), DEFAULT, frame, step=sys.maxsize))
+        is_complete = run(send_content(stream, source, UnreadHeads(), DEFAULT, frame, step=sys.maxsize))
     except TypeError:
         connection.close()
         raise
@@ -41,18 +39,17 @@ def _build_chunk(piece: Any) -> bytes:
     return build_chunk(view.cast("B") if view.contiguous else view)
 
 
-class _Pieces(Source):
-    """The pieces of a body, as they are."""
+class _BodyPieces(Pieces):
+    """The pieces of a body; a body that raises closes the connection."""
 
-    __slots__ = ("_connection", "_pieces")
+    __slots__ = ("_connection",)
 
     def __init__(self, connection: Any, body: Any) -> None:
-        super().__init__(None)
+        super().__init__(_iterate(connection, body))
         self._connection = connection
-        self._pieces = _iterate(connection, body)
 
     async def read(self) -> Any:
-        """Return the next piece that is not empty; b"" at the end. Closes the connection if the body raises."""
+        """Return the next piece that is not empty; b"" at the end."""
         try:
             for piece in self._pieces:
                 if piece:
@@ -93,12 +90,3 @@ class _Sender:
     async def drain(self) -> bool:
         own = as_own(self._connection.sock)
         return own is not None and own.hears_response()
-
-
-class _UnreadHeads(ResponseHeads):
-    """A response that has begun is final, as the socket has seen, and stays unread for getresponse()."""
-
-    __slots__ = ()
-
-    async def receive_one(self, stream: Any, limits: Any) -> Any:
-        return self.final

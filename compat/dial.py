@@ -6,13 +6,12 @@ import os
 import socket
 import ssl
 import threading
-from functools import partial
 from typing import Any, Final
 
 from asyncclient.stream.address import AddrInfo, parse_literal
-from asyncclient.stream.connecting import connect_socket, open_connected
+from asyncclient.stream.connecting import open_connected
 
-from .loop import WRITE, loop, ready, run, watch
+from .loop import loop, run
 from .sockets import LoopSocket, LoopTLSSocket
 
 _NO_DELAY: Final = ((int(socket.IPPROTO_TCP), socket.TCP_NODELAY, 1),)
@@ -28,7 +27,7 @@ _this_thread: Final = _ThisThread()
 
 
 def dial(host: str, port: int, timeout: float | None, source: _Source) -> LoopSocket:
-    """Resolve and connect, waiting on the private loop; several addresses race (RFC 8305).
+    """Return a socket that is connected to a host; several addresses race (RFC 8305).
 
     Raises:
         OSError: no address answered; the error of the last one, with its errno and text.
@@ -52,19 +51,12 @@ def _is_local(info: AddrInfo) -> bool:
 
 
 def _connect(info: AddrInfo, timeout: float | None, source: _Source) -> LoopSocket:
-    connect = partial(connect_socket, wait_until_writable=partial(_wait_until_writable, seconds=timeout))
-    return _adopt(run(open_connected(info, _NO_DELAY, connect, source)), timeout)
+    async def connect(sock: socket.socket, address: Any) -> None:
+        if sock.gettimeout() != timeout:
+            sock.settimeout(timeout)
+        sock.connect(address)  # waits in the kernel (decision 36)
 
-
-async def _wait_until_writable(sock: socket.socket, seconds: float | None) -> None:
-    if not await ready(watch(sock.fileno(), WRITE), seconds):
-        raise TimeoutError("timed out")
-
-
-def _adopt(found: socket.socket, timeout: float | None) -> LoopSocket:
-    sock = LoopSocket(found.family, found.type, found.proto, found.detach())
-    sock.settimeout(timeout)
-    return sock
+    return run(open_connected(info, _NO_DELAY, connect, source, LoopSocket))
 
 
 def _race(infos: list[AddrInfo], timeout: float | None, source: _Source) -> LoopSocket:
@@ -72,12 +64,14 @@ def _race(infos: list[AddrInfo], timeout: float | None, source: _Source) -> Loop
     sources = socket.getaddrinfo(source[0] or None, source[1], 0, socket.SOCK_STREAM, 0, flags) if source else None
     _this_thread.is_racing = True
     try:
-        return _adopt(loop.run_tasks(_find_fastest(infos, timeout, sources)), timeout)
+        sock = loop.run_tasks(_find_fastest(infos, timeout, sources))
     finally:
         _this_thread.is_racing = False
+    sock.settimeout(timeout)
+    return sock
 
 
-async def _find_fastest(infos: list[Any], timeout: float | None, sources: list[Any] | None) -> socket.socket:
+async def _find_fastest(infos: list[Any], timeout: float | None, sources: list[Any] | None) -> LoopSocket:
     import asyncio  # only here: most programs connect to one address, and start faster without these
 
     from asyncclient.stream.racing import Attempts, race
@@ -85,7 +79,7 @@ async def _find_fastest(infos: list[Any], timeout: float | None, sources: list[A
     attempts, limit = Attempts(asyncio.get_running_loop()), asyncio.timeout(timeout)
     try:
         async with limit:
-            return await race(attempts, infos, sources, _NO_DELAY)
+            return await race(attempts, infos, sources, _NO_DELAY, LoopSocket)
     except (OSError, RuntimeError) as exc:
         if limit.expired():
             raise TimeoutError("timed out") from None

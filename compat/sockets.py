@@ -1,11 +1,11 @@
-"""The sockets that compat opens: genuine ones, whose waits happen on the private loop.
+"""The sockets that compat opens: genuine ones, which also notice an early response and end a wait when they are closed.
 
 The problem: `conn.sock` is public in effect. Programs poll its descriptor, change its timeout between a request and its
 response, wrap it in TLS, detach it, share it with a forked child, or replace it.
 
-So it is a `socket.socket` (or `ssl.SSLSocket`) with everything that such an object has. Only receiving into a buffer
-and sendall() are overridden, and over TLS every call that may wait. Nothing is received in the background, and no
-received bytes are kept: they stay in the kernel until a read call takes them.
+So it is a `socket.socket` (or `ssl.SSLSocket`) with everything that such an object has. Only sendall() is overridden,
+and over TLS every call that may wait. Nothing is received in the background, and no received bytes are kept: they stay
+in the kernel until a read call takes them.
 
 While a request is sent, a response is looked at and stays in the kernel; a final response ends the sending.
 """
@@ -16,34 +16,28 @@ import os
 import socket
 import ssl
 import time
-import types
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from asyncclient.exchange.body import Source
+from asyncclient.exchange.receive import ResponseHeads
+from asyncclient.exchange.send import WRITE_BEFORE_PEEK, send_content
+from asyncclient.limits import DEFAULT
 from asyncclient.message.head import has_final_begun
 
-from .loop import BROKEN, READ, WRITE, Poll, Waiting, run, watch
+from .loop import BROKEN, READ, WRITE, ready, run, watch
 
 MAX_PEEK: Final = 64 * 1024
 """Bytes of a response that are looked at while the request is sent."""
-
-MAX_SEND: Final = 256 * 1024
-"""Bytes sent without looking for a response: while a peer reads, one call may send any number."""
-
-LIKELY_MORE: Final = 4096
-"""Bytes received by one call after which more are likely to be there: the next call is made without a wait."""
 
 _NO_WAIT: Final = int(getattr(socket, "MSG_DONTWAIT", 0))  # the enum's operators are Python code
 
 _IS_POSIX: Final = os.name == "posix"
 
-_socket_members: Final = vars(socket.socket)
-"""The class's own members: a call that C code has is among them only if a program has replaced it."""
-
 _MAKEFILE, _READINTO = socket.socket.makefile, socket.SocketIO.readinto
 _TLS_RECV_INTO, _TLS_READ = ssl.SSLSocket.recv_into, ssl.SSLSocket.read
-_TLS_SENDALL: Final = ssl.SSLSocket.sendall
-_recv, _send = socket.socket.recv, socket.socket.send
+_recv, _recv_into, _send = socket.socket.recv, socket.socket.recv_into, socket.socket.send
 
 _T = TypeVar("_T")
 
@@ -52,10 +46,10 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     """Base of the sockets of compat.
 
     Attributes:
-        listens: a request is being sent, and no other response than its own can come.
-        is_answered: a final response came before all of the request was sent; the rest is dropped.
+        listens: a request is being sent, and only its own response can be received.
+        is_answered: a final response was received before all of the request was sent; the rest is dropped.
         reads_ahead: a stream on this socket may receive more than it is asked for.
-        due: how many responses were asked for and not begun; while there are any, received bytes belong to one of them.
+        due: responses that were requested and not begun; while there are any, received bytes belong to one of them.
         idle_stream: the stream that the last response was read from, for the next one.
     """
 
@@ -65,11 +59,14 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     due = 0
     idle_stream: Any = None
 
-    _waits_in = 0  # the process that waits for this socket, 0 if none does
-    _reading: Poll | None = None
+    _waits_in = 0  # the process that waits for this socket; 0 if none does
+
+    _base: ClassVar[type[socket.socket]]
+    _base_sendall: ClassVar[Any]  # the call of the base, unless a program replaces it
+    _sending_timed_out: ClassVar[str]
 
     def close(self) -> None:
-        """Close the socket, as soon as no file holds it. A wait in another thread ends."""
+        """Close the socket as soon as no file holds it. A wait in another thread ends."""
         if self._waits_in == os.getpid():
             try:
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
@@ -82,57 +79,41 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         if self.fileno() >= 0:
             socket.close(self.detach())
 
-    # Waiting
-
-    @types.coroutine
-    def _ready(self, events: int, seconds: float | None) -> Waiting:
+    async def _ready(self, events: int, seconds: float | None) -> int:
         """Wait on the private loop; return the events that the socket is ready for, 0 after that many seconds."""
         self._waits_in = os.getpid()  # a child that is forked meanwhile must not shut the connection down
-        if events == READ:
-            poll = self._take_reading()
-            found = yield poll, seconds
-            self._reading = poll
-        else:
-            found = yield watch(self.fileno(), events), seconds
-        self._waits_in = 0
-        return found
-
-    def _take_reading(self) -> Poll:
-        """Return the poll object for reading; another thread that waits at the same time makes its own."""
-        poll, self._reading = self._reading or watch(self.fileno(), READ), None
-        return poll
+        try:
+            return await ready(watch(self.fileno(), events), seconds)
+        finally:
+            self._waits_in = 0
 
     def _poll(self) -> int:
         """Return READ if there is something to read, the end included, BROKEN too if the connection is lost."""
-        poll = self._take_reading()
-        found = poll.poll(0)
-        self._reading = poll
+        found = watch(self.fileno(), READ).poll(0)
         return found[0][1] if found else 0
 
-    # Receiving
-
-    async def receive_into(self, buffer: Any) -> int:
-        """Receive what is at hand into a buffer; return how much, 0 at the end.
+    def receive(self, buffer: Any) -> int:
+        """Receive at least one byte into a buffer; return how many, 0 at the end.
 
         Raises:
-            TimeoutError: nothing came within the socket's timeout.
+            TimeoutError: nothing was received within the socket's timeout.
         """
         raise NotImplementedError
 
     # Looking at received bytes
 
     def peek(self) -> bytes:
-        """Return the beginning of the received bytes, and leave them there; b"" if there are none."""
+        """Return the first of the received bytes, which stay there; b"" if there are none."""
         raise NotImplementedError
 
     def has_unsolicited(self) -> bool:
-        """Return whether data have come while no response was due; the end of the connection is not data."""
+        """Return whether data were received while no response was due; the end of the connection is not data."""
         found = self._poll()
         # The error of a lost connection is raised once: by the next request.
         return found > 0 and not found & BROKEN and bool(self.peek())
 
     def hears_response(self) -> bool:
-        """Return whether a final response has come while the request is still being sent."""
+        """Return whether a final response has begun while the request is still being sent."""
         if self.listens and not self.is_answered and self._poll():
             try:
                 self.is_answered = has_final_begun(self.peek())
@@ -142,22 +123,92 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     # Sending
 
-    def send_some(self, view: memoryview, flags: int) -> int:
-        """Send as much as there is room for, and return how much that was; never waits."""
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send as the base does, but nothing more to a peer that has responded already."""
+        if self.is_answered:
+            return
+        if flags or self.gettimeout() == 0 or self._base.sendall is not type(self)._base_sendall:
+            super().sendall(data, flags)
+            return
+        try:
+            # A bytes object needs no view, as long as all of it may go in one call.
+            is_short = type(data) is bytes and len(data) <= WRITE_BEFORE_PEEK
+            sent = self.send_some(data) if is_short else 0
+            if not is_short or sent < len(data):
+                run(self._send(_view(data)[sent:]))
+        except (ConnectionError, ssl.SSLError):
+            # The peer has closed. Its response is still in the kernel, even behind a reset.
+            if not self.hears_response():
+                raise
+
+    async def _send(self, view: memoryview) -> None:
+        stream: Any = _Sender(self)  # as far as sending needs one
+        if await send_content(stream, Pieces(iter((view,))), UnreadHeads(), DEFAULT):
+            await stream.flush()  # not drain(): a response to all of the request is not early
+
+    async def wait_for_room(self, events: int) -> int:
+        """Wait on the private loop for room to send, or for received data if READ is among the events.
+
+        Raises:
+            TimeoutError: neither within the socket's timeout.
+        """
+        found = await self._ready(events, self.gettimeout())
+        if not found:
+            raise TimeoutError(self._sending_timed_out)
+        return found
+
+    def send_some(self, data: Any) -> int:
+        """Send as much as there is room for, and return how many bytes that was; never waits."""
         raise NotImplementedError
 
-    async def _send_rest(self, view: memoryview, flags: int, timed_out: str) -> None:
-        """Send all of the view, waiting for room; no more once a final response has come."""
-        events = READ | WRITE
-        while view and not self.is_answered:
-            found = await self._ready(events, self.gettimeout())
-            if not found:
-                raise TimeoutError(timed_out)
-            if self.hears_response():
-                return
+
+class _Sender:
+    """A socket as the engine's sender sees it (see exchange.stream.ByteStream)."""
+
+    def __init__(self, sock: OwnSocket) -> None:
+        self._sock = sock
+        self._rest = memoryview(b"")
+
+    def write(self, data: Any) -> None:
+        self._rest = memoryview(data)[self._sock.send_some(data) :]
+
+    async def drain(self) -> bool:
+        await self.flush()
+        return self._sock.hears_response()
+
+    async def flush(self) -> None:
+        """Wait until everything is sent, or a final response has begun."""
+        sock, events = self._sock, READ | WRITE
+        while self._rest and not sock.is_answered:
+            found = await sock.wait_for_room(events)
             if found & READ:
                 events = WRITE  # an interim response, or the end: each wait would find it
-            view = view[self.send_some(view[:MAX_SEND], flags) :]
+            if not sock.hears_response():
+                self.write(self._rest)
+
+
+class Pieces(Source):
+    """Content for the engine's sender: pieces that are sent as they are."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Iterator[Any]) -> None:
+        super().__init__(None)
+        self._pieces = pieces
+
+    async def read(self) -> Any:
+        """Return the next piece; b"" at the end."""
+        return next(self._pieces, b"")
+
+
+class UnreadHeads(ResponseHeads):
+    """The heads of a response that getresponse() will read: the socket has seen that a final one has begun."""
+
+    __slots__ = ()
+
+    async def receive_one(self, stream: Any, limits: Any) -> Any:
+        """Leave the head where it is."""
+        return self.final
 
 
 def as_own(sock: Any) -> OwnSocket | None:
@@ -170,66 +221,37 @@ def may_read_directly(sock: OwnSocket) -> bool:
 
     Programs replace makefile(), recv_into() or SocketIO.readinto(), of one socket or of all, to observe or to fail.
     """
-    plain, own = socket.socket, sock.__dict__
-    if plain.makefile is not _MAKEFILE or socket.SocketIO.readinto is not _READINTO or "makefile" in own:
+    own = sock.__dict__
+    is_file_own = socket.socket.makefile is _MAKEFILE and socket.SocketIO.readinto is _READINTO
+    if not is_file_own or "makefile" in own or "recv_into" in own:
         return False
     if type(sock) is LoopSocket:
-        return "recv_into" not in _socket_members and "recv_into" not in own
-    is_secure = type(sock) is LoopTLSSocket and "recv_into" not in own and "read" not in own
+        return socket.socket.recv_into is _recv_into
+    is_secure = type(sock) is LoopTLSSocket and "read" not in own
     return is_secure and ssl.SSLSocket.recv_into is _TLS_RECV_INTO and ssl.SSLSocket.read is _TLS_READ
 
 
 class LoopSocket(OwnSocket, socket.socket):
-    """A TCP socket that waits on the private loop."""
+    """A TCP socket. Receiving is the call of socket.socket, which waits in the kernel (decision 36)."""
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """Receive as socket.socket does."""
-        if nbytes or flags or "recv_into" in _socket_members:
-            return super().recv_into(buffer, nbytes, flags)
-        return run(self.receive_into(buffer))
+    _base = socket.socket
+    _base_sendall = socket.socket.sendall
+    _sending_timed_out = "timed out"
 
-    async def receive_into(self, buffer: Any) -> int:
-        """See OwnSocket. A timeout makes the descriptor non-blocking: reading that saves the poll of recv_into()."""
-        timeout = self.gettimeout()
-        if timeout == 0:
-            return super().recv_into(buffer)
-        while True:
-            if not self._expects_more and not await self._ready(READ, timeout):
-                raise TimeoutError("timed out")
-            try:
-                is_blocking = timeout is None or not _IS_POSIX
-                count = super().recv_into(buffer, 0, _NO_WAIT) if is_blocking else os.readv(self.fileno(), (buffer,))
-                self._expects_more = count >= LIKELY_MORE
-                return count
-            except BlockingIOError:
-                self._expects_more = False
-
-    _expects_more = False
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send as socket.socket does, but nothing more to a peer that has responded already."""
-        if self.is_answered:
-            return
-        if self.gettimeout() == 0 or "sendall" in _socket_members:
-            super().sendall(data, flags)
-            return
+    def receive(self, buffer: Any) -> int:
+        """See OwnSocket."""
+        self._waits_in = os.getpid()
         try:
-            # A bytes object needs no view, as long as all of it may go in one call.
-            is_short = type(data) is bytes and len(data) <= MAX_SEND
-            sent = self.send_some(data, flags) if is_short else 0
-            if not is_short or sent < len(data):
-                run(self._send_rest(_view(data)[sent:], flags, "timed out"))
-        except ConnectionError:
-            # The peer has closed. Its response is still in the kernel, even behind a reset.
-            if not self.hears_response():
-                raise
+            return _recv_into(self, buffer)
+        finally:
+            self._waits_in = 0
 
-    def send_some(self, view: memoryview | bytes, flags: int) -> int:
+    def send_some(self, data: Any) -> int:
         """See OwnSocket."""
         try:
-            if _IS_POSIX and not flags and self.gettimeout() is not None:
-                return os.write(self.fileno(), view)  # as in receive_into()
-            return _send(self, view, flags | _NO_WAIT)
+            if _IS_POSIX and self.gettimeout() is not None:
+                return os.write(self.fileno(), data)  # send() would wait for room
+            return _send(self, data, _NO_WAIT)
         except BlockingIOError:
             return 0
 
@@ -256,6 +278,10 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     The socket below never blocks, and the timeout is kept here: one thread may read while another writes.
     """
+
+    _base = ssl.SSLSocket
+    _base_sendall = ssl.SSLSocket.sendall
+    _sending_timed_out = "The write operation timed out"
 
     _timeout: float | None = None
     _ahead = b""  # decrypted by peek(), and not read yet
@@ -297,14 +323,15 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """See ssl.SSLSocket.read()."""
-        return run(self._read(len, buffer))
-
-    async def _read(self, n: int, buffer: Any = None) -> Any:
         if self._ahead:
-            return self._take_ahead(n, buffer)
-        read = super().read
-        first = 0 if self.pending() else READ
-        return await self._until_done(lambda: read(n, buffer), "The read operation timed out", first)
+            return self._take_ahead(len, buffer)
+        read = partial(ssl.SSLSocket.read, self, len, buffer)
+        return run(self._until_done(read, "The read operation timed out", 0 if self.pending() else READ))
+
+    def receive(self, buffer: Any) -> int:
+        """See OwnSocket."""
+        count: int = self.read(len(buffer), buffer)
+        return count
 
     def _take_ahead(self, n: int, buffer: Any) -> Any:
         data, self._ahead = self._ahead[:n], self._ahead[n:]
@@ -320,12 +347,12 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
     def write(self, data: Any) -> int:
         """See ssl.SSLSocket.write()."""
         write = super().write
-        return run(self._until_done(lambda: write(data), "The write operation timed out"))
+        return run(self._until_done(lambda: write(data), self._sending_timed_out))
 
     def send(self, data: Any, flags: int = 0) -> int:
         """See ssl.SSLSocket.send()."""
         send = super().send
-        return run(self._until_done(lambda: send(data, flags) or _want_write(), "The write operation timed out"))
+        return run(self._until_done(lambda: send(data, flags) or _want_write(), self._sending_timed_out))
 
     def do_handshake(self, block: bool = False) -> None:
         """See ssl.SSLSocket.do_handshake()."""
@@ -355,32 +382,10 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
             except ssl.SSLWantWriteError:
                 event = WRITE
 
-    async def receive_into(self, buffer: Any) -> int:
-        """See OwnSocket."""
-        count: int = await self._read(len(buffer), buffer)
-        return count
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send as ssl.SSLSocket does, but nothing more to a peer that has responded already."""
-        if self.is_answered:
-            return
-        if self._timeout == 0 or ssl.SSLSocket.sendall is not _TLS_SENDALL:
-            super().sendall(data, flags)
-            return
-        view = memoryview(data).cast("B")
+    def send_some(self, data: Any) -> int:
+        """See OwnSocket. After a wait the same bytes or more have to be given."""
         try:
-            sent = self.send_some(view[:MAX_SEND], flags)  # a repeated call must not have fewer bytes
-            if sent < len(view):
-                run(self._send_rest(view[sent:], flags, "The write operation timed out"))
-        except (ConnectionError, ssl.SSLError):
-            # The peer has closed. Its response is still in the kernel, even behind a reset.
-            if not self.hears_response():
-                raise
-
-    def send_some(self, view: memoryview, flags: int) -> int:
-        """See OwnSocket."""
-        try:
-            return super().send(view, flags)
+            return super().send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from asyncclient.errors import IncompleteRead, LineTooLong
 
-from .loop import run
-
 if TYPE_CHECKING:
     from .sockets import OwnSocket
 
@@ -36,7 +34,7 @@ _BROKEN: Final = "cannot read from timed out object"  # the text of socket.Socke
 
 
 class ResponseFile(socket.SocketIO):
-    """The raw file that a BufferedReader reads responses of a socket from; it waits on the private loop.
+    """The raw file that a BufferedReader reads responses of a socket from.
 
     Without a socket it finds nothing to read, which shows how much its reader has read ahead.
     """
@@ -71,7 +69,7 @@ class ResponseFile(socket.SocketIO):
         if self._has_ended:
             return 0
         try:
-            count = run(self._sock.receive_into(b))
+            count: int = self._sock.receive(b)
         except BaseException:
             self._is_broken = True  # the reader loses the bytes in hand, so later bytes would not follow the earlier
             raise

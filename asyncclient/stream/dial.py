@@ -219,7 +219,7 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
                     attempts.record(exc, (host, port))
                     raise
             else:
-                connected = await race(attempts, infos, None, ())
+                connected = await race(attempts, infos, None, (), socket.socket)
             timings.connect = time.monotonic() - started
     except BaseException as exc:
         stream.abort()
@@ -245,7 +245,7 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
             infos = await _find_addresses(route, timings)
             started = time.monotonic()
             source = await _resolve_source(loop, route.source_address) if route.source_address else None
-            connected = await race(attempts, infos, source, route.socket_options)
+            connected = await race(attempts, infos, source, route.socket_options, socket.socket)
             timings.connect = time.monotonic() - started
             return connected
     except ConnectError:

@@ -13,13 +13,15 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..errors import copy_error
 from ..message.target import build_authority
 from .address import AddrInfo
 from .connecting import connect_socket, make_socket, open_connected
 from .options import SocketOption
+
+_S = TypeVar("_S", bound=socket.socket)
 
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds until the next address is tried in addition to those in progress (RFC 8305 §5)."""
@@ -35,7 +37,7 @@ class Attempts:
         self.errors: list[OSError] = []
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """Connect a non-blocking socket; an error is recorded."""
+        """Connect a socket, which does not block from here on; an error is recorded."""
         try:
             await self._connect(sock, address)
         except (OSError, asyncio.CancelledError) as exc:
@@ -61,6 +63,7 @@ class Attempts:
         That takes longer than connecting, and its threads can make a forked process hang when it ends.
         """
         if sys.platform == "win32":
+            sock.setblocking(False)
             await self._loop.sock_connect(sock, address)  # the proactor loop has no add_writer()
             return
         await connect_socket(sock, address, self._wait_until_writable)
@@ -85,22 +88,30 @@ def may_open(infos: Sequence[AddrInfo]) -> bool:
 
 
 async def race(
-    attempts: Attempts, infos: list[AddrInfo], source: list[AddrInfo] | None, options: Sequence[SocketOption]
-) -> socket.socket:
+    attempts: Attempts,
+    infos: list[AddrInfo],
+    source: list[AddrInfo] | None,
+    options: Sequence[SocketOption],
+    kind: type[_S],
+) -> _S:
     """Return a non-blocking socket connected to the address that answered first; the other sockets are closed.
+
+    Args:
+        kind: the class of the sockets.
 
     Raises:
         OSError, RuntimeError: no address answered; attempts.errors has one error per address.
     """
     if len(infos) == 1 and source is None:
-        return await open_connected(infos[0], options, attempts.sock_connect)
+        return await open_connected(infos[0], options, attempts.sock_connect, None, kind)
     import aiohappyeyeballs  # imported on use: a single address does not need it (decision 52)
 
     loop: Any = attempts
-    return await aiohappyeyeballs.start_connection(
+    sock = await aiohappyeyeballs.start_connection(
         infos,
         local_addr_infos=source,
         happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
         loop=loop,
-        socket_factory=functools.partial(make_socket, options=options),
+        socket_factory=functools.partial(make_socket, options=options, kind=kind),
     )
+    return cast("_S", sock)  # the factory made it

@@ -17,7 +17,6 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
-from compat.loop import run
 from compat.sockets import LoopSocket, LoopTLSSocket
 from tests.compat.connections import fetch, in_thread, pair, securely_to, serving, signalled, start, to
 from tests.connection.conversations import MEBIBYTE, OK, echo_target, reply
@@ -68,7 +67,7 @@ def test_receiving_at_the_end_gives_nothing() -> None:
     with pair() as (own, other):
         other.close()
         assert own.recv_into(bytearray(1)) == 0
-        assert run(own.receive_into(bytearray(1))) == 0
+        assert own.receive(bytearray(1)) == 0
 
 
 def test_socket_without_a_timeout_waits_until_something_comes() -> None:
@@ -259,6 +258,36 @@ def test_much_data_arrives_whole_at_a_slow_reader(secure: bool, kind: Callable[.
         connection.sock.sendall(kind(data))
         assert connection.sock.recv(len(OK)) == OK
     assert digests == [hashlib.sha256(data).hexdigest()]
+
+
+class PromptlyAnswered(LoopSocket):
+    """A socket whose peer responds at the last byte of a request."""
+
+    left = MEBIBYTE
+    peer: socket.socket
+
+    def send_some(self, data: Any) -> int:
+        count = super().send_some(data)
+        self.left -= count
+        if not self.left:
+            self.peer.sendall(OK)
+        return count
+
+
+def test_response_at_the_last_byte_of_a_request_is_not_early() -> None:
+    one, other = socket.socketpair()
+    with other, PromptlyAnswered(one.family, one.type, one.proto, one.detach()) as own:
+        own.peer, own.listens = other, True
+
+        def receive() -> None:
+            left = MEBIBYTE
+            while left:
+                left -= len(other.recv(left))
+
+        with in_thread(receive):
+            own.sendall(bytes(MEBIBYTE))
+        assert own.recv(len(OK)) == OK
+        assert not own.is_answered
 
 
 @pytest.mark.parametrize(("secure", "text"), [(False, "timed out"), (True, "The write operation timed out")])

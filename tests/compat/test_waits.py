@@ -1,4 +1,4 @@
-"""How often compat waits on the private loop: once for a small exchange, for the head of the response."""
+"""How often compat may wait: once for a small exchange, for the head of the response."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import Poll, PrivateLoop
+from compat.sockets import LoopSocket
 from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
@@ -16,7 +17,7 @@ UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nok"
 
 
 class Waits:
-    """Counts the waits on the private loop."""
+    """Counts what may wait: the waits on the private loop, and the calls that receive from a plain socket."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -28,13 +29,18 @@ class Waits:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    found, select = Waits(), PrivateLoop.select
+    found, select, receive = Waits(), PrivateLoop.select, LoopSocket.receive
 
-    def count(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
+    def count_wait(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
         found.count += 1
         return select(loop, poll, seconds)
 
-    monkeypatch.setattr(PrivateLoop, "select", count)
+    def count_receive(sock: LoopSocket, buffer: Any) -> int:
+        found.count += 1
+        return receive(sock, buffer)
+
+    monkeypatch.setattr(PrivateLoop, "select", count_wait)
+    monkeypatch.setattr(LoopSocket, "receive", count_receive)
     return found
 
 
