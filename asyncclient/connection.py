@@ -52,7 +52,7 @@ class HTTPConnection:
     """A connection to one server, serving one request at a time; opened with the first one.
 
     It belongs to the loop and, while it serves a request, to the task that use it first: another is refused. A request
-    or response that fails or is cancelled drops the connection; the next request opens it anew.
+    or response that fails or is cancelled drops the connection; the next request opens it again.
 
     Args:
         host: a name or address; may hold the port: "host:port", "[v6]:port".
@@ -158,7 +158,7 @@ class HTTPConnection:
         self.debuglevel = level
 
     async def connect(self) -> None:
-        """Open the connection, anew if it is open. Requests do this by themselves.
+        """Open the connection, again if it is open. Requests do this by themselves.
 
         Raises:
             ConnectError: and its subclasses ConnectTimeout, TLSError, TLSTimeout, ProxyError.

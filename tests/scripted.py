@@ -32,7 +32,7 @@ class ScriptedStream:
     """A connection whose peer sends these pieces, then ends.
 
     Args:
-        pieces: the bytes to receive, piece by piece; an exception is raised when its turn has come.
+        pieces: the bytes to receive, piece by piece; an exception is raised in its turn.
         loss: how the connection was cut short, after the last piece.
         answers: for each piece, the number of bytes written after which drain() and wait_readable() notice it; one
             number more stands for the end. Pieces without a number arrive only when the stream is read.

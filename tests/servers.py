@@ -83,7 +83,7 @@ class Certificates:
 
 @contextmanager
 def running(command: list[str], directory: Path, listeners: list[socket.socket]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server that inherits these listeners; what it says on stderr is kept, and noted on an error.
+    """Run a server that inherits these listeners; its stderr is kept, and noted on an error.
 
     The listeners are closed here, so that they live exactly as long as the process.
     """
@@ -103,7 +103,7 @@ def running(command: list[str], directory: Path, listeners: list[socket.socket])
             finally:
                 stop(process)
     except Exception as error:
-        error.add_note(f"{command[0]} said:\n{log.read_text(errors='replace')[-4000:]}")
+        error.add_note(f"stderr of {command[0]}:\n{log.read_text(errors='replace')[-4000:]}")
         raise
 
 
@@ -296,11 +296,11 @@ UNREACHABLE = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 12\r\n\r\nunreachabl
 
 
 class ConnectProxy(RawServer):
-    """A CONNECT proxy, well-behaved unless told otherwise; .requests has what it was asked.
+    """A CONNECT proxy that conforms unless an argument says otherwise; .requests has the received heads.
 
     Args:
         tls: makes the proxy itself listen with TLS.
-        credentials: user and password it asks for (Basic); without them it answers REFUSED and keeps the connection.
+        credentials: user and password that it demands (Basic); without them it sends REFUSED and keeps the connection.
         answer: what it sends to grant a tunnel; anything but a 2xx opens none.
     """
 

@@ -18,7 +18,7 @@ SOCKS = "socks4+socks5"
 class PProxy:
     """Several protocols on one port. With credentials, "user:password", a SOCKS4 client's user id must be both.
 
-    It grants whatever it is asked for, and closes if the target can't be reached; of SOCKS4a it knows nothing. As an
+    It grants every request, and closes if the target can't be reached; it does not know SOCKS4a. As an
     HTTP proxy it sends all requests of a connection to where the first one went.
     """
 

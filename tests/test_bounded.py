@@ -3,14 +3,14 @@
 from asyncclient.bounded import BoundedDict
 
 
-def test_the_item_set_longest_ago_goes() -> None:
+def test_the_item_set_longest_ago_is_dropped() -> None:
     table: BoundedDict[str, int] = BoundedDict(3)
     for number, key in enumerate("abcd"):
         table[key] = number
     assert table == {"b": 1, "c": 2, "d": 3}
 
 
-def test_a_key_set_anew_is_the_youngest() -> None:
+def test_a_key_that_is_set_again_is_the_youngest() -> None:
     table: BoundedDict[str, int] = BoundedDict(2)
     for number, key in enumerate("abac"):
         table[key] = number

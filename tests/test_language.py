@@ -23,12 +23,15 @@ PROSE = {
     "'is none' for 'is not set' or 'is invalid'": r"(?<!there )(?:is|are|was|were) none",
     "'is no X' for 'is not an X'": r"(?<![Tt]here )(?:is|are) no (?!longer\b|more\b)\w+",
     "a word that the glossary replaces": r"unasked|heed(?:s|ed)?|uncoded|logs? in|logg(?:ed|ing) in|parted by|besides",
+    "a literary word": r"anew|in vain|thereof|hence|whence|counts more|of no use",
 }
 IN_PROSE = re.compile("|".join(rf"(?P<_{number}>\b(?:{words})\b)" for number, words in enumerate(PROSE.values())))
 HEADLESS = re.compile(r"\W*Wh(?:at|o) (?!if\b|to\b)")
 IN_NAMES = re.compile(
     r"(?:^|_)(?:who|whoever|whose|what|whatever|nobody|somebody|anybody|he|him|his|is_none|are_none|unasked)(?:_|$)"
     r"|(?<!there)_(?:is|are)_no_|^test_(?:r\d+|\d\d)_"
+    r"|(?:^|_)(?:anew|came|comes?|told|said|parted|welcome|heeds?|goes_out|go_out|given_up|gives_up|counts?_more|looked_at"
+    r"|in_vain|for_ever|in_spite_of|all_the_same|strangers?)(?:_|$)"
 )
 NAME = re.compile(r"^\s*(?:async )?(?:def|class) (\w+)", re.MULTILINE)
 
@@ -84,10 +87,18 @@ def test_text_is_plain(name: str) -> None:
         "None if there is none, or the value is none.",
         "An error for what is no URL.",
         "Drop unasked bytes.",
+        "The file is opened anew each time.",
     ],
 )
 def test_old_phrases_are_found(text: str) -> None:
     assert IN_PROSE.search(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["test_the_body_goes_out", "test_bytes_that_came", "_is_none", "test_r7_x", "tell_him"]
+)
+def test_old_names_are_found(name: str) -> None:
+    assert IN_NAMES.search(name)
 
 
 @pytest.mark.parametrize(

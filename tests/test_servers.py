@@ -1,4 +1,4 @@
-"""The servers that other tests rely on do what they say; asked with http.client and bare sockets."""
+"""The servers that other tests rely on behave as documented; tested with http.client and bare sockets."""
 
 import asyncio
 import gzip
@@ -54,7 +54,7 @@ def read_all(sock: socket.socket) -> bytes:
     return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
-def test_replies_come_in_order_and_heads_are_kept() -> None:
+def test_replies_are_sent_in_order_and_heads_are_kept() -> None:
     with RawServer.replying(OK, OK.replace(b"ok", b"no"), host="::1") as server, http_to(server) as connection:
         assert fetch(connection, "GET", "/a") == (200, b"ok")
         assert fetch(connection, "POST", "/b", body=b"content") == (200, b"no")
@@ -221,7 +221,7 @@ def test_tls_ends_with_or_without_notice(tls: Certificates, ending: Callable[[Ra
 
 
 def ask_demo(ask: Callable[[int], T], tls: ssl.SSLContext | None = None) -> T:
-    """Call a blocking function with the port of the demo server, in a thread beside its loop."""
+    """Call a blocking function with the port of the demo server, in a thread while its loop runs."""
 
     async def main() -> T:
         async with DemoServer(tls) as demo:
@@ -231,7 +231,7 @@ def ask_demo(ask: Callable[[int], T], tls: ssl.SSLContext | None = None) -> T:
 
 
 def talk_to_demo(sent: bytes) -> bytes:
-    """Send bytes, end the sending half, and return all that comes back."""
+    """Send bytes, end the sending half, and return all bytes of the answer."""
 
     def talk(port: int) -> bytes:
         with socket.create_connection((HOST, port), timeout=10) as sock:
@@ -346,7 +346,7 @@ def test_app_streams_and_answers_without_content(app: App) -> None:
         assert fetch(connection, "GET", "/empty") == (204, b"")
 
 
-def test_app_answers_413_before_the_content_comes(app: App) -> None:
+def test_app_answers_413_before_the_content_is_sent(app: App) -> None:
     with http_to(app) as connection:
         connection.request("POST", "/too-large", headers={"Content-Length": "1000000000"})
         assert connection.getresponse().status == 413

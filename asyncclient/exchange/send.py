@@ -78,7 +78,7 @@ async def send_request(
         ValueError: the content is shorter or longer than its length; an invalid trailer, or trailers of content that is
             not sent in chunks. Nothing is sent if trailers that are not a function are invalid.
         HTTPException, OSError: the server or the connection failed.
-        Exception: whatever the body raised. After any of these the stream is of no use.
+        Exception: whatever the body raised. After any of these the stream cannot be used.
     """
     last_chunk = LAST_CHUNK if trailers is None else _prepare_last_chunk(trailers, source is not None and chunked)
     stream.write(head)

@@ -74,7 +74,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         self.total: Deadline = NEVER
         # The time of the loop at which the wait in progress fails; read by the timer.
         self.deadline = math.inf
-        # What the last wait was for, for expire().
+        # The phase of the last wait, for expire().
         self._phase = DATA
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,4 +1,4 @@
-"""What a transport reports: the callbacks of a stream, and the value that says how a connection has ended.
+"""The reports of a transport: the callbacks of a stream, and the value that says how a connection has ended.
 
 `Ending` is the whole state of a stream's end: not set while the stream is open, afterwards one value.
 """
@@ -196,7 +196,7 @@ class TransportProtocol(asyncio.Protocol):
         self.may_write = True
         self.wake()
 
-    # What they have reported
+    # Results of the callbacks
 
     @property
     def tls(self) -> TLSTransport | None:

@@ -38,7 +38,7 @@ def echo_body(connection: RawConnection) -> None:
 
 
 class Thrice:
-    """An iterable that is not an iterator: it begins anew each time."""
+    """An iterable that is not an iterator: each iteration starts from the beginning."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter((b"1", b"2", b"3"))
@@ -75,7 +75,7 @@ def test_bodies_are_sent_again_where_they_can_be(client: Client, make: Callable[
     answers = iter((REDIRECT, OK))
 
     def redirect(connection: RawConnection) -> None:
-        while head := connection.read_head():  # content of unknown length comes over a second connection
+        while head := connection.read_head():  # content of unknown length is sent on a second connection
             length = dict(parse_fields(head)).get("content-length")
             received.append(connection.read_chunked() if length is None else connection.read_body(int(length)))
             connection.send(next(answers))
@@ -92,7 +92,7 @@ def test_generator_cannot_be_sent_again(client: Client) -> None:
         client.post(server.url, body=count())
 
 
-def test_rest_of_an_iterator_is_not_sent_for_the_whole(client: Client) -> None:
+def test_rest_of_an_iterator_is_not_sent_as_the_whole(client: Client) -> None:
     answered = threading.Event()
     targets: list[bytes] = []
 
@@ -165,7 +165,7 @@ def test_body_may_use_the_client(client: Client) -> None:
     assert copied.content == b"".join(content)
 
 
-def test_error_in_a_body_comes_out_with_its_traceback(client: Client) -> None:
+def test_error_in_a_body_is_raised_with_its_traceback(client: Client) -> None:
     def fail() -> Iterator[bytes]:
         yield b"1"
         raise LookupError("no more")
@@ -175,7 +175,7 @@ def test_error_in_a_body_comes_out_with_its_traceback(client: Client) -> None:
             client.post(server.url, body=fail())
         assert client.stats()[:2] == (0, 0)
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert (names[0], names[-1]) == ("test_error_in_a_body_comes_out_with_its_traceback", "fail")
+    assert (names[0], names[-1]) == ("test_error_in_a_body_is_raised_with_its_traceback", "fail")
 
 
 def test_iterator_that_stops_at_once_and_factory_that_raises_stop(client: Client) -> None:

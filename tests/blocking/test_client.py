@@ -1,4 +1,4 @@
-"""compat.Client, seen from one thread: asyncclient's results, blocking."""
+"""compat.Client, used by one thread: the results are asyncclient's, blocking."""
 
 import asyncio
 import gzip
@@ -165,7 +165,7 @@ def test_invalid_arguments_are_refused_before_anything_begins(
     assert not client._portal.is_running
 
 
-def test_wrong_settings_are_refused_without_a_word_from_the_garbage_collector() -> None:
+def test_wrong_settings_are_refused_without_a_warning_of_the_garbage_collector() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         Client(colour="red")  # type: ignore[call-arg]
 
@@ -173,7 +173,7 @@ def test_wrong_settings_are_refused_without_a_word_from_the_garbage_collector() 
 # Content that is not read yet
 
 
-def test_stream_gives_pieces_as_they_come(client: Client) -> None:
+def test_stream_gives_chunks_as_they_are_received(client: Client) -> None:
     seen = threading.Semaphore(0)
 
     def drip(connection: RawConnection) -> None:
@@ -334,7 +334,7 @@ def test_progress_that_raises_ends_a_download(client: Client, tmp_path: Path) ->
 # Errors
 
 
-def test_errors_come_out_as_they_are(client: Client) -> None:
+def test_errors_are_raised_unchanged(client: Client) -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
     with (
         RawServer.replying(half, then=RawConnection.close) as server,
@@ -343,7 +343,7 @@ def test_errors_come_out_as_they_are(client: Client) -> None:
         client.get(server.url)
     assert (caught.value.partial, caught.value.expected) == (b"half", 5)
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    assert names[:3] == ["test_errors_come_out_as_they_are", "get", "request"]
+    assert names[:3] == ["test_errors_are_raised_unchanged", "get", "request"]
     with pytest.raises(asyncclient.ConnectError):
         client.get(server.url)
     with pytest.raises(asyncclient.InvalidURL):
@@ -399,7 +399,7 @@ def test_callbacks_run_in_their_callers_context(client: Client) -> None:
     assert threads == ["compat.Client"]
 
 
-def test_callback_cannot_use_the_client_but_look_at_it(client: Client) -> None:
+def test_callback_can_inspect_the_client_but_not_use_it(client: Client) -> None:
     looked: list[object] = []
 
     def login(request: asyncclient.AuthRequest) -> dict[str, str]:
@@ -483,7 +483,7 @@ def test_an_upgraded_connection_that_is_dropped_is_closed(client: Client) -> Non
     assert ends == ["eof"]
 
 
-def test_gzip_is_undone_unless_not_wanted(client: Client) -> None:
+def test_gzip_is_decoded_unless_turned_off(client: Client) -> None:
     packed = gzip.compress(b"plain")
     with RawServer.replying(*[reply(packed, b"Content-Encoding: gzip")] * 2) as server:
         assert client.get(server.url).content == b"plain"
@@ -493,7 +493,7 @@ def test_gzip_is_undone_unless_not_wanted(client: Client) -> None:
 # The module
 
 
-def test_compat_is_light_until_a_client_is_asked_for() -> None:
+def test_compat_imports_no_client_before_its_first_use() -> None:
     code = (
         "import sys, compat\n"
         "high = ('asyncclient.client', 'asyncclient.pool')\n"

@@ -1,4 +1,4 @@
-"""compat.Client among threads, signals and processes: no call waits for ever, and nothing is left."""
+"""compat.Client with threads, signals and processes: no call waits endlessly, and nothing is left."""
 
 import asyncio
 import gc
@@ -91,7 +91,7 @@ class Silent:
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_each_thread_gets_its_own_answers(tls: Certificates, is_secure: bool) -> None:
+def test_each_thread_gets_its_own_responses(tls: Certificates, is_secure: bool) -> None:
     context = tls.server_context() if is_secure else None
     limits = asyncclient.PoolLimits(connections=4)
     with RawServer(echo_target, tls=context) as server, Client(ssl=tls.client_context(), pool=limits) as client:
@@ -245,7 +245,7 @@ def test_callback_may_close_the_client() -> None:
 
 
 @pytest.mark.parametrize("is_used", [False, True])
-def test_client_that_is_forgotten_ends_its_thread_and_warns(is_used: bool) -> None:
+def test_abandoned_client_ends_its_thread_and_warns(is_used: bool) -> None:
     with RawServer(echo_target) as server:
         client = Client()
         if is_used:
@@ -328,7 +328,7 @@ def test_keyboard_interrupt_of_the_process(client: Client) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_wait_goes_on_after_a_handler_that_only_notes(client: Client) -> None:
+def test_wait_continues_after_a_signal_handler_that_returns(client: Client) -> None:
     asked, noted = threading.Event(), threading.Event()
 
     def answer_late(connection: RawConnection) -> None:
@@ -384,7 +384,7 @@ def test_interrupt_in_a_body_ends_its_request(client: Client) -> None:
 
 
 def test_response_that_an_interrupt_loses_is_closed(client: Client) -> None:
-    """The response has come when the generator, told to end, raises."""
+    """The response has been received when the generator, which is closed, raises."""
 
     def endless() -> Iterator[bytes]:
         try:
@@ -477,7 +477,7 @@ def test_a_loop_stopped_by_a_callback_ends_as_if_closed(client: Client) -> None:
             client.get(server.url)
 
 
-def test_call_that_will_not_end_fails_with_the_thread(
+def test_call_that_does_not_end_fails_when_the_thread_ends(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("asyncclient.blocking.portal.CANCEL_GRACE", 0.01)
@@ -500,7 +500,7 @@ def test_call_that_will_not_end_fails_with_the_thread(
     gc.collect()
 
 
-def test_call_that_is_over_does_not_fail_any_more() -> None:
+def test_finished_call_is_not_changed_by_a_failure() -> None:
     async def begin() -> Call[str]:
         made = Call(done(), asyncio.get_running_loop())
         made.start()
@@ -515,7 +515,7 @@ def test_call_that_is_over_does_not_fail_any_more() -> None:
     assert call.take() == "done"
 
 
-def test_task_that_will_not_end_does_not_hold_up_an_interrupt_for_ever(
+def test_task_that_does_not_end_delays_an_interrupt_for_a_limited_time(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("asyncclient.blocking.portal.CANCEL_GRACE", 0.01)
@@ -573,7 +573,7 @@ def echo_or_wait(connection: RawConnection) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_program_ends_in_silence(ending: str) -> None:
+def test_program_ends_without_output(ending: str) -> None:
     with RawServer(echo_or_wait) as server:
         run = run_python("-W", "error", "-X", "dev", "-c", f"{AROUND}\n{ending}", server.url)
     is_forgotten = "compat.Client()" in ending
@@ -647,7 +647,7 @@ def test_forked_process_may_end_as_usual() -> None:
 
 
 def test_droppable_calls_are_dropped_after_an_error_has_ended_the_wait() -> None:
-    """A progress callback that raised was called once more, while the end of its call was waited for."""
+    """A progress callback that had raised was called again while its call ended."""
 
     async def nothing() -> None:
         pass

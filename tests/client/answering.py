@@ -1,4 +1,4 @@
-"""Helpers for tests of the client's rules: servers that answer by target, and record the requests."""
+"""Helpers for tests of the client's rules: servers that answer by target and record the requests."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came over the wire; fields by name in lower case, values of one name in their order."""
+    """A received request; fields by name in lower case, values of one name in their order."""
 
     method: str
     target: str
@@ -25,9 +25,9 @@ class Asked:
     raw_body: bytes
 
     def __getitem__(self, name: str) -> str | None:
-        """Return the value of a field; None if it did not come. Twice is an error."""
+        """Return the value of a field; None if it was not sent. Two values are an error."""
         values = self.fields.get(name, [])
-        assert len(values) < 2, f"{name} came {len(values)} times"
+        assert len(values) < 2, f"{name} was sent {len(values)} times"
         return values[0] if values else None
 
 
@@ -35,9 +35,9 @@ Answer = bytes | Callable[[Asked], bytes]
 
 
 class Answering(RawServer):
-    """A server that answers each request by its target, and keeps what it was asked.
+    """A server that answers each request by its target, and records the requests.
 
-    An answer is bytes, or a function of the request; b"" ends the connection. Several in a list are given one after
+    An answer is bytes, or a function of the request; b"" ends the connection. Several in a list are sent one after
     the other, the last of them again and again. `default` answers targets that are not listed.
     """
 
@@ -92,7 +92,7 @@ def redirect(location: str | bytes, status: int = 302, content: bytes = b"", *fi
 
 
 class Recording(Tracer):
-    """A tracer that keeps what it is told."""
+    """A tracer that records its calls."""
 
     def __init__(self) -> None:
         self.repeats: list[tuple[str, float]] = []
@@ -130,7 +130,7 @@ async def is_clean(client: Client) -> bool:
     return (stats.active, stats.connecting, stats.waiting) == (0, 0, 0)
 
 
-async def comes_true(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+async def becomes_true(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Wait until something holds that another thread brings about; False if it does not in time."""
     until = monotonic() + seconds
     while not condition():
@@ -154,7 +154,7 @@ async def gather_chunks(response: Response, size: int | None = None) -> list[byt
 
 
 class Gate:
-    """Holds a server's thread until the test lets it go on."""
+    """Blocks a server's thread until the test opens it."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()

@@ -89,7 +89,7 @@ class Store(RawServer):
 
     @property
     def ranges(self) -> list[str | None]:
-        """The fields Range that came, in order."""
+        """The received Range fields, in order."""
         return [asked["range"] for asked in self.asked]
 
 

@@ -334,7 +334,7 @@ async def test_netrc_without_default_gives_others_nothing(netrc: Path) -> None:
     assert await ask(Netrc(netrc), to("b")) == []
 
 
-async def test_netrc_goes_by_the_parsed_host_not_by_the_text_of_the_url(netrc: Path) -> None:
+async def test_netrc_is_searched_for_the_parsed_host_not_for_the_text_of_the_url(netrc: Path) -> None:
     netrc.write_text("machine good.test login u password p\n")
     request = AuthRequest("GET", "http://evil.test/@good.test:", "/@good.test:", "evil.test", 80)
     assert await ask(Netrc(netrc), request) == []

@@ -1,4 +1,4 @@
-"""Logging in over the wire: Basic, Bearer, Digest against a server that checks, netrc, functions, what counts more."""
+"""Authentication: Basic, Bearer, Digest against a server that verifies, netrc, functions, and their precedence."""
 
 import asyncio
 import base64
@@ -63,7 +63,7 @@ async def send_one(client: dict[str, Any], user: str, **options: Any) -> SentReq
     ],
 )
 @pytest.mark.parametrize("is_clients", [True, False])
-async def test_credentials_go_out_at_once(auth: Any, value: str | None, is_clients: bool) -> None:
+async def test_credentials_are_sent_without_a_challenge(auth: Any, value: str | None, is_clients: bool) -> None:
     where: dict[str, Any] = {"client": {"auth": auth}} if is_clients else {"auth": auth}
     assert (await ask(**where))["authorization"] == value
 
@@ -77,7 +77,7 @@ async def test_credentials_go_out_at_once(auth: Any, value: str | None, is_clien
         ("", basic("client", "x")),
     ],
 )
-async def test_the_user_of_a_url_counts_more_than_the_client(user: str, value: str) -> None:
+async def test_the_user_of_a_url_takes_precedence_over_the_clients(user: str, value: str) -> None:
     sent = await send_one({"auth": ("client", "x")}, user)
     assert sent.headers["authorization"] == value
     assert (sent.url, sent.headers["host"]) == ("http://example.com/", "example.com")
@@ -167,7 +167,7 @@ def sign(request: AuthRequest) -> str:
         (give_later, "x-signature"),
     ],
 )
-async def test_a_function_sees_the_request_as_it_goes_out(function: Any, name: str) -> None:
+async def test_an_auth_function_gets_the_request_that_is_sent(function: Any, name: str) -> None:
     with Answering(default=OK) as server:
         async with Client(auth=function, params={"k": "ä"}) as client:
             await client.post(f"{server.url}/x#part", body=b"content")
@@ -180,7 +180,7 @@ async def test_a_function_sees_the_request_as_it_goes_out(function: Any, name: s
     ]
 
 
-async def test_a_function_is_asked_again_for_each_sending() -> None:
+async def test_an_auth_function_is_called_for_each_sending() -> None:
     tokens = iter("abcdef")
     answers: dict[str, Any] = {"/": [reply(b"", status=b"503 Busy"), redirect("/to")], "/to": OK}
     with Answering(answers) as server:
@@ -202,7 +202,7 @@ async def raise_later(_: AuthRequest) -> str:
 
 
 @pytest.mark.parametrize("function", [raise_at_once, raise_later])
-async def test_exceptions_of_an_auth_function_come_through(function: Any) -> None:
+async def test_exceptions_of_a_clients_auth_function_reach_the_caller(function: Any) -> None:
     with Answering(default=OK) as server:
         async with Client(auth=function) as client:
             with pytest.raises(Refused):
@@ -245,7 +245,7 @@ class Answerer(Auth):
         self.noted.append(fields.get("x-info"))
 
 
-async def test_an_auth_of_ones_own_answers_challenges() -> None:
+async def test_a_custom_auth_answers_challenges() -> None:
     auth, tracer = Answerer(), Recording()
     answers: dict[str, Any] = {"/": [refuse("One a=1", "Two"), reply(b"in", b"X-Info: 1")]}
     with Answering(answers) as server:
@@ -260,7 +260,7 @@ async def test_an_auth_of_ones_own_answers_challenges() -> None:
 
 
 @pytest.mark.parametrize(("most", "sent"), [(0, 1), (1, 2), (2, 3), (99, 3)])
-async def test_refusals_without_end_end(most: int, sent: int) -> None:
+async def test_repeated_challenges_are_answered_twice_at_most(most: int, sent: int) -> None:
     with Answering({"/": refuse("Try")}) as server:
         async with Client(auth=Answerer(most)) as client:
             response = await client.get(server.url)
@@ -286,7 +286,7 @@ async def test_other_statuses_are_not_challenges(status: int) -> None:
     assert len(server.asked) == 1
 
 
-async def test_a_body_that_is_gone_is_not_sent_again_in_answer() -> None:
+async def test_a_challenge_to_a_request_with_a_used_up_body_is_an_error() -> None:
     with Answering({"/": [refuse("Try"), OK]}) as server:
         async with Client(auth=Answerer()) as client:
             with pytest.raises(BodyNotReplayable):
@@ -297,14 +297,14 @@ async def test_a_body_that_is_gone_is_not_sent_again_in_answer() -> None:
 
 
 class Noting(Answerer):
-    """Fails at the look at a response, or at a challenge."""
+    """Raises when it is given a response."""
 
     def note(self, request: AuthRequest, fields: Mapping[str, str]) -> None:
         raise Refused
 
 
 @pytest.mark.parametrize("status", [200, 401])
-async def test_exceptions_of_an_auth_about_a_response_come_through(status: int) -> None:
+async def test_exceptions_of_an_auth_about_a_response_reach_the_caller(status: int) -> None:
     with Answering({"/": reply(bytes(1000), status=b"%d X" % status), "/next": OK}) as server:
         async with Client() as client:
             with pytest.raises(Refused):
@@ -313,7 +313,7 @@ async def test_exceptions_of_an_auth_about_a_response_come_through(status: int) 
             assert (await client.get(f"{server.url}/next")).content == b"ok"
 
 
-async def test_a_redirect_begins_anew() -> None:
+async def test_a_redirect_restarts_the_attempts_of_auth() -> None:
     answers: dict[str, Any] = {"/": [refuse("Try"), redirect("/to")], "/to": [refuse("Try"), refuse("Try"), OK]}
     auth = Answerer()
     with Answering(answers) as server:
@@ -404,7 +404,7 @@ async def test_digest(algorithm: str, qop: str | None) -> None:
     assert server.accepted == 1
 
 
-async def test_a_nonce_that_became_stale_is_replaced_without_a_word() -> None:
+async def test_a_stale_nonce_is_replaced_without_an_error() -> None:
     verifier = Verifier(uses=2)
     with Answering(default=verifier) as server:
         async with Client(auth=Digest(USER, PASSWORD)) as client:
@@ -454,7 +454,7 @@ async def test_digest_at_once_from_many_tasks() -> None:
     assert "replayed" not in verifier.refusals
 
 
-async def test_no_count_goes_out_twice_when_a_request_is_retried() -> None:
+async def test_no_count_is_sent_twice_when_a_request_is_retried() -> None:
     verifier = Verifier()
     with Answering(default=verifier) as server:
         async with Client(auth=Digest(USER, PASSWORD), retries=Retry(total=2, backoff=0)) as client:
@@ -463,7 +463,7 @@ async def test_no_count_goes_out_twice_when_a_request_is_retried() -> None:
     assert len(server.asked) == 4
 
 
-async def test_digest_stays_at_its_origin() -> None:
+async def test_digest_credentials_are_sent_to_their_origin_only() -> None:
     verifier = Verifier()
     with Answering(default=verifier) as other, Answering(default=redirect(f"{other.url}/x")) as server:
         async with Client(auth=Digest(USER, PASSWORD)) as client:
@@ -493,7 +493,7 @@ async def test_netrc_by_host(netrc: Path) -> None:
 
 
 @pytest.mark.parametrize("is_clients", [True, False])
-async def test_netrc_serves_the_hosts_of_redirects_that_it_names(netrc: Path, is_clients: bool) -> None:
+async def test_netrc_is_used_for_the_hosts_of_redirects_that_it_names(netrc: Path, is_clients: bool) -> None:
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
     auth: dict[str, Any] = {"auth": Netrc(netrc)}
     with Answering() as server:
@@ -511,7 +511,7 @@ async def test_netrc_serves_the_hosts_of_redirects_that_it_names(netrc: Path, is
     assert values == [basic("anybody", "d"), basic("user", "secret"), None, basic("local", "x")]
 
 
-async def test_netrc_serves_the_hosts_beside_base_url_that_it_names(netrc: Path) -> None:
+async def test_netrc_is_used_for_its_hosts_in_addition_to_base_url(netrc: Path) -> None:
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
     with Answering(default=OK) as server:
         resolver = by_name("one.example", "two.example", "home.example")
@@ -522,7 +522,7 @@ async def test_netrc_serves_the_hosts_beside_base_url_that_it_names(netrc: Path)
     assert values == [basic("anybody", "d"), basic("user", "secret"), None]
 
 
-async def test_netrc_serves_no_redirect_from_https_to_http(netrc: Path, tls: Certificates) -> None:
+async def test_netrc_is_not_used_after_a_redirect_from_https_to_http(netrc: Path, tls: Certificates) -> None:
     with Answering() as plain, Answering(tls=tls.server_context("one.example")) as secure:
         secure.answers = {"/": [redirect(f"{plain.url}/1")], "/2": [OK]}
         plain.answers = {"/1": [redirect(f"{secure.url_as('one.example')}/2")]}

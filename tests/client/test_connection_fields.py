@@ -1,4 +1,4 @@
-"""Fields of framing and routing that a caller sets beside what the client does: taken, completed or refused."""
+"""Fields of framing and routing that a caller sets: accepted, completed or refused."""
 
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +26,7 @@ async def ask(method: str = "GET", headers: Any = None, client: Any = None, **op
 
 
 async def refuse(text: str, headers: Any, method: str = "POST", **options: Any) -> None:
-    """A request is refused, and no byte of it leaves; the client goes on."""
+    """A request is refused, no byte of it is sent, and the client can be used."""
     with Answering(default=OK) as server:
         async with Client() as asking:
             with pytest.raises(ValueError, match=text):
@@ -225,7 +225,7 @@ async def test_upgrade_alone_gets_the_connection() -> None:
 
 
 @pytest.mark.parametrize("value", ["gzip", "trailers, deflate;q=0.5", "chunked"])
-async def test_te_asks_for_trailers_alone(value: str) -> None:
+async def test_te_may_be_trailers_only(value: str) -> None:
     await refuse("expected trailers as TE, got .* Accept-Encoding", {"TE": value}, "GET")
 
 
@@ -314,7 +314,7 @@ async def test_fields_of_an_auth_function_are_held_to_the_same(fields: dict[str,
     await refuse("expected|[Ll]ength", None, body=b"content", auth=lambda request: fields)
 
 
-async def test_credentials_of_a_proxy_do_not_go_through_its_tunnel() -> None:
+async def test_credentials_of_a_proxy_are_not_sent_through_its_tunnel() -> None:
     fields, url = {"Proxy-Authorization": "Basic c2VjcmV0"}, "https://h.example/"
     resolver = by_name("h.example")
     for clients, requests in ((None, fields), (fields, None)):

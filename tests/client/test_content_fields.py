@@ -88,7 +88,7 @@ def test_a_content_type_that_no_form_with_files_has_is_refused(given: Any) -> No
 
 
 @pytest.mark.parametrize("content", [b"x--abc", b"--abcdef", bytearray(b"x\r\n--abc--")])
-def test_content_at_hand_that_has_the_callers_boundary_is_refused(content: Any) -> None:
+def test_content_in_memory_that_has_the_callers_boundary_is_refused(content: Any) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=abc"}
     for files in ({"f": content}, {"g": [b"x"], "f": content}):
         with pytest.raises(ValueError, match="content of a part has the boundary of Content-Type"):
@@ -97,7 +97,7 @@ def test_content_at_hand_that_has_the_callers_boundary_is_refused(content: Any) 
         Request("POST", "http://h/", headers=headers, files={}, data={"a": bytes(content)})
 
 
-async def test_content_that_turns_out_to_have_the_callers_boundary_never_ends() -> None:
+async def test_content_that_has_the_callers_boundary_is_sent_without_its_end() -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=abc"}
     with Answering(default=OK) as server:
         async with Client() as client:

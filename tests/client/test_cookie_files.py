@@ -96,7 +96,7 @@ def test_file_at_a_path_is_latin_1(tmp_path: Path) -> None:
         (line(expires="9.5"), [Cookie("n", "SECRET", "a.com", expires=9.5, host_only=True)]),
     ],
 )
-def test_file_is_read_as_others_write_it(text: str, expected: list[Cookie]) -> None:
+def test_files_of_other_programs_are_read(text: str, expected: list[Cookie]) -> None:
     assert list(read_netscape(text)) == expected
 
 
@@ -139,7 +139,7 @@ def test_cookies_that_the_format_cannot_express_are_left_out(cookie: Cookie) -> 
     assert list(read_netscape(write_netscape([cookie, *COOKIES]))) == COOKIES
 
 
-def test_jar_comes_back_from_a_file_in_its_order() -> None:
+def test_jar_is_loaded_from_a_file_in_its_order() -> None:
     jar = CookieJar({"own": "1"})
     jar.store("www.example.com", "/", True, ["z=1", "y=2; Domain=example.com; Max-Age=1000", "x=3; HttpOnly", "alone"])
     again = CookieJar(read_netscape(write_netscape(jar)))
@@ -170,7 +170,7 @@ def test_any_text_gives_cookies_or_a_value_error(text: str) -> None:
 # http.cookiejar
 
 
-def test_cookiejar_gets_all_and_gives_them_back() -> None:
+def test_cookies_are_copied_to_a_cookiejar_and_back() -> None:
     jar = to_cookiejar([*COOKIES, Cookie("own", "1", "")])
     assert type(jar) is cookiejar.CookieJar
     assert [cookie.expires for cookie in to_cookiejar([COOKIES[1]._replace(expires=LATER + 0.5)])] == [LATER]
@@ -242,7 +242,7 @@ def test_cookiejar_that_is_a_mapping_too_keeps_its_domains() -> None:
     assert jar.build_header("b.com", "/", False) is None
 
 
-def test_cookies_of_cookiejar_join_those_there_are() -> None:
+def test_cookies_of_a_cookiejar_are_added_to_the_jar() -> None:
     jar = CookieJar([Cookie("n", "old", "a.com", host_only=True), Cookie("m", "1", "a.com")])
     jar.update(standard_jar(standard_cookie(value="new")))
     assert jar.build_header("a.com", "/", False) == "n=new; m=1"

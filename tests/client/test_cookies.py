@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """Seconds that the test lets pass."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -80,7 +80,7 @@ def names(jar: CookieJar) -> list[str]:
     return [cookie.name for cookie in jar]
 
 
-# what a field says
+# a field's meaning
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def names(jar: CookieJar) -> list[str]:
         ("alone; Path=/", "alone"),
     ],
 )
-def test_name_and_value_go_back_as_they_came(field: str, header: str) -> None:
+def test_name_and_value_are_sent_back_unchanged(field: str, header: str) -> None:
     assert roundtrip(field) == header
 
 
@@ -272,13 +272,13 @@ def test_domain_of_a_cookie(host: str, domain: str, expected: tuple[str, bool] |
         ("example.org", False),
     ],
 )
-def test_domain_cookie_goes_to_hosts_below(jar: CookieJar, host: str, is_sent: bool) -> None:
+def test_domain_cookie_is_sent_to_subdomains(jar: CookieJar, host: str, is_sent: bool) -> None:
     jar.store(HOST, "/", True, ["sid=1; Domain=example.com"])
     assert (jar.build_header(host, "/", True) == SENT_BACK) is is_sent
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1", "::ffff:1.2.3.4", "localhost"])
-def test_cookie_without_domain_goes_to_its_host_only(jar: CookieJar, host: str) -> None:
+def test_cookie_without_domain_is_sent_to_its_host_only(jar: CookieJar, host: str) -> None:
     jar.store(host, "/", True, ["sid=1"])
     assert jar.build_header(host, "/", True) == SENT_BACK
     assert jar.build_header(f"www.{host}", "/", True) is None
@@ -391,7 +391,7 @@ def test_path_decides_whether_a_cookie_is_sent(jar: CookieJar, path: str, cookie
     assert path_matches(path or "/", cookie_path) is expected or path == "*"
 
 
-def test_longer_paths_come_first_then_older_cookies(jar: CookieJar) -> None:
+def test_longer_paths_are_first_then_older_cookies(jar: CookieJar) -> None:
     jar.store(HOST, "/", True, ["z=1; Domain=example.com", "b=2", "c=3; Path=/a/b", "y=4; Path=/a; Domain=example.com"])
     jar.store(HOST, "/", True, ["a=5", "x=6; Path=/a", "w=7; Domain=example.com"])
     assert jar.build_header(HOST, "/a/b", True) == "c=3; y=4; x=6; z=1; b=2; a=5; w=7"
@@ -405,7 +405,9 @@ def test_longer_paths_come_first_then_older_cookies(jar: CookieJar) -> None:
     ("field", "sent_over_tls", "sent_without"),
     [("sid=1", True, True), ("sid=1; Secure", True, False)],
 )
-def test_secure_cookie_goes_over_tls_only(jar: CookieJar, field: str, sent_over_tls: bool, sent_without: bool) -> None:
+def test_secure_cookie_is_sent_over_tls_only(
+    jar: CookieJar, field: str, sent_over_tls: bool, sent_without: bool
+) -> None:
     jar.store(HOST, "/", True, [field])
     assert (jar.build_header(HOST, "/", True) is not None) is sent_over_tls
     assert (jar.build_header(HOST, "/", False) is not None) is sent_without
@@ -512,7 +514,7 @@ def test_clock_set_back_keeps_the_order(jar: CookieJar, clock: Clock) -> None:
     assert jar.build_header(HOST, "/", True) == "a=1; b=2"
 
 
-def test_name_domain_path_and_host_only_tell_cookies_apart(jar: CookieJar) -> None:
+def test_name_domain_path_and_host_only_distinguish_cookies(jar: CookieJar) -> None:
     jar.store("example.com", "/", True, ["a=1", "a=2; Path=/x", "a=3; Domain=example.com"])
     assert jar.build_header("example.com", "/x", True) == "a=2; a=1; a=3"
     assert jar.build_header(HOST, "/x", True) == "a=3"
@@ -556,7 +558,7 @@ def test_secure_cookies_outlive_others_of_their_domain(clock: Clock) -> None:
     assert names(jar) == ["a", "c"]
 
 
-def test_beyond_all_bounds_the_least_used_go(clock: Clock) -> None:
+def test_the_least_used_cookies_are_dropped_beyond_the_bounds(clock: Clock) -> None:
     jar = CookieJar(max_cookies=3, clock=clock)
     for host in ("a.com", "b.com", "c.com"):
         jar.store(host, "/", True, [f"{host[0]}=1"])
@@ -576,7 +578,7 @@ def test_a_full_jar_drops_expired_cookies_first(clock: Clock) -> None:
     assert names(jar) == ["a", "c"]
 
 
-def test_flood_is_cut_by_a_tenth(clock: Clock) -> None:
+def test_flood_of_cookies_drops_a_tenth(clock: Clock) -> None:
     jar = CookieJar(max_cookies=100, clock=clock)
     for number in range(101):
         jar.store(f"h{number}.com", "/", True, ["a=1"])
@@ -610,7 +612,7 @@ def test_mapping_goes_to_every_host() -> None:
         assert jar.build_header(host, "/x", False) == 'a=1; b="2"'
 
 
-def test_server_can_put_its_own_in_front_but_not_change_the_users(jar: CookieJar) -> None:
+def test_cookie_of_a_server_hides_the_users_cookie_but_does_not_change_it(jar: CookieJar) -> None:
     jar.update({"sid": "mine", "b": "1"})
     jar.store(HOST, "/", True, ["sid=theirs"])
     assert jar.build_header(HOST, "/", True) == "b=1; sid=theirs"
@@ -639,7 +641,7 @@ def test_set_keeps_all_its_arguments(jar: CookieJar) -> None:
 
 
 @pytest.mark.parametrize("domain", ["localhost", "co.uk", "github.io", "0.0.1", "::1", "fe80::1%eth0"])
-def test_set_shares_nothing_with_strangers(jar: CookieJar, domain: str) -> None:
+def test_cookie_set_for_an_unusual_host_is_sent_to_no_other(jar: CookieJar, domain: str) -> None:
     jar.set("sid", "1", domain=domain)
     assert jar.build_header(domain, "/", True) == SENT_BACK
     assert jar.build_header(f"127.{domain}", "/", True) is None
@@ -861,7 +863,7 @@ def test_bounds_and_count_hold_after_every_step(steps: list[tuple[str, str, str,
         ("::ffff:127.0.0.1", False),
     ],
 )
-def test_which_hosts_are_this_machine(host: str, expected: bool) -> None:
+def test_hosts_that_are_this_machine(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 

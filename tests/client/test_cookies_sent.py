@@ -24,7 +24,7 @@ def sets(*cookies: str) -> LocalResponse:
     return LocalResponse(headers=[("Set-Cookie", cookie) for cookie in cookies])
 
 
-async def test_a_cookie_comes_back() -> None:
+async def test_a_cookie_is_sent_back() -> None:
     with Answering({"/login": setting(b"sid=1; Path=/; HttpOnly"), "/": OK}) as server:
         async with Client() as client:
             assert (await client.get(f"{server.url}/login")).content == b"ok"
@@ -56,7 +56,7 @@ BELOW_ONE = {*AT_ONE, "sub.one.example/"}
         ("__Host-a=1; Path=/; Secure", set()),
     ],
 )
-async def test_where_a_cookie_goes(cookie: str, sent_to: set[str]) -> None:
+async def test_hosts_to_which_a_cookie_is_sent(cookie: str, sent_to: set[str]) -> None:
     places = ("one.example/dir/x", "one.example/dir", "one.example/", "sub.one.example/", "two.example/")
     login = "http://one.example/dir/login"
     transport = ScriptedTransport(
@@ -70,7 +70,7 @@ async def test_where_a_cookie_goes(cookie: str, sent_to: set[str]) -> None:
     assert {place for place, request in sent if request.headers.get("cookie") == "a=1"} == sent_to
 
 
-async def test_a_secure_cookie_goes_over_tls_only(tls: Certificates) -> None:
+async def test_a_secure_cookie_is_sent_over_tls_only(tls: Certificates) -> None:
     with (
         Answering(default=OK) as plain,
         Answering(default=setting(b"a=1; Secure"), tls=tls.server_context("one.example")) as secure,
@@ -92,7 +92,7 @@ async def test_secure_cookies_are_kept_on_this_machine(host: str) -> None:
     assert [asked["cookie"] for asked in server.asked] == [None, "__Host-a=1"]
 
 
-async def test_secure_cookies_of_this_machine_go_through_no_proxy() -> None:
+async def test_secure_cookies_of_this_machine_are_not_sent_through_a_proxy() -> None:
     with Answering(default=setting(b"a=1; Secure")) as proxy:
         async with Client(proxy=proxy.url) as client:
             client.cookies.set("b", "2", domain="localhost", secure=True)
@@ -129,7 +129,7 @@ async def test_cookies_of_another_type_are_a_type_error(cookies: Any) -> None:
             client.build_request("GET", "http://h/", cookies=cookies)
 
 
-async def test_a_cookie_does_not_mind_the_port() -> None:
+async def test_a_cookie_is_sent_to_any_port_of_its_host() -> None:
     with Answering(default=setting(b"a=1")) as first, Answering(default=OK) as second:
         async with Client() as client:
             await client.get(first.url)
@@ -137,7 +137,7 @@ async def test_a_cookie_does_not_mind_the_port() -> None:
     assert second.asked[0]["cookie"] == "a=1"
 
 
-async def test_several_cookies_go_in_one_field_longest_path_first() -> None:
+async def test_several_cookies_are_sent_in_one_field_longest_path_first() -> None:
     with Answering({"/a/b": setting(b"root=1; Path=/", b"dir=2", b"also=3; Path=/")}, default=OK) as server:
         async with Client() as client:
             await client.get(f"{server.url}/a/b")
@@ -187,7 +187,7 @@ async def test_cookies_of_a_request_are_its_own() -> None:
         ({"c": "1"}, "j=1", None, {"Cookie": None}, set()),
     ],
 )
-async def test_which_cookie_counts(
+async def test_precedence_of_cookies(
     client: dict[str, str], jar: str, own: dict[str, str] | None, headers: Any, sent: set[str]
 ) -> None:
     transport = ScriptedTransport({f"GET {URL}set": sets(jar) if jar else 200, f"GET {URL}": 200})
@@ -256,7 +256,7 @@ async def test_no_cookie_breaks_a_response(cookie: bytes) -> None:
 @pytest.mark.parametrize(
     "value", [b'"quoted"', b"a%20b%2F", b"a b", b"\\054", b"a=b=c", b"\xc3\xa9", b'{"j":1}', b"1,2", b"a:b/c?d"]
 )
-async def test_a_value_comes_back_byte_for_byte(value: bytes) -> None:
+async def test_a_cookie_value_is_sent_back_unchanged(value: bytes) -> None:
     with Answering(default=setting(b"a=" + value)) as server:
         async with Client() as client:
             await client.get(server.url)

@@ -13,7 +13,7 @@ import pytest
 from asyncclient import Client, ContentTooLarge, DecodingError, Response
 from asyncclient.client.content.decoding import MAX_SIZE, RATIO_FREE
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Answering, comes_true, gather_chunks, is_clean
+from tests.client.answering import Answering, becomes_true, gather_chunks, is_clean
 from tests.connection.conversations import OK, chunked, reply
 
 # Without the time, which would be in the names of tests: each run would have others.
@@ -142,7 +142,7 @@ async def test_accept_encoding_names_all_codings_that_can_be_decoded() -> None:
     assert {*CODINGS} <= set((server.asked[0]["accept-encoding"] or "").split(", "))
 
 
-async def test_length_and_fields_stay_as_they_came() -> None:
+async def test_length_and_fields_are_those_of_the_encoded_content() -> None:
     content = pack(TEXT)
     response = await get(coded("gzip", content))
     assert response.headers["content-encoding"] == "gzip"
@@ -197,7 +197,7 @@ async def test_content_is_given_as_sent_where_its_encoding_is_not_a_coding(
         assert server.accepted == 1
 
 
-async def test_words_that_are_not_codings_leave_the_codings_beside_them() -> None:
+async def test_words_that_are_not_codings_leave_the_codings_next_to_them() -> None:
     for coding in ("aws-chunked, gzip", "gzip,aws-chunked"):
         assert (await get(coded(coding, pack(TEXT)))).content == TEXT
 
@@ -242,7 +242,7 @@ async def test_unsupported_coding_is_ignored_without_content() -> None:
             assert client.stats().idle == 1
 
 
-async def test_an_error_comes_again() -> None:
+async def test_a_decoding_error_is_raised_again() -> None:
     with Answering(default=coded("gzip", b"no gzip")) as server:
         async with Client() as client, client.stream("GET", server.url) as response:
             with pytest.raises(DecodingError):
@@ -288,7 +288,7 @@ async def test_max_body_size_is_exact(build: Callable[[int], bytes], read: Read,
                 await read(client, f"{server.url}/more", **options)
             assert raised.value.limit == 10_000
             assert await is_clean(client)
-            if build in (announced, in_chunks):  # what is packed had come whole
+            if build in (announced, in_chunks):  # compressed content was received completely
                 assert client.stats().idle == 0
             assert await read_whole(client, f"{server.url}/next", max_body_size=2) == b"ok"
 
@@ -301,7 +301,7 @@ async def test_a_request_may_have_no_limit() -> None:
                 await read_whole(client, server.url)
 
 
-async def test_nothing_is_allowed_but_nothing() -> None:
+async def test_a_limit_of_0_allows_empty_content_only() -> None:
     with Answering({"/": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "/one": reply(b"x")}) as server:
         async with Client(max_body_size=0) as client:
             assert await read_whole(client, server.url) == b""
@@ -309,7 +309,7 @@ async def test_nothing_is_allowed_but_nothing() -> None:
                 await read_whole(client, f"{server.url}/one")
 
 
-async def test_too_much_that_is_announced_is_not_waited_for() -> None:
+async def test_a_content_length_above_the_limit_is_refused_at_once() -> None:
     def announce(connection: RawConnection) -> None:
         connection.read_head()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999\r\n\r\n")
@@ -323,7 +323,7 @@ async def test_too_much_that_is_announced_is_not_waited_for() -> None:
     assert closings
 
 
-async def test_the_wire_counts_too() -> None:
+async def test_the_size_limit_holds_for_the_received_bytes_too() -> None:
     content = gzip.compress(os.urandom(2000), 0)
     with Answering(default=coded("gzip", content)) as server:
         async with Client(max_body_size=2000) as client:
@@ -359,7 +359,7 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
 @pytest.mark.parametrize("read", [read_whole, read_later])
-async def test_a_bomb_stops_by_itself(bombs: dict[str, bytes], coding: str, read: Read) -> None:
+async def test_a_bomb_is_stopped_by_its_ratio(bombs: dict[str, bytes], coding: str, read: Read) -> None:
     with Answering({"/": coded(coding, bombs[coding]), "/next": OK}) as server:
         async with Client() as client:
             with pytest.raises(ContentTooLarge, match="more than 250 times"):
@@ -368,7 +368,7 @@ async def test_a_bomb_stops_by_itself(bombs: dict[str, bytes], coding: str, read
             assert (await client.get(f"{server.url}/next")).content == b"ok"
 
 
-async def test_a_bomb_that_goes_on_coming_is_cut_off() -> None:
+async def test_the_connection_of_an_endless_bomb_is_closed() -> None:
     closings: list[str] = []
 
     def pour(connection: RawConnection) -> None:
@@ -384,10 +384,10 @@ async def test_a_bomb_that_goes_on_coming_is_cut_off() -> None:
                 await client.get(server.url)
             assert await is_clean(client)
             assert client.stats().idle == 0
-            assert await comes_true(lambda: len(closings) == 1)
+            assert await becomes_true(lambda: len(closings) == 1)
 
 
-async def test_no_more_than_the_limit_of_a_bomb_is_given_out(bombs: dict[str, bytes]) -> None:
+async def test_no_more_of_a_bomb_than_the_limit_is_given_to_the_reader(bombs: dict[str, bytes]) -> None:
     with Answering(default=coded("gzip", bombs["gzip"])) as server:
         async with Client() as client, client.stream("GET", server.url) as response:
             total = 0
@@ -398,7 +398,7 @@ async def test_no_more_than_the_limit_of_a_bomb_is_given_out(bombs: dict[str, by
             assert RATIO_FREE - 128 * 1024 <= total <= RATIO_FREE + 128 * 1024
 
 
-async def test_nothing_of_a_bomb_that_is_left_is_decoded(
+async def test_the_rest_of_an_unread_bomb_is_not_decoded(
     bombs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Answering({"/": coded("gzip", bombs["gzip"][:60_000]), "/next": OK}) as server:

@@ -216,7 +216,7 @@ def test_server_admits_first_and_later_requests(algorithm: str, qop: str, userha
 
 
 @pytest.mark.parametrize("qop", ["", ', qop=""'])
-def test_challenge_without_qop_is_answered_as_of_old(qop: str) -> None:
+def test_challenge_without_qop_is_answered_by_rfc_2069(qop: str) -> None:
     server = Server(f'realm="r"{qop}')
     auth = Digest(USER, PASSWORD)
     fields = auth.answer(ask(), 401, server.challenge(), 1)
@@ -234,7 +234,7 @@ def test_name_of_many_spellings_is_composed() -> None:
     assert server.admits(ask(), Digest("Ja\u0308s\u00f8n", "e\u0301").answer(ask(), 401, server.challenge(), 1))
 
 
-def test_realm_in_utf_8_is_hashed_and_sent_as_it_came() -> None:
+def test_realm_in_utf_8_is_hashed_and_sent_as_received() -> None:
     realm = "caf\u00e9".encode().decode("latin-1")  # as fields are decoded
     params = first(Digest(USER, PASSWORD), ask(), [f'Digest realm="{realm}", nonce="n", algorithm=MD5'])
     a1 = hashlib.md5(f"{USER}:caf\u00e9:{PASSWORD}".encode()).hexdigest()
@@ -301,7 +301,7 @@ def test_unknown_algorithms_and_qualities_get_no_answer(challenges: list[str]) -
     assert auth.authorize(ask()) == []
 
 
-def test_content_not_in_memory_does_for_auth() -> None:
+def test_content_not_in_memory_is_accepted_for_auth() -> None:
     challenges = [
         'Digest realm="r", nonce="a", qop="auth-int", algorithm=SHA-256',
         'Digest realm="r", nonce="b", qop="auth-int, auth"',
@@ -311,7 +311,7 @@ def test_content_not_in_memory_does_for_auth() -> None:
     assert first(auth, ask(body=b""), challenges)["nonce"] == "a"
 
 
-def test_content_not_in_memory_does_not_do_for_auth_int() -> None:
+def test_content_not_in_memory_is_refused_for_auth_int() -> None:
     auth = Digest(USER, PASSWORD)
     challenges = ['Digest realm="r", nonce="n", qop="auth-int"']
     request = ask(body=None, origin="http://h:81")
@@ -336,7 +336,7 @@ def test_second_refusal_is_answered_only_if_the_nonce_was_stale() -> None:
     assert auth.answer(ask(), 401, ['Digest realm="r", nonce="n", stale=false'], 2) is None
 
 
-def test_new_nonce_replaces_the_old_one_and_counts_anew() -> None:
+def test_new_nonce_replaces_the_old_one_and_restarts_the_count() -> None:
     server = Server()
     auth = Digest(USER, PASSWORD)
     auth.answer(ask(), 401, server.challenge(), 1)
@@ -346,7 +346,7 @@ def test_new_nonce_replaces_the_old_one_and_counts_anew() -> None:
     assert (params["nonce"], params["nc"]) == ("n2", "00000002")
 
 
-def test_nonce_that_comes_again_counts_on() -> None:
+def test_repeated_nonce_continues_its_count() -> None:
     auth = Digest(USER, PASSWORD)
     one, other = (['Digest realm="r", qop="auth", nonce="1"'], ['Digest realm="r", qop="auth", nonce="2"'])
     counts = [first(auth, ask(), challenges)["nc"] for challenges in (one, one, other, one, other)]
@@ -374,7 +374,7 @@ def test_nextnonce_is_used_from_then_on(algorithm: str) -> None:
         assert (params["nonce"], params["nc"]) == ("n2", count)
 
 
-def test_nextnonce_leaves_the_key_of_a_session() -> None:
+def test_nextnonce_does_not_change_the_key_of_a_session() -> None:
     """RFC 7616 §3.4.2: A1 of -sess is made once, of the nonce that the challenge had."""
     auth = Digest(USER, PASSWORD)
     before = first(auth, ask(), ['Digest realm="r", qop="auth", nonce="n", algorithm=MD5-sess'])
@@ -422,7 +422,7 @@ async def test_requests_at_once_have_a_count_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://h:81", "http://i", "https://h:80", "http://h.i"])
-def test_nonce_goes_to_its_own_origin_only(origin: str) -> None:
+def test_nonce_is_sent_to_its_own_origin_only(origin: str) -> None:
     auth = Digest(USER, PASSWORD)
     first(auth, ask(), ['Digest realm="r", nonce="n", domain="/ http://h:81/ http://i/ https://h:80/ http://h.i/"'])
     assert auth.authorize(ask())

@@ -29,7 +29,7 @@ from asyncclient import (
 )
 from asyncclient.client.download.download import MAX_WRITE_STEP, in_worker
 from asyncclient.testing import DemoServer, RawConnection, RawServer
-from tests.client.answering import Answering, Gate, comes_true, is_clean, redirect
+from tests.client.answering import Answering, Gate, becomes_true, is_clean, redirect
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
@@ -76,7 +76,7 @@ async def test_content_goes_to_the_file(tmp_path: Path, size: int, framing: str)
     assert all(b - a >= MAX_WRITE_STEP for a, b in pairwise(counts[:-1]))
 
 
-async def test_client_rules_hold(tmp_path: Path) -> None:
+async def test_rules_of_the_client_hold_for_downloads(tmp_path: Path) -> None:
     answers = {"/api/go?n=1&q=2": redirect("/file"), "/file": reply(CONTENT)}
     with Answering(answers) as server, whole(tmp_path / "file"):
         async with Client(base_url=f"{server.url}/api", params={"n": 1}) as client:
@@ -353,7 +353,7 @@ async def test_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Range", "if-range"])
-async def test_a_range_of_ones_own_is_refused(tmp_path: Path, name: str) -> None:
+async def test_a_range_field_of_the_caller_is_refused(tmp_path: Path, name: str) -> None:
     async with Client() as client:
         with pytest.raises(ValueError, match="expected no Range"):
             await client.download("http://localhost/", tmp_path / "file", headers={name: "bytes=1-"})
@@ -401,7 +401,7 @@ async def test_cancelling(tmp_path: Path, resume: bool, moment: str) -> None:
                 client.download(server.url, path, resume=resume, progress=lambda n, _: steps.append(n))
             )
             await happens(reached)
-            assert await comes_true(lambda: moment == "head" or len(steps) > 1)
+            assert await becomes_true(lambda: moment == "head" or len(steps) > 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -41,7 +41,7 @@ CODED = (b"Content-Encoding: gzip", b'ETag: "v1"', digest("Content-Digest", PACK
 
 
 @pytest.mark.parametrize("options", [{}, {"headers": {"accept-encoding": "gzip"}}, {"decode": False}])
-async def test_encoded_content_is_stored_as_it_came(tmp_path: Path, options: dict[str, Any]) -> None:
+async def test_encoded_content_is_stored_encoded(tmp_path: Path, options: dict[str, Any]) -> None:
     path = tmp_path / "file.gz"
     with Store(PACKED, *CODED) as server:
         async with Client() as client:
@@ -62,7 +62,7 @@ async def test_encoded_content_is_decoded_by_choice(tmp_path: Path) -> None:
     assert server.ranges == [None, None]
 
 
-async def test_decoded_content_begins_anew_after_a_cut(tmp_path: Path) -> None:
+async def test_decoded_content_is_requested_whole_after_a_cut(tmp_path: Path) -> None:
     with Store(PACKED, *CODED, cuts=(CUT,)) as server:
         async with Client(retries=AT_ONCE) as client:
             await client.download(server.url, tmp_path / "file", decode=True)
@@ -80,7 +80,7 @@ async def test_decoded_content_begins_anew_after_a_cut(tmp_path: Path) -> None:
         (b"Content-Encoding: gzip, gzip", False),
     ],
 )
-async def test_stored_encoded_content_goes_on(tmp_path: Path, coding: bytes, goes_on: bool) -> None:
+async def test_stored_encoded_content_is_resumed(tmp_path: Path, coding: bytes, goes_on: bool) -> None:
     path = tmp_path / "file.gz"
     with Store(PACKED, *CODED) as server:
         await leave_part(server, path)
@@ -91,7 +91,7 @@ async def test_stored_encoded_content_goes_on(tmp_path: Path, coding: bytes, goe
     assert server.ranges == [f"bytes={CUT - 1}-", *([] if goes_on else [None])]
 
 
-async def test_decoded_content_does_not_go_on_with_an_encoded_part(tmp_path: Path) -> None:
+async def test_decoded_content_is_not_resumed_from_an_encoded_part(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with Store(PACKED, *CODED) as server:
         await leave_part(server, path)
@@ -101,7 +101,7 @@ async def test_decoded_content_does_not_go_on_with_an_encoded_part(tmp_path: Pat
     assert server.ranges == [None]
 
 
-async def test_encoded_content_goes_on_by_a_strong_etag_only(tmp_path: Path) -> None:
+async def test_encoded_content_is_resumed_by_a_strong_etag_only(tmp_path: Path) -> None:
     with Store(PACKED, b"Content-Encoding: gzip", *DATES, cuts=(CUT,)) as server:
         async with Client(retries=AT_ONCE) as client:
             await client.download(server.url, tmp_path / "file.gz")

@@ -121,7 +121,7 @@ async def test_only_a_regular_file_is_replaced(
 
 @pytest.mark.parametrize("has_links", [True, False])
 @pytest.mark.parametrize("comes", [False, True])
-async def test_a_file_that_comes_meanwhile_is_not_replaced(
+async def test_a_file_that_was_created_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool, comes: bool
 ) -> None:
     path = tmp_path / "file"
@@ -176,7 +176,7 @@ async def test_two_downloads_of_one_url(tmp_path: Path) -> None:
 # Going on
 
 
-async def test_going_on_in_a_directory(tmp_path: Path) -> None:
+async def test_resuming_in_a_directory(tmp_path: Path) -> None:
     with Store(CONTENT, b'ETag: "v1"', NAMED, cuts=(CUT,)) as server:
         async with Client() as client:
             with pytest.raises(IncompleteRead):
@@ -191,7 +191,7 @@ async def test_going_on_in_a_directory(tmp_path: Path) -> None:
     assert (names(tmp_path), (tmp_path / "€ r.txt").read_bytes()) == (["€ r.txt"], CONTENT)
 
 
-async def test_going_on_within_a_call_keeps_the_name(tmp_path: Path) -> None:
+async def test_resuming_within_a_call_keeps_the_name(tmp_path: Path) -> None:
     named = reply(CONTENT, b'ETag: "v1"', NAMED)
     with Store(answers=(named,), cuts=(CUT,)) as server:
         async with Client(retries=AT_ONCE) as client:

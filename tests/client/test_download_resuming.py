@@ -1,4 +1,4 @@
-"""Downloads that go on where they were cut off."""
+"""Downloads that are resumed where they were cut off."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +47,7 @@ WEAK, UNQUOTED = (b'ETag: W/"v1"', *DATES), (b"ETag: v1-of-webrick", *DATES)
 
 
 @pytest.mark.parametrize("fields", [(b'ETag: "v1"',), (b'ETag: ""',), DATES, WEAK, UNQUOTED])
-async def test_going_on_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...]) -> None:
+async def test_resuming_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...]) -> None:
     path, steps = tmp_path / "file", list[tuple[int, int | None]]()
     with Store(CONTENT, *fields) as server, whole(path):
         await leave_part(server, path)
@@ -74,7 +74,7 @@ async def test_a_part_that_was_whole_already(tmp_path: Path) -> None:
     assert (response.status, server.ranges) == (206, [None, f"bytes={SIZE - 1}-"])
 
 
-async def test_a_part_in_spite_of_an_error_status(tmp_path: Path) -> None:
+async def test_an_error_status_leaves_the_part(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -97,7 +97,7 @@ async def test_a_part_of_another_url(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("note", [None, b"", b"junk\n", b"0" * 64 + b'\n"v1"\n', b"+!", b"\0" * 300_000])
-async def test_a_part_without_a_valid_note_is_downloaded_anew(tmp_path: Path, note: bytes | None) -> None:
+async def test_a_part_without_a_valid_note_is_downloaded_again(tmp_path: Path, note: bytes | None) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -111,7 +111,7 @@ async def test_a_part_without_a_valid_note_is_downloaded_anew(tmp_path: Path, no
     assert server.ranges == [None]
 
 
-async def test_a_part_without_resume_is_thrown_away(tmp_path: Path) -> None:
+async def test_a_part_is_discarded_without_resume(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -197,7 +197,7 @@ def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
         partial_of_rest(f"bytes {CUT - 1}-{SIZE - 2}/{SIZE}"),
     ],
 )
-async def test_a_download_that_cannot_resume_starts_anew(tmp_path: Path, answer: bytes) -> None:
+async def test_a_download_that_cannot_resume_starts_over(tmp_path: Path, answer: bytes) -> None:
     path = tmp_path / "file"
     with Store() as server, whole(path):
         await leave_part(server, path)
@@ -256,7 +256,7 @@ async def test_a_range_that_a_server_refuses(
     assert asked == conditions
 
 
-async def test_a_date_alone_is_never_asked_for_without_its_condition(tmp_path: Path) -> None:
+async def test_a_date_is_never_requested_without_its_condition(tmp_path: Path) -> None:
     answers = (reply(CONTENT, b'ETag: "v1"'), NOT_MODIFIED, reply(CONTENT, *DATES))
     with Store(CONTENT, *DATES, answers=answers, cuts=(CUT, None, CUT)) as server, whole(tmp_path / "file"):
         async with Client(retries=AT_ONCE) as client:
@@ -416,7 +416,7 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
     assert is_whole(path)
 
 
-async def test_a_download_without_a_validator_starts_anew(tmp_path: Path) -> None:
+async def test_a_download_without_a_validator_starts_over(tmp_path: Path) -> None:
     steps: list[tuple[int, int | None]] = []
     with Store(CONTENT, b"X-None: 1", cuts=(CUT, CUT)) as server, whole(tmp_path / "file"):
         async with Client(retries=AT_ONCE) as client:
@@ -426,7 +426,7 @@ async def test_a_download_without_a_validator_starts_anew(tmp_path: Path) -> Non
     assert steps[-1] == (SIZE, SIZE)
 
 
-async def test_beginning_anew_ends_with_the_retries(tmp_path: Path) -> None:
+async def test_starting_over_ends_with_the_retries(tmp_path: Path) -> None:
     with Store(CONTENT, b"X-None: 1", cuts=(CUT,) * 9) as server:
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(IncompleteRead):

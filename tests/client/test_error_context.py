@@ -119,7 +119,7 @@ async def test_errors_of_time_and_of_connecting_name_their_request() -> None:
             await client.put(url, body=b"x")
 
 
-async def test_after_redirects_it_is_the_last_request() -> None:
+async def test_an_error_after_redirects_has_the_last_request() -> None:
     location = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
     with answering(location) as server:
         async with Client(max_redirects=2) as client:
@@ -136,7 +136,7 @@ async def test_content_that_was_not_read_names_its_request() -> None:
             assert raised.value.response is response
 
 
-async def test_errors_of_a_connection_are_as_they_were() -> None:
+async def test_errors_of_a_connection_have_no_request() -> None:
     with answering(CUT) as server:
         async with HTTPConnection("127.0.0.1", server.port) as connection:
             await connection.request("GET", "/path?key=1")
@@ -147,7 +147,7 @@ async def test_errors_of_a_connection_are_as_they_were() -> None:
     assert (raised.value.request, raised.value.response) == (None, None)
 
 
-async def test_a_response_in_the_middle_of_an_upload_that_does_not_come_names_the_host() -> None:
+async def test_a_server_that_closes_during_an_upload_is_named_in_the_error() -> None:
     def handler(peer: RawConnection) -> None:
         peer.read_head()
 
@@ -158,7 +158,7 @@ async def test_a_response_in_the_middle_of_an_upload_that_does_not_come_names_th
                 await connection.getresponse()
 
 
-async def test_such_an_error_can_be_pickled_and_copied() -> None:
+async def test_an_error_with_request_and_response_can_be_pickled_and_copied() -> None:
     with answering(CUT) as server:
         async with Client(limits=Limits()) as client:
             with pytest.raises(IncompleteRead) as raised:

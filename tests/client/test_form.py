@@ -108,7 +108,7 @@ async def test_a_part_has_the_name_of_its_asynchronous_file(path: Path) -> None:
         assert part[0][0] == disposition("f", "file.bin")
 
 
-async def test_fields_come_first_and_each_in_its_order() -> None:
+async def test_fields_are_first_and_each_in_its_order() -> None:
     payload = build(
         data=[("b", "1"), ("a", ["é", 2]), ("n", None), ("t", True)], files=[("f", b"x"), ("a", b"y"), ("f", b"z")]
     )
@@ -292,7 +292,7 @@ async def test_a_path_that_changes_before_its_turn_ends_the_form(path: Path, cha
 
 
 @pytest.mark.parametrize("path", ["missing", "."])
-async def test_a_path_that_cannot_be_read_is_an_error_before_a_byte_leaves(tmp_path: Path, path: str) -> None:
+async def test_a_path_that_cannot_be_read_is_an_error_before_a_byte_is_sent(tmp_path: Path, path: str) -> None:
     payload = build(files={"a": [b"x"], "f": tmp_path / path})
     with pytest.raises(OSError, match=r"No such file|Is a directory"):
         await payload.open()
@@ -317,7 +317,7 @@ async def test_a_cancelled_form_leaves_no_file_open(path: Path) -> None:
     assert not is_open(path)
 
 
-async def test_the_error_of_a_part_comes_through_and_the_chunks_never_end() -> None:
+async def test_the_error_of_a_part_reaches_the_caller_and_no_last_chunk_is_sent() -> None:
     async def failing() -> AsyncIterator[bytes]:
         yield b"begun"
         raise LookupError

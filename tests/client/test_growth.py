@@ -117,7 +117,9 @@ def bomb() -> bytes:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(("way", "bound"), [("get", 48), ("stream", 8)])
-def test_a_bomb_goes_off_while_it_is_small(tmp_path: Path, bomb: bytes, way: str, bound: int, loop: str) -> None:
+def test_a_bomb_is_stopped_before_it_takes_much_memory(
+    tmp_path: Path, bomb: bytes, way: str, bound: int, loop: str
+) -> None:
     with RawServer.replying(bomb) as server:
         outcome, growth, longest = run(way, loop, server.url, tmp_path)
     assert outcome == f"too large, {16 * MEBIBYTE}"
@@ -141,7 +143,7 @@ def sink() -> Iterator[RawServer]:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_an_upload_from_a_file_is_neither_held_nor_holds_up_the_loop(
+def test_an_upload_from_a_file_takes_little_memory_and_does_not_block_the_loop(
     tmp_path: Path, sink: RawServer, loop: str
 ) -> None:
     outcome, growth, longest = run("upload", loop, sink.url, tmp_path / "large", UPLOAD_SIZE)

@@ -47,7 +47,7 @@ async def test_json_is_in_the_encoding_that_text_is_in(content: bytes, fields: l
     assert response.json() == NAME
 
 
-async def test_encoding_that_is_set_counts_for_json() -> None:
+async def test_encoding_that_is_set_is_used_for_json() -> None:
     response = await get(TEXT.encode("latin-1"), JSON)
     with pytest.raises(InvalidJSON):
         response.json()

@@ -12,7 +12,7 @@ import pytest
 
 from asyncclient import Client, PoolLimits, Timeout, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Answering, comes_true, is_clean, lasts
+from tests.client.answering import Answering, becomes_true, is_clean, lasts
 from tests.connection.conversations import MEBIBYTE, OK
 from tests.servers import ROOT, Caddy, Certificates
 
@@ -31,7 +31,7 @@ run = {"asyncio": asyncio, "uvloop": uvloop}[loop].run
 def run_program(
     directory: Path, code: str, *arguments: str, options: tuple[str, ...] = (), **variables: str
 ) -> tuple[str, str]:
-    """Run a program that gets its loop and a URL as arguments; return what it printed, and what it was told."""
+    """Run a program that gets its loop and a URL as arguments; return its output and its errors."""
     path = directory / "program.py"
     path.write_text(PROGRAM + code)
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
@@ -136,7 +136,7 @@ async def test_closing_a_response_ends_its_download_at_once(tls: Certificates, i
                 task.cancel()
             started = monotonic()
             await asyncio.wait([task])
-            assert await comes_true(script.ended.is_set)
+            assert await becomes_true(script.ended.is_set)
             assert script.ended_at - started < 0.5
             assert client._pool.counted == 0
     assert script.sent < 64 * MEBIBYTE
@@ -208,7 +208,7 @@ async def test_writing_and_closing_have_time_limits_if_the_peer_does_not_read(
             posting = asyncio.create_task(
                 client.post(server.url, body=bytes(40 * MEBIBYTE), timeout=Timeout(write=20, close=0.1))
             )
-            assert await comes_true(lambda: client.stats().active == 1)
+            assert await becomes_true(lambda: client.stats().active == 1)
             with lasts(0, 1):
                 await client.aclose()
             with pytest.raises(Exception, match="closed"):

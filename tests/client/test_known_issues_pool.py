@@ -21,7 +21,7 @@ from asyncclient import (
     TooManyRedirects,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import HOST, Answering, Recording, comes_true, lasts
+from tests.client.answering import HOST, Answering, Recording, becomes_true, lasts
 from tests.connection.conversations import NOTHING, OK, echo_target, reply
 from tests.servers import Certificates, ConnectProxy, ProxyPy
 
@@ -37,9 +37,9 @@ def assert_counted(client: Client) -> None:
     assert all(size <= pool.sizes.per_host for size in sizes)
 
 
-async def comes_clean(client: Client) -> bool:
+async def becomes_clean(client: Client) -> bool:
     """Wait until no connection is in use, dialled or waited for; dials without a waiter end as idle connections."""
-    return await comes_true(lambda: client.stats()._replace(idle=0, hosts={}) == (0, 0, 0, 0, {}))
+    return await becomes_true(lambda: client.stats()._replace(idle=0, hosts={}) == (0, 0, 0, 0, {}))
 
 
 async def ask_for_itself(client: Client, url: str, target: str) -> None:
@@ -48,7 +48,7 @@ async def ask_for_itself(client: Client, url: str, target: str) -> None:
 
 @asynccontextmanager
 async def echoing(tls: Certificates | None = None, **options: Any) -> AsyncIterator[tuple[Client, RawServer]]:
-    """A client, and a server that answers with what it was asked for."""
+    """A client, and a server that answers with the target of the request."""
     with RawServer(echo_target, tls=None if tls is None else tls.server_context()) as server:
         trust = None if tls is None else tls.client_context()
         async with Client(ssl=trust, timeout=PATIENT, **options) as client:
@@ -76,9 +76,9 @@ async def test_after_random_cancellation_every_request_passes(tls: Certificates,
     chance = random.Random(1093)
     async with echoing(tls if is_secure else None, pool=PoolLimits(connections=10)) as (client, server):
         await asyncio.gather(*(cancel_at_random(client, server.url, str(n), chance) for n in range(40)))
-        assert await comes_clean(client)
+        assert await becomes_clean(client)
         await asyncio.gather(*(ask_for_itself(client, server.url, f"/later-{n}") for n in range(20)))
-        assert await comes_clean(client)
+        assert await becomes_clean(client)
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
@@ -95,7 +95,7 @@ async def test_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool)
             await asyncio.wait([first])
             await second
             assert_counted(client)
-            assert await comes_clean(client)
+            assert await becomes_clean(client)
             if not is_kept:
                 drop_idle(client)
 
@@ -134,7 +134,7 @@ OVERLOAD: list[tuple[Any, str, str, Timeout, type[Exception]]] = [
 
 
 @pytest.mark.parametrize(("kind", "host", "scheme", "timeout", "error"), OVERLOAD)
-async def test_a_server_that_hangs_does_not_poison_the_pool(
+async def test_a_server_that_hangs_leaves_the_pool_usable(
     kind: Any, host: str, scheme: str, timeout: Timeout, error: type[Exception]
 ) -> None:
     """encode/httpcore#550: connect and read timeouts under overload poison the pool until the process restarts."""
@@ -143,7 +143,7 @@ async def test_a_server_that_hangs_does_not_poison_the_pool(
             asking = (client.get(f"{scheme}://{host}:{port}/", timeout=timeout) for _ in range(20))
             failures = await asyncio.gather(*asking, return_exceptions=True)
         assert {type(failure) for failure in failures} == {error}
-        assert await comes_clean(client)
+        assert await becomes_clean(client)
         assert (client._pool.counted, client.stats().idle) == (0, 0)
         await asyncio.gather(*(ask_for_itself(client, server.url, f"/{n}") for n in range(20)))
 
@@ -151,7 +151,7 @@ async def test_a_server_that_hangs_does_not_poison_the_pool(
 # Waiting for a place
 
 
-async def test_more_requests_than_slots_all_pass_in_their_order() -> None:
+async def test_more_requests_than_slots_are_served_in_their_order() -> None:
     """encode/httpx#1171, #1315: a gather of more requests than max_connections gives PoolTimeout."""
     assert Timeout().pool is None
     with Answering(default=OK) as server:
@@ -222,7 +222,7 @@ async def test_the_limit_per_host_holds_and_never_deadlocks() -> None:
             assert found.count("timeout") == 30
             assert [f"/answers-{n}" for n in range(90) if n % 3] == [one for one in found if one != "timeout"]
             assert max(sizes) == 3
-            assert await comes_clean(client)
+            assert await becomes_clean(client)
             assert set(await asyncio.gather(*(ask(3 * n + 1) for n in range(9)))) == {
                 f"/answers-{3 * n + 1}" for n in range(9)
             }
@@ -232,7 +232,7 @@ async def test_the_limit_per_host_holds_and_never_deadlocks() -> None:
 
 
 def answer_once(connection: RawConnection) -> None:
-    """Answer one request, and leave when the next has come."""
+    """Answer one request, and close when the next is received."""
     connection.read_request()
     connection.send(OK)
     connection.read_request()
@@ -245,7 +245,7 @@ async def test_a_get_is_resent_on_a_stale_connection() -> None:
         async with Client(tracer=tracer) as client:
             for _ in range(3):
                 assert (await client.get(server.url)).content == b"ok"
-            assert await comes_clean(client)
+            assert await becomes_clean(client)
     assert (tracer.reasons, server.accepted) == (["stale", "stale"], 3)
 
 
@@ -267,14 +267,14 @@ async def test_each_request_of_a_chain_of_redirects_is_resent_on_a_stale_connect
 
 
 async def test_a_post_is_not_resent_on_a_stale_connection() -> None:
-    """zytedata/python-zyte-api#39: only the caller knows what may be resent; the error tells that no byte came."""
+    """zytedata/python-zyte-api#39: only the caller knows if it may be resent; the error has the facts."""
     with RawServer(answer_once) as server:
         async with Client() as client:
             await client.get(server.url)
             with pytest.raises(StaleConnectionError, match=rf"{server.port} was closed or reset .*POST") as raised:
                 await client.post(server.url, body=b"once")
             assert raised.value.bytes_received == 0
-            assert await comes_clean(client)
+            assert await becomes_clean(client)
             assert (await client.post(server.url, body=b"again")).content == b"ok"
     assert len(server.requests) == 3
 
@@ -284,7 +284,7 @@ async def test_a_post_is_not_resent_on_a_stale_connection() -> None:
     [(b"timeout=0", 3), (b"timeout=60", 1), (b"max=5, timeout=0", 3), (b'timeout="60"', 1), (b"junk", 1)],
 )
 async def test_a_connection_is_kept_no_longer_than_the_server_says(told: bytes, accepted: int) -> None:
-    """aio-libs/aiohttp#2867: Keep-Alive: timeout tells when the server leaves."""
+    """aio-libs/aiohttp#2867: Keep-Alive: timeout says when the server closes."""
     with Answering(default=reply(b"ok", b"Keep-Alive: " + told)) as server:
         async with Client() as client:
             for _ in range(3):
@@ -320,7 +320,7 @@ async def test_an_idle_connection_with_unsolicited_data_or_an_end_is_dropped_at_
             await client.get(server.url)
             assert client.stats().idle == 1
             may_end.set()
-            assert await comes_true(lambda: client.stats().idle == 0)
+            assert await becomes_true(lambda: client.stats().idle == 0)
             assert client._pool.counted == 0
             assert (await client.get(server.url)).status in (200, 204)
     assert (tracer.reasons, server.accepted) == ([], 2)

@@ -36,7 +36,7 @@ async def limits_in_force(client: Client, url: str, **options: Any) -> Timeout:
 
 
 async def test_there_are_time_limits_by_default() -> None:
-    """psf/requests#3070: without a timeout it hangs for ever. encode/httpx#444: `timeout=None` is not the default."""
+    """psf/requests#3070: without a timeout it hangs. encode/httpx#444: `timeout=None` is not the default."""
     with RawServer(echo_target) as server:
         async with Client() as client:
             usual = await limits_in_force(client, server.url)
@@ -49,7 +49,7 @@ async def test_there_are_time_limits_by_default() -> None:
 
 
 def drip(connection: RawConnection) -> None:
-    """Send content byte by byte, for ever: no read of it takes long."""
+    """Send content byte by byte, endlessly: no read of it takes long."""
     connection.read_request()
     connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
     while True:
@@ -132,7 +132,7 @@ HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 
 class Expecting:
-    """A server that says something to a head with Expect, reads the content unless that was a refusal, and answers."""
+    """A server that answers a head with Expect, reads the content unless it refused it, and answers again."""
 
     def __init__(self, first: bytes, last: bytes = OK) -> None:
         self.first, self.last = first, last

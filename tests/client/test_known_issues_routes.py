@@ -39,7 +39,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize(("location", "is_same"), ELSEWHERE.values(), ids=ELSEWHERE)
 @pytest.mark.parametrize("given_to", ["client", "request"])
-async def test_secrets_do_not_go_to_another_origin_nor_return_after_it(
+async def test_secrets_are_not_sent_to_another_origin_nor_after_it(
     tls: Certificates, location: str, is_same: bool, given_to: str
 ) -> None:
     """CVE-2018-20060, CVE-2023-43804, CVE-2024-37891, CVE-2026-44431: what leaks by redirects across origins."""
@@ -84,7 +84,7 @@ async def test_auth_cookies_and_userinfo_stay_with_their_origin() -> None:
 
 
 async def test_proxy_credentials_are_sent_to_the_proxy_alone(tls: Certificates, connect_proxy: StartProxy) -> None:
-    """CVE-2018-20060, GHSA-j8r2-6x86-q33q: Proxy-Authorization reaches servers through tunnels and redirects."""
+    """CVE-2018-20060, GHSA-j8r2-6x86-q33q: Proxy-Authorization is sent to servers through tunnels and by redirects."""
     proxy = connect_proxy(credentials=("ali", "s3cret"))
     with Answering(default=OK, tls=tls.server_context()) as end, Answering(tls=tls.server_context()) as start:
         start.answers["/"] = [redirect(end.url)]
@@ -142,7 +142,7 @@ async def test_https_through_an_https_proxy(tls: Certificates, connect_proxy: St
         ("", False),
     ],
 )
-async def test_no_proxy_takes_networks_ports_and_wildcards(
+async def test_no_proxy_accepts_networks_ports_and_wildcards(
     monkeypatch: pytest.MonkeyPatch, no_proxy: str, is_direct: bool
 ) -> None:
     """psf/requests#6313, #7148; encode/httpx#829, #967; urllib3/urllib3#3615: IPv6, CIDR, wildcards, ports."""
@@ -222,5 +222,5 @@ async def test_a_body_that_cannot_be_resent_is_never_retried() -> None:
     with Answering({"/": [BUSY, OK]}) as server:
         async with Client(retries=NOW) as client:
             assert (await client.put(server.url, body=pieces())).status == 503
-            assert (await client.put(server.url, body=pieces)).status == 200  # a function makes it anew
+            assert (await client.put(server.url, body=pieces)).status == 200  # a function makes another one
     assert [asked.content for asked in server.asked] == [b"content", b"content"]

@@ -189,7 +189,7 @@ async def test_ambiguous_end_stays_an_error(fields: bytes) -> None:
 
 
 async def test_repaired_head_is_not_remembered_for_valid_ones() -> None:
-    """The client knows a head that it has parsed before: a repaired one must not stand for a valid one."""
+    """The client knows a head that it has parsed before: a repaired one must not be used for a valid one."""
     valid = OK + b"A: b\r\n" + END
     with Answering({"/": [OK + b"A : b\r\n" + END, valid, valid]}) as server:
         async with Client(lenient=True) as client:
@@ -322,7 +322,7 @@ def test_excess_within_several_codings_is_found() -> None:
 
 @pytest.mark.parametrize("fault", [GARBAGE, None])
 @pytest.mark.parametrize("head", [OK + b"Content-Length: 50\r\n\r\n", OK + CHUNKED + b"\r\n32\r\n", OK + b"\r\n"])
-async def test_content_after_which_tls_fails_is_not_merely_cut_short(
+async def test_a_tls_failure_after_content_is_an_error_for_a_lenient_client_too(
     tls: Certificates, head: bytes, fault: bytes | None
 ) -> None:
     context = tls.server_context()

@@ -20,7 +20,7 @@ from asyncclient import (
     TransportRequest,
     TransportResponse,
 )
-from tests.client.answering import comes_true
+from tests.client.answering import becomes_true
 
 URL = "http://example.com/"
 
@@ -85,7 +85,7 @@ async def test_cookies_of_a_local_response_are_stored() -> None:
 
 
 @pytest.mark.parametrize("content", [b"abcdef", bytearray(b"abcdef"), Chunks(b"abc", b"", b"def")])
-async def test_streamed_content_has_chunks_of_the_size_asked_for(content: Any) -> None:
+async def test_streamed_content_has_chunks_of_the_given_size(content: Any) -> None:
     async with (
         Client(transport=Fixed(LocalResponse(content=content, trailers={"X-Sum": "7"}))) as client,
         client.stream("GET", URL) as response,
@@ -263,4 +263,4 @@ async def test_an_error_in_the_stream_block_ends_the_generator_of_the_content() 
                 raise ZeroDivisionError
         assert response.closed
         del response
-        assert await comes_true(lambda: content.ended == 1)
+        assert await becomes_true(lambda: content.ended == 1)

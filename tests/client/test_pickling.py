@@ -83,7 +83,7 @@ async def test_a_pickled_response_keeps_its_tls_parameters(tls: Certificates) ->
 
 
 @AGAIN
-async def test_content_that_was_given_up_is_not_there_afterwards(again: Callable[[Any], Any]) -> None:
+async def test_content_that_was_discarded_is_not_available_afterwards(again: Callable[[Any], Any]) -> None:
     response = (await get(OK)).history[0]
     twin = again(response)
     assert (twin.status, twin.closed) == (302, True)
@@ -254,7 +254,7 @@ def serve(connection: RawConnection) -> None:
         connection.send(NOT_FOUND)
 
 
-def test_responses_and_errors_come_from_another_process() -> None:
+def test_responses_and_errors_are_received_from_another_process() -> None:
     spawning = multiprocessing.get_context("spawn")
     with RawServer(serve) as server, ProcessPoolExecutor(1, mp_context=spawning) as processes:
         response = processes.submit(fetch, server.url, checked=False).result(TIMEOUT)

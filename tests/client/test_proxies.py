@@ -198,7 +198,7 @@ MAPPING: Mapping[str, ProxyValue] = {
         ("http", "xn--bcher-kva.test", 80, "http://idn:1"),
     ],
 )
-def test_the_most_exact_key_of_a_mapping_counts(scheme: str, host: str, port: int, expected: str | None) -> None:
+def test_the_most_exact_key_of_a_mapping_is_used(scheme: str, host: str, port: int, expected: str | None) -> None:
     assert chosen(ProxySelector(MAPPING), scheme, host, port) == expected
 
 
@@ -209,7 +209,7 @@ def test_schemes_without_an_entry_have_no_proxy() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "ftp", "http:", "ftp://h", "no_proxy", "*", "socks5", "example.com"])
-def test_key_that_is_for_nothing_is_refused(key: str) -> None:
+def test_key_without_a_meaning_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="expected http, https or all"):
         ProxySelector({key: P})
 
@@ -302,7 +302,7 @@ def test_empty_selector_is_empty(proxy: ProxySetting) -> None:
         ({"http_proxy": "p:3128"}, P, None),
         ({"all_proxy": "socks5h://p"}, "socks5h://p:1080", "socks5h://p:1080"),
         ({"Http_Proxy": P}, None, None),
-        # a CGI program is told the field Proxy as HTTP_PROXY (httpoxy)
+        # a CGI program gets the field Proxy as HTTP_PROXY (httpoxy)
         ({"HTTP_PROXY": P, "REQUEST_METHOD": "GET"}, None, None),
         ({"HTTP_PROXY": P, "REQUEST_METHOD": ""}, None, None),
         ({"http_proxy": P, "REQUEST_METHOD": "GET"}, P, None),

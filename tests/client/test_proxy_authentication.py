@@ -41,7 +41,7 @@ def proves(value: str | None, method: str, target: str, password: str = "secret"
 
 
 class DigestProxy(ConnectProxy):
-    """A proxy for tunnels that asks for Digest, and closes after a challenge if it is told so."""
+    """A proxy for tunnels that demands Digest and, by choice, closes after a challenge."""
 
     def __init__(self, *, closes: bool, more: str = "", **options: Any) -> None:
         super().__init__(**options)
@@ -88,9 +88,7 @@ async def test_digest_opens_tunnels(tls: Certificates, closes: bool, proxy_speak
 
 
 @pytest.mark.parametrize("closes", [True, False])
-async def test_a_password_that_the_proxy_does_not_take_is_an_error_with_its_answer(
-    tls: Certificates, closes: bool
-) -> None:
+async def test_a_password_that_the_proxy_refuses_is_an_error_with_its_response(tls: Certificates, closes: bool) -> None:
     with DigestProxy(closes=closes) as connect:
         async with Client(proxy=Proxy(connect.url, auth=Digest("user", "wrong")), ssl=tls.client_context()) as client:
             with pytest.raises(ProxyError, match="answered 407") as raised:
@@ -100,7 +98,7 @@ async def test_a_password_that_the_proxy_does_not_take_is_an_error_with_its_answ
     assert len(connect.heads) == 2
 
 
-async def test_digest_to_a_proxy_that_is_asked_by_whole_url() -> None:
+async def test_digest_to_a_proxy_with_absolute_targets() -> None:
     def answer(asked: Asked) -> bytes:
         is_good = proves(asked["proxy-authorization"], asked.method, asked.target)
         return reply(asked.content) if is_good else challenge("n1", ', domain="/only"')
@@ -144,7 +142,7 @@ async def test_proxy_and_server_may_both_ask_for_digest() -> None:
     assert len(server.asked) == 3
 
 
-async def test_an_auth_can_see_that_the_challenge_is_a_proxys() -> None:
+async def test_an_auth_gets_to_know_that_a_challenge_is_the_proxys() -> None:
     requests: list[AuthRequest] = []
 
     async def log_in(request: AuthRequest) -> str:
@@ -163,7 +161,7 @@ async def test_an_auth_can_see_that_the_challenge_is_a_proxys() -> None:
 # Fields
 
 
-async def test_fields_for_the_proxy_go_to_it_alone(tls: Certificates) -> None:
+async def test_fields_for_the_proxy_are_sent_to_it_alone(tls: Certificates) -> None:
     with Answering(default=OK, tls=tls.server_context()) as server, ConnectProxy() as connect:
         for fields in ({"X-Session": "7"}, [("X-Session", "8")]):
             async with Client(proxy=Proxy(connect.url, headers=fields), ssl=tls.client_context()) as client:
@@ -173,7 +171,7 @@ async def test_fields_for_the_proxy_go_to_it_alone(tls: Certificates) -> None:
     assert [asked["x-session"] for asked in server.asked] == [None, None]
 
 
-async def test_fields_go_with_requests_by_whole_url_and_not_past_the_proxy() -> None:
+async def test_proxy_fields_are_sent_with_absolute_targets_and_not_without_the_proxy() -> None:
     proxy_fields = {"X-Session": "7", "User-Agent": "for the proxy", "X-Other": "proxy"}
     with Answering(default=OK) as direct, Answering({URL: redirect(direct.url)}, default=OK) as server:
         proxies = {"http://origin.example": Proxy(server.url, headers=proxy_fields)}
@@ -186,7 +184,7 @@ async def test_fields_go_with_requests_by_whole_url_and_not_past_the_proxy() -> 
     assert (direct.asked[0]["x-session"], direct.asked[0]["x-other"]) == (None, "client")
 
 
-async def test_a_proxy_authorization_given_counts_more_than_the_user() -> None:
+async def test_a_given_proxy_authorization_takes_precedence_over_the_user() -> None:
     fields = Proxy("http://user:secret@p", headers={"proxy-authorization": "Token t"}).list_fields()
     assert fields == [("proxy-authorization", "Token t")]
     assert Proxy("http://user:secret@p").list_fields() == [("Proxy-Authorization", basic_value("user", "secret"))]

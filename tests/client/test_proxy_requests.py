@@ -20,8 +20,8 @@ from asyncclient import (
 )
 from asyncclient.stream.resolve import Address
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.client.answering import HOST, Answering, Recording, comes_true, is_clean, lasts
-from tests.client.test_known_issues_pool import comes_clean, silent
+from tests.client.answering import HOST, Answering, Recording, becomes_true, is_clean, lasts
+from tests.client.test_known_issues_pool import becomes_clean, silent
 from tests.connection.conversations import MEBIBYTE, OK, echo_target, reply
 from tests.servers import REFUSED, UNREACHABLE, App, Caddy, Certificates, ConnectProxy, ProxyPy
 from tests.socks_server import PProxy
@@ -47,7 +47,7 @@ def with_user(proxy: RawServer | PProxy | ProxyPy, scheme: str = "http", userinf
 # http URLs
 
 
-async def test_a_proxy_is_asked_for_http_urls_by_absolute_targets() -> None:
+async def test_http_urls_are_requested_from_a_proxy_by_absolute_targets() -> None:
     with Answering(default=lambda asked: reply(asked.target.encode())) as proxy:
         async with Client(proxy=with_user(proxy), resolver=Refusing()) as client:
             for url in ("http://one.test/a?b", "http://two.test:81/", "http://[::1]:82", "http://three.test?c"):
@@ -55,7 +55,7 @@ async def test_a_proxy_is_asked_for_http_urls_by_absolute_targets() -> None:
                 assert (response.url, response.peer) == (url, (proxy.host, proxy.port))
             assert client.stats()[:2] == (0, 4)
             assert f"one.test:80 via http://{proxy.host}:{proxy.port}" in client.stats().hosts
-    assert proxy.accepted == 4  # some proxies send all that comes on a connection to where the first request went
+    assert proxy.accepted == 4  # some proxies send all requests of a connection to the origin of the first
     assert proxy.targets == ["http://one.test/a?b", "http://two.test:81/", "http://[::1]:82/", "http://three.test/?c"]
     assert [asked["host"] for asked in proxy.asked] == ["one.test", "two.test:81", "[::1]:82", "three.test"]
     assert [asked["proxy-authorization"] for asked in proxy.asked] == [TOKEN] * 4
@@ -101,7 +101,7 @@ async def test_the_answer_of_a_proxy_to_an_http_url_is_the_response(status: byte
 
 
 @pytest.mark.parametrize("host", ["localhost", HOST, "::1"])
-async def test_a_tunnel_is_kept_and_each_secret_stays_on_its_side(
+async def test_a_tunnel_is_kept_and_each_secret_is_sent_to_its_own_side(
     tls: Certificates, connect_proxy: StartProxy, host: str
 ) -> None:
     proxy = connect_proxy(credentials=(USER, PASSWORD))
@@ -145,7 +145,7 @@ async def test_many_requests_at_once_through_tunnels(tls: Certificates, connect_
         async with Client(proxy=proxy.url, ssl=tls.client_context()) as client:
             responses = await asyncio.gather(*(client.get(f"{server.url}/{n}") for n in range(40)))
             assert [response.text for response in responses] == [f"/{n}" for n in range(40)]
-            assert await comes_clean(client)
+            assert await becomes_clean(client)
     assert proxy.accepted == server.accepted <= 40
 
 
@@ -168,7 +168,7 @@ async def test_tls_within_tls_with_a_certificate_of_the_client(
     with RawServer(echo_target, tls=mutual(tls)) as server:
         url = f"https://localhost:{server.port}"
         async with Client(proxy=with_user(proxy, "https"), ssl=context) as client:
-            if not has_certificate:  # TLS 1.3: the refusal comes after the handshake
+            if not has_certificate:  # TLS 1.3: the refusal is received after the handshake
                 with pytest.raises((ProxyError, TLSError)):
                     await client.get(f"{url}/a")
             else:
@@ -300,14 +300,14 @@ async def test_a_request_cancelled_while_its_tunnel_is_opened_leaves_nothing(tls
     with RawServer(RawConnection.hold, tls=tls.server_context() if kind == "https" else None) as proxy:
         async with Client(proxy=f"{kind}://localhost:{proxy.port}", ssl=tls.client_context()) as client:
             tasks = [asyncio.create_task(client.get("https://one.test/")) for _ in range(5)]
-            assert await comes_true(lambda: proxy.accepted == 5)
+            assert await becomes_true(lambda: proxy.accepted == 5)
             assert client.stats().connecting == 5
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
             assert all(task.cancelled() for task in tasks)
-            assert await comes_true(lambda: client._pool.counted == 0)
-            assert await comes_clean(client)
+            assert await becomes_true(lambda: client._pool.counted == 0)
+            assert await becomes_clean(client)
 
 
 async def test_a_tunnel_for_a_cancelled_request_serves_the_next_request(
@@ -323,7 +323,7 @@ async def test_a_tunnel_for_a_cancelled_request_serves_the_next_request(
                 task.cancel()
                 await asyncio.wait([task])
                 assert (await client.get(f"{server.url}/{turns}")).text == f"/{turns}"
-                assert await comes_clean(client)
+                assert await becomes_clean(client)
 
 
 # Retries

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: given to the client, by the environment, on the way of redirects."""
+"""The proxy of a request: given to the client, from the environment, and after redirects."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -64,7 +64,7 @@ async def test_proxies_by_host_and_port_and_direct_connections(serve: Serve) -> 
         assert await answers(client, *urls) == ["special", "usual", "special", "usual", "direct"]
 
 
-async def test_a_function_is_asked_for_each_url(serve: Serve) -> None:
+async def test_a_proxy_function_is_called_for_each_url(serve: Serve) -> None:
     proxy, direct = serve("proxy"), serve("direct")
     asked: list[str] = []
 
@@ -126,7 +126,7 @@ async def test_the_environment_names_a_proxy_for_https(
         ("", [False, False, False]),
     ],
 )
-async def test_hosts_that_go_without_the_environments_proxy(
+async def test_hosts_without_the_environments_proxy(
     environment: pytest.MonkeyPatch, serve: Serve, no_proxy: str, is_direct: list[bool]
 ) -> None:
     proxy, direct = serve("proxy"), serve("direct")
@@ -137,7 +137,9 @@ async def test_hosts_that_go_without_the_environments_proxy(
         assert await answers(client, *urls) == ["direct" if each else "proxy" for each in is_direct]
 
 
-async def test_a_proxy_given_counts_more_than_the_environment(environment: pytest.MonkeyPatch, serve: Serve) -> None:
+async def test_a_given_proxy_takes_precedence_over_the_environment(
+    environment: pytest.MonkeyPatch, serve: Serve
+) -> None:
     given = serve("given")
     environment.setenv("http_proxy", "http://broken:x")
     environment.setenv("no_proxy", "*")
@@ -158,7 +160,7 @@ async def test_an_invalid_variable_is_an_error_of_the_requests_that_use_it(
         assert await is_clean(client)
 
 
-# On the way of redirects
+# After redirects
 
 
 async def test_a_redirect_from_a_proxy_to_a_host_without_one(environment: pytest.MonkeyPatch, serve: Serve) -> None:

@@ -27,7 +27,7 @@ GZIP = b"Content-Encoding: gzip"
         ({"Accept-Encoding": None}, {"Range": "bytes=10-29"}, None),
     ],
 )
-async def test_a_range_is_asked_for_unencoded(
+async def test_a_range_is_requested_without_content_coding(
     of_client: dict[str, Any], of_request: dict[str, Any], asked: str | None
 ) -> None:
     with Answering({"/": redirect("/there"), "/there": reply(b"ok")}) as server:
@@ -49,7 +49,7 @@ async def test_other_requests_still_accept_codings() -> None:
 @pytest.mark.parametrize(
     "content_range", ["Content-Range: bytes 0-29/4500", "Content-Range: bytes 0-29/*", "Content-Range: ?", "X: 1"]
 )
-async def test_a_range_of_encoded_content_is_left_as_it_came(content_range: str) -> None:
+async def test_a_range_of_encoded_content_is_not_decoded(content_range: str) -> None:
     answer = reply(PACKED[:30], GZIP, content_range.encode(), status=b"206 Partial Content")
     with Answering(default=answer) as server:
         async with Client() as client:

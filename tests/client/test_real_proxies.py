@@ -10,7 +10,7 @@ import pytest
 from asyncclient import Client, ProxyError, TLSError
 from asyncclient.testing import RawServer
 from tests.client.answering import Answering, by_name, is_clean
-from tests.client.test_known_issues_pool import comes_clean
+from tests.client.test_known_issues_pool import becomes_clean
 from tests.client.test_proxy_requests import Refusing
 from tests.connection.conversations import MEBIBYTE, OK, echo_target
 from tests.servers import App, Caddy, Certificates, ProxyPy
@@ -28,7 +28,7 @@ def pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
 
 @pytest.fixture(scope="module")
 def strict_pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    """It asks for credentials."""
+    """It demands credentials."""
     with PProxy.started(tmp_path_factory.mktemp("strict"), f"ali:{SECRET}", "http+socks4+socks5") as proxy:
         yield proxy
 
@@ -84,7 +84,7 @@ async def test_many_requests_at_once_through_a_proxy(caddy: Caddy, tls: Certific
 
     async with Client(proxy=proxy, ssl=tls.client_context()) as client:
         await asyncio.gather(*(get_part(number) for number in range(60)))
-        assert await comes_clean(client)
+        assert await becomes_clean(client)
 
 
 async def test_an_origin_that_cannot_be_reached_through_a_real_proxy(proxy_py: ProxyPy) -> None:
@@ -158,7 +158,7 @@ async def test_socks4a_gives_the_name_to_the_proxy(tls: Certificates, is_secure:
     assert server.targets == ["/a", "/b"]
 
 
-async def test_socks_goes_to_a_http_url_as_if_there_were_no_proxy(pproxy: PProxy) -> None:
+async def test_a_request_through_socks_is_the_same_as_without_a_proxy(pproxy: PProxy) -> None:
     with Answering(default=OK) as server:
         async with Client(proxy=f"socks5h://{pproxy.host}:{pproxy.port}") as client:
             response = await client.get(f"{server.url}/a?b")

@@ -13,7 +13,7 @@ import pytest
 
 from asyncclient import Client, PoolLimits
 from tests.client.answering import Recording, gather_chunks, is_clean
-from tests.client.test_known_issues_pool import comes_clean
+from tests.client.test_known_issues_pool import becomes_clean
 from tests.connection.conversations import MEBIBYTE
 from tests.servers import App, Caddy, Certificates
 
@@ -93,7 +93,7 @@ async def test_not_modified(tls: Certificates, url: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd", "identity", "gzip, zstd"])
-async def test_codings_are_undone(caddy: Caddy, tls: Certificates, url: str, coding: str) -> None:
+async def test_codings_are_decoded(caddy: Caddy, tls: Certificates, url: str, coding: str) -> None:
     content = (caddy.files / "text.txt").read_bytes()
     async with trusting(tls, headers={"Accept-Encoding": coding}) as client:
         response = await client.get(f"{url}/text.txt")
@@ -117,7 +117,7 @@ async def test_a_coding_may_be_left_as_it_is(caddy: Caddy, tls: Certificates, ur
         assert gzip.decompress(response.content) == (caddy.files / "text.txt").read_bytes()
 
 
-async def test_lines_as_they_come(tls: Certificates, application: str) -> None:
+async def test_lines_are_given_as_they_are_received(tls: Certificates, application: str) -> None:
     async with trusting(tls) as client:
         for count in (0, 1, 300):
             async with client.stream("GET", f"{application}/stream/{count}") as response:
@@ -203,7 +203,7 @@ async def test_forms_and_json_arrive(tls: Certificates, application: str) -> Non
 # Not over TLS: a reset that follows at once may take the answer with it there (docs/architecture.md).
 @pytest.mark.parametrize("application", ["uvicorn", "caddy"], indirect=True)
 @pytest.mark.parametrize("build", [lambda: bytes(40 * MEBIBYTE), lambda: iter([bytes(65_536)] * 640)])
-async def test_an_upload_that_is_too_large_is_answered(
+async def test_a_413_to_an_upload_is_the_response(
     tls: Certificates, application: str, build: Callable[[], Any]
 ) -> None:
     async with trusting(tls) as client:
@@ -235,13 +235,15 @@ async def test_300_requests_at_once(caddy: Caddy, tls: Certificates, url: str, p
 
     async with trusting(tls, pool=PoolLimits(connections=places), tracer=tracer) as client:
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
-        assert await comes_clean(client)
+        assert await becomes_clean(client)
         assert client.stats().idle == count_opened(tracer) <= places
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
     assert count_opened(tracer) <= places
 
 
-async def test_everything_at_once(caddy: Caddy, app: App, tls: Certificates) -> None:
+async def test_concurrent_requests_of_all_kinds_get_their_own_responses(
+    caddy: Caddy, app: App, tls: Certificates
+) -> None:
     """Gets, uploads, streams left early and refusals, mixed: each gets its own answer."""
     path = caddy.add_file("5m.bin", 5 * MEBIBYTE)
 
@@ -267,4 +269,4 @@ async def test_everything_at_once(caddy: Caddy, app: App, tls: Certificates) -> 
         urls = [caddy.url, caddy.tls_url]
         found = await asyncio.gather(*(works[n % 4](urls[n // 4 % 2], n) for n in range(160)))
         assert Counter(found) == {200: 120, 413: 40}
-        assert await comes_clean(client)
+        assert await becomes_clean(client)

@@ -1,4 +1,4 @@
-"""Redirects over the wire: the next request, its fields and secrets, and the content of the redirect."""
+"""Redirects: the next request, its fields and secrets, and the content of the redirect."""
 
 import gzip
 import io
@@ -106,7 +106,7 @@ async def test_follow_redirects(client: bool, option: bool | None, follows: bool
     assert response.raise_for_status() is response
 
 
-async def test_a_stream_follows_too() -> None:
+async def test_a_stream_follows_redirects() -> None:
     with Answering({"/": redirect("/to", 302, b"moved"), "/to": OK}) as server:
         async with Client() as client, client.stream("GET", server.url) as response:
             assert (response.status, len(response.history)) == (200, 1)
@@ -148,7 +148,7 @@ async def test_a_loop_ends_after_twenty_and_leaks_nothing() -> None:
     assert (len(server.asked), server.accepted) == (21, 1)
 
 
-# Where to
+# Locations
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ async def test_a_location_with_an_international_host(host: str) -> None:
         "http://\xff.example/",
     ],
 )  # fmt: skip
-async def test_a_location_that_leads_nowhere(location: str) -> None:
+async def test_an_invalid_location_is_an_error(location: str) -> None:
     with Answering({"/": redirect(location, content=b"body"), "/next": OK}) as server:
         async with Client() as client:
             with pytest.raises(RedirectError, match="no http or https URL in the Location of a 302") as raised:
@@ -256,7 +256,7 @@ async def test_a_host_that_is_not_there() -> None:
 # Secrets
 
 
-SECRET = "secret"  # in each of them, so that one look at a head finds all
+SECRET = "secret"  # in each of them, so that one search in a head finds all
 
 
 def secret_options(is_clients: bool) -> dict[str, Any]:
@@ -303,7 +303,7 @@ def three_origins(tls: Certificates, other: str) -> Iterator[tuple[Answering, An
 
 @pytest.mark.parametrize("there", ["https://one.example/", f"{TWO}/", f"{ONE}:8080/"])
 @pytest.mark.parametrize("given", GIVEN)
-async def test_no_secret_reaches_another_origin_or_comes_back(there: str, given: str) -> None:
+async def test_no_secret_is_sent_to_another_origin_or_after_it(there: str, given: str) -> None:
     client_options, options = GIVEN[given]
     answers = {
         ONE: moved(there),
@@ -321,7 +321,7 @@ async def test_no_secret_reaches_another_origin_or_comes_back(there: str, given:
 
 @pytest.mark.parametrize("other", ["scheme", "host", "port"])
 @pytest.mark.parametrize("given", ["fields of the request", "fields of the client", "auth of the client"])
-async def test_no_secret_reaches_another_server_or_comes_back(tls: Certificates, other: str, given: str) -> None:
+async def test_no_secret_is_sent_to_another_server_or_after_it(tls: Certificates, other: str, given: str) -> None:
     client_options, options = GIVEN[given]
     with three_origins(tls, other) as (first, second, network):
         async with Client(secret_headers=["x-api-KEY"], **network, **client_options) as client:
@@ -337,7 +337,7 @@ async def test_no_secret_reaches_another_server_or_comes_back(tls: Certificates,
 
 
 @pytest.mark.parametrize("other", ["scheme", "host", "port"])
-async def test_the_user_of_a_url_stays_at_its_origin(tls: Certificates, other: str) -> None:
+async def test_the_user_of_a_url_is_sent_to_its_origin_only(tls: Certificates, other: str) -> None:
     with three_origins(tls, other) as (first, second, network):
         async with Client(**network) as client:
             response = await client.get(f"http://user:{SECRET}@one.example:{first.port}/start")
@@ -370,7 +370,7 @@ async def test_userinfo_in_a_location_is_not_used() -> None:
     assert SECRET not in response.url
 
 
-async def test_a_field_host_stays_at_its_origin() -> None:
+async def test_a_host_field_is_sent_to_its_origin_only() -> None:
     virtual = {"Host": "virtual"}
     for clients, own in ((virtual, None), (None, virtual)):
         answers = {ONE: moved(TWO), TWO: LocalResponse()}
@@ -378,7 +378,7 @@ async def test_a_field_host_stays_at_its_origin() -> None:
         assert [request.headers["host"] for request in sent] == ["virtual", "two.example"]
 
 
-async def test_cookies_of_the_jar_go_where_they_belong() -> None:
+async def test_cookies_of_the_jar_are_sent_to_their_own_hosts() -> None:
     jar = CookieJar()
     jar.set("a", "1", domain="one.example")
     jar.set("b", "2", domain="two.example")
@@ -399,7 +399,7 @@ async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
     "options",
     [{"auth": ("user", SECRET)}, {"headers": {"X-Api-Key": SECRET}}, {"headers": {"Authorization": SECRET}}],
 )
-async def test_with_a_home_secrets_go_there_only(options: dict[str, Any]) -> None:
+async def test_with_a_base_url_secrets_are_sent_to_its_origin_only(options: dict[str, Any]) -> None:
     with Answering(default=OK) as home, Answering(default=OK) as other:
         async with Client(base_url=f"{home.url}/api", secret_headers=["X-Api-Key"], **options) as client:
             await client.get("/x")
@@ -410,7 +410,9 @@ async def test_with_a_home_secrets_go_there_only(options: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("is_clients", [True, False])
-async def test_the_referer_of_an_https_page_is_dropped_on_the_way_to_http(tls: Certificates, is_clients: bool) -> None:
+async def test_the_referer_of_an_https_page_is_dropped_by_a_redirect_to_http(
+    tls: Certificates, is_clients: bool
+) -> None:
     fields: dict[str, Any] = {"headers": {"Referer": "https://secret.example/page"}}
     given, chosen = (fields, {}) if is_clients else ({}, fields)
     with (
@@ -423,7 +425,7 @@ async def test_the_referer_of_an_https_page_is_dropped_on_the_way_to_http(tls: C
     assert [asked["referer"] for asked in plain.asked] == [None]
 
 
-async def test_credentials_of_a_request_go_to_its_own_url() -> None:
+async def test_credentials_of_a_request_are_sent_to_its_own_url() -> None:
     for own in ({"auth": ("user", SECRET)}, {"headers": {"Authorization": SECRET}}):
         options: dict[str, Any] = own
         _, sent = await follow_offline({TWO: LocalResponse()}, TWO, {"base_url": ONE}, **options)
@@ -453,7 +455,7 @@ async def test_an_endless_redirect_is_dropped() -> None:
         assert (response.content, server.accepted) == (b"ok", 2)
 
 
-async def test_a_redirect_that_drips_is_given_up_after_a_while() -> None:
+async def test_a_slow_redirect_is_dropped_after_the_close_timeout() -> None:
     def drip(connection: RawConnection) -> None:
         while head := connection.read_head():
             if b" /to " in head:
@@ -487,7 +489,7 @@ async def test_a_short_redirect_keeps_its_connection(content: bytes, frame: Any,
         assert server.accepted == (1 if is_kept else 2)
 
 
-async def test_nothing_of_a_redirect_is_decoded() -> None:
+async def test_the_content_of_a_redirect_is_not_decoded() -> None:
     bomb = gzip.compress(bytes(30_000_000))
     answers: dict[str, Any] = {
         "/": redirect("/broken", 302, bomb, b"Content-Encoding: gzip"),
@@ -502,7 +504,7 @@ async def test_nothing_of_a_redirect_is_decoded() -> None:
         assert server.accepted == 1
 
 
-# Bodies that go out again
+# Bodies that are sent again
 
 
 class Counting(io.BytesIO):
@@ -549,7 +551,7 @@ REPLAYABLE: list[Callable[[], dict[str, Any]]] = [
 
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("build", REPLAYABLE)
-async def test_a_body_goes_out_again_whole(build: Callable[[], dict[str, Any]], status: int) -> None:
+async def test_a_body_is_sent_again_unchanged(build: Callable[[], dict[str, Any]], status: int) -> None:
     answers: dict[str, Any] = {"/": redirect("/b", status), "/b": redirect("/c", status), "/c": OK}
     _, asked = await follow(answers, "POST", **build())
     assert len(asked) == 3
@@ -569,7 +571,7 @@ ONCE: list[Callable[[], Any]] = [
 
 @pytest.mark.parametrize("make", ONCE)
 @pytest.mark.parametrize("retries", [None, Retry(total=3, backoff=0)])
-async def test_a_body_that_is_gone_is_never_sent_as_nothing(make: Callable[[], Any], retries: Retry | None) -> None:
+async def test_a_used_up_body_is_never_sent_as_empty(make: Callable[[], Any], retries: Retry | None) -> None:
     with Answering({"/": redirect("/to", 307), "/to": OK, "/next": OK}) as server:
         async with Client(retries=retries) as client:
             with pytest.raises(BodyNotReplayable, match="give a function that makes it anew"):
@@ -580,7 +582,7 @@ async def test_a_body_that_is_gone_is_never_sent_as_nothing(make: Callable[[], A
 
 
 @pytest.mark.parametrize("make", ONCE)
-async def test_a_factory_that_gives_the_same_again_is_seen_through(make: Callable[[], Any]) -> None:
+async def test_a_factory_that_returns_the_same_used_up_body_is_an_error(make: Callable[[], Any]) -> None:
     body = make()
     with Answering({"/": redirect("/to", 307), "/to": OK}) as server:
         async with Client() as client:
@@ -639,7 +641,7 @@ async def test_options_stay_wherever_a_redirect_leads() -> None:
     assert (other.asked[0]["x-own"], other.targets) == ("1", ["/to"])
 
 
-async def test_a_resolver_is_asked_for_the_new_host() -> None:
+async def test_a_resolver_is_called_for_the_new_host() -> None:
     with Answering({"/to": OK}) as server:
         server.answers["/"] = [redirect("http://elsewhere.example/to")]
         resolver = StaticResolver({"elsewhere.example": (server.host, server.port)})

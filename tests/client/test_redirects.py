@@ -15,7 +15,7 @@ def follow(location: str, url: str = "http://h/a/b", method: str = "GET", status
 
 
 @pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 306, 309, 399, 404])
-def test_other_statuses_redirect_nowhere(status: int) -> None:
+def test_other_statuses_are_not_redirects(status: int) -> None:
     assert decide_redirect("GET", "http://h/", status, "/b") is None
 
 
@@ -131,7 +131,7 @@ def test_userinfo_of_the_request_is_not_taken_along() -> None:
         "http://\u0100/",
     ],
 )
-def test_location_that_leads_nowhere(location: str) -> None:
+def test_invalid_location_is_an_error(location: str) -> None:
     with pytest.raises(RedirectError, match="no http or https URL in the Location of a 302"):
         follow(location)
 
@@ -171,7 +171,7 @@ def test_secrets_do_not_change_origin(start: str, end: str, name: str) -> None:
         ("https://h/", "http://g/", None, True),
     ],
 )
-def test_the_referer_of_an_https_page_goes_to_no_http_url(
+def test_the_referer_of_an_https_page_is_not_sent_to_an_http_url(
     start: str, end: str, referer: str | bytes | None, stays: bool
 ) -> None:
     pairs = [("Accept", "a"), ("REFERER", referer)]
@@ -182,7 +182,7 @@ def test_fields_that_are_not_declared_secret_are_kept() -> None:
     assert strip_fields([("X-Api-Key", "s")], follow("http://g/")) == [("X-Api-Key", "s")]
 
 
-def test_secrets_do_not_come_back_on_the_way_home() -> None:
+def test_secrets_are_not_sent_after_a_redirect_back() -> None:
     pairs = strip_fields([("Authorization", "s"), ("Accept", "*/*")], follow("http://evil/", "http://h/"))
     assert strip_fields(pairs, follow("http://h/", "http://evil/")) == [("Accept", "*/*")]
 
@@ -206,7 +206,7 @@ ABOUT_CONTENT = [
 
 @pytest.mark.parametrize("name", ABOUT_CONTENT)
 @pytest.mark.parametrize("url", ["http://h/", "http://g/"])
-def test_fields_about_content_go_with_it(url: str, name: str) -> None:
+def test_fields_about_content_are_dropped_with_it(url: str, name: str) -> None:
     pairs = [(name, "v"), ("Accept", "a")]
     assert strip_fields(pairs, follow(url, "http://h/", "POST", 303)) == [("Accept", "a")]
     assert strip_fields(pairs, follow(url, "http://h/", "POST", 307)) == pairs

@@ -33,14 +33,14 @@ async def later(value: Any) -> Any:
     return value
 
 
-class Anew:
-    """An iterable that begins anew each time."""
+class Restartable:
+    """An iterable that can be iterated over any number of times."""
 
     def __iter__(self) -> Iterator[bytes]:
         return generate(b"ab", b"", b"c")
 
 
-class AsyncAnew:
+class AsyncRestartable:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return agenerate(b"ab", b"", b"c")
 
@@ -59,7 +59,7 @@ class OnlyAsyncRead(OnlyRead):
 
 
 class Pipe(io.BytesIO):
-    """A file that says it can seek and can't."""
+    """A file whose seekable() is True and whose tell() fails."""
 
     def tell(self) -> int:
         raise OSError(29, "illegal seek")
@@ -99,8 +99,8 @@ REPLAYABLE: list[tuple[Callable[[], Any], int | None, bytes]] = [
     (lambda: [b"ab", b"c"], None, b"abc"),
     (lambda: (b"abc",), None, b"abc"),
     (list, None, b""),
-    (Anew, None, b"abc"),
-    (AsyncAnew, None, b"abc"),
+    (Restartable, None, b"abc"),
+    (AsyncRestartable, None, b"abc"),
     (lambda: lambda: b"abc", 3, b"abc"),
     (lambda: lambda: "€", 3, "€".encode()),
     (lambda: lambda: generate(b"a", b"bc"), None, b"abc"),
@@ -257,7 +257,7 @@ async def test_a_generator_that_another_request_has_sent_is_refused(make: Callab
 
 
 class Draining:
-    """An iterable that says it begins anew, and does not."""
+    """An iterable that is not an iterator, and is empty the second time."""
 
     def __init__(self) -> None:
         self.left = [b"abc"]

@@ -12,7 +12,7 @@ import asyncclient
 from asyncclient import Auth, BodyNotReplayable, Client, InvalidURL, Limits, Part, PoolLimits, Request, Retry, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.client.answering import Answering, Asked, Recording, by_name, comes_true, is_clean, lasts, parse_request
+from tests.client.answering import Answering, Asked, Recording, becomes_true, by_name, is_clean, lasts, parse_request
 from tests.connection.conversations import OK, EarlyAnswer, reply
 from tests.servers import raw_response
 
@@ -128,7 +128,7 @@ async def test_params(target: str, client: Any, request_params: Any, sent: str) 
         "/;p=1,2;!$&'()*?[x]=:@/?",
     ],
 )
-async def test_a_signed_url_goes_out_byte_for_byte(target: str) -> None:
+async def test_a_signed_url_is_sent_unchanged(target: str) -> None:
     assert (await ask(target=target)).target == target
 
 
@@ -136,7 +136,7 @@ async def test_illegal_characters_of_a_url_are_quoted() -> None:
     assert (await ask(target="/ü b?q=<é>")).target == "/%C3%BC%20b?q=%3C%C3%A9%3E"
 
 
-async def test_an_international_host_goes_out_in_ascii() -> None:
+async def test_an_international_host_is_sent_in_ascii() -> None:
     with Answering(default=OK) as server:
         async with Client(resolver=by_name("xn--bcher-kva.example")) as client:
             response = await client.get(f"http://bücher.example:{server.port}/ß")
@@ -212,7 +212,7 @@ async def test_host_is_sent_once(where: str) -> None:
     ],
 )
 @pytest.mark.parametrize("is_clients", [False, True])
-async def test_fields_that_cannot_be_sent_leave_no_byte_behind(headers: Any, is_clients: bool) -> None:
+async def test_a_request_with_invalid_fields_sends_no_byte(headers: Any, is_clients: bool) -> None:
     with Answering(default=OK) as server:
         async with Client(base_url=server.url, headers=headers if is_clients else None) as client:
             with pytest.raises((ValueError, TypeError)):
@@ -354,7 +354,7 @@ def break_off(*pieces: bytes) -> Iterator[bytes]:
     raise Broken
 
 
-async def abreak_off(*pieces: bytes) -> AsyncIterator[bytes]:
+async def break_off_async(*pieces: bytes) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
     raise Broken
@@ -365,8 +365,8 @@ def fail() -> bytes:
 
 
 @pytest.mark.parametrize("retries", [None, 2])
-@pytest.mark.parametrize("body", [fail, break_off, lambda: break_off(b"con"), lambda: abreak_off(b"con")])
-async def test_exceptions_of_a_body_come_through_and_end_the_connection(
+@pytest.mark.parametrize("body", [fail, break_off, lambda: break_off(b"con"), lambda: break_off_async(b"con")])
+async def test_exceptions_of_a_body_reach_the_caller_and_end_the_connection(
     body: Callable[[], Any], retries: int | None
 ) -> None:
     with RawServer(refuse_whole_requests) as server:
@@ -405,7 +405,7 @@ async def test_json_and_forms(options: dict[str, Any], content: bytes, content_t
 
 
 @pytest.mark.parametrize("encode", [lambda value: f"<{value}>", lambda value: f"<{value}>".encode()])
-async def test_an_encoder_of_ones_own(encode: Callable[[Any], str | bytes]) -> None:
+async def test_a_custom_json_encoder(encode: Callable[[Any], str | bytes]) -> None:
     assert (await ask("POST", options={"json": 5}, encode_json=encode)).content == b"<5>"
 
 
@@ -448,7 +448,7 @@ async def test_a_multipart_form(tmp_path: Path) -> None:
     assert asked[LENGTH] == str(len(asked.content))
 
 
-async def test_a_multipart_form_from_a_source_without_length_goes_in_chunks() -> None:
+async def test_a_multipart_form_from_a_source_without_length_is_sent_in_chunks() -> None:
     files = {"stream": ("s.bin", lambda: agenerate(b"a" * 70_000, b"b"))}
     asked = await ask("POST", options={"files": files})
     assert (asked[CHUNKS], asked[LENGTH]) == ("chunked", None)
@@ -509,7 +509,7 @@ async def test_build_request_applies_the_clients_defaults() -> None:
 
 
 class Expecting:
-    """A server that says something to Expect: 100-continue, and then reads the content or not."""
+    """A server that answers Expect: 100-continue, and then reads the content or not."""
 
     def __init__(self, first: bytes, last: bytes = OK) -> None:
         self.first = first
@@ -537,7 +537,7 @@ def patient(expect: float) -> Timeout:
 @pytest.mark.parametrize(
     "first", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"]
 )
-async def test_the_content_goes_out_after_100_continue(first: bytes) -> None:
+async def test_the_content_is_sent_after_100_continue(first: bytes) -> None:
     script = Expecting(first)
     with RawServer(script) as server:
         async with Client(timeout=patient(TIMEOUT)) as client:
@@ -549,7 +549,7 @@ async def test_the_content_goes_out_after_100_continue(first: bytes) -> None:
     assert server.accepted == 1
 
 
-async def test_after_silence_the_content_goes_out_anyway() -> None:
+async def test_the_content_is_sent_if_no_100_continue_is_received() -> None:
     script = Expecting(b"")
     with RawServer(script) as server:
         async with Client(timeout=patient(0.05)) as client:
@@ -632,7 +632,7 @@ async def test_without_a_body_nothing_is_expected() -> None:
     assert (await ask("POST", options={"expect_continue": True}))["expect"] is None
 
 
-# Answers that come early
+# Early responses
 
 
 @pytest.mark.parametrize("then", ["reads", "closes", "resets"])
@@ -788,12 +788,12 @@ async def test_preconnect_opens_connections_that_requests_then_use() -> None:
         async with Client(base_url=f"{server.url}/api", pool=PoolLimits(connections=3)) as client:
             await client.preconnect("/", 2)
             assert client.stats().idle == 2
-            assert await comes_true(lambda: server.accepted == 2)
+            assert await becomes_true(lambda: server.accepted == 2)
             assert repr(client) == "<Client <Pool 0 active, 2 idle, 0 connecting, 0 waiting>>"
             assert (await client.get("x")).status == 200
             await client.preconnect(server.url, 99)
             assert client.stats().idle == 3
-            assert await comes_true(lambda: server.accepted == 3)
+            assert await becomes_true(lambda: server.accepted == 3)
         assert server.targets == ["/api/x"]
 
 

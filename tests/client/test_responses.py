@@ -22,7 +22,7 @@ from asyncclient import (
     UnknownProtocol,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Answering, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
+from tests.client.answering import Answering, Gate, becomes_true, gather_chunks, is_clean, lasts, redirect
 from tests.connection.conversations import OK, chunked, reply
 from tests.servers import Caddy, Certificates
 
@@ -116,7 +116,7 @@ async def test_interim_responses() -> None:
     assert (response.status, response.content) == (200, b"ok")
 
 
-async def test_trailers_come_with_the_end_of_the_content() -> None:
+async def test_trailers_are_available_at_the_end_of_the_content() -> None:
     async with streaming(chunked(b"con", b"tent", trailers=b"X-Sum: 7\r\n")) as response:
         assert response.trailers is None
         assert await response.read() == b"content"
@@ -149,7 +149,7 @@ async def test_timings() -> None:
     with Answering({"/": late, "/again": OK}) as server:
         async with Client() as client:
             task = asyncio.create_task(client.get(server.url))
-            await comes_true(gate.reached.is_set)
+            await becomes_true(gate.reached.is_set)
             gate.open()
             first = (await task).timings
             second = (await client.get(f"{server.url}/again")).timings
@@ -271,7 +271,7 @@ async def test_response_with_a_default_can_be_pickled_and_keeps_its_text() -> No
     assert (response.text, response.encoding) == ("镕", "gb18030")
 
 
-async def test_encoding_that_is_set_may_be_a_label_and_goes_by_a_mark() -> None:
+async def test_encoding_that_is_set_may_be_a_label_and_respects_a_byte_order_mark() -> None:
     response = await get(reply("é".encode("utf-16"), b"Content-Type: text/plain; charset=koi8-r"))
     assert (response.text, response.encoding) == ("é", "utf-16")
     response.encoding = "utf-16-le"
@@ -397,7 +397,7 @@ async def test_content_cut_short_within_a_chunk_is_in_the_error() -> None:
     assert caught.value.partial == b"abcd"
 
 
-async def test_chunks_come_as_they_are_sent() -> None:
+async def test_chunks_are_received_as_they_are_sent() -> None:
     gate = Gate()
 
     def drip(connection: RawConnection) -> None:
@@ -611,7 +611,7 @@ async def test_cancelling_a_stream_drops_its_connection(phase: str) -> None:
         async with Client() as client:
             is_inside = asyncio.Event()
             task = asyncio.create_task(ask(client, server.url, is_inside))
-            assert await comes_true(gate.reached.is_set)
+            assert await becomes_true(gate.reached.is_set)
             if phase != "head":
                 await is_inside.wait()
             with lasts(0, 0.5):
@@ -624,7 +624,7 @@ async def test_cancelling_a_stream_drops_its_connection(phase: str) -> None:
         assert server.accepted == 2
 
 
-async def test_an_endless_rest_is_given_up_after_a_second() -> None:
+async def test_an_endless_rest_is_dropped_after_a_second() -> None:
     def drip(connection: RawConnection) -> None:
         connection.read_head()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -655,7 +655,7 @@ async def test_reading_after_the_end_is_an_error(end: str) -> None:
                 response.content  # noqa: B018
 
 
-async def test_a_small_rest_that_was_given_up_cannot_be_read() -> None:
+async def test_a_small_rest_that_was_discarded_cannot_be_read() -> None:
     async with streaming(reply(SMALL)) as response:
         pass
     with pytest.raises(NotConnected):

@@ -96,7 +96,7 @@ X = ("etag", '"x"')
         (PACKED, [REST, X, ("content-encoding", "br")], 6, None),
     ],
 )
-def test_partial_content_goes_on_if_all_evidence_agrees(
+def test_partial_content_is_resumed_if_all_evidence_agrees(
     note: Note, pairs: list[tuple[str, str]], length: int | None, span: Span | None
 ) -> None:
     assert find_span(note, 4, 206, Fields(pairs), length) == span
@@ -124,7 +124,7 @@ def test_partial_content_goes_on_if_all_evidence_agrees(
         (STRONG, 204, [X], 0, False),
     ],
 )
-def test_a_whole_response_to_a_range_is_believed_if_changed_or_as_long_as_before(
+def test_a_whole_response_to_a_range_is_accepted_if_changed_or_as_long_as_before(
     note: Note, status: int, pairs: list[tuple[str, str]], length: int | None, is_believed: bool
 ) -> None:
     expected = Span(0, length, length) if is_believed else None

@@ -1,4 +1,4 @@
-"""Content that breaks off inside get() and the other verbs is asked for again; their callers were given none of it."""
+"""Content that is cut short inside get() and the other verbs is requested again; their callers got none of it."""
 
 import asyncio
 import gzip
@@ -21,7 +21,7 @@ from asyncclient import (
     Timeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Recording, comes_true, is_clean
+from tests.client.answering import Recording, becomes_true, is_clean
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 WHOLE = HEAD + b"Content-Length: 10\r\n\r\nhelloworld"
@@ -60,7 +60,7 @@ class Breaking(RawServer):
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("end", [RawConnection.half_close, RawConnection.reset])
-async def test_content_that_breaks_off_is_asked_for_again(cut: bytes, end: Callable[[RawConnection], object]) -> None:
+async def test_content_that_is_cut_short_is_requested_again(cut: bytes, end: Callable[[RawConnection], object]) -> None:
     with Breaking(cut, cut, end=end) as server:
         async with Client(retries=AT_ONCE, trust_env=False) as client:
             assert (await client.get(server.url)).content == b"helloworld"
@@ -68,7 +68,7 @@ async def test_content_that_breaks_off_is_asked_for_again(cut: bytes, end: Calla
         assert server.lines == [b"GET /"] * 3
 
 
-async def test_content_that_does_not_come_in_time_is_asked_for_again() -> None:
+async def test_content_that_is_late_is_requested_again() -> None:
     with Breaking(CUTS["length"], end=RawConnection.wait_closed) as server:
         async with Client(retries=AT_ONCE, timeout=Timeout(read=0.1), trust_env=False) as client:
             assert (await client.get(server.url)).content == b"helloworld"
@@ -106,7 +106,7 @@ async def test_a_request_is_begun_once_for_a_tracer() -> None:
     assert told == ["started", "received 200", "retry", "received 200"]
 
 
-async def test_only_the_last_request_of_a_redirect_goes_out_again() -> None:
+async def test_only_the_last_request_of_a_redirect_is_resent() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     with Breaking(moved, CUTS["length"]) as server:
         async with Client(retries=AT_ONCE, trust_env=False) as client:
@@ -123,7 +123,7 @@ async def test_a_body_is_sent_whole_again() -> None:
     assert server.bodies == [b"body"] * 2
 
 
-async def test_credentials_go_along_again() -> None:
+async def test_a_repeated_request_has_the_credentials() -> None:
     with Breaking(CUTS["length"]) as server:
         async with Client(retries=AT_ONCE, auth=("ada", "secret"), trust_env=False) as client:
             assert (await client.get(server.url)).content == b"helloworld"
@@ -141,7 +141,7 @@ ONCE: list[Any] = [
 
 
 @pytest.mark.parametrize(("settings", "options"), ONCE)
-async def test_where_the_policy_does_not_allow_it_nothing_is_sent_again(settings: Any, options: Any) -> None:
+async def test_nothing_is_resent_where_the_policy_does_not_allow_it(settings: Any, options: Any) -> None:
     with Breaking(CUTS["length"]) as server:
         async with Client(trust_env=False, **settings) as client:
             with pytest.raises(IncompleteRead):
@@ -156,7 +156,7 @@ async def test_a_policy_may_name_post() -> None:
             assert (await client.post(server.url, body=b"x")).content == b"helloworld"
 
 
-async def test_the_content_of_a_stream_is_not_asked_for_again() -> None:
+async def test_the_content_of_a_stream_is_not_requested_again() -> None:
     with Breaking(CUTS["length"]) as server:
         client = Client(retries=AT_ONCE, trust_env=False)
         async with client, client.stream("GET", server.url) as response:
@@ -173,7 +173,7 @@ BROKEN: list[Any] = [
 
 
 @pytest.mark.parametrize(("answer", "error", "settings"), BROKEN)
-async def test_content_that_is_invalid_or_too_large_is_not_asked_for_again(
+async def test_content_that_is_invalid_or_too_large_is_not_requested_again(
     answer: bytes, error: type[Exception], settings: Any
 ) -> None:
     with Breaking(answer) as server:
@@ -187,7 +187,7 @@ async def test_cancelling_the_pause_ends_the_request() -> None:
     with Breaking(CUTS["length"]) as server:
         async with Client(retries=Retry(backoff=60, jitter=0), trust_env=False) as client:
             task = asyncio.create_task(client.get(server.url))
-            assert await comes_true(lambda: bool(client._settings.pauses))
+            assert await becomes_true(lambda: bool(client._settings.pauses))
             assert client.stats().active == 0
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -25,7 +25,7 @@ from asyncclient import (
     Timeout,
 )
 from asyncclient.testing import RawConnection, RawServer, ScriptedTransport
-from tests.client.answering import Answering, Gate, Recording, comes_true, is_clean, lasts, redirect
+from tests.client.answering import Answering, Gate, Recording, becomes_true, is_clean, lasts, redirect
 from tests.connection.conversations import OK, reply
 
 URL = "http://example.com/"
@@ -41,9 +41,9 @@ def busy(*fields: bytes, status: bytes = b"503 Service Unavailable") -> bytes:
 
 
 class Leaving:
-    """A server that looks alive, but leaves as soon as the next request comes: what a client can't see beforehand.
+    """A server that closes as soon as the next request is received, which a client can't know beforehand.
 
-    `answers` of the connections, one by one: how many requests each answers before it leaves.
+    `answers` of the connections, one by one: how many requests each answers before it closes.
     """
 
     def __init__(self, *answers: int, leave: Callable[[RawConnection], object] = RawConnection.close) -> None:
@@ -150,7 +150,7 @@ async def test_an_unwritten_request_is_resent_for_any_method(retries: int | None
             async def make() -> bytes:
                 if not leave.is_set():
                     leave.set()
-                    assert await comes_true(lambda: is_gone(client))
+                    assert await becomes_true(lambda: is_gone(client))
                 return b"content"
 
             assert (await client.post(server.url, body=make)).content == b"ok"
@@ -169,7 +169,7 @@ async def test_an_unwritten_request_is_resent_for_any_method(retries: int | None
         (lambda: generate(b"content"), None),
     ],
 )
-async def test_a_repeated_body_is_whole_or_not_sent(make: Callable[[], Any], sent: bytes | None) -> None:
+async def test_a_resent_body_is_complete_or_not_sent(make: Callable[[], Any], sent: bytes | None) -> None:
     def leave_after_body(connection: RawConnection) -> None:
         if connection.read_request()[0]:
             connection.send(OK)
@@ -193,7 +193,7 @@ async def test_a_repeated_body_is_whole_or_not_sent(make: Callable[[], Any], sen
     assert script.bodies == ([] if sent is None else [sent])
 
 
-async def test_all_that_were_idle_may_be_stale() -> None:
+async def test_all_idle_connections_may_be_stale() -> None:
     """The repeat does not take the next idle connection, which is as old, but a new one."""
     gate = asyncio.Event()
     script = Leaving(1, 1, 1)
@@ -208,7 +208,7 @@ async def test_all_that_were_idle_may_be_stale() -> None:
                     return await response.read()
 
             tasks = [asyncio.create_task(ask()) for _ in range(3)]
-            assert await comes_true(lambda: client.stats().active == 3 and len(server.requests) == 3)
+            assert await becomes_true(lambda: client.stats().active == 3 and len(server.requests) == 3)
             gate.set()
             await asyncio.gather(*tasks)
             assert client.stats().idle == 3
@@ -216,7 +216,7 @@ async def test_all_that_were_idle_may_be_stale() -> None:
         assert server.accepted == 4
 
 
-async def test_it_is_repeated_once() -> None:
+async def test_a_request_is_resent_once() -> None:
     with RawServer(Leaving(1, 0, 0)) as server:
         async with Client() as client:
             await client.get(server.url)
@@ -237,7 +237,7 @@ async def test_a_new_connection_that_is_closed_is_not_stale() -> None:
 
 
 @pytest.mark.parametrize("part", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
-async def test_after_one_byte_of_an_answer_nothing_is_repeated(part: bytes) -> None:
+async def test_after_one_byte_of_a_response_nothing_is_resent(part: bytes) -> None:
     def answer_in_part(connection: RawConnection) -> None:
         connection.send(part)
         connection.close()
@@ -271,7 +271,7 @@ async def test_unsolicited_data_ends_an_idle_connection() -> None:
         async with Client(tracer=tracer) as client:
             await client.get(server.url)
             gate.open()
-            assert await comes_true(lambda: client.stats().idle == 0)
+            assert await becomes_true(lambda: client.stats().idle == 0)
             assert (await client.post(server.url, body=b"x")).content == b"ok"
     assert tracer.reasons == []
 
@@ -347,7 +347,7 @@ async def test_each_request_has_its_own_retries() -> None:
     assert sorted(request.url for request in transport.requests) == sorted(urls * 2)
 
 
-async def test_a_body_that_is_gone_is_not_retried() -> None:
+async def test_a_request_with_a_used_up_body_is_not_retried() -> None:
     with Answering({"/": [BUSY, OK]}) as server:
         async with Client(retries=AT_ONCE) as client:
             response = await client.put(server.url, body=generate(b"content"))
@@ -436,7 +436,7 @@ async def test_a_connection_is_not_held_during_a_pause() -> None:
         tracer = Recording()
         async with Client(retries=AT_ONCE, tracer=tracer, pool=PoolLimits(connections=1)) as client:
             task = asyncio.create_task(client.get(f"{server.url}/slow"))
-            assert await comes_true(lambda: bool(tracer.repeats))
+            assert await becomes_true(lambda: bool(tracer.repeats))
             with lasts(0, 0.5):
                 assert (await client.get(server.url)).content == b"ok"
             assert (await task).content == b"ok"
@@ -447,7 +447,7 @@ async def test_a_pause_can_be_cancelled() -> None:
     with Answering(default=busy(b"Retry-After: 30")) as server:
         async with Client(retries=AT_ONCE, tracer=tracer) as client:
             task = asyncio.create_task(client.get(server.url))
-            assert await comes_true(lambda: bool(tracer.repeats))
+            assert await becomes_true(lambda: bool(tracer.repeats))
             task.cancel()
             with lasts(0, 0.5), pytest.raises(asyncio.CancelledError):
                 await task
@@ -459,7 +459,7 @@ async def test_closing_the_client_ends_a_pause() -> None:
     with Answering(default=busy(b"Retry-After: 30")) as server:
         async with Client(retries=AT_ONCE, tracer=tracer) as client:
             task = asyncio.create_task(client.get(server.url))
-            assert await comes_true(lambda: bool(tracer.repeats))
+            assert await becomes_true(lambda: bool(tracer.repeats))
             with lasts(0, 0.5):
                 await client.aclose()
                 with pytest.raises(ClientClosed):
@@ -502,7 +502,7 @@ async def test_failed_dials_are_retried_for_any_method(method: str) -> None:
     assert tracer.events.count(f"not opened 127.0.0.1:{port}") == 3
 
 
-async def test_a_server_that_comes_up_meanwhile() -> None:
+async def test_a_server_that_starts_meanwhile_is_reached_by_a_retry() -> None:
     """The second attempt finds what the first did not."""
 
     class Late:
@@ -517,7 +517,7 @@ async def test_a_server_that_comes_up_meanwhile() -> None:
     assert (response.content, server.asked[0].content) == (b"ok", b"content")
 
 
-async def test_names_that_there_are_not_are_not_tried_again() -> None:
+async def test_names_that_do_not_exist_are_not_retried() -> None:
     class Nowhere:
         asked = 0
 

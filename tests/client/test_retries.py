@@ -1,4 +1,4 @@
-"""When a request goes out once more, and after what pause."""
+"""When a request is sent again, and after which pause."""
 
 import asyncio
 import errno
@@ -189,7 +189,7 @@ def test_any_method_is_retried_if_nothing_was_sent(method: str, error: Exception
         ("GET", Retry(total=0), GIVE_UP),
     ],
 )
-def test_method_decides_if_the_request_may_have_arrived(
+def test_method_decides_if_the_request_may_have_been_received(
     method: str, policy: Retry, expected: Decision, error: Exception
 ) -> None:
     assert decide(Outcome(method, error=error), policy) == expected

@@ -1,4 +1,4 @@
-"""Heads that come again: they are parsed once, and each response has its own all the same."""
+"""Repeated heads: they are parsed once, and each response has its own nevertheless."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ async def test_each_response_has_its_own_head(answers: Sequence[bytes], connecti
     assert server.accepted == connections
 
 
-async def test_a_head_that_comes_again_is_the_same_on_a_new_connection_too() -> None:
+async def test_a_repeated_head_is_recognised_on_a_new_connection() -> None:
     with Answering({"/": [LAST_ONE, LAST_ONE, LAST_TWO]}) as server, Answering(default=LAST_ONE) as other:
         async with Client() as client:
             first, second, third = [await client.get(server.url) for _ in range(3)]
@@ -57,7 +57,7 @@ async def test_changing_the_pairs_does_not_change_later_responses() -> None:
             assert (await client.get(server.url)).headers["x-number"] == "1"
 
 
-async def test_a_head_that_begins_the_same_is_another() -> None:
+async def test_a_head_with_the_same_beginning_is_a_different_head() -> None:
     more = FIRST + b"X-More: 1\r\n" + CLOSES + b"AB"
     with Answering({"/": [LAST_ONE, more, LAST_ONE]}) as server:
         async with Client() as client:
@@ -65,7 +65,7 @@ async def test_a_head_that_begins_the_same_is_another() -> None:
     assert found == [None, "1", None]
 
 
-async def test_a_head_that_comes_again_in_parts_is_known_once_it_is_whole() -> None:
+async def test_a_repeated_head_in_parts_is_recognised_when_it_is_complete() -> None:
     def drip(connection: RawConnection) -> None:
         connection.read_request()
         connection.send_slowly([LAST_ONE[:30], LAST_ONE[30:-3], LAST_ONE[-3:]])

@@ -20,4 +20,4 @@ async def test_the_origin_made_longest_ago_is_forgotten_and_no_other(is_foreign:
             find(number)
         assert find(1) is second
         assert find(0) is not first
-        assert find(1) is not second  # it was the oldest when the first was made anew
+        assert find(1) is not second  # it was the oldest when the first was made again

@@ -67,7 +67,7 @@ async def test_tcp_keep_alive_is_on_to_a_proxy(tls: Certificates) -> None:
             assert await read_options(client, f"https://localhost:{server.port}", KEEPS_ALIVE, IDLE) == [1, 60]
 
 
-async def test_the_callers_options_count_more_than_keep_alive() -> None:
+async def test_the_callers_options_take_precedence_over_keep_alive() -> None:
     with Answering(default=OK) as server:
         async with Client(trust_env=False, socket_options=[(*IDLE, 7)]) as client:
             assert await read_options(client, server.url, KEEPS_ALIVE, IDLE, INTERVAL) == [1, 7, 15]
@@ -95,7 +95,7 @@ def test_invalid_socket_options_are_refused(make: Callable[..., object], options
 
 @asynccontextmanager
 async def serve_at(path: Path, context: ssl.SSLContext | None = None) -> AsyncIterator[list[bytes]]:
-    """A server at a Unix socket that tells each request's line, Host and content as JSON; /moved leads elsewhere."""
+    """A server at a Unix socket that answers with the request's line, Host and content as JSON; /moved redirects."""
     accepted: list[bytes] = []
     writers: list[asyncio.StreamWriter] = []
 
@@ -156,7 +156,7 @@ async def test_a_unix_socket_without_a_server_is_a_connect_error(tmp_path: Path)
 
 
 @pytest.mark.parametrize("other", [{"proxy": "http://a.test"}, {"local_address": "127.0.0.1"}])
-def test_a_unix_socket_excludes_other_ways(other: dict[str, Any]) -> None:
+def test_a_unix_socket_excludes_other_routes(other: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected no proxy and no local_address with a socket_path"):
         Client(socket_path="/s", **other)
 

@@ -204,7 +204,7 @@ def test_pieces_give_the_same_text(
         ("text/css", None, [b"@cha", b'rset "gbk"', b";\xd6\xd0"], ["", "", '@charset "gbk";中', ""]),
     ],
 )
-def test_text_comes_as_soon_as_its_encoding_is_known(
+def test_text_is_given_as_soon_as_its_encoding_is_known(
     content_type: str, encoding: str | None, pieces: list[bytes], texts: list[str]
 ) -> None:
     decoder = TextDecoder(content_type, encoding)

@@ -1,4 +1,4 @@
-"""Time limits over the wire: what each covers, what its error says, and that nothing is left behind."""
+"""Time limits: the phases that each covers, the text of its error, and that nothing is left."""
 
 import asyncio
 import math
@@ -26,7 +26,7 @@ from asyncclient import (
     WriteTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Answering, Asked, Gate, comes_true, gather_chunks, is_clean, lasts, redirect
+from tests.client.answering import Answering, Asked, Gate, becomes_true, gather_chunks, is_clean, lasts, redirect
 from tests.connection.conversations import MEBIBYTE, OK, reply
 
 SHORT = 0.05
@@ -99,7 +99,7 @@ async def stream_lines(client: Client, url: str) -> None:
 
 @contextmanager
 def full_backlog() -> Iterator[int]:
-    """A port that takes no more connections, so that opening one takes for ever."""
+    """A port that accepts no more connections, so that opening one never ends."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         taken = []
         for _ in range(8):
@@ -266,7 +266,7 @@ async def test_total_covers_sending() -> None:
                 assert await is_clean(client)
 
 
-async def test_total_covers_a_body_that_does_not_come() -> None:
+async def test_total_covers_a_body_that_is_not_received() -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"x"
         await asyncio.get_running_loop().create_future()
@@ -419,7 +419,7 @@ async def test_invalid_timeouts_are_refused(value: Any, error: type[Exception]) 
         assert client.stats().connecting == 0
 
 
-async def test_no_time_at_all() -> None:
+async def test_a_timeout_of_0_ends_the_request_at_once() -> None:
     with Answering(default=OK) as server:
         async with Client() as client:
             await client.get(server.url)
@@ -433,7 +433,7 @@ async def test_no_time_at_all() -> None:
 
 
 @pytest.mark.parametrize("ask", [get, stream, stream_lines])
-async def test_content_that_comes_too_slowly(ask: Ask) -> None:
+async def test_content_that_is_received_too_slowly(ask: Ask) -> None:
     with RawServer(drip) as server:
         async with Client(timeout=Timeout(min_rate=1000, rate_patience=0.2)) as client:
             with times_out(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
@@ -442,7 +442,7 @@ async def test_content_that_comes_too_slowly(ask: Ask) -> None:
             assert client.stats().idle == 0
 
 
-async def test_content_that_does_not_come_at_all_is_too_slow() -> None:
+async def test_content_that_is_not_received_at_all_is_too_slow() -> None:
     with RawServer(answer_and_hold(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as server:
         async with Client() as client:
             with times_out(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
@@ -461,7 +461,7 @@ def drip_fast(connection: RawConnection) -> None:
     connection.send_slowly((bytes(1000) for _ in range(40)), pause=0.015)
 
 
-async def test_a_reader_that_takes_its_time_makes_no_server_slow() -> None:
+async def test_a_slow_reader_does_not_count_against_the_rate() -> None:
     with Answering(default=reply(bytes(4 * MEBIBYTE))) as server:
         async with Client(timeout=Timeout(min_rate=1000, rate_patience=0.1)) as client:
             async with client.stream("GET", server.url) as response:
@@ -475,7 +475,7 @@ async def test_a_reader_that_takes_its_time_makes_no_server_slow() -> None:
             assert size == 4 * MEBIBYTE
 
 
-async def test_a_loop_that_is_held_up_makes_no_server_slow() -> None:
+async def test_a_blocked_loop_does_not_count_against_the_rate() -> None:
     """Received bytes count although the loop has not read them yet."""
     gate, sent = Gate(), Gate()
 
@@ -510,7 +510,7 @@ async def test_patience_is_for_content_alone() -> None:
             assert len((await client.get(server.url)).content) == 100
 
 
-async def test_the_rate_is_not_asked_of_small_or_no_content() -> None:
+async def test_the_minimum_rate_does_not_hold_for_small_or_empty_content() -> None:
     with Answering({"/": OK, "/none": b"HTTP/1.1 204 No Content\r\n\r\n"}) as server:
         async with Client(timeout=Timeout(min_rate=10**9, rate_patience=0.2)) as client:
             assert (await client.get(server.url)).content == b"ok"
@@ -527,10 +527,10 @@ async def test_many_timeouts_leave_the_pool_as_it_was() -> None:
                 results = await asyncio.gather(*(client.get(server.url) for _ in range(20)), return_exceptions=True)
             assert {type(result) for result in results} == {ReadTimeout}
             assert await is_clean(client)
-        assert await comes_true(lambda: server.accepted == 20)
+        assert await becomes_true(lambda: server.accepted == 20)
 
 
-async def test_after_a_timeout_the_next_answer_is_the_right_one() -> None:
+async def test_after_a_timeout_the_next_request_gets_its_own_response() -> None:
     gate = Gate()
 
     def late(asked: Asked) -> bytes:
@@ -543,10 +543,10 @@ async def test_after_a_timeout_the_next_answer_is_the_right_one() -> None:
                 await client.get(f"{server.url}/late", timeout=SHORT)
             gate.open()
             assert (await client.get(server.url)).content == b"ok"
-        assert await comes_true(lambda: server.accepted == 2)
+        assert await becomes_true(lambda: server.accepted == 2)
 
 
-async def test_an_own_time_limit_around_a_request() -> None:
+async def test_a_request_within_a_time_limit_of_the_caller() -> None:
     with RawServer(accept_and_hold) as server:
         async with Client() as client:
             with pytest.raises(TimeoutError) as raised:

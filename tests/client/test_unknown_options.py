@@ -45,7 +45,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("word", "advice"), WORDS)
-async def test_words_of_other_clients_are_answered_with_ours(word: str, advice: str) -> None:
+async def test_errors_for_options_of_other_clients_name_ours(word: str, advice: str) -> None:
     makers: list[Any] = [Client, compat.Client]
     for make in makers:
         with pytest.raises(TypeError, match=f"Client got an unexpected keyword argument '{word}': {advice}"):
@@ -263,7 +263,7 @@ def test_mypy_knows_the_names_and_no_others(tmp_path: Path) -> None:
         assert text in errors[f"{number}.py"]
 
 
-def test_names_that_come_when_they_are_asked_for() -> None:
+def test_names_of_the_package_are_imported_on_first_use() -> None:
     assert all(hasattr(asyncclient, name) for name in asyncclient.__all__)
     assert set(asyncclient.__all__) <= set(dir(asyncclient))
     assert asyncclient.OK == 200

@@ -90,7 +90,7 @@ def test_timeout_of_nought_does_not_wait() -> None:
         assert found[0] is BlockingIOError
 
 
-def test_request_comes_from_the_source_address() -> None:
+def test_request_is_sent_from_the_source_address() -> None:
     port = unused_port()
     with RawServer(echo_target) as server, closing(to(server, source_address=(HOST, port))) as connection:
         assert fetch(connection, url="/mine") == (200, b"/mine")

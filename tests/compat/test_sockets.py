@@ -70,7 +70,7 @@ def test_receiving_at_the_end_gives_nothing() -> None:
         assert own.receive(bytearray(1)) == 0
 
 
-def test_socket_without_a_timeout_waits_until_something_comes() -> None:
+def test_socket_without_a_timeout_waits_until_data_is_received() -> None:
     with pair(None) as (own, other), signalled(lambda: other.sendall(b"x")) as begin:
         begin()
         assert own.recv_into(bytearray(10)) == 1
@@ -86,7 +86,7 @@ def test_socket_that_must_not_block_does_not() -> None:
 
 
 @pytest.mark.parametrize("receive", [lambda own: own.recv_into(bytearray(1))])
-def test_wait_in_vain_is_a_timeout(receive: Callable[[LoopSocket], object]) -> None:
+def test_wait_without_data_is_a_timeout(receive: Callable[[LoopSocket], object]) -> None:
     with pair(0.01) as (own, _), pytest.raises(TimeoutError, match=r"^timed out$"):
         receive(own)
 
@@ -208,7 +208,7 @@ def test_descriptor_lives_as_long_as_any_reader() -> None:
         assert own.fileno() == -1
 
 
-def test_descriptor_lives_no_longer_when_the_file_was_looked_at() -> None:
+def test_descriptor_lives_no_longer_if_the_file_was_inspected() -> None:
     with serving(CLOSING) as connection:
         connection.request("GET", "/")
         sock = connection.sock

@@ -269,7 +269,7 @@ def test_reading_more_than_there_is_returns_the_content(size: int) -> None:
 
 
 @pytest.mark.parametrize("over", ["own", "plain"])
-def test_much_content_comes_whole(over: str) -> None:
+def test_much_content_is_received_whole(over: str) -> None:
     content = os.urandom(3 * MEBIBYTE)
     with serving(reply(content)) as connection:
         response = start(connection)

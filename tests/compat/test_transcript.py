@@ -50,7 +50,7 @@ def run(options: tuple[str, ...], *names: str) -> Run:
         except subprocess.TimeoutExpired:
             process.kill()
             output, stderr = process.communicate()
-    return Run(parted(output), stderr, process.returncode)
+    return Run(split_sections(output), stderr, process.returncode)
 
 
 def run_both(*names: str) -> tuple[Run, Run]:
@@ -60,7 +60,7 @@ def run_both(*names: str) -> tuple[Run, Run]:
     return standard, compat
 
 
-def parted(output: str) -> dict[str, str]:
+def split_sections(output: str) -> dict[str, str]:
     sections = (part.partition("\n") for part in ("\n" + output.rstrip("\n")).split("\n" + HEADING)[1:])
     return {name: told for name, _, told in sections}
 
@@ -79,7 +79,7 @@ def compare(standard: str | None, compat: str | None) -> None:
 
 
 @pytest.mark.parametrize("options", [STANDARD, COMPAT], ids=["standard", "compat"])
-def test_the_transcript_comes_to_its_end(options: tuple[str, ...]) -> None:
+def test_the_transcript_is_complete(options: tuple[str, ...]) -> None:
     found = runs()[options == COMPAT]
     assert (found.stderr, found.code) == ("", 0)
     assert list(found.told) == [*SECTIONS, *DIFFERING]

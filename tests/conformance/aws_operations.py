@@ -49,7 +49,7 @@ def body_of(answer: Any) -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"abc" * 100_000])
-def test_object_comes_back(s3: Any, content: bytes) -> None:
+def test_stored_object_is_returned(s3: Any, content: bytes) -> None:
     s3.put_object(Bucket="bucket", Key="key", Body=content)
     assert body_of(s3.get_object(Bucket="bucket", Key="key")) == content
 
@@ -75,7 +75,7 @@ def test_part_of_an_object(s3: Any) -> None:
     assert body_of(s3.get_object(Bucket="bucket", Key="range", Range="bytes=2-4")) == b"234"
 
 
-def test_object_given_up_half_way(s3: Any) -> None:
+def test_object_abandoned_half_way(s3: Any) -> None:
     s3.put_object(Bucket="bucket", Key="half", Body=b"h" * LARGE)
     body = s3.get_object(Bucket="bucket", Key="half")["Body"]
     assert body.read(10) == b"h" * 10

@@ -336,7 +336,7 @@ BY_METHOD: list[tuple[str, bytes, Outcome]] = [
 
 @pytest.mark.parametrize("step", [1, 1000])
 @pytest.mark.parametrize(("message", "outcome"), AGREED)
-def test_message_that_all_read_alike(message: bytes, outcome: Outcome, step: int) -> None:
+def test_message_that_all_parsers_read_alike(message: bytes, outcome: Outcome, step: int) -> None:
     assert read_ours(message, "GET", step) == outcome
     assert read_h11(message, "GET", step) == outcome
     assert read_httptools(message, "GET", step) == outcome
@@ -344,7 +344,7 @@ def test_message_that_all_read_alike(message: bytes, outcome: Outcome, step: int
 
 @pytest.mark.parametrize("step", [1, 1000])
 @pytest.mark.parametrize(("message", "outcome", "reason"), DIFFERING)
-def test_message_that_we_read_in_our_own_way(message: bytes, outcome: Outcome, reason: str, step: int) -> None:
+def test_message_that_is_parsed_differently_by_choice(message: bytes, outcome: Outcome, reason: str, step: int) -> None:
     assert read_ours(message, "GET", step) == outcome, reason
     others = {read_h11(message, "GET", step), read_httptools(message, "GET", step)}
     assert others != {outcome}, "all agree now: move it to AGREED"
@@ -356,6 +356,6 @@ def test_message_that_depends_on_the_method(method: str, message: bytes, outcome
     assert read_ours(message, method, step) == read_h11(message, method, step) == outcome
 
 
-def test_no_message_stands_twice() -> None:
+def test_each_message_is_in_the_table_once() -> None:
     messages = [message for message, *_ in AGREED] + [message for message, *_ in DIFFERING]
     assert len(messages) == len(set(messages))

@@ -68,7 +68,7 @@ async def fetch(connection: HTTPConnection, method: str = "GET", url: str = "/",
 
 
 async def happens(event: threading.Event) -> None:
-    """Wait for what a server's thread says, without holding up the loop."""
+    """Wait for a message of a server's thread without blocking the loop."""
     assert await asyncio.to_thread(event.wait, TIMEOUT)
 
 

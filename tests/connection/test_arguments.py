@@ -107,7 +107,7 @@ def test_host_with_an_invalid_part(give: Callable[[str], object], host: str) -> 
 
 
 @pytest.mark.parametrize("host", ["x" * 63, f"{'x' * 63}.example.", "a_b.example", "localhost."])
-def test_host_with_parts_as_long_as_may_be(host: str) -> None:
+def test_host_with_parts_of_the_maximum_length(host: str) -> None:
     assert HTTPConnection(host).host == host
 
 
@@ -186,7 +186,7 @@ async def test_headers_of_all_kinds_for_a_tunnel(kind: str) -> None:
     assert server.requests[0].split(b"\r\n")[2:-2] == [b"A: 1", b"B: 2"]
 
 
-async def test_headers_of_a_response_can_be_sent_on() -> None:
+async def test_headers_of_a_response_can_be_sent_in_a_request() -> None:
     async with answered(reply(b"", b"A: 1", b"a: 2")) as response:
         for headers in (response.msg, response.headers, response.getheaders()):
             assert await sent_head(method="POST", headers=headers) == [b"A: 1", b"a: 2", b"Content-Length: 0"]
@@ -222,7 +222,7 @@ async def test_source_address_of_any_port(host: str) -> None:
         assert await fetch(connection) == (200, b"ok")
 
 
-async def test_source_address_that_is_not_ours() -> None:
+async def test_source_address_of_another_machine_is_refused() -> None:
     async with serving(OK) as connection:
         connection.source_address = ("192.0.2.1", 0)
         with pytest.raises(ConnectError):
@@ -281,7 +281,7 @@ async def test_msg_is_the_same_object_each_time() -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1])
-async def test_pieces_of_no_size(size: int) -> None:
+async def test_chunks_of_size_0_or_less_are_refused(size: int) -> None:
     async with answered(OK) as response:
         with pytest.raises(ValueError, match="at least 1 byte"):
             await anext(response.iter_chunks(size))
@@ -290,7 +290,7 @@ async def test_pieces_of_no_size(size: int) -> None:
 
 @pytest.mark.parametrize("content", [b"small", bytes(200_000)])
 @pytest.mark.parametrize("read", ["read", "read1", "readline", "peek"])
-async def test_content_given_up_is_not_an_empty_one(read: str, content: bytes) -> None:
+async def test_discarded_content_is_not_empty_content(read: str, content: bytes) -> None:
     async with answered(reply(content)) as response:
         await response.aclose()
         assert response.closed
@@ -300,7 +300,7 @@ async def test_content_given_up_is_not_an_empty_one(read: str, content: bytes) -
             await response.readinto(bytearray(10))
 
 
-async def test_content_read_to_its_end_stays_one_after_aclose() -> None:
+async def test_content_read_to_its_end_stays_at_its_end_after_aclose() -> None:
     async with answered(OK) as response:
         assert await response.read() == b"ok"
         await response.aclose()

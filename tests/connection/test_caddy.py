@@ -85,7 +85,7 @@ async def test_gzip_passes_undecoded(connect: Connect, caddy: Caddy) -> None:
         assert (response.getheader("content-encoding"), len(await response.read())) == (None, 43_000)
 
 
-async def test_application_behind_it(connect: Connect) -> None:
+async def test_application_behind_caddy(connect: Connect) -> None:
     async with connect() as connection:
         for size in (0, 10, 3 * MEBIBYTE):
             status, content = await fetch(connection, "POST", "/app/echo?a=b", body=bytes(size))
@@ -102,7 +102,7 @@ async def test_stream_of_lines(connect: Connect) -> None:
         assert await fetch(connection, url="/app/empty") == (204, b"")
 
 
-async def test_big_file_in_pieces(connect: Connect, big: str) -> None:
+async def test_big_file_in_chunks(connect: Connect, big: str) -> None:
     async with connect() as connection:
         digest, size = hashlib.sha256(), 0
         async with await start(connection, url=big) as response:

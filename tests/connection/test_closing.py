@@ -1,4 +1,4 @@
-"""How a connection is opened, ends and begins anew: by close(), by an error, by being dropped."""
+"""How a connection is opened, closed and opened again: by close(), by an error, by the garbage collector."""
 
 import asyncio
 import gc
@@ -51,7 +51,7 @@ async def test_explicit_connect_opens_once() -> None:
 
 @pytest.mark.parametrize("name", ["close", "aclose"])
 @pytest.mark.parametrize("state", [nothing, begin, send_request, start])
-async def test_request_after_closing_opens_anew(name: str, state: Step) -> None:
+async def test_request_after_closing_opens_a_connection(name: str, state: Step) -> None:
     with RawServer(echo_target) as server:
         async with to(server) as connection:
             await fetch(connection)
@@ -77,7 +77,7 @@ async def test_closing_twice_and_before_opening() -> None:
     "answer",
     [b"", b"HTTP/2.0 200 OK\r\n\r\n", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nbad line\r\n\r\n", b"HTTP/1.1 200"],
 )
-async def test_request_after_a_failed_response_opens_anew(answer: bytes) -> None:
+async def test_request_after_a_failed_response_opens_a_connection(answer: bytes) -> None:
     turns = iter([answer, OK])
 
     def handler(peer: RawConnection) -> None:

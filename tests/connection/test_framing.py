@@ -24,7 +24,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
 async def is_refused(answer: bytes, error: type[BaseException], then: Then = RawConnection.wait_closed) -> None:
-    """The answer raises the error at once, and the next request goes over a connection of its own."""
+    """The response raises the error at once, and the next request uses another connection."""
     answers = iter([(answer, then), (OK, RawConnection.wait_closed)])
 
     def handler(peer: RawConnection) -> None:

@@ -98,7 +98,7 @@ async def test_push_on_an_idle_connection_while_the_loop_is_blocked(
         async with own if secure else to(server) as connection:
             assert await fetch(connection, url="/one") == (200, b"/one")
             push.may.set()
-            assert push.done.wait(TIMEOUT)  # the loop hears nothing of it
+            assert push.done.wait(TIMEOUT)  # the loop does not notice it
             has_been_idle(connection)
             body = b"body" if method == "POST" else None
             assert await fetch(connection, method, "/two", body=body) == (200, b"/two")
@@ -137,7 +137,7 @@ async def test_request_that_asks_to_close(value: str | bytes, accepted: int) -> 
 
 
 class SlowFile:
-    """A body whose tell() waits until it is told to go on."""
+    """A body whose tell() waits for the test."""
 
     def __init__(self) -> None:
         self.asked, self.may = asyncio.Event(), asyncio.Event()
@@ -155,7 +155,7 @@ class SlowFile:
 
 
 @pytest.mark.parametrize("is_next_begun", [False, True])
-async def test_close_while_a_body_is_measured_keeps_the_request_back(is_next_begun: bool) -> None:
+async def test_close_while_a_body_is_measured_prevents_the_request(is_next_begun: bool) -> None:
     file = SlowFile()
     with RawServer(echo_target) as server:
         async with to(server) as connection:
@@ -175,7 +175,7 @@ async def test_close_while_a_body_is_measured_keeps_the_request_back(is_next_beg
 
 
 class Stuck:
-    """An async generator's body that waits for ever after its first piece."""
+    """The body of an async generator that never ends after its first chunk."""
 
     def __init__(self) -> None:
         self.reached, self.may = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Names, arguments and defaults are http.client's, and what goes out by default is what it sends."""
+"""Names, arguments and defaults are http.client's, and a request is sent with the same default fields."""
 
 import asyncio
 import email.message
@@ -134,7 +134,7 @@ async def test_headers_follow_in_their_order_and_case(headers: Any) -> None:
     assert (await request_head("GET", "/", headers=headers))[3:] == [b"X-A: 1", b"x-b: 2", b"N: 3"]
 
 
-async def test_headers_given_replace_the_defaults() -> None:
+async def test_given_headers_replace_the_defaults() -> None:
     headers = {"hOST": "elsewhere", "accept-ENCODING": "gzip"}
     assert (await request_head("GET", "/", headers=headers))[1:] == [b"hOST: elsewhere", b"accept-ENCODING: gzip"]
 
@@ -160,7 +160,7 @@ async def test_other_methods_send_a_length_only_with_a_body(method: str) -> None
         ("http://[::1]:8/", b"[::1]:8"),
     ],
 )
-async def test_absolute_target_goes_as_it_is_and_names_the_host(url: str, host: bytes) -> None:
+async def test_absolute_target_is_sent_unchanged_and_names_the_host(url: str, host: bytes) -> None:
     line, host_line, _ = await request_head("GET", url)
     assert (line, host_line) == (b"GET %b HTTP/1.1" % url.encode(), b"Host: " + host)
 
@@ -272,7 +272,7 @@ async def test_msg_is_a_message() -> None:
         assert (message.items(), message.get_payload()) == (response.getheaders(), "")
 
 
-async def test_closed_and_the_connection_below() -> None:
+async def test_attributes_of_a_response_before_and_after_its_end() -> None:
     async with answered(OK) as response:
         duplicate = socket.socket(fileno=os.dup(response.fileno()))
         with duplicate:

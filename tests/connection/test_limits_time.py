@@ -1,4 +1,4 @@
-"""Time limits of each phase, cancellation at every await, and what they leave behind: R18 to R21."""
+"""Time limits of each phase, cancellation at every await, and that nothing is left."""
 
 import asyncio
 import itertools
@@ -140,7 +140,7 @@ async def test_global_default_timeout() -> None:
                 socket.setdefaulttimeout(None)
 
 
-def drip_for_ever(first: bytes) -> Callable[[RawConnection], None]:
+def drip_endlessly(first: bytes) -> Callable[[RawConnection], None]:
     def handler(peer: RawConnection) -> None:
         peer.read_head()
         peer.send_slowly(itertools.chain((first,), itertools.repeat(b"x")), pause=0.01)
@@ -153,7 +153,7 @@ def drip_for_ever(first: bytes) -> Callable[[RawConnection], None]:
     [b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"],
 )
 async def test_total_time_is_not_extended_by_drips(first: bytes) -> None:
-    with RawServer(drip_for_ever(first)) as server:
+    with RawServer(drip_endlessly(first)) as server:
         async with to(server, timeout=Timeout(total=SHORT, read=LONG)) as connection:
             await times_out(connection, TotalTimeout, "total")
 
@@ -182,7 +182,7 @@ async def test_total_time_holds_for_the_opening_too() -> None:
                     await connection.request("GET", "/")
 
 
-async def test_total_time_begins_anew_with_each_request() -> None:
+async def test_total_time_begins_with_each_request() -> None:
     def handler(peer: RawConnection) -> None:
         while peer.read_head():
             peer.send_slowly((OK[:-1], OK[-1:]), pause=0.05)
@@ -194,7 +194,7 @@ async def test_total_time_begins_anew_with_each_request() -> None:
         assert server.accepted == 1
 
 
-async def test_request_after_a_timeout_opens_anew() -> None:
+async def test_request_after_a_timeout_opens_a_connection() -> None:
     with RawServer(late_once()) as server:
         async with to(server, timeout=SHORT) as connection:
             with pytest.raises(ReadTimeout):
@@ -215,7 +215,7 @@ def late_once() -> Callable[[RawConnection], None]:
     return handler
 
 
-async def test_no_timeout_of_ours_hides_one_of_the_callers() -> None:
+async def test_a_timeout_around_an_exchange_is_not_a_phase_timeout() -> None:
     with RawServer(RawConnection.hold) as server:
         async with to(server, timeout=LONG) as connection:
             with lasts(SHORT), pytest.raises(TimeoutError) as raised:
@@ -288,7 +288,7 @@ async def get_in_steps(connection: HTTPConnection, number: int) -> bytes:
 
 
 async def run_with_cancellations(connection: HTTPConnection, exchange: Exchange, most: int, *, anew: bool) -> int:
-    """Cancel after 0, 1, 2, … turns until the exchange comes to its end; after each, another must be right."""
+    """Cancel after 0, 1, 2, … turns until the exchange ends; after each, another one must succeed."""
     numbers = itertools.count(1)
     for steps in range(most):
         if anew:

@@ -11,7 +11,7 @@ from asyncclient.testing import RawConnection, RawServer
 from tests.connection.conversations import NOTHING, OK, echo_target, fetch, reply, serving, start, to
 
 
-async def test_body_that_was_announced_and_is_not_there_is_refused() -> None:
+async def test_declared_body_that_is_not_given_is_refused() -> None:
     async with serving(NOTHING) as connection:
         with pytest.raises(ValueError, match="expected a body"):
             await connection.request("PUT", "/", headers={"Transfer-Encoding": "chunked"})
@@ -33,7 +33,7 @@ async def test_a_request_is_not_sent_if_its_connection_closes_while_its_file_ope
             sending = asyncio.ensure_future(connection.request("PUT", "/", fifo))
             await asyncio.sleep(0)
             connection.close()
-            writer = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)  # lets the opening go on
+            writer = await asyncio.to_thread(os.open, fifo, os.O_WRONLY)  # lets the opening continue
             with pytest.raises(NotConnected):
                 await sending
             os.close(writer)
@@ -92,7 +92,7 @@ async def test_timeout_may_be_changed_between_requests() -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1])
-async def test_pieces_have_at_least_one_byte(size: int) -> None:
+async def test_chunks_have_at_least_one_byte(size: int) -> None:
     async with serving(reply(b"hello")) as connection:
         response = await start(connection)
         with pytest.raises(ValueError, match="at least 1 byte"):
@@ -114,7 +114,7 @@ async def test_source_address_may_be_any() -> None:
 
 
 async def test_connection_that_is_kept_after_an_upload_has_one_descriptor() -> None:
-    """While it lasts there are two, so that no part of an early answer gets lost."""
+    """During the upload there are two, so that no part of an early response is lost."""
 
     def handler(peer: RawConnection) -> None:
         while head := peer.read_head():

@@ -147,7 +147,7 @@ async def test_every_way_to_read_nothing(way: Way, framing: str) -> None:
 
 
 def drip(data: bytes) -> Callable[[RawConnection], None]:
-    """Send an answer byte by byte, in packets of their own as far as TCP lets it."""
+    """Send a response byte by byte, in separate packets as far as TCP allows it."""
 
     def handler(peer: RawConnection) -> None:
         peer.read_head()
@@ -157,7 +157,7 @@ def drip(data: bytes) -> Callable[[RawConnection], None]:
 
 
 @every_framing
-async def test_amount_is_exact_however_it_drips(framing: str) -> None:
+async def test_amount_is_exact_for_slow_content_too(framing: str) -> None:
     with RawServer(drip(framed(b"0123456789", framing))) as server:
         async with to(server) as connection:
             response = await start(connection)
@@ -166,14 +166,14 @@ async def test_amount_is_exact_however_it_drips(framing: str) -> None:
 
 
 @every_framing
-async def test_lines_that_drip(framing: str) -> None:
+async def test_lines_that_are_received_slowly(framing: str) -> None:
     with RawServer(drip(framed(b"a\n\nbc\r\nrest", framing))) as server:
         async with to(server) as connection:
             assert [line async for line in await start(connection)] == [b"a\n", b"\n", b"bc\r\n", b"rest"]
 
 
 @pytest.mark.parametrize("negative", [-1, -5, None])
-async def test_no_amount_is_all(negative: int | None) -> None:
+async def test_read_without_an_amount_reads_all(negative: int | None) -> None:
     async with answered(OK) as response:
         assert await response.read(negative) == b"ok"
 
@@ -317,7 +317,7 @@ async def test_aclose_keeps_the_connection_if_little_is_left(framing: str, size:
         assert server.accepted == accepted
 
 
-async def test_aclose_after_little_of_much_was_left_by_reading() -> None:
+async def test_aclose_keeps_the_connection_if_little_of_much_content_is_left() -> None:
     with RawServer.replying(reply(BIG[:MEBIBYTE]), OK) as server:
         async with to(server) as connection:
             async with await start(connection) as response:
@@ -336,7 +336,7 @@ async def test_aclose_does_not_wait_long_for_missing_content() -> None:
         assert server.accepted == 2
 
 
-async def test_aclose_drops_an_answer_that_goes_until_the_close() -> None:
+async def test_aclose_drops_content_that_ends_with_the_connection() -> None:
     with RawServer.replying(UNTIL_CLOSE + b"x") as server:
         async with to(server) as connection:
             async with await start(connection) as response:

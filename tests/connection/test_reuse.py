@@ -95,7 +95,7 @@ async def test_data_before_the_first_request_retires_the_connection() -> None:
         assert server.accepted == 2
 
 
-# R14, R15: which connection goes on
+# Which connections are kept
 
 GOES_ON = [
     reply(b"ok"),
@@ -153,7 +153,7 @@ async def test_unread_content_ends_the_connection() -> None:
     ("size", "kind"), [(1000, "bytes"), (1000, "file"), (1000, "pieces"), (100_000, "bytes"), (100_000, "steps")]
 )
 async def test_a_rejection_of_long_content_ends_the_connection(status: bytes, size: int, kind: str) -> None:
-    """A server may not have read it, and take it for the next request: Go's does, now and then."""
+    """A server that has not read it may parse it as the next request: Go's sometimes does."""
 
     def handler(peer: RawConnection) -> None:
         while head := peer.read_head():

@@ -101,7 +101,7 @@ async def test_body_arrives_unchanged(
     plain, sent = HTTPConnection(app.host, app.port, 10), expected(name, content)
     secure = HTTPSConnection("localhost", caddy.tls_port, 10, context=tls.client_context())
     async with plain if way == "plain" else secure as connection:
-        for _ in range(2):  # the connection goes on
+        for _ in range(2):  # the connection is kept
             body = {**SIZED, **UNSIZED}[name](path, content)
             found = await echo(connection, "/echo" if way == "plain" else "/app/echo", body)
             assert (found["length"], found["sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
@@ -136,7 +136,7 @@ async def test_iterable_with_a_length_given(app: App) -> None:
     assert (found["fields"]["content-length"], found["length"]) == (str(len(BIG)), len(BIG))
 
 
-async def test_small_body_goes_with_the_head_in_one_piece() -> None:
+async def test_small_body_is_sent_with_the_head_in_one_piece() -> None:
     with RawServer(lambda peer: peer.send(reply(peer.read()))) as server:
         async with to(server) as connection:
             _, sent = await fetch(connection, "POST", "/", body=SMALL)

@@ -1,4 +1,4 @@
-"""The state machine: what may be called when, by which task and on which loop, and how a connection begins anew."""
+"""The state machine: the calls that are allowed in each state, by which task and on which loop, and a new beginning."""
 
 import asyncio
 import gc
@@ -197,7 +197,7 @@ async def test_other_loop_may_not_take_the_response() -> None:
                 await asyncio.to_thread(lambda: asyncio.run(connection.getresponse()))
 
 
-def test_connection_of_a_loop_that_is_gone() -> None:
+def test_connection_of_a_closed_loop() -> None:
     with RawServer(echo_target) as server:
         connection = to(server)
         with warnings.catch_warnings():
@@ -237,7 +237,7 @@ BAD_ARGUMENTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("arguments", "options"), BAD_ARGUMENTS)
-async def test_refused_request_leaves_nothing_behind(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+async def test_refused_request_sends_nothing(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
     with RawServer(echo_target) as server:
         async with to(server) as connection:
             for _ in range(2):

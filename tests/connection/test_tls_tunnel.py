@@ -1,4 +1,4 @@
-"""TLS is verified before a byte of a request goes out, and a tunnel is what the proxy says, no more."""
+"""TLS is verified before a byte of a request is sent, and a tunnel is opened by a 2xx only."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ def secure_to(port: int, tls: Certificates, host: str = "localhost", **options: 
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_verified_connection_goes_on(host: str, tls: Certificates) -> None:
+async def test_verified_connection_can_be_used(host: str, tls: Certificates) -> None:
     with RawServer(echo_target, tls=tls.server_context()) as server:
         async with secure_to(server.port, tls, host) as connection:
             for url in ("/a", "/b"):
@@ -225,7 +225,7 @@ async def test_both_certificates_are_verified(refused: str, tls: Certificates, c
         assert (len(proxy.requests), server.requests) == (refused == "origin", [])
 
 
-async def test_credentials_go_where_they_belong(tls: Certificates, connect_proxy: StartProxy) -> None:
+async def test_credentials_are_sent_to_the_proxy_or_to_the_origin(tls: Certificates, connect_proxy: StartProxy) -> None:
     token = "Basic " + base64.b64encode(b"me:secret").decode()
     proxy = connect_proxy(credentials=("me", "secret"))
     with RawServer(echo_target, tls=tls.server_context()) as server:
@@ -289,7 +289,7 @@ async def test_proxy_that_closes(sent: bytes, then: Any) -> None:
                 await fetch(connection)
 
 
-async def test_fields_of_the_grant_frame_nothing(connect_proxy: StartProxy) -> None:
+async def test_framing_fields_of_a_response_to_connect_are_ignored(connect_proxy: StartProxy) -> None:
     proxy = connect_proxy(answer=servers.GRANTED_WITH_LENGTH)
     with RawServer(echo_target) as server:
         async with to(proxy) as connection:
@@ -301,7 +301,7 @@ async def test_fields_of_the_grant_frame_nothing(connect_proxy: StartProxy) -> N
             assert headers["content-length"] == "5"
 
 
-async def test_tunnel_to_nowhere(connect_proxy: StartProxy) -> None:
+async def test_tunnel_to_an_unreachable_origin_is_a_proxy_error(connect_proxy: StartProxy) -> None:
     proxy = connect_proxy()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -23,7 +23,7 @@ def certificates(request: pytest.FixtureRequest, tls: Certificates) -> Certifica
 
 @asynccontextmanager
 async def upgraded(certificates: Certificates | None, early: bytes, then: Script) -> AsyncIterator[Pair]:
-    """The pair of a connection whose peer sends some bytes with the head of its 101, and then does as the script says.
+    """The pair of a connection whose peer sends some bytes with the head of its 101, and then follows the script.
 
     The connection has a time limit, which must not hold for the pair.
     """
@@ -46,7 +46,7 @@ async def upgraded(certificates: Certificates | None, early: bytes, then: Script
             yield pair
         finally:
             pair[1].close()
-            with suppress(ConnectionResetError):  # raised once more after a reset
+            with suppress(ConnectionResetError):  # raised again after a reset
                 await pair[1].wait_closed()
 
 

@@ -27,7 +27,7 @@ def receive(*pieces: bytes, limits: Limits = DEFAULT) -> tuple[ResponseHeads, Sc
     return answer, stream
 
 
-def test_a_head_may_come_byte_by_byte() -> None:
+def test_a_head_may_be_received_byte_by_byte() -> None:
     answer, stream = receive(*(bytes((byte,)) for byte in FINAL), b"next")
     assert answer.final is not None
     assert (answer.final.status, answer.final.reason) == (200, "OK")
@@ -50,7 +50,7 @@ def test_switching_protocols_is_final_and_later_bytes_stay_in_the_stream() -> No
     assert run_now(stream.read(100)) == b"hello"
 
 
-def test_as_many_interim_responses_as_the_limit_are_taken() -> None:
+def test_as_many_interim_responses_as_the_limit_are_accepted() -> None:
     answer, _ = receive(interim(103) * 3 + FINAL, limits=Limits(interim=3))
     assert len(answer.interim) == 3
 

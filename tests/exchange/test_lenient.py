@@ -110,7 +110,7 @@ def test_chunks_with_other_faults_stay_an_error(body: bytes, reader: Reader, ste
         read(CHUNKED + body, reader, step)
 
 
-def test_chunk_is_given_out_before_the_byte_after_its_bare_lf() -> None:
+def test_chunk_is_returned_before_the_byte_after_its_bare_lf() -> None:
     stream = ScriptedStream([b"5\nhello\n", AssertionError("the next chunk was waited for")])
     content, _ = exchange().open_content(stream, parse_head(CHUNKED), "GET", DEFAULT)
     assert run_now(content.read(100)) == b"hello"

@@ -133,7 +133,7 @@ class FailingAsyncFile(FailingFile):
 @pytest.mark.parametrize(
     "make", [failing, failing_later, lambda: FailingFile(b"hello"), lambda: FailingAsyncFile(b"hello")]
 )
-def test_the_error_of_a_body_is_raised_and_its_chunks_never_end(make: type) -> None:
+def test_the_error_of_a_body_is_raised_and_no_last_chunk_is_sent(make: type) -> None:
     stream = ScriptedStream()
     with pytest.raises(Broken):
         send(stream, make())
@@ -141,7 +141,7 @@ def test_the_error_of_a_body_is_raised_and_its_chunks_never_end(make: type) -> N
 
 
 @pytest.mark.parametrize("wrong", ["text", 5, None, 1.5, {"a": 1}, [b"x"]])
-def test_items_of_a_wrong_type_are_refused_and_the_chunks_never_end(wrong: object) -> None:
+def test_items_of_a_wrong_type_are_refused_and_no_last_chunk_is_sent(wrong: object) -> None:
     stream = ScriptedStream()
     with pytest.raises(TypeError, match="expected bytes from the body, got"):
         send(stream, [b"hello", wrong])  # type: ignore[list-item]

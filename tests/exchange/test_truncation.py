@@ -114,7 +114,7 @@ def test_a_response_cut_at_any_byte_is_never_whole(framing: str, read: Reader, s
     head, body = WHOLE[framing]
     for end in range(1, len(head) + len(body)):
         got = bytearray()
-        # Only a loss tells of content until close that it is not whole.
+        # Only a loss shows that content until close is incomplete.
         stream = ScriptedStream(pieces_of((head + body)[:end], size), loss=CUT)
         with pytest.raises(IncompleteRead) as raised:
             run_now(receive(stream, read, got))

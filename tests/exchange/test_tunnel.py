@@ -70,7 +70,7 @@ def test_any_2xx_opens_a_tunnel_regardless_of_its_fields(status: bytes, fields: 
     assert not stream.is_aborted
 
 
-def test_interim_responses_come_before_the_tunnel() -> None:
+def test_interim_responses_before_the_tunnel_are_skipped() -> None:
     assert open_over(ScriptedStream([b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"])).status == 200
 
 

@@ -1,4 +1,4 @@
-"""Any bytes after a head, in any pieces: content comes out as its framing says, whole or not at all."""
+"""Any bytes after a head, in any pieces: content is given as it is framed, complete or not at all."""
 
 import re
 from collections.abc import Sequence
@@ -133,18 +133,18 @@ def test_chunks_cut_anywhere_are_incomplete(parts: list[bytes], sizes: list[int]
 
 
 @given(st.binary(max_size=60), st.integers(0, 70), SIZES, st.integers(1, 9))
-def test_length_is_kept_to(data: bytes, length: int, sizes: list[int], n: int) -> None:
+def test_no_more_than_the_length_is_read(data: bytes, length: int, sizes: list[int], n: int) -> None:
     expected = ("whole", data[:length], data[length:]) if len(data) >= length else "incomplete"
     assert set(outcomes(data, Kind.LENGTH, length, sizes, n)) == {expected}
 
 
 @given(st.binary(max_size=60), SIZES, st.integers(1, 9))
-def test_content_until_close_is_all_there_is(data: bytes, sizes: list[int], n: int) -> None:
+def test_content_until_close_is_everything_received(data: bytes, sizes: list[int], n: int) -> None:
     assert set(outcomes(data, Kind.UNTIL_CLOSE, 0, sizes, n)) == {("whole", data, b"")}
 
 
 @given(st.integers(1, 1 << 63), SIZES)
-def test_claimed_size_is_never_believed(size: int, sizes: list[int]) -> None:
+def test_claimed_size_is_never_allocated_in_advance(size: int, sizes: list[int]) -> None:
     assert set(outcomes(b"%x\r\nabc" % (size + 3), Kind.CHUNKED, 0, sizes, 9)) == {"incomplete"}
     assert set(outcomes(b"abc", Kind.LENGTH, size + 3, sizes, 9)) == {"incomplete"}
 

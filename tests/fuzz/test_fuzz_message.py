@@ -1,4 +1,4 @@
-"""Anything at all into the pure floor: it answers or raises what it says, and what it lets through is clean."""
+"""Any input to the functions of message/: they return or raise as documented, and their results are clean."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -202,7 +202,7 @@ def test_any_host_is_encoded_to_ascii_or_refused(host: str) -> None:
     ),
     TEXT,
 )
-def test_any_url_is_refused_or_leads_somewhere(parts: list[str], text: str) -> None:
+def test_any_url_is_refused_or_has_a_server(parts: list[str], text: str) -> None:
     for url in ("".join(parts), "http://" + "".join(parts), text, f"https://{text}", "http://a/" + text):
         find_authority(url)
         try:

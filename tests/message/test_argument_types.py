@@ -1,4 +1,4 @@
-"""Arguments of the wrong type are refused with a TypeError that says which."""
+"""Arguments of the wrong type are refused with a TypeError that names the type."""
 
 import copy
 import pickle
@@ -100,6 +100,6 @@ def test_a_phase_may_be_left_unlimited() -> None:
     assert (each.pool, each.total, each.min_rate) == (None, None, None)
 
 
-def test_a_rate_is_above_nothing() -> None:
+def test_a_rate_is_positive() -> None:
     with pytest.raises(ValueError, match="expected a min_rate above 0"):
         Timeout(min_rate=0)

@@ -31,7 +31,7 @@ def test_whole_piece_is_not_copied() -> None:
     assert pieces.take(5) == b""
 
 
-def test_many_pieces_are_given_out_one_by_one_or_joined() -> None:
+def test_many_pieces_are_returned_one_by_one_or_joined() -> None:
     pieces = pieces_of(b"a", b"b", b"c", b"d", b"e\n", b"f")
     assert [pieces.take(5), pieces.take_exactly(2)] == [b"a", b"bc"]
     assert pieces.take_line(10) == b"de\n"
@@ -105,7 +105,7 @@ def test_line() -> None:
     assert pieces.take_line(6) is None
 
 
-def test_part_of_a_line_comes_from_one_piece() -> None:
+def test_part_of_a_line_is_taken_from_one_piece() -> None:
     pieces = pieces_of(b"ab\ncd", b"e\n")
     assert [pieces.take_part_of_line(2) for _ in range(6)] == [b"ab", b"\n", b"cd", b"e\n", b"", b""]
 
@@ -131,7 +131,7 @@ CALLS = st.lists(
 
 
 @given(CALLS)
-def test_any_order_of_calls_gives_the_bytes_that_came(calls: list[tuple[str, bytes, int]]) -> None:
+def test_any_order_of_calls_gives_the_received_bytes(calls: list[tuple[str, bytes, int]]) -> None:
     pieces, model = Pieces(), b""
     for call, data, n in calls:
         before = pieces.size
@@ -194,7 +194,7 @@ def test_the_separator_that_ends_first_is_found_across_pieces(
     assert pieces.take_exactly(6) == b"abcdef"
 
 
-def test_bytes_that_were_put_back_come_first() -> None:
+def test_bytes_that_were_put_back_are_first() -> None:
     pieces = pieces_of(b"abc", b"def")
     assert pieces.take_exactly(4) == b"abcd"
     pieces.put_back(b"abcd")

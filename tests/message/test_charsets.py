@@ -112,7 +112,7 @@ def test_labels_are_found_however_they_are_spelled(label: str, codec: str | None
         (USER_DEFINED, USER_DEFINED),
     ],
 )
-def test_name_that_a_user_gives_is_that_of_a_codec_before_it_is_a_label(name: str, codec: str) -> None:
+def test_name_given_by_a_user_is_a_codec_before_it_is_a_label(name: str, codec: str) -> None:
     assert check_codec(name) == codec
 
 

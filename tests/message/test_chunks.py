@@ -1,4 +1,4 @@
-"""The lines that frame chunks, and which fields may come after the last one."""
+"""The lines that frame chunks, and the fields that may follow the last one."""
 
 import pytest
 from hypothesis import given

@@ -55,7 +55,7 @@ from asyncclient.message.declarations import PRESCAN, find_declared_codec, may_d
         (b"<meta charset=\xff>", None),
     ],
 )
-def test_html_is_looked_at_as_browsers_do(start: bytes, codec: str | None) -> None:
+def test_html_is_searched_as_browsers_do(start: bytes, codec: str | None) -> None:
     assert find_declared_codec(start, "text/html") == codec
 
 

@@ -154,7 +154,7 @@ def test_any_name_is_made_safe(name: str) -> None:
         ([], "", NO_NAME),
     ],
 )
-def test_the_name_comes_from_the_field_or_the_url(values: list[str], path: str, name: str) -> None:
+def test_the_name_is_from_the_field_or_the_url(values: list[str], path: str, name: str) -> None:
     assert suggest_filename(values, path) == name
 
 

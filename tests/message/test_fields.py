@@ -133,7 +133,7 @@ def test_invalid_field_line_is_refused(before: bytes, section: bytes) -> None:
         parse_head(b"HTTP/1.1 200 OK\r\n" + before + section + b"A: b\r\n\r\n")
 
 
-def test_guilty_line_is_named() -> None:
+def test_invalid_line_is_named() -> None:
     with pytest.raises(ProtocolError, match=r"invalid trailer line: b'C d\\r\\n'"):
         check_section(b"A: b\r\nC d\r\nE f\r\n\r\n", DEFAULT, what="trailer")
 
@@ -144,7 +144,7 @@ def test_section_without_its_empty_line_is_refused(section: bytes) -> None:
         check_section(section, DEFAULT)
 
 
-def test_section_begins_where_it_is_said_to() -> None:
+def test_section_begins_at_the_given_position() -> None:
     assert check_section(b"no field\nA: b\r\n c\r\n\r\n", DEFAULT, 9) == b"no field\nA: b c\r\n\r\n"
     whole = b"no field\nA: b\r\n\r\n"
     assert check_section(whole, DEFAULT, 9) is whole

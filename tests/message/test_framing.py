@@ -322,7 +322,7 @@ LINES = st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200 OK\r\n", b"HTTP/
 
 
 def by_the_rfc(line: StatusLine, pairs: list[tuple[str, str]]) -> Framing | type[HTTPException]:
-    """RFC 9112 §6.3 and §9.3 over pairs, as simply as it can be said."""
+    """RFC 9112 §6.3 and §9.3 over pairs, in the simplest form."""
     lengths, codings, connections = (
         [value for name, value in pairs if name.lower() == wanted]
         for wanted in ("content-length", "transfer-encoding", "connection")

@@ -112,7 +112,7 @@ def test_long_status_line_is_taken_up_to_the_limit() -> None:
 
 @pytest.mark.parametrize("more", [b"", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n", b"F: o\r\n ld\r\n"])
 class TestLimitsOfBothPaths:
-    """The plain head and the one with framing fields go different ways through the parser; bounds hold on both."""
+    """The plain head and the one with framing fields are parsed by different code; bounds hold for both."""
 
     def test_lines(self, more: bytes) -> None:
         limits = Limits(line=100)

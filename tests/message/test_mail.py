@@ -29,7 +29,7 @@ def test_message_equals_that_of_http_client(section: bytes) -> None:
     assert str(message) == str(expected)
 
 
-def test_value_that_a_mail_would_split_stays_whole() -> None:
+def test_value_that_an_email_parser_would_split_stays_whole() -> None:
     value = "a\x85b\x0bc\x1cEvil: d"
     assert build_message([("A", value), ("A", "b")])["a"] == value
 

@@ -79,7 +79,7 @@ def test_invalid_names_and_fields_are_refused(arguments: tuple[Any, ...], error:
 
 
 def parse(body: bytes) -> list[Message]:
-    """The parts as the standard library's parser of mail sees them."""
+    """The parts as the standard library's email parser reads them."""
     message = message_from_bytes(b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" + body)
     assert message.is_multipart()
     return list(message.walk())[1:]
@@ -106,7 +106,7 @@ def test_no_name_can_add_a_part_a_field_or_a_parameter(name: str, filename: str)
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='"\\')))
-def test_other_names_go_out_as_they_are(name: str) -> None:
+def test_other_names_are_sent_unchanged(name: str) -> None:
     head = build_part_head("b", name, name)
     assert head == f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode()
 

@@ -40,7 +40,7 @@ def test_the_fields_of_a_head_include_prepared_and_continued_lines() -> None:
     assert RequestHead("GET", "/").fields.pairs() == []
 
 
-def test_replaced_fields_stand_instead_of_those_with_the_same_name() -> None:
+def test_replaced_fields_replace_those_of_the_same_name() -> None:
     head = RequestHead("PUT", "/a?b", b"Host: h\r\nAccept: x")
     head.add("A", "b", "c")
     head.add("X", 1)

@@ -109,7 +109,7 @@ def test_host_with_a_delimiter_or_control_character_is_refused(character: str) -
 @pytest.mark.parametrize(
     "host", ["", "[]", ":80", "[]:80", "[::1", "[::1:80", "::1]", "[::1]x", "[::1]x:80", "x[::1]", "a]b", "[[::1]]"]
 )
-def test_host_that_no_host_is_is_refused(host: str) -> None:
+def test_impossible_host_is_refused(host: str) -> None:
     with pytest.raises(InvalidURL):
         parse_host_port(host, None, 80)
 

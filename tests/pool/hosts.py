@@ -23,7 +23,7 @@ from tests.pool.invariant import check
 
 HOST = "127.0.0.1"
 PATIENCE = 5.0
-"""Seconds until a test gives up what should come by itself."""
+"""Seconds that a test waits for an event."""
 
 
 def reply(content: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
@@ -95,7 +95,7 @@ class Peer(asyncio.Protocol):
         self.host.asked(self, target.decode())
 
     def answer(self) -> None:
-        """Answer the request that is here, as its target says."""
+        """Answer the received request by its target."""
         target, self.answering = self.answering, None
         assert target is not None
         kind = target.split(b"/")[1]
@@ -140,11 +140,11 @@ class Meter:
 
 
 class Host:
-    """A server. Targets whose second part is "held" (/ok/held/…) are answered when release() says so.
+    """A server. Targets whose second part is "held" (/ok/held/…) are answered after release().
 
     Attributes:
         peers: all connections accepted, in order.
-        targets: all requests in the order in which they came.
+        targets: all requests in the order in which they were received.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class Host:
         for target in targets or list(self.held):
             self.held.pop(target).answer()
 
-    async def has_come(self, *targets: str) -> None:
+    async def wait_until_held(self, *targets: str) -> None:
         """Wait until these requests are held."""
         await until(lambda: all(target in self.held for target in targets))
 
@@ -235,8 +235,8 @@ class Doors:
         self.waiting.append(asyncio.get_running_loop().create_future())
         return await self.waiting[-1]
 
-    async def has_come(self, n: int) -> None:
-        """Wait until n dials have come here since the beginning."""
+    async def wait_until_held(self, n: int) -> None:
+        """Wait until n dials have begun."""
         await until(lambda: len(self.waiting) >= n)
         assert len(self.waiting) == n
 
@@ -291,7 +291,7 @@ def held(n: int) -> list[str]:
 async def occupy(client: Client, host: Host, n: int = 1) -> list[asyncio.Task[None]]:
     """Have n requests under way at a host until it releases them."""
     tasks = ask(client, host, *held(n))
-    await host.has_come(*held(n))
+    await host.wait_until_held(*held(n))
     return tasks
 
 
@@ -301,7 +301,7 @@ async def served(*tasks: asyncio.Task[None]) -> None:
 
 
 async def fill(client: Client, host: Host, n: int) -> None:
-    """Have n connections to a host opened, used, and given back one after the other."""
+    """Open, use and release n connections to a host, one after the other."""
     tasks = await occupy(client, host, n)
     for target, task in zip(held(n), tasks, strict=True):
         host.release(target)
@@ -316,7 +316,7 @@ async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
 
 
 def wait_readable(lease: Lease) -> None:
-    """Wait until the kernel has something for a connection, without a turn of the loop; it is asked for that then."""
+    """Wait until the kernel has something for a connection, without a turn of the loop."""
     number = lease.wire.stream.get_extra_info("socket").fileno()
     assert select.select([number], [], [], PATIENCE)[0]
     lease.wire.ended_at = -math.inf  # right after a response it would not be asked

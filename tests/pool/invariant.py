@@ -6,7 +6,7 @@ from asyncclient.pool.pool import Pool
 
 
 def check(owner: Client | Pool) -> None:
-    """Fail unless each connection is counted once, no limit is exceeded, and no request waits in vain."""
+    """Fail unless each connection is counted once, no limit is exceeded, and no request waits needlessly."""
     pool = owner if isinstance(owner, Pool) else owner._pool
     groups = list(pool._groups.values())
     for group in groups:

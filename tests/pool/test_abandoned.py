@@ -23,7 +23,7 @@ from tests.servers import Certificates
 
 @contextmanager
 def warned(count: int = 1) -> Iterator[list[str]]:
-    """Collect ResourceWarnings, and see that there are so many."""
+    """Collect ResourceWarnings, and check their number."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -258,7 +258,7 @@ STARTS: dict[str, Start] = {
 
 
 async def advance(coroutine: Coroutine[Any, Any, Any], steps: int) -> bool:
-    """Take steps of a coroutine outside a task, as long as something comes of them; False if it has ended."""
+    """Take a step of a coroutine outside a task; return False if it has ended."""
     for _ in range(steps):
         try:
             waits_for = coroutine.send(None)

@@ -14,7 +14,7 @@ from tests.pool.hosts import PATIENCE, Host, client_of, get, prove, turn
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
 
-# Each of these uses a response in its own way, and sees that it is its own.
+# Each of these uses a response in a different way, and checks that it belongs to its request.
 
 
 async def read(client: Client, url: str, target: str) -> None:
@@ -130,7 +130,7 @@ class Running:
 
 
 async def carry_out(client: Client, hosts: list[Host], todo: list[Plan], released_in: set[int]) -> list[Running]:
-    """Begin and cancel tasks, turn by turn, and look at the books in each turn."""
+    """Begin and cancel tasks, turn by turn, and check the pool's counts in each turn."""
     running: dict[int, Running] = {}
     for now in range(TURNS):
         for number, plan in enumerate(todo):
@@ -163,7 +163,7 @@ async def finish(client: Client, hosts: list[Host], running: list[Running]) -> N
         one.prove()
 
 
-async def prove_well(client: Client, hosts: list[Host]) -> None:
+async def check_usable(client: Client, hosts: list[Host]) -> None:
     """See that all of twenty requests pass, and that nothing is left of them."""
     targets = [f"/{kind}/after-{number}" for number in range(5) for kind in ("ok", "chunked")]
     async with asyncio.timeout(PATIENCE):
@@ -177,7 +177,7 @@ async def run_plans(hosts: list[Host], todo: list[Plan], released_in: set[int], 
     async with client_of(timeout=Timeout(close=0.02), **options) as client:
         running = await carry_out(client, hosts, todo, released_in)
         await finish(client, hosts, running)
-        await prove_well(client, hosts)
+        await check_usable(client, hosts)
         note(repr(client))
     assert client._pool.counted == 0
 
@@ -251,4 +251,4 @@ async def test_cancelled_in_each_turn_nothing_is_left(
                 if is_over:
                     break
             assert turns > 1
-            await prove_well(client, [host])
+            await check_usable(client, [host])

@@ -98,7 +98,7 @@ UNDER_WAY = [read_slowly, upload, upload_much, wait_for_an_answer, wait_for_a_re
 
 @pytest.mark.parametrize("use", UNDER_WAY)
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
-async def test_a_request_under_way_ends_with_an_error(use: Any, is_secure: bool, tls: Certificates) -> None:
+async def test_closing_ends_a_request_under_way(use: Any, is_secure: bool, tls: Certificates) -> None:
     ANSWERS[b"busy"] = busy
     async with Host(tls=tls.server_context() if is_secure else None) as host:
         client = client_of(ssl=tls.client_context(), retries=Retry(total=1, statuses=(503,)))
@@ -117,14 +117,14 @@ async def test_a_request_under_way_ends_with_an_error(use: Any, is_secure: bool,
         await asyncio.gather(*(peer.ended.wait() for peer in host.peers if use is not upload_much))
 
 
-async def test_all_that_wait_or_are_dialled_for_end_at_once() -> None:
+async def test_closing_ends_waiters_and_dials_at_once() -> None:
     doors = Doors()
     async with Host("a.test") as host:
         client = client_of(resolver=doors, connections=3)
         tasks = ask(client, host, *held(8))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         doors.let_in(0)
-        await host.has_come(held(1)[0])
+        await host.wait_until_held(held(1)[0])
         await client.aclose()
         errors = await failures(*tasks)
         assert {type(error) for error in errors} == {ClientClosed}
@@ -171,7 +171,7 @@ async def test_closing_in_any_turn_of_opening_leaves_nothing(turns: int, is_secu
         await until(lambda: not host.meter.now)
 
 
-async def test_a_request_that_was_just_given_a_connection_ends_with_an_error() -> None:
+async def test_closing_ends_a_request_that_was_just_given_a_connection() -> None:
     async with Host() as host:
         client = client_of(connections=1)
         async with client.stream("GET", host.url("/ok/first")) as response:
@@ -186,7 +186,7 @@ async def test_a_request_that_was_just_given_a_connection_ends_with_an_error() -
         assert (host.accepted, host.targets) == (1, ["/ok/first"])
 
 
-async def test_a_request_that_looks_at_a_connection_again_ends_with_an_error(tls: Certificates) -> None:
+async def test_closing_ends_a_request_that_checks_a_connection_again(tls: Certificates) -> None:
     go = threading.Event()
 
     def speak_later(peer: RawConnection) -> None:
@@ -250,7 +250,7 @@ async def test_closing_twice_or_at_once_or_unused_does_nothing_more() -> None:
         assert is_empty(client)
 
 
-async def test_closing_that_is_cancelled_has_closed_all_the_same(tls: Certificates) -> None:
+async def test_closing_that_is_cancelled_has_closed_nevertheless(tls: Certificates) -> None:
     with RawServer(hang, tls=tls.server_context()) as server:
         client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.3))
         await client.get(server.url)
@@ -364,7 +364,7 @@ async def test_a_closed_client_needs_no_garbage_collector() -> None:
             gc.enable()
 
 
-async def test_a_secure_connection_that_was_closed_is_not_kept_until_its_time_to_close_is_over(
+async def test_a_closed_tls_connection_frees_its_slot_at_once(
     tls: Certificates,
 ) -> None:
     """Each takes 300 KiB on asyncio's loop: with a second for each, a crawler held gigabytes of them."""

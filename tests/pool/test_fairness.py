@@ -1,4 +1,4 @@
-"""Hosts that compete for slots: no host starves, and no connection is closed in vain."""
+"""Hosts that compete for slots: no host starves, and no connection is closed needlessly."""
 
 import asyncio
 from collections.abc import Callable
@@ -81,12 +81,12 @@ async def test_hosts_with_endless_queues_share_the_slots(connections: int, hosts
             check_quiet(client)
         shares = [len(host.targets) / exchanges for host in competing]
         assert min(shares) >= least, shares
-        # Opening costs: one that is given up for another host has served its turns before.
+        # Opening is expensive: a connection is closed for another host only after it has served its turns.
         opened = sum(host.accepted for host in competing)
         assert opened <= connections + hosts + exchanges / MAX_TURNS
 
 
-async def test_one_host_alone_gives_nothing_up() -> None:
+async def test_a_single_host_keeps_its_connections() -> None:
     async with Host() as host, client_of(connections=3) as client:
         await compete(client, [host], tasks=12, exchanges=300)
         assert host.accepted == 3
@@ -133,7 +133,7 @@ async def test_a_connection_without_waiters_frees_its_slot() -> None:
         await until(lambda: client.stats().waiting == 2)
         for n, target in enumerate(held(2), 1):
             a.release(target)
-            await b.has_come(f"/ok/held/{n}")
+            await b.wait_until_held(f"/ok/held/{n}")
             check(client)
         b.release()
         await served(*of_a, *of_b)
@@ -145,21 +145,21 @@ async def test_a_dialled_connection_without_waiters_gives_its_slot_to_another_ho
     doors = Doors()
     async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=doors, connections=3) as client:
         tasks = [*ask(client, a, "/ok/held/1"), *ask(client, b, "/ok/held/1")]
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         doors.let_in(0, 1)
-        await a.has_come("/ok/held/1")
-        await b.has_come("/ok/held/1")
+        await a.wait_until_held("/ok/held/1")
+        await b.wait_until_held("/ok/held/1")
         tasks += ask(client, a, "/ok/held/2")
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         tasks += ask(client, b, "/ok/held/2")
         await until(lambda: client.stats().waiting == 2)
         a.release()
-        await a.has_come("/ok/held/2")
+        await a.wait_until_held("/ok/held/2")
         doors.let_in(2)
-        await doors.has_come(4)
+        await doors.wait_until_held(4)
         check(client)
         doors.let_in(3)
-        await b.has_come("/ok/held/2")
+        await b.wait_until_held("/ok/held/2")
         assert (a.accepted, b.accepted) == (2, 2)
         a.release()
         b.release()
@@ -202,7 +202,7 @@ async def test_a_cancelled_request_evicts_nothing() -> None:
 
 
 @pytest.mark.parametrize("places", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
-async def test_hosts_take_turns_in_the_order_in_which_they_came(places: tuple[int, ...]) -> None:
+async def test_hosts_take_turns_in_the_order_of_their_first_requests(places: tuple[int, ...]) -> None:
     asked: list[Host] = []
 
     class Noting(Host):

@@ -25,7 +25,7 @@ async def test_a_resend_after_a_stale_connection_does_not_wait_for_its_own_slot(
 
 
 class Raising(Tracer):
-    """A tracer that raises when it is told of one thing."""
+    """A tracer that raises in one of its methods."""
 
     def __init__(self, name: str) -> None:
         setattr(self, name, self.fail)
@@ -72,7 +72,7 @@ async def test_an_exception_of_an_auth_about_a_response_frees_the_slot(target: s
 
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}])
-async def test_a_body_that_is_announced_and_not_there_is_refused(headers: dict[str, str]) -> None:
+async def test_a_declared_body_that_is_not_given_is_refused(headers: dict[str, str]) -> None:
     """Else the server would take the next request for it."""
     async with Host() as host, client_of(connections=1, timeout=3) as client:
         with pytest.raises(ValueError, match="expected a body"):

@@ -98,7 +98,7 @@ async def test_data_that_arrives_while_a_connection_is_handed_on_retires_it(
             waiting = asyncio.create_task(client.request(method, host.url("/ok/second")))
             await until(lambda: client.stats().waiting)
             await until(lambda: connection.wire.stream._pieces.size)
-            await response.read()  # all has come: no turn of the loop, and the next has the connection now
+            await response.read()  # all was received: no turn of the loop, and the next request has the connection now
             check(client)
             with host.peers[0].socket() as own:
                 retire(own)
@@ -124,7 +124,7 @@ async def test_a_request_with_a_retired_connection_is_served_next() -> None:
         assert host.accepted == 2
 
 
-async def test_bytes_behind_a_response_retire_the_connection() -> None:
+async def test_bytes_after_a_response_retire_the_connection() -> None:
     ANSWERS[b"and-more"] = lambda target: reply(target) + POISON
     async with Host() as host, client_of(connections=1) as client:
         await get(client, host, "/and-more/0")
@@ -138,7 +138,7 @@ async def test_bytes_behind_a_response_retire_the_connection() -> None:
 
 
 class Second:
-    """A server that answers, and does something more when it is told to."""
+    """A server that answers, and sends or closes when the test says so."""
 
     def __init__(self, act: Callable[[RawConnection], object]) -> None:
         self.act = act
@@ -238,12 +238,12 @@ async def read_all(client: Client, url: str) -> None:
     await client.get(url)
 
 
-async def be_too_late(client: Client, url: str) -> None:
+async def fail_by_total_timeout(client: Client, url: str) -> None:
     with pytest.raises(TimeoutError):
         await client.get(url, timeout=0.02)
 
 
-async def read_too_late(client: Client, url: str) -> None:
+async def fail_by_read_timeout(client: Client, url: str) -> None:
     with pytest.raises(TimeoutError):
         await client.get(url, timeout=Timeout(read=0.02))
 
@@ -270,16 +270,16 @@ async def be_cancelled(client: Client, url: str) -> None:
         ("long", fail_inside),
         ("ok", fail_inside),
         ("half", read_some),
-        ("half", be_too_late),
-        ("half", read_too_late),
+        ("half", fail_by_total_timeout),
+        ("half", fail_by_read_timeout),
         ("half", be_cancelled),
         ("last", read_all),
         ("last", read_nothing),
         ("cut", fail),
         ("gone", fail),
         ("ok/held", be_cancelled),
-        ("ok/held", be_too_late),
-        ("ok/held", read_too_late),
+        ("ok/held", fail_by_total_timeout),
+        ("ok/held", fail_by_read_timeout),
     ],
 )
 async def test_a_connection_that_is_not_clean_is_closed_at_once(kind: str, use: Callable[..., Any]) -> None:
@@ -328,7 +328,7 @@ async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> 
         check_quiet(client)
 
 
-async def test_a_repeat_takes_no_other_idle_connection() -> None:
+async def test_a_resent_request_does_not_use_another_idle_connection() -> None:
     """After one has gone stale unseen the others may have, too: two repeats would be one too many."""
     async with Host() as host, client_of() as client:
         await fill(client, host, 3)

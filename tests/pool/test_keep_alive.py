@@ -55,7 +55,7 @@ async def test_a_connection_that_may_not_be_kept_at_all_is_closed_at_once() -> N
 
 
 @pytest.mark.parametrize("seconds", [1e9, float("inf")])
-async def test_a_connection_may_be_kept_for_ever(seconds: float) -> None:
+async def test_a_connection_may_be_kept_without_limit(seconds: float) -> None:
     async with Host() as host, client_of(keep_alive=seconds) as client:
         await get(client, host, "/ok/1")
         grow_older(idle_of(client)[0], 1e6)

@@ -17,7 +17,9 @@ from tests.pool.invariant import check, check_quiet
         ({"connections": 1}, 1, 1),
     ],
 )
-async def test_no_more_are_open_than_allowed(limits: dict[str, Any], most_at_one: int, most_in_all: int) -> None:
+async def test_no_more_connections_are_open_than_allowed(
+    limits: dict[str, Any], most_at_one: int, most_in_all: int
+) -> None:
     whole = Meter()
 
     class Counted(Meter):
@@ -37,11 +39,11 @@ async def test_no_more_are_open_than_allowed(limits: dict[str, Any], most_at_one
 async def test_a_request_beyond_the_limit_waits_for_a_slot() -> None:
     async with Host() as host, client_of(connections=2) as client:
         tasks = ask(client, host, *held(3))
-        await host.has_come(*held(2))
+        await host.wait_until_held(*held(2))
         check(client)
         assert client.stats()[:4] == (2, 0, 0, 1)
         host.release()
-        await host.has_come(held(3)[2])
+        await host.wait_until_held(held(3)[2])
         host.release()
         await served(*tasks)
         assert host.accepted == 2
@@ -59,7 +61,7 @@ async def test_a_request_beyond_the_limit_waits_for_a_slot() -> None:
         ({"idle": 0}, (0, 0)),
     ],
 )
-async def test_no_more_are_kept_than_allowed(limits: dict[str, Any], kept_at_each: tuple[int, int]) -> None:
+async def test_no_more_connections_are_kept_than_allowed(limits: dict[str, Any], kept_at_each: tuple[int, int]) -> None:
     async with Host() as a, Host() as b, client_of(**limits) as client:
         await fill(client, a, 3)
         await fill(client, b, 3)
@@ -69,21 +71,21 @@ async def test_no_more_are_kept_than_allowed(limits: dict[str, Any], kept_at_eac
 
 
 @pytest.mark.parametrize("limit", ["idle", "idle_per_host"])
-async def test_the_one_used_longest_ago_is_not_kept(limit: str) -> None:
+async def test_the_connection_unused_longest_is_not_kept(limit: str) -> None:
     async with Host() as host, client_of(**{limit: 2}) as client:
         await fill(client, host, 3)
         await host.peers[0].ended.wait()
         assert [peer.is_open for peer in host.peers] == [False, True, True]
 
 
-async def test_the_one_used_last_is_taken_first() -> None:
+async def test_the_connection_used_last_is_used_first() -> None:
     async with Host() as host, client_of() as client:
         await fill(client, host, 3)
         await served(*ask(client, host, "/ok/again"))
         assert host.peers[2].targets == [held(3)[2], "/ok/again"]
 
 
-async def test_the_one_idle_longest_gives_way_to_another_host() -> None:
+async def test_the_connection_idle_longest_is_closed_for_another_host() -> None:
     async with Host() as a, Host() as b, Host() as c, client_of(connections=3) as client:
         await fill(client, a, 2)
         await fill(client, b, 1)
@@ -114,27 +116,27 @@ async def test_a_host_at_its_own_limit_evicts_nothing() -> None:
     async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         await fill(client, b, 2)
         tasks = ask(client, a, *held(4))
-        await a.has_come(*held(2))
+        await a.wait_until_held(*held(2))
         await until(lambda: client.stats().waiting == 2)
         assert len(group_of(client, b).idle) == 2
         a.release()
-        await a.has_come(*held(4)[2:])
+        await a.wait_until_held(*held(4)[2:])
         a.release()
         await served(*tasks)
         assert (a.accepted, b.meter.now) == (2, 2)
 
 
-async def test_nothing_that_is_given_back_goes_to_a_host_at_its_own_limit() -> None:
+async def test_a_released_slot_is_not_given_to_a_host_at_its_own_limit() -> None:
     async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         of_a = await occupy(client, a, 2)
         of_b = ask(client, b, *held(3))
-        await b.has_come(*held(2))
+        await b.wait_until_held(*held(2))
         await until(lambda: client.stats().waiting == 1)
         a.release()
         await served(*of_a)
         check(client)
         assert len(group_of(client, a).idle) == 2
         b.release()
-        await b.has_come(held(3)[2])
+        await b.wait_until_held(held(3)[2])
         b.release()
         await served(*of_b)

@@ -38,14 +38,14 @@ async def test_an_idle_connection_beyond_its_age_is_not_used() -> None:
 async def test_a_connection_that_is_never_idle_is_replaced_beyond_its_age() -> None:
     async with Host() as host, client_of(connections=1, max_age=60) as client:
         tasks = ask(client, host, *held(3))
-        await host.has_come(held(3)[0])
+        await host.wait_until_held(held(3)[0])
         (connection,) = group_of(client, host).leased
         host.release()
-        await host.has_come(held(3)[1])
+        await host.wait_until_held(held(3)[1])
         assert host.accepted == 1
         connection.retires_at -= 60
         host.release()
-        await host.has_come(held(3)[2])
+        await host.wait_until_held(held(3)[2])
         assert host.accepted == 2
         check(client)
         host.release()
@@ -106,7 +106,7 @@ async def test_close_idle_leaves_dials_and_waiters_alone() -> None:
     doors = Doors()
     async with Host("held.test") as host, client_of(connections=1, resolver=doors) as client:
         tasks = ask(client, host, "/ok/1", "/ok/2")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         assert client.close_idle() == 0
         check(client)
         doors.let_in(0)

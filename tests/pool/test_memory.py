@@ -1,4 +1,4 @@
-"""What connections hold in memory, counted in objects, which does not depend on the machine."""
+"""The memory of connections, counted in objects, which does not depend on the machine."""
 
 import asyncio
 import gc

@@ -40,7 +40,7 @@ from tests.servers import Certificates
         ({"idle": 0}, 5, 0),
     ],
 )
-async def test_no_more_are_opened_than_allowed(limits: dict[str, Any], n: int, opened: int) -> None:
+async def test_preconnect_opens_no_more_connections_than_allowed(limits: dict[str, Any], n: int, opened: int) -> None:
     async with Host() as host, client_of(**limits) as client:
         await client.preconnect(host.url("/whatever?it=is"), n)
         check_quiet(client)
@@ -63,17 +63,17 @@ async def test_idle_connections_count_for_preconnect() -> None:
         assert (client.stats().idle, host.accepted) == (3, 3)
 
 
-async def test_a_base_url_is_gone_by() -> None:
+async def test_preconnect_respects_base_url() -> None:
     async with Host() as host, client_of(base_url=host.url("/api/")) as client:
         await client.preconnect("")
         assert host.accepted == 1
 
 
-async def test_those_that_could_be_opened_are_kept() -> None:
+async def test_connections_that_preconnect_opened_before_an_error_are_kept() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         task = asyncio.create_task(client.preconnect(host.url(), 3))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         doors.let_in(0)
         await until(lambda: host.accepted == 1 and client.stats().connecting == 2)
         doors.refuse(1, 2)  # it waits for all of them
@@ -88,7 +88,7 @@ async def test_cancelling_keeps_open_connections_and_cancels_the_other_dials() -
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         task = asyncio.create_task(client.preconnect(host.url(), 3))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         doors.let_in(0)
         await until(lambda: client.stats().connecting == 2)
         task.cancel()
@@ -100,7 +100,7 @@ async def test_cancelling_keeps_open_connections_and_cancels_the_other_dials() -
 
 
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
-async def test_cancelling_it_in_each_turn_leaves_nothing(is_secure: bool, tls: Certificates) -> None:
+async def test_cancelling_preconnect_in_each_turn_leaves_nothing(is_secure: bool, tls: Certificates) -> None:
     async with Host(tls=tls.server_context() if is_secure else None) as host:
         context, turns, is_over = tls.client_context(), 0, False
         while not is_over:
@@ -119,12 +119,12 @@ async def test_cancelling_it_in_each_turn_leaves_nothing(is_secure: bool, tls: C
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_cancelling_it_as_dials_fail_leaves_no_error_unread(turns: int) -> None:
+async def test_cancelling_preconnect_as_dials_fail_leaves_no_error_unread(turns: int) -> None:
     doors, told = Doors(), list[Any]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         doors.refuse(0, 1)
         await turn(turns)
         preconnecting.cancel()
@@ -136,7 +136,7 @@ async def test_cancelling_it_as_dials_fail_leaves_no_error_unread(turns: int) ->
     assert told == []
 
 
-async def test_requests_beside_it_are_served() -> None:
+async def test_requests_during_preconnect_are_served() -> None:
     async with Host() as host, client_of(connections=2) as client:
         tasks = ask(client, host, *(f"/ok/{number}" for number in range(6)))
         await turn(2)
@@ -177,7 +177,7 @@ async def test_preconnect_does_not_wait_for_slots() -> None:
         check_quiet(client)
 
 
-async def test_it_takes_no_longer_than_everything_may() -> None:
+async def test_preconnect_is_limited_by_the_total_timeout() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, timeout=0.05) as client:
         with pytest.raises(TotalTimeout):
@@ -186,12 +186,12 @@ async def test_it_takes_no_longer_than_everything_may() -> None:
         check_quiet(client)
 
 
-async def test_closing_ends_it() -> None:
+async def test_closing_the_client_ends_preconnect() -> None:
     doors = Doors()
     async with Host("a.test") as host:
         client = client_of(resolver=doors)
         task = asyncio.create_task(client.preconnect(host.url(), 2))
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         doors.let_in(0)
         await until(lambda: client.stats().connecting == 1)
         await client.aclose()

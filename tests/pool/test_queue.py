@@ -72,31 +72,31 @@ async def test_a_new_request_does_not_overtake_a_waiter_that_was_just_served() -
         assert host.targets == ["/ok/first", "/ok/second", "/ok/third"]
 
 
-# Whichever connection comes first
+# The first connection that is ready
 
 
 async def test_a_released_connection_serves_a_waiter_during_its_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         first = ask(client, host, "/ok/held/1")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         doors.let_in(0)
-        await host.has_come("/ok/held/1")
+        await host.wait_until_held("/ok/held/1")
         second = ask(client, host, "/ok/held/2")
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         host.release()
-        await host.has_come("/ok/held/2")
+        await host.wait_until_held("/ok/held/2")
         check(client)
         assert client.stats()[:4] == (1, 0, 1, 0)
         assert (host.accepted, host.peers[0].targets) == (1, ["/ok/held/1", "/ok/held/2"])
         doors.let_in(1)  # what is opened meanwhile is kept for the next
         await until(lambda: client.stats().idle)
         third = ask(client, host, "/ok/held/3")
-        await host.has_come("/ok/held/3")
+        await host.wait_until_held("/ok/held/3")
         host.release()
         await served(*first, *second, *third)
         assert [len(peer.targets) for peer in host.peers] == [2, 1]
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         check_quiet(client)
 
 
@@ -104,34 +104,34 @@ async def test_the_first_dialled_connection_serves_the_first_waiter() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, *held(3))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         for number, target in zip((2, 0, 1), held(3), strict=True):
             doors.let_in(number)
-            await host.has_come(target)
+            await host.wait_until_held(target)
             check(client)
         host.release()
         await served(*tasks)
         assert host.accepted == 3
 
 
-async def test_nothing_more_is_opened_than_is_waited_for() -> None:
+async def test_no_more_connections_are_opened_than_requests_wait() -> None:
     """Dials whose request was served in the meantime serve the requests that wait now."""
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, "/ok/held/1")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         doors.let_in(0)
-        await host.has_come("/ok/held/1")
+        await host.wait_until_held("/ok/held/1")
         tasks += ask(client, host, "/ok/held/2")
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         host.release("/ok/held/1")  # serves the second
-        await host.has_come("/ok/held/2")
+        await host.wait_until_held("/ok/held/2")
         tasks += ask(client, host, "/ok/held/3")
         await until(lambda: client.stats().waiting)
         check(client)
         assert client.stats()[:4] == (1, 0, 1, 1)
         doors.let_in(1)
-        await host.has_come("/ok/held/3")
+        await host.wait_until_held("/ok/held/3")
         host.release()
         await served(*tasks)
         assert host.accepted == 2
@@ -144,18 +144,18 @@ async def test_a_dial_error_goes_to_the_request_of_the_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=3) as client:
         tasks = ask(client, host, *held(5))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         doors.refuse(1)
         (error,) = await failures(tasks[1])
         assert isinstance(error, ConnectError)
         assert "refused 1" in str(error)
-        await doors.has_come(4)  # the place goes to the next in line
+        await doors.wait_until_held(4)  # the place goes to the next in line
         check(client)
         assert client.stats()[:4] == (0, 0, 3, 4)
         doors.let_in(0, 2, 3)
-        await host.has_come(held(5)[0], held(5)[2], held(5)[3])
+        await host.wait_until_held(held(5)[0], held(5)[2], held(5)[3])
         host.release()
-        await host.has_come(held(5)[4])
+        await host.wait_until_held(held(5)[4])
         host.release()
         await served(tasks[0], *tasks[2:])
         check_quiet(client)
@@ -165,15 +165,15 @@ async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, "/ok/held/1", "/ok/held/2")
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         doors.let_in(1)  # serves the first
-        await host.has_come("/ok/held/1")
+        await host.wait_until_held("/ok/held/1")
         doors.refuse(0)  # was for the first: the second gets a dial of its own
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         check(client)
         assert not any(task.done() for task in tasks)
         doors.let_in(2)
-        await host.has_come("/ok/held/2")
+        await host.wait_until_held("/ok/held/2")
         host.release()
         await served(*tasks)
         check_quiet(client)
@@ -212,7 +212,7 @@ class Blackhole:
             sock.close()
 
 
-async def test_connect_timeouts_do_not_poison_the_pool() -> None:
+async def test_connect_timeouts_leave_the_pool_usable() -> None:
     with Blackhole() as hole:
         timeout = Timeout(connect=0.05)
         async with Host() as host, client_of(connections=3, timeout=timeout) as client:
@@ -268,7 +268,7 @@ async def test_a_dial_without_waiters_is_cancelled() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
         tasks = ask(client, host, *held(3))
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         tasks[1].cancel()
         await failures(tasks[1])
         await until(lambda: client.stats().connecting == 2)
@@ -286,13 +286,13 @@ async def test_the_dial_of_a_cancelled_waiter_serves_a_waiter_without_a_dial() -
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
         tasks = ask(client, host, "/ok/1", "/ok/2")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         tasks[0].cancel()
         await failures(tasks[0])
         check(client)
         doors.let_in(0)
         await served(tasks[1])
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         assert host.targets == ["/ok/2"]
         check_quiet(client)
 
@@ -301,11 +301,11 @@ async def test_a_request_made_while_a_dial_is_being_cancelled_gets_a_dial() -> N
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
         (task,) = ask(client, host, "/ok/1")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         task.cancel()
         await turn()  # it leaves the line; its dial has been cancelled, and has not ended yet
         second = ask(client, host, "/ok/2")
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         doors.let_in(1)
         await served(*second)
         check_quiet(client)

@@ -1,4 +1,4 @@
-"""Requests that wait while no connection becomes free: the client says what holds the connections."""
+"""Requests that wait while no connection becomes free: the client warns, and names the exchanges in progress."""
 
 import asyncio
 import gc
@@ -57,7 +57,7 @@ async def test_a_request_inside_a_stream_that_has_the_only_connection_is_warned_
     )
 
 
-async def test_a_warning_that_is_an_error_ends_the_request_that_has_waited_longest() -> None:
+async def test_a_warning_raised_as_an_error_ends_the_oldest_waiter() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=SOON) as client:
         async with client.stream("GET", host.url("/long/1")):
             oldest, other = ask(client, host, "/ok/1", "/ok/2")
@@ -75,17 +75,17 @@ async def test_each_stall_is_warned_of_once() -> None:
         with recorded() as told:
             tasks = ask(client, host, *held(3))
             for number in range(2):
-                await host.has_come(held(3)[number])
+                await host.wait_until_held(held(3)[number])
                 await until(lambda number=number: len(told) > number)  # type: ignore[misc]
                 await asyncio.sleep(3 * SOON)
                 assert len(told) == number + 1
                 host.release()
-            await host.has_come(held(3)[2])
+            await host.wait_until_held(held(3)[2])
             host.release()
             await served(*tasks)
 
 
-async def test_a_queue_that_was_empty_meanwhile_is_watched_anew() -> None:
+async def test_a_queue_that_was_empty_meanwhile_is_observed_again() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=0.5) as client:
         busy = await occupy(client, host)
         (gone,) = ask(client, host, "/ok/gone")
@@ -105,7 +105,7 @@ async def test_a_long_queue_that_moves_is_not_a_stall() -> None:
     async with Host() as host, client_of(connections=1, stall_warning=0.2) as client:
         tasks = ask(client, host, *held(30))
         for target in held(30):
-            await host.has_come(target)
+            await host.wait_until_held(target)
             await asyncio.sleep(0.02)
             host.release()
         await served(*tasks)
@@ -130,7 +130,7 @@ async def test_the_warning_lists_the_three_connections_longest_in_use() -> None:
             busy = []
             for target in held(5):
                 busy += ask(client, host, target)
-                await host.has_come(target)
+                await host.wait_until_held(target)
             late = ask(client, host, "/ok/late")
             await until(lambda: told)
             host.release()
@@ -183,7 +183,7 @@ async def test_observation_ends_with_the_queue_and_with_the_client() -> None:
         await failures(*busy, *late)
 
 
-async def test_the_watch_keeps_no_client() -> None:
+async def test_stall_detection_does_not_keep_a_client_alive() -> None:
     async with Host() as host:
         client = client_of(connections=1, stall_warning=60)
         busy = await occupy(client, host)

@@ -15,9 +15,9 @@ async def test_stats_and_repr_count_connections_dials_and_waiters() -> None:
         assert client.stats() == (0, 0, 0, 0, {})
         await fill(client, a, 2)
         of_a = ask(client, a, "/ok/held/again")
-        await a.has_come("/ok/held/again")
+        await a.wait_until_held("/ok/held/again")
         of_b = ask(client, b, *held(3))
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         check(client)
         stats = client.stats()
         assert (stats.active, stats.idle, stats.connecting, stats.waiting) == (1, 1, 2, 3)
@@ -27,9 +27,9 @@ async def test_stats_and_repr_count_connections_dials_and_waiters() -> None:
         assert len(stats.hosts) == 2
         assert repr(client) == "<Client <Pool 1 active, 1 idle, 2 connecting, 3 waiting>>"
         doors.let_in(0, 1)
-        await b.has_come(*held(2))
+        await b.wait_until_held(*held(2))
         b.release()
-        await b.has_come(held(3)[2])
+        await b.wait_until_held(held(3)[2])
         a.release()
         b.release()
         await served(*of_a, *of_b)

@@ -10,7 +10,7 @@ import pytest
 from asyncclient import HTTPException, Timeout
 from tests.pool.hosts import PATIENCE, Host, client_of, served, until
 from tests.pool.invariant import check, check_quiet
-from tests.pool.test_cancellation import USES, preconnect, prove_well
+from tests.pool.test_cancellation import USES, check_usable, preconnect
 from tests.servers import Certificates
 
 SECONDS = 1.5
@@ -75,7 +75,7 @@ async def test_after_a_storm_of_cancellation_all_is_as_before(is_secure: bool, t
         assert crowd.passed
         await until(lambda: not client.stats().connecting)
         check_quiet(client)
-        await prove_well(client, [host, host])
+        await check_usable(client, [host, host])
         await client.aclose()
         await until(lambda: not host.meter.now)
         await until(lambda: count_descriptors() <= before)

@@ -1,4 +1,4 @@
-"""How long a request waits for a connection, and what it says when that was too long."""
+"""How long a request waits for a connection, and the text of the error when that was too long."""
 
 import asyncio
 from typing import Any
@@ -74,7 +74,7 @@ async def test_the_time_of_a_dial_does_not_count_as_waiting_for_a_slot() -> None
     async with Host("a.test") as host, client_of(resolver=doors, timeout=Timeout(pool=0.02)) as client:
         loop = asyncio.get_running_loop()
         tasks = ask(client, host, "/ok/1")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         end = loop.time() + 0.05
         await until(lambda: loop.time() > end)
         doors.let_in(0)
@@ -88,17 +88,17 @@ async def test_the_pool_timeout_holds_for_a_waiter_after_its_dial_served_another
     async with Host("a.test") as a, Host("b.test") as b, client_of(**options) as client:
         loop = asyncio.get_running_loop()
         of_a = ask(client, a, *held(2))
-        await doors.has_come(2)
+        await doors.wait_until_held(2)
         of_b = ask(client, b, *held(2), timeout=Timeout())
-        await doors.has_come(3)
+        await doors.wait_until_held(3)
         end = loop.time() + 0.08
         await until(lambda: loop.time() > end)
         doors.let_in(1)
-        await a.has_come(held(2)[0])
+        await a.wait_until_held(held(2)[0])
         doors.refuse(0)
-        await doors.has_come(4)
+        await doors.wait_until_held(4)
         doors.let_in(2, 3)
-        await b.has_come(*held(2))
+        await b.wait_until_held(*held(2))
         assert client.stats()[:4] <= (3, 0, 0, 1)
         (error,) = await failures(of_a[1])
         assert isinstance(error, PoolTimeout)
@@ -112,9 +112,9 @@ async def test_the_total_time_limit_ends_waiting_and_opening(connections: int) -
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=connections) as client:
         first = ask(client, host, "/ok/held/1")
-        await doors.has_come(1)
+        await doors.wait_until_held(1)
         doors.let_in(0)
-        await host.has_come("/ok/held/1")
+        await host.wait_until_held("/ok/held/1")
         (error,) = await failures(*ask(client, host, "/ok/late", timeout=0.05))
         assert isinstance(error, TotalTimeout)
         assert str(error) == f"no connection to a.test:{host.port} in 0.05 s (GET http://a.test:{host.port}/ok/late)"

@@ -91,7 +91,7 @@ UNCLOSED = {
 
 
 def run_bodies(loop: str, url: str, bodies: dict[str, str], *options: str) -> list[str]:
-    """Run each of these in a loop of its own, one after the other; return what was said on the way, and where."""
+    """Run each of these in a loop of its own, one after the other; return the warnings and log records."""
     program = [PROGRAM]
     for number, (name, body) in enumerate(bodies.items()):
         indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")

@@ -142,7 +142,7 @@ def _cancelled_in_wait(
 ) -> Generator[Any, Any, AioStream]:
     """Do the work, and cancel the task that does it in its wait of that number.
 
-    At its end: what was waited for is there, and the task has not been told.
+    At the end of the wait: its result is there, and the task has not been resumed.
     """
     task = asyncio.current_task()
     assert task is not None

@@ -41,7 +41,7 @@ async def test_two_heads_in_one_piece_are_two(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize("pieces", [[HEAD], bytewise(HEAD)])
-async def test_a_head_as_long_as_the_limit_is_taken(feed: Feed, pieces: list[bytes]) -> None:
+async def test_a_head_as_long_as_the_limit_is_accepted(feed: Feed, pieces: list[bytes]) -> None:
     async with feed(pieces) as stream:
         assert await stream.readhead(len(HEAD)) == HEAD
 
@@ -78,7 +78,7 @@ async def test_a_truncated_head_is_an_error_with_the_received_bytes(feed: Feed, 
         assert raised.value.partial == HEAD[:end]
 
 
-async def test_nothing_before_the_end_is_an_empty_head(feed: Feed) -> None:
+async def test_an_end_without_data_is_an_empty_head(feed: Feed) -> None:
     async with feed([]) as stream:
         assert await stream.readhead(LIMIT, b"HTTP/") == b""
         assert stream.loss() is None
@@ -96,7 +96,7 @@ async def test_lines_end_with_lf_wherever_they_are_split(feed: Feed) -> None:
         assert await stream.readline(LIMIT) == b""
 
 
-async def test_a_line_as_long_as_the_limit_is_taken(feed: Feed) -> None:
+async def test_a_line_as_long_as_the_limit_is_accepted(feed: Feed) -> None:
     async with feed([b"1234\n123", b"4\n"]) as stream:
         assert await stream.readline(5) == await stream.readline(5) == b"1234\n"
 
@@ -111,7 +111,7 @@ async def test_a_line_beyond_the_limit_is_refused_at_once(feed: Feed, pieces: li
 # read(), readexactly(), take_exactly(), readinto()
 
 
-async def test_read_returns_the_received_bytes_up_to_the_number_asked_for(feed: Feed) -> None:
+async def test_read_returns_the_received_bytes_up_to_the_given_number(feed: Feed) -> None:
     async with feed([b"hello"], stays=True) as stream:
         assert await stream.readexactly(1) == b"h"
         assert await stream.read(2) == b"el"
@@ -132,7 +132,7 @@ async def test_read_gives_nothing_at_the_end_and_again(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize("pieces", [[b"helloworld"], [b"hello", b"world"], bytewise(b"helloworld")])
-async def test_readexactly_gives_that_many(feed: Feed, pieces: list[bytes]) -> None:
+async def test_readexactly_returns_that_many(feed: Feed, pieces: list[bytes]) -> None:
     async with feed([*pieces, b"!"]) as stream:
         assert await stream.readexactly(0) == b""
         assert await stream.readexactly(7) == b"hellowo"
@@ -214,7 +214,7 @@ async def test_readers_may_take_turns(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize("size", [100_000, LARGE])
-async def test_much_data_comes_in_order(feed: Feed, size: int) -> None:
+async def test_much_data_is_received_in_order(feed: Feed, size: int) -> None:
     data = bytes(range(256)) * 20_000
     async with feed([data[:100], data[100:]]) as stream:
         assert await stream.readexactly(1000) == data[:1000]
@@ -228,13 +228,13 @@ async def test_much_data_comes_in_order(feed: Feed, size: int) -> None:
 # Writing
 
 
-async def test_writing_does_not_block_and_there_is_no_early_answer(feed: Feed) -> None:
+async def test_drain_returns_at_once_if_writing_does_not_block(feed: Feed) -> None:
     async with feed([], stays=True) as stream:
         stream.write(b"hello")
         assert not await stream.drain()
 
 
-async def test_a_stream_that_was_dropped_is_of_no_use(feed: Feed) -> None:
+async def test_a_dropped_stream_cannot_be_used(feed: Feed) -> None:
     async with feed([], stays=True) as stream:
         stream.abort()
         stream.abort()

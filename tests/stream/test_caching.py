@@ -11,7 +11,7 @@ import pytest
 from asyncclient import CachingResolver, Client, ConnectError, ProxyError, StaticResolver, TLSError
 from asyncclient.stream.resolve import Address
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import Answering, comes_true
+from tests.client.answering import Answering, becomes_true
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates
 
@@ -21,7 +21,7 @@ TRY_AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolut
 
 
 class Book:
-    """A resolver that a test tells what to answer; while `is_held`, look-ups wait."""
+    """A resolver with the answers of a test; while `is_held`, look-ups wait."""
 
     def __init__(self, *answers: Sequence[Address] | Exception) -> None:
         self.answers = list(answers)
@@ -64,7 +64,7 @@ def clock() -> Clock:
     return Clock()
 
 
-async def test_addresses_are_good_for_their_time(clock: Clock) -> None:
+async def test_addresses_are_kept_for_their_time(clock: Clock) -> None:
     book = Book(["192.0.2.1"], ["192.0.2.2", ("192.0.2.3", 81)])
     resolver = CachingResolver(book, ttl=10, clock=clock)
     for now, found in (
@@ -78,7 +78,7 @@ async def test_addresses_are_good_for_their_time(clock: Clock) -> None:
     assert book.asked == [("a.test", 80)] * 2
 
 
-async def test_names_and_ports_are_apart(clock: Clock) -> None:
+async def test_names_and_ports_are_cached_separately(clock: Clock) -> None:
     book = Book(["192.0.2.1"])
     resolver = CachingResolver(book, clock=clock)
     for _ in range(2):
@@ -110,7 +110,7 @@ async def test_failures_are_cached_as_os_errors(clock: Clock, answer: Sequence[A
     assert len(book.asked) == 1
 
 
-async def test_a_passing_failure_is_not_remembered(clock: Clock) -> None:
+async def test_a_temporary_failure_is_not_cached(clock: Clock) -> None:
     book = Book(TRY_AGAIN, ["192.0.2.1"])
     resolver = CachingResolver(book, clock=clock)
     with pytest.raises(socket.gaierror, match="Temporary"):
@@ -119,7 +119,7 @@ async def test_a_passing_failure_is_not_remembered(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("failure", [NO_NAME, TRY_AGAIN])
-async def test_old_addresses_serve_where_asking_again_fails(clock: Clock, failure: Exception) -> None:
+async def test_old_addresses_are_used_if_the_look_up_fails(clock: Clock, failure: Exception) -> None:
     book = Book(["192.0.2.1"], failure)
     resolver = CachingResolver(book, ttl=10, negative_ttl=5, stale=100, clock=clock)
     for now, asked in ((1000.0, 1), (1010.0, 2), (1014.9, 2), (1015.0, 3), (1109.9, 4)):
@@ -131,7 +131,7 @@ async def test_old_addresses_serve_where_asking_again_fails(clock: Clock, failur
         await resolver.resolve("a.test", 80)
 
 
-async def test_many_at_once_ask_once() -> None:
+async def test_concurrent_requests_look_up_once() -> None:
     book = Book(["192.0.2.1"])
     book.is_held = True
     resolver = CachingResolver(book)
@@ -184,7 +184,7 @@ async def test_a_look_up_is_cancelled_with_its_last_waiter(is_failing: bool) -> 
     await asyncio.wait(asking)
     assert all(task.cancelled() for task in asking)
     asking.clear()
-    assert await comes_true(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+    assert await becomes_true(lambda: asyncio.all_tasks() == {asyncio.current_task()})
     assert book.cancelled == (0 if is_failing else 1)
     book.is_held = False
     book.answers = [["192.0.2.2"]]
@@ -214,7 +214,7 @@ async def test_the_oldest_name_is_forgotten(clock: Clock) -> None:
     assert [host for host, _ in book.asked] == ["a.test", "b.test", "c.test", "a.test"]
 
 
-async def test_all_can_be_forgotten(clock: Clock) -> None:
+async def test_all_addresses_can_be_forgotten(clock: Clock) -> None:
     book = Book(["192.0.2.1"])
     resolver = CachingResolver(book, clock=clock)
     await resolver.resolve("a.test", 80)
@@ -224,7 +224,7 @@ async def test_all_can_be_forgotten(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("options", [{"ttl": -1}, {"negative_ttl": float("nan")}, {"stale": -0.1}, {"most": 0}])
-def test_numbers_that_cannot_be(options: dict[str, Any]) -> None:
+def test_invalid_numbers_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^expected "):
         CachingResolver(**options)
 
@@ -252,10 +252,10 @@ async def test_a_client_gives_the_reason_of_a_failed_look_up() -> None:
             assert raised.value.attempts[0].errno == socket.EAI_NONAME
 
 
-# Addresses of no use
+# Addresses that do not work
 
 
-async def test_a_forgotten_host_is_looked_up_anew(clock: Clock) -> None:
+async def test_a_forgotten_host_is_looked_up_again(clock: Clock) -> None:
     book = Book(["192.0.2.1"], ["192.0.2.2"])
     resolver = CachingResolver(book, clock=clock)
     await resolver.resolve("a.test", 80)
@@ -266,7 +266,7 @@ async def test_a_forgotten_host_is_looked_up_anew(clock: Clock) -> None:
     assert await resolver.resolve("a.test", 80) == ("192.0.2.2",)
 
 
-async def test_the_addresses_of_a_forgotten_host_serve_where_asking_again_fails(clock: Clock) -> None:
+async def test_the_addresses_of_a_forgotten_host_are_used_if_the_look_up_fails(clock: Clock) -> None:
     book = Book(["192.0.2.1"], TRY_AGAIN, ["192.0.2.2"])
     resolver = CachingResolver(book, negative_ttl=5, clock=clock)
     await resolver.resolve("a.test", 80)
@@ -305,7 +305,7 @@ async def test_a_host_that_has_moved_is_found_by_the_next_request(closed_port: i
     assert len(book.asked) == 2
 
 
-async def test_a_host_is_looked_up_anew_if_its_address_serves_another_name(tls: Certificates) -> None:
+async def test_a_host_is_looked_up_again_if_its_address_serves_another_name(tls: Certificates) -> None:
     with RawServer.replying(OK, tls=tls.server_context()) as server:
         book = Book([("127.0.0.1", server.port)])
         async with Client(resolver=CachingResolver(book), ssl=tls.client_context(), trust_env=False) as client:
@@ -315,7 +315,7 @@ async def test_a_host_is_looked_up_anew_if_its_address_serves_another_name(tls: 
     assert len(book.asked) == 2
 
 
-async def test_a_proxy_that_refuses_is_not_looked_up_anew() -> None:
+async def test_a_proxy_that_refuses_is_not_looked_up_again() -> None:
     with RawServer.replying(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as server:
         book = Book([("127.0.0.1", server.port)])
         async with Client(resolver=CachingResolver(book), proxy="http://proxy.test", ssl=False) as client:
@@ -325,7 +325,7 @@ async def test_a_proxy_that_refuses_is_not_looked_up_anew() -> None:
     assert len(book.asked) == 1
 
 
-async def test_a_host_that_a_socks_proxy_does_not_reach_is_looked_up_anew() -> None:
+async def test_a_host_that_a_socks_proxy_does_not_reach_is_looked_up_again() -> None:
     def refuse(connection: RawConnection) -> None:
         connection.read()
         connection.send(b"\x00\x5b" + bytes(6))

@@ -48,7 +48,7 @@ class Clock:
         return [when for when, _, _ in self.timers]
 
     def go_on(self, to: float) -> None:
-        """Advance the clock, and fire the timers on the way."""
+        """Advance the clock, and fire the timers that are due."""
         while due := [timer for timer in self.timers if timer[0] <= to]:
             first = min(due, key=lambda timer: timer[0])
             self.timers.remove(first)
@@ -148,7 +148,7 @@ def test_checks_are_a_grain_apart_and_no_deadline_is_missed_by_more(timer: Deadl
         assert 101 + number * 0.001 <= waiter.expired[0] <= 101 + number * 0.001 + GRAIN
 
 
-def test_the_timer_goes_with_the_last_stream(timer: DeadlineTimer, clock: Clock) -> None:
+def test_the_timer_is_freed_with_the_last_stream(timer: DeadlineTimer, clock: Clock) -> None:
     first, last = Waiter(timer, clock), Waiter(timer, clock)
     first.wait(5)
     timer.discard(first)
@@ -159,7 +159,7 @@ def test_the_timer_goes_with_the_last_stream(timer: DeadlineTimer, clock: Clock)
     assert timer.next_check == math.inf
 
 
-def test_an_abandoned_stream_does_not_live_on(timer: DeadlineTimer, clock: Clock) -> None:
+def test_an_abandoned_stream_is_freed(timer: DeadlineTimer, clock: Clock) -> None:
     waiter = Waiter(timer, clock)
     waiter.wait(5)
     expired = waiter.expired

@@ -1,4 +1,4 @@
-"""Opening a connection: what is tried, what is told of a failure, and that nothing stays behind."""
+"""Opening a connection: the attempts, the errors of a failure, and that nothing is left."""
 
 import asyncio
 import errno
@@ -179,10 +179,10 @@ async def test_a_connect_timeout_has_the_failed_attempts(
     assert len(raised.value.attempts) == 2
 
 
-# Other ways
+# Other routes
 
 
-async def test_a_unix_socket_is_a_way(tmp_path: Path) -> None:
+async def test_a_unix_socket_is_a_route(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -211,7 +211,7 @@ async def test_the_address_to_connect_from_can_be_chosen() -> None:
         await stream.wait_closed()
 
 
-async def test_an_address_that_is_not_ours_is_an_error(closed_port: int) -> None:
+async def test_connecting_from_an_address_of_another_machine_is_an_error(closed_port: int) -> None:
     with pytest.raises(ConnectError, match="no connection to"):
         await dial(Route("127.0.0.1", closed_port, source_address=("192.0.2.1", 0)), PATIENCE)
 

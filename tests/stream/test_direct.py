@@ -33,7 +33,7 @@ async def fill(response: HTTPResponse, size: int = 4 * DIRECT_FROM) -> bytes:
 
 
 class Late:
-    """A server's side: /late is answered with a head, and the rest comes, or ends, when it is told to."""
+    """A server's side: /late is answered with a head; the test says when the rest is sent or the connection ends."""
 
     def __init__(self, head: bytes = LENGTH, rest: bytes = CONTENT, then: Script = echo_target) -> None:
         self.head, self.rest, self.then = head, rest, then
@@ -107,7 +107,7 @@ async def test_bytes_after_the_content_are_never_a_response() -> None:
         assert server.accepted == 2
 
 
-# Mixed with other ways to read
+# Mixed with other methods to read
 
 Read = Callable[[HTTPResponse], Awaitable[bytes]]
 
@@ -200,7 +200,7 @@ async def test_cancellation_drops_the_connection(has_begun: bool, comes: bool) -
         assert server.accepted == 2
 
 
-async def test_bytes_behind_the_content_that_only_the_kernel_has_answer_nothing() -> None:
+async def test_bytes_after_the_content_in_the_kernel_are_not_a_response() -> None:
     """The loop receives no more than the buffer takes, so that it can't have looked for unsolicited data."""
     rest = CONTENT[:DIRECT_FROM] + reply(b"evil")
     late = Late(HEAD + b"Content-Length: %d\r\n\r\n" % DIRECT_FROM, rest)
@@ -224,7 +224,7 @@ def peek(sock: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("how", ["close", "aclose"])
-async def test_close_ends_it(how: str) -> None:
+async def test_close_ends_a_direct_read(how: str) -> None:
     late = Late()
     with RawServer(late) as server:
         async with to(server) as connection:
@@ -348,7 +348,7 @@ async def test_a_transport_may_ask_for_the_buffer_and_receive_nothing() -> None:
 
 
 async def test_bytes_received_after_the_buffer_was_filled_do_not_overwrite_it() -> None:
-    """On Windows, asyncio's transport goes on with the protocol that it had when it received the bytes."""
+    """On Windows, asyncio's transport continues with the protocol that it had when it received the bytes."""
     usual, target = Taking(), bytearray(4)
     with DirectRead(Recording(), usual, memoryview(target), lambda: None) as direct:
         put(direct, b"real")

@@ -104,7 +104,7 @@ async def test_a_peer_that_never_closes_is_not_waited_for(connect: Connect) -> N
         assert time.monotonic() - started < 1.0
 
 
-async def test_a_polite_end_is_seen_as_one(connect: Connect) -> None:
+async def test_an_end_with_close_notify_is_clean(connect: Connect) -> None:
     ends: list[str] = []
     done = Gate()
 
@@ -120,7 +120,7 @@ async def test_a_polite_end_is_seen_as_one(connect: Connect) -> None:
     assert ends == ["eof"]
 
 
-async def test_a_peer_that_sends_without_end_is_held_up(connect: Connect) -> None:
+async def test_a_peer_that_sends_endlessly_is_throttled(connect: Connect) -> None:
     def handler(connection: RawConnection) -> None:
         for _ in range(50):
             connection.send(MEBIBYTE)

@@ -43,7 +43,7 @@ async def test_a_blocking_function_is_called_with_its_arguments_in_a_worker_thre
 
 
 async def let_open(path: Path) -> None:
-    """Open the other end: the thread that hangs goes on."""
+    """Open the other end: the blocked thread continues."""
     await asyncio.to_thread(lambda: os.close(os.open(path, os.O_WRONLY)))
 
 
@@ -148,7 +148,7 @@ def open_and_fail(path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
-async def test_request_given_up_while_its_file_is_being_opened(how: str, fifo: Path) -> None:
+async def test_request_cancelled_while_its_file_is_being_opened(how: str, fifo: Path) -> None:
     with RawServer(echo_target) as server:
         async with to(server) as connection:
             task = asyncio.create_task(connection.request("POST", "/fifo", fifo))

@@ -1,4 +1,4 @@
-"""Which certificates are good: pinned ones, all of them, what the system says; and the contexts made for that."""
+"""Trusted certificates: pinned ones, all, those of the system; and the contexts that are made for them."""
 
 import asyncio
 import hashlib
@@ -132,7 +132,7 @@ async def test_a_pin_is_the_servers_not_the_proxys(
             await dial(route._replace(fingerprints=(pin_of_proxy,)), PATIENCE)
 
 
-async def test_a_proxy_of_another_authority_is_refused_in_spite_of_pins(
+async def test_a_proxy_of_another_authority_is_refused_despite_pins(
     tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
 ) -> None:
     proxy = connect_proxy(tls=tls.self_signed_context())

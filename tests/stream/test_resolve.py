@@ -64,13 +64,13 @@ async def test_a_resolver_may_choose_the_port() -> None:
         await stream.wait_closed()
 
 
-async def test_a_name_is_asked_for_in_ascii() -> None:
+async def test_a_name_is_looked_up_in_ascii() -> None:
     resolver = Answering(["192.0.2.1"])
     assert await resolve("Bücher.test", 80, resolver) == [parse_literal("192.0.2.1", 80)]
     assert resolver.asked == [("xn--bcher-kva.test", 80)]
 
 
-async def test_a_name_that_can_not_be_is_not_asked_for() -> None:
+async def test_an_invalid_name_is_not_looked_up() -> None:
     resolver = Answering(["192.0.2.1"])
     with pytest.raises(InvalidURL):
         await resolve("bücher..test", 80, resolver)
@@ -91,7 +91,7 @@ async def test_an_address_of_a_resolver_may_have_a_zone() -> None:
     assert info[4][3] == socket.if_nametoindex("lo")
 
 
-async def test_addresses_known_already_are_taken() -> None:
+async def test_known_addresses_are_used() -> None:
     resolver = Answering([])
     with RawServer(RawConnection.wait_closed) as server:
         known = [info for info in [parse_literal(server.host, server.port)] if info]
@@ -160,7 +160,7 @@ async def test_resolving_and_connecting_share_one_time_limit() -> None:
             filler.close()
 
 
-# Those that come along
+# Concurrent look-ups
 
 
 async def test_without_a_resolver_the_system_resolves() -> None:
@@ -204,7 +204,7 @@ async def test_fixed_addresses(host: str, expected: Sequence[Address]) -> None:
 
 
 @pytest.mark.parametrize(("port", "expected"), [(443, "192.0.2.1"), (80, "192.0.2.2")])
-async def test_fixed_addresses_of_a_port_count_more(port: int, expected: str) -> None:
+async def test_fixed_addresses_of_a_port_take_precedence(port: int, expected: str) -> None:
     known: dict[str | tuple[str, int], str] = {("one.test", 443): "192.0.2.1", "one.test": "192.0.2.2"}
     assert list(await StaticResolver(known).resolve("one.test", port)) == [expected]
 

@@ -112,7 +112,7 @@ def no_descriptor_left() -> Iterator[None]:
             os.close(number)
 
 
-async def test_without_a_descriptor_left_a_body_is_sent_all_the_same(file: IO[bytes]) -> None:
+async def test_without_a_free_descriptor_a_body_is_sent_nevertheless(file: IO[bytes]) -> None:
     sizes: list[int] = []
 
     def count(connection: RawConnection) -> None:
@@ -140,7 +140,7 @@ async def test_a_file_that_ends_early_is_sent_as_far_as_it_goes(connect: Connect
         assert await stream.sendfile(file.fileno(), SIZE, 1000) == 0
 
 
-async def test_the_loop_has_its_turns_while_a_file_is_sent(
+async def test_the_loop_runs_while_a_file_is_sent(
     connect: Connect, file: IO[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a peer that keeps up one call would send all of it, and hear no answer."""

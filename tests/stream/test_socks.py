@@ -35,7 +35,7 @@ def pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
 
 @pytest.fixture(scope="module")
 def strict_pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    """It asks for credentials."""
+    """It demands credentials."""
     with PProxy.started(tmp_path_factory.mktemp("strict"), f"ali:{SECRET}") as proxy:
         yield proxy
 
@@ -97,7 +97,9 @@ async def test_a_real_proxy_leads_to_the_target(
     ("kind", "credentials"),
     [("socks5", ("ali", "baba")), ("socks5", ()), ("socks4", ("ali:baba",)), ("socks4", ())],
 )
-async def test_a_real_proxy_refuses_strangers(strict_pproxy: PProxy, kind: str, credentials: tuple[str, ...]) -> None:
+async def test_a_real_proxy_refuses_clients_without_credentials(
+    strict_pproxy: PProxy, kind: str, credentials: tuple[str, ...]
+) -> None:
     where = re.escape(f"no tunnel to 127.0.0.1:80 through 127.0.0.1:{strict_pproxy.port}: ")
     with pytest.raises(ProxyError, match=where) as raised:
         await dial(via(strict_pproxy, kind, credentials=credentials), PATIENCE)
@@ -142,7 +144,7 @@ KNOWN = StaticResolver(
 
 
 def scripted(script: Script, rest: bytes = b"") -> Callable[[RawConnection], None]:
-    """Check each piece, and answer it; the last answer and the rest go out as one."""
+    """Check each piece, and answer it; the last answer and the rest are sent as one."""
 
     def converse(connection: RawConnection) -> None:
         for number, (expected, answer) in enumerate(script, 1):
@@ -223,7 +225,7 @@ def answering(answers: list[bytes], then: Callable[[RawConnection], object]) -> 
 
 
 @pytest.mark.parametrize(("kind", "answers", "reason"), REFUSALS.values(), ids=list(REFUSALS))
-async def test_a_proxy_that_does_not_open_the_way(kind: str, answers: list[bytes], reason: str) -> None:
+async def test_a_proxy_that_opens_no_tunnel(kind: str, answers: list[bytes], reason: str) -> None:
     with RawServer(answering(answers, RawConnection.close)) as proxy:
         where = re.escape(f"no tunnel to target.test:443 through 127.0.0.1:{proxy.port}: ")
         with pytest.raises(ProxyError, match=f"{where}.*{reason}") as raised:
@@ -250,7 +252,7 @@ async def test_a_refused_connection_to_a_proxy_is_a_connect_error() -> None:
 
 
 @pytest.mark.parametrize(("kind", "host"), [("socks4", "v6.test"), ("socks4", "::1"), ("socks4a", "::1")])
-async def test_socks4_is_asked_for_no_ipv6(kind: str, host: str) -> None:
+async def test_socks4_gets_no_ipv6_address(kind: str, host: str) -> None:
     refused = pytest.raises(ProxyError, match=r"no tunnel to .* through 127\.0\.0\.1:[0-9]+: SOCKS4 knows IPv4")
     with RawServer(RawConnection.wait_closed) as proxy, refused:
         await dial(via(proxy, kind, host, resolver=KNOWN), PATIENCE)
@@ -264,7 +266,7 @@ async def test_a_target_without_an_address_is_a_connect_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["socks4a", "socks5h"])
-async def test_a_name_with_a_nul_is_not_asked_for(kind: str) -> None:
+async def test_a_name_with_a_nul_is_not_looked_up(kind: str) -> None:
     """It would end the name, and what follows be taken for something else."""
     received: list[bytes] = []
     with RawServer(lambda connection: received.append(connection.read())) as proxy, pytest.raises(InvalidURL):
@@ -272,7 +274,7 @@ async def test_a_name_with_a_nul_is_not_asked_for(kind: str) -> None:
     assert b"".join(received) == b""
 
 
-async def test_a_name_that_is_too_long_is_not_asked_for() -> None:
+async def test_a_name_that_is_too_long_is_not_looked_up() -> None:
     with RawServer(answering([CHOSEN], RawConnection.wait_closed)) as proxy, pytest.raises(ProxyError):
         await dial(via(proxy, "socks5h", f"{'a.' * 150}test"), PATIENCE)
 

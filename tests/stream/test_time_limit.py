@@ -38,7 +38,7 @@ async def test_a_block_that_takes_too_long_ends_with_the_error() -> None:
     with pytest.raises(TotalTimeout, match=r"^took 0\.01 s$"), TimeLimit(0.01, build_error):
         await wait()
     assert cancelling() == 0
-    await asyncio.sleep(0)  # nor does a cancellation come later
+    await asyncio.sleep(0)  # nor is there a later cancellation
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
@@ -68,7 +68,7 @@ async def test_another_error_is_not_replaced() -> None:
     assert cancelling() == 0
 
 
-async def test_a_cancellation_from_outside_stays_one() -> None:
+async def test_a_cancellation_by_the_caller_stays_a_cancellation() -> None:
     async def work() -> None:
         with TimeLimit(60.0, build_error):
             await wait()
@@ -80,7 +80,7 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
         await task
 
 
-async def test_a_cancellation_in_the_same_turn_counts_more() -> None:
+async def test_a_cancellation_in_the_same_turn_takes_precedence() -> None:
     async def work() -> None:
         limit = TimeLimit(60.0, build_error)
         with limit:

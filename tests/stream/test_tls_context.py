@@ -1,4 +1,4 @@
-"""The contexts that this package makes: the same rules on every Python, and what is told of a certificate."""
+"""The contexts that this package makes: the same rules on every Python, and the facts about a certificate."""
 
 import datetime
 import hashlib
@@ -24,7 +24,7 @@ END = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)
 
 
 class LooseAuthority:
-    """An authority like many in companies: without the key identifiers that RFC 5280 §4.2.1 asks for."""
+    """An authority like many in companies: without the key identifiers that RFC 5280 §4.2.1 demands."""
 
     def __init__(self, directory: Path) -> None:
         self.ca, self.chain = directory / "ca.pem", directory / "chain.pem"

@@ -1,4 +1,4 @@
-"""TLS over a transport: session tickets in pieces, alerts that come late, close_notify, and answers behind a reset."""
+"""TLS over a transport: session tickets in pieces, late alerts, close_notify, and responses before a reset."""
 
 import asyncio
 import os
@@ -134,7 +134,7 @@ async def test_decrypted_data_before_the_request_are_unsolicited(tls: Certificat
 
 @pytest.mark.parametrize("body", [None, bytes(2_000_000)])
 async def test_a_missing_client_certificate_is_a_tls_error_that_is_not_retried(tls: Certificates, body: Any) -> None:
-    """In TLS 1.3 the server's alert comes after the handshake of the client."""
+    """In TLS 1.3 the server's alert is received after the client's handshake."""
     context = tls.server_context()
     context.verify_mode = ssl.CERT_REQUIRED
     with RawServer(RawConnection.hold, tls=context) as server:

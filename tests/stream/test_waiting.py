@@ -112,7 +112,7 @@ async def test_an_early_answer_is_found_while_writing_does_not_block(connect: Co
 
 
 @pytest.mark.parametrize("over", ["tcp"], indirect=True)  # over TLS the kernel has it encrypted
-async def test_an_answer_outlives_the_reset_that_follows_it(connect: Connect) -> None:
+async def test_a_response_before_a_reset_is_received(connect: Connect) -> None:
     """A server that answers, and closes with the upload unread, resets the connection."""
 
     def handler(connection: RawConnection) -> None:
@@ -127,7 +127,7 @@ async def test_an_answer_outlives_the_reset_that_follows_it(connect: Connect) ->
 
 
 @pytest.mark.parametrize("over", ["tcp"], indirect=True)
-async def test_the_rest_of_an_answer_outlives_the_reset_that_follows_it(connect: Connect) -> None:
+async def test_the_rest_of_a_response_before_a_reset_is_received(connect: Connect) -> None:
     """Its head was read while the upload was under way; what is written then finds the connection reset."""
     heard, done = Gate(), Gate()
 
@@ -166,7 +166,7 @@ async def test_a_silent_peer_is_a_read_timeout(connect: Connect, wait: Wait) -> 
             stream.write(b"x")
 
 
-async def test_a_timeout_begins_anew_with_each_wait(connect: Connect) -> None:
+async def test_a_timeout_begins_with_each_wait(connect: Connect) -> None:
     def handler(connection: RawConnection) -> None:
         connection.send_slowly([b"x"] * 10, pause=0.04)
         connection.hold()

@@ -1,7 +1,7 @@
-"""A request's body as the client keeps it: opened anew each time the request is sent.
+"""A request's body as the client keeps it: opened again each time the request is sent.
 
 A request may be sent several times: after a redirect, a challenge or an error. Each time its body has to be the same,
-so it is rewound or made anew. If that is impossible, or turns out to have failed, the request fails: a body is never
+so it is rewound or made again. If that is impossible, or turns out to have failed, the request fails: a body is never
 sent shorter than it was meant without an error.
 """
 
@@ -42,7 +42,7 @@ class Payload:
 
     @property
     def is_replayable(self) -> bool:
-        """Whether open() returns the whole body now: it is not begun yet, or it can be rewound or made anew."""
+        """Whether open() returns the whole body now: it is not begun yet, or it can be rewound or made again."""
         return True
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
@@ -210,7 +210,7 @@ def _may_seek(file: Any) -> bool:
 
 
 class IterablePayload(_ReadPayload):
-    """Bytes from an iterable, which begins anew each time, or from an iterator, which does not."""
+    """Bytes from an iterable, which can be read any number of times, or from an iterator, which can be read once."""
 
     def __init__(self, items: Iterable[Buffer] | AsyncIterable[Buffer]) -> None:
         super().__init__()
@@ -261,7 +261,7 @@ class FactoryPayload(_ReadPayload):
 
 
 class PathPayload(_ReadPayload):
-    """The file at a path, opened anew each time. A FIFO or a device can be read only once."""
+    """The file at a path, opened again each time. A FIFO or a device can be read only once."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
