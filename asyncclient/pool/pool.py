@@ -31,7 +31,7 @@ from typing import Final
 from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
-from ..stream.aio import AioStream
+from ..stream.aio import AioStream, wait_all_closed
 from ..stream.deadlines import TimeLimit, schedule_expiry
 from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
@@ -500,10 +500,8 @@ class Pool:
         for dial in dials:
             dial.cancel()
         streams = list(map(self._close_for_good, [lease for group in groups for lease in (*group.idle, *group.leased)]))
-        closing = [stream.wait_closed() for stream in {*streams, *self._closing}]
-        done = await asyncio.gather(*dials, *closing, return_exceptions=True)
-        late = [opened[0] for opened in done[: len(dials)] if isinstance(opened, tuple)]
-        await asyncio.gather(*(stream.wait_closed() for stream in late))
+        done = await asyncio.gather(*dials, wait_all_closed({*streams, *self._closing}), return_exceptions=True)
+        await wait_all_closed(opened[0] for opened in done if isinstance(opened, tuple))
 
     def _close_for_good(self, lease: Lease) -> AioStream:
         """Close a connection, and end its exchange; return the stream to be waited for."""

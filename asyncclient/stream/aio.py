@@ -23,9 +23,9 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 from .. import errors
 from ..exchange.stream import Buffer
@@ -43,6 +43,9 @@ WRITE_BEFORE_TURN: Final = 64 * 1024
 
 TURNS_TO_READ: Final = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
+
+TURNS_TO_CLOSE: Final = 2
+"""Turns of the loop in which it has closed a transport without unsent data, and has reported that."""
 
 
 class AioStream(TransportProtocol, asyncio.StreamReader):
@@ -90,11 +93,6 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
         """Add received bytes, as StreamReader.feed_data() does."""
         self.data_received(data)
-
-    @property
-    def ssl_object(self) -> ssl.SSLObject | None:
-        """The state of TLS; None without TLS."""
-        return None if self.tls is None else self.tls.ssl_object
 
     # Waiting
 
@@ -475,13 +473,6 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         self._timer.discard(self)
         return ending
 
-    def when_lost(self, callback: Callable[[Self], object]) -> None:
-        """Have a function called once the connection is gone, which it may be already."""
-        if self.is_lost:
-            callback(self)
-        else:
-            self.find_lost().add_done_callback(lambda _: callback(self))
-
     async def wait_closed(self) -> None:
         """Wait until the connection is gone; one that takes longer than timeout.close is dropped."""
         if self.is_lost or asyncio.get_running_loop() is not self.loop:
@@ -491,10 +482,16 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             self.abort()
             await wait_at_most(lost, self.timeout.close)
 
-    def get_extra_info(self, name: str) -> Any:
-        """Return what the transport knows: socket, sockname, ssl_object, ...; None if it knows nothing."""
-        return None if self.transport is None else self.transport.get_extra_info(name)
-
     def __repr__(self) -> str:
         state = "open" if self.ending is None else self.ending.kind
         return f"<{type(self).__name__} {self.peer} {state}, {self._pieces.size} bytes buffered>"
+
+
+async def wait_all_closed(streams: Iterable[AioStream]) -> None:
+    """Wait until connections are gone, see AioStream.wait_closed().
+
+    Nearly all are gone after a few turns of the loop: a task for each takes longer than closing it (decision 24).
+    """
+    for _ in range(TURNS_TO_CLOSE):
+        await asyncio.sleep(0)
+    await asyncio.gather(*(stream.wait_closed() for stream in streams if not stream.is_lost))

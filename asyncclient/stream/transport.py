@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 from weakref import ref
 
 from ..errors import IncompleteRead
@@ -204,6 +204,11 @@ class TransportProtocol(asyncio.Protocol):
         return self.transport if isinstance(self.transport, TLSTransport) else None
 
     @property
+    def ssl_object(self) -> ssl.SSLObject | None:
+        """The state of TLS; None without TLS."""
+        return None if self.tls is None else self.tls.ssl_object
+
+    @property
     def has_news(self) -> bool:
         """Whether there are buffered bytes, or the stream has ended."""
         return self._pieces.size > 0 or self.ending is not None
@@ -213,6 +218,17 @@ class TransportProtocol(asyncio.Protocol):
         if self._lost is None:
             self._lost = self.loop.create_future()
         return self._lost
+
+    def when_lost(self, callback: Callable[[Self], object]) -> None:
+        """Have a function called once the connection is gone, which it may be already."""
+        if self.is_lost:
+            callback(self)
+        else:
+            self.find_lost().add_done_callback(lambda _: callback(self))
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return what the transport knows: socket, sockname, ssl_object, ...; None if it knows nothing."""
+        return None if self.transport is None else self.transport.get_extra_info(name)
 
     def wake(self) -> None:
         """End the wait in progress, if there is one; the waiter itself checks what has changed."""

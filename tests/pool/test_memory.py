@@ -1,10 +1,11 @@
-"""The memory of connections, counted in objects, which does not depend on the machine."""
+"""The objects and tasks that connections take, which do not depend on the machine."""
 
 import asyncio
 import gc
 from collections import Counter
+from typing import Any
 
-from tests.pool.hosts import HOST, Host, client_of, get, idle_of
+from tests.pool.hosts import HOST, Host, client_of, get, idle_of, until
 
 SEVERAL = 10
 
@@ -33,3 +34,19 @@ async def test_connections_to_one_address_share_it() -> None:
         first, second = (lease.wire.stream.peername for lease in idle_of(client))
         assert first == (HOST, host.port)
         assert first is second
+
+
+async def test_closing_makes_no_task_for_each_connection() -> None:
+    made: list[object] = []
+
+    def make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async with Host() as host, client_of() as client:
+        await client.preconnect(host.url(), SEVERAL)
+        asyncio.get_running_loop().set_task_factory(make_task)
+        await client.aclose()
+        asyncio.get_running_loop().set_task_factory(None)
+        await until(lambda: not host.open)
+    assert len(made) == 1
