@@ -2,6 +2,7 @@
 
 import errno
 import http.client as std
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -142,6 +143,33 @@ def test_race_without_a_winner_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> 
         resolve_to(monkeypatch, (ANYWHERE, port), (ANYWHERE, port))
         with pytest.raises(TimeoutError, match=r"^timed out$"):
             dial("many.example", 80, 0.05, None)
+
+
+class Reporting(logging.Handler):
+    """Connects to send each record, as logging.handlers.HTTPHandler does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peers: list[Any] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with dial("log.example", 80, 5, None) as sock:
+            self.peers.append(sock.getpeername())
+
+
+def test_connection_of_a_log_handler_does_not_race_during_a_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, handler = logging.getLogger("asyncio"), Reporting()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)  # asyncio logs each loop that is made for a race
+    try:
+        with socket.create_server((HOST, 0)) as listener:
+            resolve_to(monkeypatch, *[(ANYWHERE, listener.getsockname()[1])] * 2)
+            with dial("many.example", 80, 5, None) as sock:
+                assert sock.getpeername() == listener.getsockname()
+            assert handler.peers == [listener.getsockname()]
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
