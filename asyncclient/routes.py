@@ -98,8 +98,19 @@ def _parse(text: str) -> _Pattern:
         wanted = "scheme://host:port as pattern, with * or *.name as a host with a wildcard"
         raise ValueError(f"expected {wanted}, got {clip(text)}")
     scheme, host, port = match.groups()
-    if host != "*":
-        name = host.removeprefix("*.").strip("[]")
-        check_host(encode_host(name))
-        host = ("*." if host.startswith("*") else "") + encode_host(name).lower()
-    return _Pattern((scheme or "*").lower(), host, None if port is None else parse_port(port))
+    return _Pattern((scheme or "*").lower(), parse_host_pattern(host), None if port is None else parse_port(port))
+
+
+def parse_host_pattern(text: str) -> str:
+    """Return a pattern of hosts as it is compared with them: a host as sent and in lower case, `*.` and a name, or `*`.
+
+    Raises:
+        ValueError, InvalidURL: it is not a host, with or without `*.` before it.
+    """
+    if text == "*":
+        return text
+    name = encode_host(text.removeprefix("*.").strip("[]"))
+    check_host(name)
+    if "*" in name:
+        raise ValueError(f"expected a host, *.name or * as pattern of hosts, got {clip(text)}")
+    return ("*." if text.startswith("*.") else "") + name.lower()

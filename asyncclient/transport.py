@@ -8,7 +8,7 @@ of another transport. A transport does not know the rules, and the rules do not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -97,9 +97,23 @@ class TransportRequest:
         may_resend: True if the sender sends the request again after a StaleConnectionError. A transport may then use an
             idle connection without asking the kernel whether the server has just closed it.
         caller: where the response is opened, if only the caller ends it: for warnings about abandoned responses.
+        on_start: called without arguments when the request is about to be sent: a transport that waits for a connection
+            calls it after that, before it opens the body. If it raises an error, nothing is sent, and send() raises
+            that error. None if there is nothing to call.
     """
 
-    __slots__ = ("body", "caller", "deadline", "destination", "head", "may_resend", "timeout", "trailers", "wants_new")
+    __slots__ = (
+        "body",
+        "caller",
+        "deadline",
+        "destination",
+        "head",
+        "may_resend",
+        "on_start",
+        "timeout",
+        "trailers",
+        "wants_new",
+    )
 
     def __init__(
         self,
@@ -112,6 +126,7 @@ class TransportRequest:
         wants_new: bool = False,
         caller: Caller | None = None,
         may_resend: bool = False,
+        on_start: Callable[[], object] | None = None,
     ) -> None:
         self.head = head
         self.destination = destination
@@ -122,6 +137,7 @@ class TransportRequest:
         self.wants_new = wants_new
         self.caller = caller
         self.may_resend = may_resend
+        self.on_start = on_start
 
     @property
     def method(self) -> str:
@@ -167,13 +183,17 @@ class TransportRequest:
         headers: HasItems | Iterable[tuple[str, HeaderValue | None]] = (),
         destination: Destination | None = None,
         timeout: Timeout | None = None,
+        deadline: Deadline | None = None,
+        on_start: Callable[[], object] | None = None,
     ) -> TransportRequest:
         """Return a request with changes, for a transport that passes requests on to another transport.
 
         Args:
             headers: fields instead of those with the same names; the value None removes a field.
             destination: another origin or proxy. The fields are kept, also Host.
-            timeout: other timeouts of the phases; `deadline` is kept.
+            timeout: other timeouts of the phases.
+            deadline: another deadline.
+            on_start: another function instead of `on_start`.
 
         Raises:
             ValueError, TypeError: a field that can't be sent.
@@ -183,12 +203,13 @@ class TransportRequest:
             self.head.replace_fields(pairs) if pairs else self.head,
             self.destination if destination is None else destination,
             self.timeout if timeout is None else timeout,
-            self.deadline,
+            self.deadline if deadline is None else deadline,
             self.body,
             self.trailers,
             self.wants_new,
             self.caller,
             self.may_resend,
+            self.on_start if on_start is None else on_start,
         )
 
     def __repr__(self) -> str:

@@ -21,7 +21,7 @@ FLOORS = {
     3: ("stream",),
     4: ("connection", "debug", "https", "local_response", "response", "routes", "transport", "wire"),
     5: ("pool",),
-    6: ("client",),
+    6: ("client", "politeness"),
     7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

@@ -119,6 +119,7 @@ PRINTED_CLIENT = {
         r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
+    "polite": r"190 bytes\n",
     "typed_client": (
         r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n"
         r"201\n5 True\n0 2\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 from ..arguments import check_type
@@ -72,12 +72,14 @@ class PoolTransport:
         """Send a request on an idle connection, or on a new one; see Transport.send()."""
         pool = self.pool
         group = self._known.get(request.destination) or await self._find_group(request.destination)
-        exchange = self._exchange_class(request.head, Timings(time.monotonic()))
+        exchange = self._exchange_class(request.head, Timings(monotonic()))
         try:
             recent = RECENT_FOR_RESEND if request.may_resend else RECENT
             lease = None if request.wants_new else pool.take_idle(group, recent)
             if lease is None:
                 lease = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
+            if request.on_start is not None:
+                _start(request.on_start, lease)
             if request.body is None:
                 lease.send(exchange, request.timeout, request.deadline)
             else:
@@ -151,6 +153,15 @@ class PoolTransport:
 
     def __repr__(self) -> str:
         return repr(self.pool)
+
+
+def _start(on_start: Callable[[], object], lease: Lease) -> None:
+    """Tell that a request is about to be sent; if that raises an error, another request may use the connection."""
+    try:
+        on_start()
+    except BaseException:
+        lease.release()
+        raise
 
 
 def _choose_exchange(lenient: bool) -> type[Exchange]:

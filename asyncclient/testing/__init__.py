@@ -6,6 +6,7 @@
 True
 """
 
+from .clock import ManualClock
 from .demo import DemoServer, demo_certificates
 from .raw import RawConnection, RawServer, parse_fields
 from .scripted import Answer, ScriptedTransport, SentRequest, UnexpectedRequest
@@ -13,6 +14,7 @@ from .scripted import Answer, ScriptedTransport, SentRequest, UnexpectedRequest
 __all__ = [
     "Answer",
     "DemoServer",
+    "ManualClock",
     "RawConnection",
     "RawServer",
     "ScriptedTransport",

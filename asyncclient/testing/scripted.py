@@ -84,6 +84,8 @@ class ScriptedTransport:
         """
         sent = SentRequest(request.method, request.url, request.headers, await request.read_body())
         self.requests.append(sent)
+        if request.on_start is not None:
+            request.on_start()
         answer = self._find(f"{sent.method} {sent.url}")
         if callable(answer) and not isinstance(answer, type):
             found = answer(sent)

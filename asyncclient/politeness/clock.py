@@ -1,0 +1,54 @@
+"""The clock of a polite transport, which a test can replace by one that it sets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A callback that is going to be called."""
+
+    def cancel(self) -> object:
+        """Do not call it any more."""
+        ...
+
+
+class Clock(Protocol):
+    """The time, and callbacks at a time. asyncclient.testing.ManualClock is a clock for tests."""
+
+    def now(self) -> float:
+        """Return seconds from any start; they never go back."""
+        ...
+
+    def unix(self) -> float:
+        """Return Unix seconds, with which dates of servers are compared."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Call a function once now() is at least `when`, on the event loop."""
+        ...
+
+
+class LoopClock:
+    """The monotonic clock of the system, and the timers of an event loop.
+
+    The loop's own time() is not used: uvloop's is that of the loop's last turn, in whole milliseconds.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> float:
+        """Return the seconds of time.monotonic()."""
+        return time.monotonic()
+
+    def unix(self) -> float:
+        """Return the seconds of time.time()."""
+        return time.time()
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Call a function at a time of now(), or up to a few milliseconds later."""
+        return self._loop.call_later(max(0.0, when - time.monotonic()), callback)
