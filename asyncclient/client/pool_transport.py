@@ -77,7 +77,7 @@ class PoolTransport:
             recent = RECENT_FOR_RESEND if request.may_resend else RECENT
             lease = None if request.wants_new else pool.take_idle(group, recent)
             if lease is None:
-                lease = await pool.acquire(group, request.timeout, request.deadline, is_new=request.wants_new)
+                lease = await pool.acquire(group, request.timeout, request.deadline, recent, is_new=request.wants_new)
             if request.on_start is not None:
                 _start(request.on_start, lease)
             if request.body is None:

@@ -37,8 +37,17 @@ def decide_framing(head: Head, method: str) -> Framing:
         UnknownTransferEncoding: a transfer coding other than a single `chunked`.
         ProtocolError: a Content-Length that is not a number, or several that differ.
     """
-    if head.usual_size is not None and method != "HEAD" and method != "CONNECT":
+    if method == "HEAD" or method == "CONNECT":
+        return _decide(head, method)
+    if head.usual_size is not None:
         return LENGTH, head.usual_size, None
+    framing = head.framing
+    if framing is None:
+        framing = head.framing = _decide(head, method)
+    return framing
+
+
+def _decide(head: Head, method: str) -> Framing:
     if head.is_plain and head.version == 11:
         length, coding, reason = head.plain_length, None, None
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import BadStatusLine, InvalidURL, LineTooLong, UnknownProtocol, clip
 from ..limits import DEFAULT, Limits
@@ -33,12 +33,14 @@ class Head:
             framing field, no content coding, no cookie.
         usual_size: bytes of content, for a plain 200 of HTTP/1.1 with a Content-Length, after which the connection
             persists; None for other heads. It does not hold for HEAD and CONNECT.
+        framing: the result of decide_framing() for other methods than HEAD and CONNECT; None before its first call.
     """
 
     __slots__ = (
         "_fields",
         "_framing",
         "block",
+        "framing",
         "is_plain",
         "plain_length",
         "reason",
@@ -58,6 +60,7 @@ class Head:
         self.plain_length = plain_length
         is_usual = self.status == 200 and self.version == 11
         self.usual_size = int(plain_length) if is_usual and plain_length is not None else None
+        self.framing: tuple[Any, int, Any] | None = None
         self._fields: Fields | None = None
         self._framing: dict[bytes, bytes] | None = None
 

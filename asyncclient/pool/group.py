@@ -185,7 +185,7 @@ class Lease:
         """End an exchange, and release the connection; see response.Ended."""
         if at is not None:
             self.idle_since = at
-            if not self._keep_alive_known and exchange.heads.final is not None:
+            if not (self._keep_alive_known or exchange.close_reason or exchange.heads.final is None):
                 self._apply_server_keep_alive(exchange.heads.final.block)
         self.wire.end(exchange, at)
         if self.wire.exchange is None:
@@ -329,10 +329,15 @@ class Group:
         return self.connecting < len(self.waiters)
 
     def add(self, waiter: Waiter, *, is_next: bool = False) -> None:
-        """Add a waiter at the end of the queue, or at its head."""
-        self.waiters[waiter] = self.queued[waiter] = None
+        """Add a waiter at the end of the queue, or at its head; it is to get a dial, or enqueue() is called for it."""
+        self.waiters[waiter] = None
         if is_next:
             self.waiters.move_to_end(waiter, last=False)
+
+    def enqueue(self, waiter: Waiter, *, is_next: bool = False) -> None:
+        """Have a waiter of the queue wait for a dial, in its turn."""
+        self.queued[waiter] = None
+        if is_next:
             self.queued.move_to_end(waiter, last=False)
 
     def remove(self, waiter: Waiter) -> None:

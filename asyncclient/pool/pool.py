@@ -103,7 +103,13 @@ class Pool:
     # Acquiring
 
     async def acquire(
-        self, group: Group, timeout: Timeout, deadline: Deadline = NEVER, *, is_new: bool = False
+        self,
+        group: Group,
+        timeout: Timeout,
+        deadline: Deadline = NEVER,
+        recent: float = RECENT,
+        *,
+        is_new: bool = False,
     ) -> Lease:
         """Return a connection: the last used idle one, else a new one, or one that is released before that is open.
 
@@ -114,6 +120,7 @@ class Pool:
             group: the destination.
             timeout: for waiting and for opening.
             deadline: when the request must be over.
+            recent: see Wire.is_available().
             is_new: do not use an idle connection: after one that the server had closed others may be closed, too.
 
         Raises:
@@ -129,10 +136,12 @@ class Pool:
         while True:
             if is_new or not group.idle:
                 lease = await self._wait_in_queue(loop, group, timeout, deadline, is_next=is_next)
-                is_next, is_available = True, lease.wire.is_available(time.monotonic())
+                # The loop has received what there was on a new connection since it was opened (decision 13).
+                since = math.inf if lease.is_new and recent > RECENT else recent
+                is_next, is_available = True, lease.wire.is_available(time.monotonic(), since)
             else:
                 lease = self._lease_idle(group)
-                is_available = lease.is_available(time.monotonic())
+                is_available = lease.is_available(time.monotonic(), recent)
             if is_available or await self._absorb_tls_records(lease):
                 return lease
             if self.is_closed:
@@ -195,7 +204,11 @@ class Pool:
     ) -> Lease:
         waiter = Waiter(loop.create_future(), timeout, deadline, partial(self._expire, group))
         group.add(waiter, is_next=is_next)
-        self._open_wanted(group)
+        if self._starved or group.queued or not self._has_free_slot(group):
+            group.enqueue(waiter, is_next=is_next)
+            self._open_wanted(group)
+        else:  # the usual case
+            self._dial(group, waiter)
         if self._stalls is not None and waiter in group.queued:
             self._stalls.add(group, loop)
         timer = None if waiter.deadline == math.inf else schedule_expiry(waiter, loop)
@@ -388,8 +401,8 @@ class Pool:
                 self._drop_idle(lease, CloseReason.UNSOLICITED)
             return
         # Its loop has just read what was received, so the kernel is not asked.
-        may_stay = not self.is_closed and wire.is_available(wire.ended_at) and lease.idle_since < lease.retires_at
-        if may_stay and not (self._starved and self._must_yield(lease)):
+        may_stay = wire.close_reason is None and not self.is_closed and lease.idle_since < lease.retires_at
+        if may_stay and wire.is_available(wire.ended_at) and not (self._starved and self._must_yield(lease)):
             self._serve(lease)
         else:
             self._close_leased(lease)
@@ -423,8 +436,9 @@ class Pool:
     def _close(self, lease: Lease, reason: CloseReason) -> None:
         """Close a connection if it is open; closing the pool waits for the end of TLS."""
         wire, stream = lease.wire, lease.wire.stream
-        wire.close(reason)
-        if stream.ssl_object is not None and wire.close_reason is not CloseReason.UPGRADED and stream.is_here:
+        if wire.close_reason is None:
+            wire.close(reason)
+        if stream.tls is not None and wire.close_reason is not CloseReason.UPGRADED and stream.is_here:
             self._closing.add(stream)
             stream.when_lost(self._closing.discard)
 

@@ -17,10 +17,10 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
 from ..exchange.tunnel import AuthenticationContinues, TunnelAuthentication, open_tunnel
@@ -126,8 +126,10 @@ Opened = tuple[AioStream, Head | None]
 """An open connection, and the proxy's response to CONNECT."""
 
 
-async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT) -> Opened:
-    """Open a connection; the caller owns it. Cancelling leaves nothing open.
+def open_stream(
+    route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT
+) -> Coroutine[Any, Any, Opened]:
+    """Open a connection, once the result is awaited; the caller owns it. Cancelling leaves nothing open.
 
     Raises:
         ConnectError: no address answered; .attempts has one error per address.
@@ -135,10 +137,11 @@ async def open_stream(route: Route, timeout: Timeout, timings: Timings, limits: 
         TLSError: a handshake failed, or the certificate was refused.
         ProxyError: the proxy did not open the tunnel.
     """
-    if route.is_plain:
-        stream = await _open_plain(route, timeout, timings)
-        _keep_alive(stream, route.late_options)
-        return stream, None
+    return _open_plain(route, timeout, timings) if route.is_plain else _open_detour(route, timeout, timings, limits)
+
+
+async def _open_detour(route: Route, timeout: Timeout, timings: Timings, limits: Limits) -> Opened:
+    """Open a connection with TLS, through a proxy, or of another kind that a Route describes."""
     head = None
     if route.tunnel is not None:
         stream, head = await _open_tunnel(route, route.tunnel, timeout, timings, limits)
@@ -198,7 +201,7 @@ async def _open_tunnelled(
     return stream, head
 
 
-async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioStream:
+async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> Opened:
     """Resolve and connect. A single address is connected by the loop itself (decision 80)."""
     loop = asyncio.get_running_loop()
     stream = AioStream(loop, route.peer, timeout)
@@ -211,7 +214,7 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
             started = time.monotonic()
             if literal is not None:
                 timings.resolve = 0.0
-            if may_open(infos):
+            if literal is not None or may_open(infos):
                 host, port = infos[0][4][:2]
                 try:
                     await loop.create_connection(lambda: stream, host, port)
@@ -226,7 +229,10 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> AioSt
         if isinstance(exc, _FAILURES) and not isinstance(exc, ConnectError):
             raise _build_error(route, attempts, exc) from exc
         raise
-    return stream if connected is None else await _adopt(connected, stream, None, None, timings)
+    if connected is not None:
+        await _adopt(connected, stream, None, None, timings)
+    _keep_alive(stream, route.late_options)
+    return stream, None
 
 
 async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
