@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 
 from .arguments import check_type
-from .debug import print_fields, print_sent
+from .debug import PrintingStream, print_fields, print_received, print_sent, set_printing
 from .errors import ImproperConnectionState, NotConnected
 from .exchange.body import BLOCKSIZE, Body, open_source
 from .exchange.exchange import Exchange
@@ -376,6 +376,8 @@ class HTTPConnection:
         try:
             source = None if body is None else await open_source(body, self.blocksize, offload=offload)
             self._check_current(exchange)
+            if self.debuglevel > 0 and source is not None:
+                source.data = None  # head and content are printed one by one, so they are written one by one
             chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
             wire = self._find_wire(exchange) or await self._ready_wire(exchange)
             self._check_current(exchange)
@@ -415,7 +417,8 @@ class HTTPConnection:
             stream.timeout = self._applied_timeout()
         timeout = stream.timeout
         stream.total = NEVER if timeout.total is None else _find_deadline(timeout, exchange.timings)
-        wire.prints = self.debuglevel > 0
+        if self.debuglevel > 0 or type(stream) is PrintingStream:
+            set_printing(stream, prints=self.debuglevel > 0)
         return wire
 
     async def _ready_wire(self, exchange: Exchange) -> Wire:
@@ -483,9 +486,16 @@ class HTTPConnection:
             check_call(Call.GETRESPONSE, self._state)
         assert wire is not None
         assert exchange is not None
-        response = await wire.receive(exchange, self._end_exchange)
         if self.debuglevel > 0:
-            response.debuglevel = self.debuglevel
+            return await self._receive_printed(wire, exchange)
+        return await wire.receive(exchange, self._end_exchange)
+
+    async def _receive_printed(self, wire: Wire, exchange: Exchange) -> HTTPResponse:
+        try:
+            response = await wire.receive(exchange, self._end_exchange)
+        finally:
+            print_received(exchange.heads)
+        response.debuglevel = self.debuglevel
         return response
 
     def _end_exchange(self, exchange: Exchange, at: float | None) -> None:

@@ -1,8 +1,9 @@
-"""The output of http.client at a debug level above 0."""
+"""The output of http.client at a debug level above 0.
+
+It contains all header fields, also secret ones: it is printed only where a program has set the level.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 from .exchange.receive import ResponseHeads
 from .exchange.stream import Buffer
@@ -10,31 +11,35 @@ from .message.head import Head
 from .stream.aio import AioStream
 
 
+class PrintingStream(AioStream):
+    """A stream that prints what is written to it. set_printing() makes one of an open AioStream."""
+
+    __slots__ = ()
+
+    def write(self, data: Buffer) -> None:
+        """Print the data as http.client does, then write it."""
+        print_sent(data)
+        super().write(data)
+
+    async def sendfile(self, descriptor: int, offset: int, count: int) -> None:
+        """Return None: the kernel sends no file here, because all sent bytes must be printed."""
+
+
+def set_printing(stream: AioStream, *, prints: bool) -> None:
+    """Have a stream print what is written to it from now on, or stop that.
+
+    The class is changed, so that writing needs no check while nothing is printed (decision 99).
+    """
+    stream.__class__ = PrintingStream if prints else AioStream
+
+
 def print_sent(data: Buffer) -> None:
-    """Print sent bytes as http.client does. Header fields are included, secrets too: the debug level is opt-in."""
+    """Print sent bytes as http.client does."""
     print("send:", repr(bytes(data)))
 
 
-class Printing:
-    """A stream that prints what is written to it."""
-
-    def __init__(self, stream: AioStream) -> None:
-        self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, data: Buffer) -> None:
-        """Print, then write."""
-        print_sent(data)
-        self._stream.write(data)
-
-    async def sendfile(self, descriptor: int, offset: int, count: int) -> None:
-        """Never send a file by the kernel: all sent bytes must be printed."""
-
-
 def print_received(heads: ResponseHeads) -> None:
-    """Print a response's heads as http.client does."""
+    """Print the heads of a response as http.client does, those of interim responses included."""
     for head in (*heads.interim, heads.final):
         if head is not None:
             print("reply:", repr(head.line))
@@ -42,6 +47,6 @@ def print_received(heads: ResponseHeads) -> None:
 
 
 def print_fields(head: Head) -> None:
-    """Print the fields of a head, one per line."""
+    """Print the fields of a head, one per line, as http.client does."""
     for name, value in head.fields.items():
         print("header:", f"{name}:", value)

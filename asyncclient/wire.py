@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Final, cast
+from typing import Final
 
-from .debug import Printing, print_received, print_sent
 from .errors import NotConnected, ProtocolError
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
@@ -62,7 +61,6 @@ class Wire:
         "head_cache",
         "limits",
         "opening",
-        "prints",
         "stream",
     )
 
@@ -80,8 +78,6 @@ class Wire:
         self.close_reason: CloseReason | None = None
         # When the last exchange ended, by time.monotonic(); the loop had read everything received until then.
         self.ended_at = -math.inf
-        # Whether http.client's debug lines are printed.
-        self.prints = False
         # The sending of a body, which close() ends wherever it waits.
         self._sending: Interruptible | None = None
 
@@ -120,8 +116,6 @@ class Wire:
             if head.length or head.is_chunked:
                 exchange.declared = BodyGuard(head)
                 exchange.may_be_rejected_unread = may_be_rejected_unread(head.length)
-        if self.prints:
-            print_sent(data)
         self.exchange = exchange
         exchange.was_sent = True
         if self.opening is not None:
@@ -150,7 +144,7 @@ class Wire:
 
         Raises: as HTTPConnection.request().
         """
-        data = None if self.prints else source.data
+        data = source.data
         if data is not None and fits_single_write(exchange.head, data, trailers):
             self.send(exchange, data)
             return
@@ -180,7 +174,7 @@ class Wire:
         try:
             with self._sending, TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
                 await send_request(
-                    cast(AioStream, Printing(stream)) if self.prints else stream,
+                    stream,
                     head.build(),
                     source,
                     exchange.heads,
@@ -212,10 +206,7 @@ class Wire:
         declared = None if self.exchange is None else self.exchange.declared
         if declared is None:
             raise ValueError(f"{len(data)} bytes to send, where the head declared no more")
-        declared.check(data)
-        if self.prints:
-            print_sent(data)
-        return data
+        return declared.check(data)
 
     def _check_current(self, exchange: Exchange) -> None:
         if exchange is not self.exchange:
@@ -262,8 +253,6 @@ class Wire:
             reason = _find_close_reason(exchange, final)
         if exchange.close_reason is None:
             exchange.close_reason = reason
-        if self.prints:
-            print_received(exchange.heads)
         is_upgrade = final.status == 101 or (head.method == "CONNECT" and final.status < 300)
         if is_upgrade:
             _check_upgrade(exchange, final)

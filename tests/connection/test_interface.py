@@ -394,3 +394,53 @@ async def test_debug_lines_are_those_of_http_client(
             assert response.debuglevel == 1
             await response.read()
     assert lines(capsys.readouterr().out) == lines(expected)
+
+
+async def test_the_debug_level_of_an_open_connection_can_be_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    with RawServer.replying(reply(b"x"), reply(b"x"), reply(b"x")) as server:
+        async with to(server) as connection:
+            assert await fetch(connection, url="/0") == (200, b"x")
+            connection.set_debuglevel(1)
+            assert await fetch(connection, url="/1") == (200, b"x")
+            connection.set_debuglevel(0)
+            assert await fetch(connection, url="/2") == (200, b"x")
+    sent = [line for line in lines(capsys.readouterr().out) if line.startswith("send:")]
+    assert [line.split()[2] for line in sent] == ["/1"]
+
+
+async def test_all_bytes_of_a_file_are_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content" * 20_000)
+    with RawServer.replying(OK) as server:
+        async with to(server) as connection:
+            connection.set_debuglevel(1)
+            await start(connection, "PUT", "/", body=path)
+    assert capsys.readouterr().out.count("content" * 20_000) == 1
+
+
+async def test_steps_of_a_body_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with RawServer.replying(OK) as server:
+        async with to(server) as connection:
+            connection.set_debuglevel(1)
+            connection.putrequest("PUT", "/")
+            connection.putheader("Content-Length", "6")
+            await connection.endheaders()
+            await connection.send(b"abc")
+            await connection.send(b"def")
+            await (await connection.getresponse()).read()
+    assert [line for line in lines(capsys.readouterr().out) if "PUT" not in line][:2] == [
+        "send: b'abc'",
+        "send: b'def'",
+    ]
+
+
+async def test_the_head_of_a_refused_response_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with RawServer.replying(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") as server:
+        async with to(server) as connection:
+            connection.set_debuglevel(1)
+            with pytest.raises(asyncclient.ProtocolError, match="not asked for"):
+                await start(connection, "GET", "/")
+    assert lines(capsys.readouterr().out)[1:] == [
+        "reply: 'HTTP/1.1 101 Switching Protocols\\r\\n'",
+        "header: Upgrade: x",
+    ]
