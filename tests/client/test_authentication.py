@@ -12,34 +12,49 @@ from typing import Any
 
 import pytest
 
-from asyncclient import Auth, AuthRequest, Basic, Bearer, BodyNotReplayable, Client, Digest, Netrc, Retry
+from asyncclient import (
+    Auth,
+    AuthRequest,
+    Basic,
+    Bearer,
+    BodyNotReplayable,
+    Client,
+    Digest,
+    LocalResponse,
+    Netrc,
+    Retry,
+)
+from asyncclient.message.fields import Fields
 from asyncclient.testing import ScriptedTransport, SentRequest
 from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, redirect
 from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
 
 USER, PASSWORD = "Mufasa", "Circle of Life"
+URL = "http://example.com"
 
 
-def refuse(*challenges: str, content: bytes = b"log in") -> bytes:
-    fields = (f"WWW-Authenticate: {challenge}".encode() for challenge in challenges)
-    return reply(content, *fields, status=b"401 Unauthorized")
+def refuse(*challenges: str) -> LocalResponse:
+    fields = [("WWW-Authenticate", challenge) for challenge in challenges]
+    return LocalResponse(401, headers=fields, content=b"log in")
+
+
+def moved(location: str) -> LocalResponse:
+    return LocalResponse(302, headers={"Location": location})
+
+
+def to_bytes(response: LocalResponse) -> bytes:
+    """The same response for a server."""
+    fields = (f"{name}: {value}".encode() for name, value in response.headers.items())
+    return reply(response.take() or b"", *fields, status=b"%d %b" % (response.status, response.reason.encode()))
 
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def ask(client: dict[str, Any] | None = None, user: str = "", **options: Any) -> Asked:
-    with Answering(default=OK) as server:
-        async with Client(**(client or {})) as asking:
-            await asking.get(f"http://{user}{server.host}:{server.port}/", **options)
-    (asked,) = server.asked
-    return asked
-
-
-async def send_one(client: dict[str, Any], user: str, **options: Any) -> SentRequest:
-    """The request that a client sends, seen by its transport."""
+async def send_one(client: dict[str, Any], user: str = "", **options: Any) -> SentRequest:
+    """Return the request that the transport gets."""
     transport = ScriptedTransport({"GET http://example.com/": 200})
     async with Client(transport=transport, **client) as asking:
         await asking.get(f"http://{user}example.com/", **options)
@@ -64,8 +79,8 @@ async def send_one(client: dict[str, Any], user: str, **options: Any) -> SentReq
 )
 @pytest.mark.parametrize("is_clients", [True, False])
 async def test_credentials_are_sent_without_a_challenge(auth: Any, value: str | None, is_clients: bool) -> None:
-    where: dict[str, Any] = {"client": {"auth": auth}} if is_clients else {"auth": auth}
-    assert (await ask(**where))["authorization"] == value
+    sent = await (send_one({"auth": auth}) if is_clients else send_one({}, auth=auth))
+    assert sent.headers.get("authorization") == value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +99,10 @@ async def test_the_user_of_a_url_takes_precedence_over_the_clients(user: str, va
 
 
 async def test_the_user_of_a_url_is_not_in_its_request_line() -> None:
-    asked = await ask({}, "user:pass@")
+    with Answering(default=OK) as server:
+        async with Client() as client:
+            await client.get(f"http://user:pass@{server.host}:{server.port}/")
+    (asked,) = server.asked
     assert (asked["authorization"], asked.target) == (basic("user", "pass"), "/")
     assert "@" not in (asked["host"] or "@")
 
@@ -127,12 +145,11 @@ async def test_invalid_auth_is_refused_without_showing_secrets(auth: Any, error:
     with pytest.raises(error) as raised:
         Client(auth=auth)
     assert not re.search("us3r|s3cret", str(raised.value))
-    with Answering(default=OK) as server:
-        async with Client() as client:
-            with pytest.raises(error):
-                await client.get(server.url, auth=auth)
-            assert await is_clean(client)
-    assert not server.asked
+    transport = ScriptedTransport({})
+    async with Client(transport=transport) as client:
+        with pytest.raises(error):
+            await client.get(URL, auth=auth)
+    assert not transport.requests
 
 
 # Functions
@@ -168,25 +185,26 @@ def sign(request: AuthRequest) -> str:
     ],
 )
 async def test_an_auth_function_gets_the_request_that_is_sent(function: Any, name: str) -> None:
-    with Answering(default=OK) as server:
-        async with Client(auth=function, params={"k": "ä"}) as client:
-            await client.post(f"{server.url}/x#part", body=b"content")
-            await client.put(f"{server.url}/x", body=iter([b"unknown"]))
-    url, target = f"{server.url}/x?k=%C3%A4", "/x?k=%C3%A4"
-    values = [(asked[name] or "").removeprefix("Sign ") for asked in server.asked]
-    assert values == [
-        f"POST {url} {target} {server.host} b'content'",
-        f"PUT {url} {target} {server.host} None",
-    ]
+    url, target = f"{URL}/x?k=%C3%A4", "/x?k=%C3%A4"
+    transport = ScriptedTransport({f"POST {url}": 200, f"PUT {url}": 200})
+    async with Client(transport=transport, auth=function, params={"k": "ä"}) as client:
+        await client.post(f"{URL}/x#part", body=b"content")
+        await client.put(f"{URL}/x", body=iter([b"unknown"]))
+    values = [request.headers[name].removeprefix("Sign ") for request in transport.requests]
+    assert values == [f"POST {url} {target} example.com b'content'", f"PUT {url} {target} example.com None"]
 
 
 async def test_an_auth_function_is_called_for_each_sending() -> None:
     tokens = iter("abcdef")
-    answers: dict[str, Any] = {"/": [reply(b"", status=b"503 Busy"), redirect("/to")], "/to": OK}
-    with Answering(answers) as server:
-        async with Client(auth=lambda _: f"Token {next(tokens)}", retries=Retry(backoff=0)) as client:
-            await client.get(server.url)
-    assert [asked["authorization"] for asked in server.asked] == ["Token a", "Token b", "Token c"]
+    transport = ScriptedTransport({f"GET {URL}/": [503, moved("/to")], f"GET {URL}/to": 200})
+    policy = Retry(backoff=0)
+    async with Client(transport=transport, auth=lambda _: f"Token {next(tokens)}", retries=policy) as client:
+        await client.get(URL)
+    assert authorizations(transport) == ["Token a", "Token b", "Token c"]
+
+
+def authorizations(transport: ScriptedTransport) -> list[str | None]:
+    return [request.headers.get("authorization") for request in transport.requests]
 
 
 class Refused(Exception):
@@ -203,22 +221,20 @@ async def raise_later(_: AuthRequest) -> str:
 
 @pytest.mark.parametrize("function", [raise_at_once, raise_later])
 async def test_exceptions_of_a_clients_auth_function_reach_the_caller(function: Any) -> None:
-    with Answering(default=OK) as server:
-        async with Client(auth=function) as client:
-            with pytest.raises(Refused):
-                await client.get(server.url)
-            assert await is_clean(client)
-    assert not server.asked
+    transport = ScriptedTransport({})
+    async with Client(transport=transport, auth=function) as client:
+        with pytest.raises(Refused):
+            await client.get(URL)
+    assert not transport.requests
 
 
 @pytest.mark.parametrize("found", [5, [("X", 1)], [("X",)], {"X\r\n": "1"}, {"X": "a\r\nb"}])
 async def test_invalid_results_of_an_auth_function_are_errors(found: Any) -> None:
-    with Answering(default=OK) as server:
-        async with Client(auth=lambda _: found) as client:
-            with pytest.raises((TypeError, ValueError)):
-                await client.get(server.url)
-            assert await is_clean(client)
-    assert not server.asked
+    transport = ScriptedTransport({})
+    async with Client(transport=transport, auth=lambda _: found) as client:
+        with pytest.raises((TypeError, ValueError)):
+            await client.get(URL)
+    assert not transport.requests
 
 
 # Challenges
@@ -247,7 +263,7 @@ class Answerer(Auth):
 
 async def test_a_custom_auth_answers_challenges() -> None:
     auth, tracer = Answerer(), Recording()
-    answers: dict[str, Any] = {"/": [refuse("One a=1", "Two"), reply(b"in", b"X-Info: 1")]}
+    answers: dict[str, Any] = {"/": [to_bytes(refuse("One a=1", "Two")), reply(b"in", b"X-Info: 1")]}
     with Answering(answers) as server:
         async with Client(tracer=tracer) as client:
             response = await client.post(server.url, body=b"content", auth=auth)
@@ -261,33 +277,32 @@ async def test_a_custom_auth_answers_challenges() -> None:
 
 @pytest.mark.parametrize(("most", "sent"), [(0, 1), (1, 2), (2, 3), (99, 3)])
 async def test_repeated_challenges_are_answered_twice_at_most(most: int, sent: int) -> None:
-    with Answering({"/": refuse("Try")}) as server:
-        async with Client(auth=Answerer(most)) as client:
-            response = await client.get(server.url)
-            assert (response.status, response.content) == (401, b"log in")
-            assert await is_clean(client)
-    assert [asked["authorization"] for asked in server.asked] == [f"Try {number}" for number in range(sent)]
+    transport = ScriptedTransport({f"GET {URL}/": refuse("Try")})
+    async with Client(transport=transport, auth=Answerer(most)) as client:
+        response = await client.get(URL)
+        assert (response.status, response.content) == (401, b"log in")
+    assert authorizations(transport) == [f"Try {number}" for number in range(sent)]
 
 
 @pytest.mark.parametrize("auth", [None, ("user", "pass"), Bearer("x"), Digest("u", "p"), lambda _: "Own"])
 async def test_a_refusal_that_cannot_be_answered_is_the_response(auth: Any) -> None:
-    with Answering({"/": refuse('Basic realm="x"', 'Negotiate abc, NewScheme a="\\"", ,', "")}) as server:
-        async with Client(auth=auth, retries=2) as client:
-            response = await client.get(server.url)
-    assert (response.status, response.content, len(server.asked)) == (401, b"log in", 1)
+    refusal = refuse('Basic realm="x"', 'Negotiate abc, NewScheme a="\\"", ,', "")
+    transport = ScriptedTransport({f"GET {URL}/": refusal})
+    async with Client(transport=transport, auth=auth, retries=2) as client:
+        response = await client.get(URL)
+    assert (response.status, response.content, len(transport.requests)) == (401, b"log in", 1)
 
 
 @pytest.mark.parametrize("status", [403, 407])
 async def test_other_statuses_are_not_challenges(status: int) -> None:
-    found = refuse("Try").replace(b"401 Unauthorized", b"%d No" % status)
-    with Answering({"/": found}) as server:
-        async with Client(auth=Answerer()) as client:
-            assert (await client.get(server.url)).status == status
-    assert len(server.asked) == 1
+    transport = ScriptedTransport({f"GET {URL}/": LocalResponse(status, headers={"WWW-Authenticate": "Try"})})
+    async with Client(transport=transport, auth=Answerer()) as client:
+        assert (await client.get(URL)).status == status
+    assert len(transport.requests) == 1
 
 
 async def test_a_challenge_to_a_request_with_a_used_up_body_is_an_error() -> None:
-    with Answering({"/": [refuse("Try"), OK]}) as server:
+    with Answering({"/": [to_bytes(refuse("Try")), OK]}) as server:
         async with Client(auth=Answerer()) as client:
             with pytest.raises(BodyNotReplayable):
                 await client.post(server.url, body=iter([b"content"]))
@@ -314,11 +329,10 @@ async def test_exceptions_of_an_auth_about_a_response_reach_the_caller(status: i
 
 
 async def test_a_redirect_restarts_the_attempts_of_auth() -> None:
-    answers: dict[str, Any] = {"/": [refuse("Try"), redirect("/to")], "/to": [refuse("Try"), refuse("Try"), OK]}
-    auth = Answerer()
-    with Answering(answers) as server:
-        async with Client(auth=auth) as client:
-            response = await client.get(server.url)
+    refusal, auth = refuse("Try"), Answerer()
+    transport = ScriptedTransport({f"GET {URL}/": [refusal, moved("/to")], f"GET {URL}/to": [refusal, refusal, 200]})
+    async with Client(transport=transport, auth=auth) as client:
+        response = await client.get(URL)
     assert (response.status, [attempt for _, _, attempt in auth.seen]) == (200, [1, 1, 2])
 
 
@@ -328,6 +342,10 @@ async def test_a_redirect_restarts_the_attempts_of_auth() -> None:
 def digest(algorithm: str, text: str | bytes) -> str:
     name = {"MD5": "md5", "SHA-256": "sha256"}[algorithm.removesuffix("-sess")]
     return hashlib.new(name, text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def target_of(asked: SentRequest) -> str:
+    return asked.url.removeprefix(URL)
 
 
 class Verifier:
@@ -344,13 +362,13 @@ class Verifier:
         self.refusals: list[str] = []
         self.content = b"in"
 
-    def __call__(self, asked: Asked) -> bytes:
-        value = asked["authorization"]
+    def __call__(self, asked: SentRequest) -> LocalResponse:
+        value = asked.headers.get("authorization")
         if value is None:
             return self._challenge("no credentials")
         params = {name: quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^, "]*))', value)}
         nonce = params["nonce"]
-        if params["username"] != USER or params["uri"] != asked.target or params["realm"] != "pride":
+        if params["username"] != USER or params["uri"] != target_of(asked) or params["realm"] != "pride":
             return self._challenge("wrong parameters")
         if params["response"] != self._expect(params, asked):
             return self._challenge("wrong response")
@@ -360,26 +378,31 @@ class Verifier:
         if self.qop and (count in self.nonces[nonce] or count > self.uses):
             return self._challenge("replayed", is_stale=True)
         self.nonces[nonce].add(count)
-        info = (f'Authentication-Info: nextnonce="{self._add_nonce()}"'.encode(),) if self.nextnonce else ()
-        return reply(self.content, *info) if asked.target != "/busy" else reply(b"", status=b"503 Busy")
+        info = [("Authentication-Info", f'nextnonce="{self._add_nonce()}"')] if self.nextnonce else []
+        return LocalResponse(503 if target_of(asked) == "/busy" else 200, headers=info, content=self.content)
+
+    def serve(self, asked: Asked) -> bytes:
+        """The same for a server."""
+        fields = Fields([(name, value) for name, values in asked.fields.items() for value in values])
+        return to_bytes(self(SentRequest(asked.method, f"{URL}{asked.target}", fields, asked.content)))
 
     def _add_nonce(self) -> str:
         nonce = secrets.token_hex(8)
         self.nonces[nonce] = set()
         return nonce
 
-    def _challenge(self, reason: str, is_stale: bool = False) -> bytes:
+    def _challenge(self, reason: str, is_stale: bool = False) -> LocalResponse:
         self.refusals.append(reason)
         parts = [f'Digest realm="pride", nonce="{self._add_nonce()}", opaque="o,p"', f"algorithm={self.algorithm}"]
         if self.qop:
             parts.append(f'qop="{self.qop}"')
         return refuse('Basic realm="pride"', ", ".join([*parts, *(["stale=TRUE"] if is_stale else [])]))
 
-    def _expect(self, params: dict[str, str], asked: Asked) -> str:
+    def _expect(self, params: dict[str, str], asked: SentRequest) -> str:
         a1 = f"{USER}:pride:{PASSWORD}"
         if self.algorithm.endswith("-sess"):
             a1 = f"{digest(self.algorithm, a1)}:{params['nonce']}:{params['cnonce']}"
-        a2 = f"{asked.method}:{asked.target}"
+        a2 = f"{asked.method}:{target_of(asked)}"
         if params.get("qop") == "auth-int":
             a2 += f":{digest(self.algorithm, asked.content)}"
         once = f"{params['nc']}:{params['cnonce']}:{params['qop']}:" if "qop" in params else ""
@@ -393,25 +416,44 @@ class Verifier:
 async def test_digest(algorithm: str, qop: str | None) -> None:
     if qop is None and algorithm.endswith("-sess"):
         qop = "auth"
-    verifier = Verifier(algorithm, qop)
-    with Answering(default=verifier) as server:
+    verifier, url = Verifier(algorithm, qop), f"{URL}/dir/x?a=b"
+    transport = ScriptedTransport({f"{method} {url}": verifier for method in ("GET", "POST", "PUT")})
+    async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
+        await send_three(client, url)
+    assert verifier.refusals == ["no credentials"]
+    assert [request.method for request in transport.requests] == ["GET", "GET", "POST", "PUT"]
+
+
+async def send_three(client: Client, url: str) -> None:
+    for method, body in (("GET", None), ("POST", b"content"), ("PUT", b"x" * 100_000)):
+        assert (await client.request(method, url, body=body)).content == b"in"
+
+
+async def test_digest_on_one_connection() -> None:
+    verifier = Verifier("SHA-256-sess", "auth-int")
+    with Answering(default=verifier.serve) as server:
         async with Client(auth=Digest(USER, PASSWORD)) as client:
-            for method, body in (("GET", None), ("POST", b"content"), ("PUT", b"x" * 100_000)):
-                response = await client.request(method, f"{server.url}/dir/x?a=b", body=body)
-                assert response.content == b"in"
+            await send_three(client, f"{server.url}/dir/x?a=b")
     assert verifier.refusals == ["no credentials"]
     assert [asked.method for asked in server.asked] == ["GET", "GET", "POST", "PUT"]
     assert server.accepted == 1
 
 
+def verify(verifier: Verifier, password: str = PASSWORD, **options: Any) -> tuple[Client, ScriptedTransport]:
+    """Return a client with Digest, whose transport answers by the verifier; and the transport."""
+    table = {f"{method} {URL}{path}": verifier for method in ("GET", "POST") for path in ("/", "/busy")}
+    transport = ScriptedTransport(table)
+    return Client(transport=transport, auth=Digest(USER, password), **options), transport
+
+
 async def test_a_stale_nonce_is_replaced_without_an_error() -> None:
     verifier = Verifier(uses=2)
-    with Answering(default=verifier) as server:
-        async with Client(auth=Digest(USER, PASSWORD)) as client:
-            for _ in range(5):
-                assert (await client.post(server.url, body=b"content")).content == b"in"
-            verifier.nonces.clear()
-            assert (await client.get(server.url)).content == b"in"
+    client, _ = verify(verifier)
+    async with client:
+        for _ in range(5):
+            assert (await client.post(URL, body=b"content")).content == b"in"
+        verifier.nonces.clear()
+        assert (await client.get(URL)).content == b"in"
     assert verifier.refusals[0] == "no credentials"
     assert set(verifier.refusals[1:]) == {"replayed", "stale"}
     assert "wrong response" not in verifier.refusals
@@ -419,35 +461,34 @@ async def test_a_stale_nonce_is_replaced_without_an_error() -> None:
 
 async def test_a_first_nonce_that_is_stale_at_once_gets_a_second_answer() -> None:
     verifier = Verifier()
-    first = verifier(Asked("GET", "/", {}, b"", b""))  # a challenge
+    first = verifier(SentRequest("GET", URL, Fields(), b""))  # a challenge
     verifier.nonces.clear()
-    with Answering({"/": [first, verifier]}) as server:
-        async with Client(auth=Digest(USER, PASSWORD)) as client:
-            assert (await client.get(server.url)).content == b"in"
-    assert (len(server.asked), verifier.refusals) == (3, ["no credentials", "stale"])
+    transport = ScriptedTransport({f"GET {URL}/": [first, verifier, verifier]})
+    async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
+        assert (await client.get(URL)).content == b"in"
+    assert (len(transport.requests), verifier.refusals) == (3, ["no credentials", "stale"])
 
 
 async def test_a_wrong_password_is_refused_once() -> None:
-    verifier = Verifier()
-    with Answering(default=verifier) as server:
-        async with Client(auth=Digest(USER, "wrong")) as client:
-            response = await client.get(server.url)
-            assert (response.status, len(server.asked)) == (401, 2)
-            assert (await client.get(server.url)).status == 401
+    client, transport = verify(Verifier(), "wrong")
+    async with client:
+        response = await client.get(URL)
+        assert (response.status, len(transport.requests)) == (401, 2)
+        assert (await client.get(URL)).status == 401
 
 
 async def test_nextnonce_is_used() -> None:
     verifier = Verifier(nextnonce=True, uses=1)
-    with Answering(default=verifier) as server:
-        async with Client(auth=Digest(USER, PASSWORD)) as client:
-            for _ in range(4):
-                assert (await client.get(server.url)).content == b"in"
+    client, _ = verify(verifier)
+    async with client:
+        for _ in range(4):
+            assert (await client.get(URL)).content == b"in"
     assert verifier.refusals == ["no credentials"]
 
 
 async def test_digest_at_once_from_many_tasks() -> None:
     verifier = Verifier()
-    with Answering(default=verifier) as server:
+    with Answering(default=verifier.serve) as server:
         async with Client(auth=Digest(USER, PASSWORD)) as client:
             responses = await asyncio.gather(*(client.get(f"{server.url}/{number}") for number in range(20)))
     assert {response.content for response in responses} == {b"in"}
@@ -456,20 +497,20 @@ async def test_digest_at_once_from_many_tasks() -> None:
 
 async def test_no_count_is_sent_twice_when_a_request_is_retried() -> None:
     verifier = Verifier()
-    with Answering(default=verifier) as server:
-        async with Client(auth=Digest(USER, PASSWORD), retries=Retry(total=2, backoff=0)) as client:
-            assert (await client.get(f"{server.url}/busy")).status == 503
+    client, transport = verify(verifier, retries=Retry(total=2, backoff=0))
+    async with client:
+        assert (await client.get(f"{URL}/busy")).status == 503
     assert verifier.refusals == ["no credentials"]
-    assert len(server.asked) == 4
+    assert len(transport.requests) == 4
 
 
 async def test_digest_credentials_are_sent_to_their_origin_only() -> None:
-    verifier = Verifier()
-    with Answering(default=verifier) as other, Answering(default=redirect(f"{other.url}/x")) as server:
-        async with Client(auth=Digest(USER, PASSWORD)) as client:
-            response = await client.get(server.url)
-    assert (response.status, verifier.refusals, len(other.asked)) == (401, ["no credentials"], 1)
-    assert other.asked[0]["authorization"] is None
+    verifier, other = Verifier(), "http://other.example/x"
+    transport = ScriptedTransport({f"GET {URL}/": moved(other), f"GET {other}": verifier})
+    async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
+        response = await client.get(URL)
+    assert (response.status, verifier.refusals, len(transport.requests)) == (401, ["no credentials"], 2)
+    assert authorizations(transport) == [None, None]
 
 
 # netrc
@@ -492,34 +533,27 @@ async def test_netrc_by_host(netrc: Path) -> None:
     assert values == [*[basic("user", "secret")] * 2, None, basic("local", "x")]
 
 
+ONE, TWO, START, LOCAL = "http://one.example", "http://two.example", "http://start.example", "http://127.0.0.1"
+
+
 @pytest.mark.parametrize("is_clients", [True, False])
 async def test_netrc_is_used_for_the_hosts_of_redirects_that_it_names(netrc: Path, is_clients: bool) -> None:
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
     auth: dict[str, Any] = {"auth": Netrc(netrc)}
-    with Answering() as server:
-        server.answers = {
-            "/": [redirect(server.url_as("one.example") + "/1")],
-            "/1": [redirect(server.url_as("two.example") + "/2")],
-            "/2": [redirect(f"{server.url}/3")],
-            "/3": [OK],
-        }
-        async with Client(
-            resolver=by_name("one.example", "two.example", "start.example"), **(auth if is_clients else {})
-        ) as client:
-            await client.get(server.url_as("start.example"), **({} if is_clients else auth))
-    values = [asked["authorization"] for asked in server.asked]
-    assert values == [basic("anybody", "d"), basic("user", "secret"), None, basic("local", "x")]
+    table: dict[str, Any] = {START: moved(ONE), ONE: moved(TWO), TWO: moved(LOCAL), LOCAL: 200}
+    transport = ScriptedTransport({f"GET {url}/": answer for url, answer in table.items()})
+    async with Client(transport=transport, **(auth if is_clients else {})) as client:
+        await client.get(START, **({} if is_clients else auth))
+    assert authorizations(transport) == [basic("anybody", "d"), basic("user", "secret"), None, basic("local", "x")]
 
 
 async def test_netrc_is_used_for_its_hosts_in_addition_to_base_url(netrc: Path) -> None:
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
-    with Answering(default=OK) as server:
-        resolver = by_name("one.example", "two.example", "home.example")
-        async with Client(base_url=server.url_as("home.example"), auth=Netrc(netrc), resolver=resolver) as client:
-            for url in ("/", server.url_as("one.example"), server.url_as("two.example")):
-                await client.get(url)
-    values = [asked["authorization"] for asked in server.asked]
-    assert values == [basic("anybody", "d"), basic("user", "secret"), None]
+    transport = ScriptedTransport({f"GET {url}/": 200 for url in (START, ONE, TWO)})
+    async with Client(transport=transport, base_url=START, auth=Netrc(netrc)) as client:
+        for url in ("/", ONE, TWO):
+            await client.get(url)
+    assert authorizations(transport) == [basic("anybody", "d"), basic("user", "secret"), None]
 
 
 async def test_netrc_is_not_used_after_a_redirect_from_https_to_http(netrc: Path, tls: Certificates) -> None:
@@ -533,20 +567,21 @@ async def test_netrc_is_not_used_after_a_redirect_from_https_to_http(netrc: Path
 
 
 async def test_without_netrc_nothing_is_read(monkeypatch: pytest.MonkeyPatch, netrc: Path) -> None:
+    netrc.write_text("machine example.com login local password x\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    assert (await ask())["authorization"] is None
-    assert (await ask({"auth": Netrc()}))["authorization"] == basic("local", "x")
+    assert "authorization" not in (await send_one({})).headers
+    assert (await send_one({"auth": Netrc()})).headers["authorization"] == basic("local", "x")
 
 
 async def test_a_netrc_that_is_missing_gives_nothing(tmp_path: Path) -> None:
-    assert (await ask({"auth": Netrc(tmp_path / "none")}))["authorization"] is None
+    assert "authorization" not in (await send_one({"auth": Netrc(tmp_path / "none")})).headers
 
 
 async def test_an_invalid_netrc_is_an_error_without_its_content(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine x login secret nonsense secret")
     with pytest.raises(ValueError, match="expected a netrc file") as raised:
-        await ask({"auth": Netrc(path)})
+        await send_one({"auth": Netrc(path)})
     assert "secret" not in str(raised.value)
 
 
