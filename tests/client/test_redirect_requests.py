@@ -1,4 +1,4 @@
-"""Redirects: the next request, its fields and secrets, and the content of the redirect."""
+"""Redirects: the next request, its fields and secrets, and the content of the redirect. Sockets serve a few cases."""
 
 import gzip
 import io
@@ -37,6 +37,7 @@ async def follow(
     return response, server.asked
 
 
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ONE = "http://one.example"
 TWO = "http://two.example"
 
@@ -46,12 +47,16 @@ def moved(location: str, status: int = 302) -> LocalResponse:
 
 
 async def follow_offline(
-    answers: Mapping[str, LocalResponse], start: str = f"{ONE}/", client: dict[str, Any] | None = None, **options: Any
+    answers: Mapping[str, LocalResponse],
+    start: str = f"{ONE}/",
+    client: dict[str, Any] | None = None,
+    method: str = "GET",
+    **options: Any,
 ) -> tuple[Response, list[SentRequest]]:
-    """Return the last response to a GET and all requests, without a socket; the answers are by URL."""
-    transport = ScriptedTransport({f"GET {url}": answer for url, answer in answers.items()})
+    """Return the last response and all requests, without a socket; the answers are by URL, for any method."""
+    transport = ScriptedTransport({f"{verb} {url}": answer for url, answer in answers.items() for verb in METHODS})
     async with Client(transport=transport, **(client or {})) as asking:
-        response = await asking.get(start, **options)
+        response = await asking.request(method, start, **options)
     return response, transport.requests
 
 
@@ -61,9 +66,26 @@ async def follow_offline(
 GET_AFTER = {("POST", 301), ("POST", 302)} | {(method, 303) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_the_request_after_a_redirect(method: str, status: int) -> None:
+    fields = {"Content-Language": "en", "X-Own": "1"}
+    body = None if method in ("GET", "HEAD") else b"content"
+    answers = {ONE: moved("/to", status), f"{ONE}/to": LocalResponse(204)}
+    response, (first, second) = await follow_offline(answers, method=method, headers=fields, body=body)
+    is_get = (method, status) in GET_AFTER
+    assert (first.method, first.content, second.url) == (method, body or b"", f"{ONE}/to")
+    assert second.method == ("GET" if is_get else method)
+    assert second.content == (b"" if body is None or is_get else body)
+    assert second.headers.get("content-language") == (None if is_get or status == 303 else "en")
+    assert second.headers["x-own"] == "1"
+    assert response.request.method == second.method
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("GET", 301), ("HEAD", 302), ("POST", 302), ("PUT", 302), ("PUT", 303), ("POST", 307)]
+)
+async def test_the_request_after_a_redirect_has_its_own_framing(method: str, status: int) -> None:
     fields = {"Content-Language": "en", "X-Own": "1"}
     body = None if method in ("GET", "HEAD") else b"content"
     response, asked = await follow(
@@ -89,7 +111,7 @@ async def test_other_statuses_are_not_followed(status: int) -> None:
 
 
 async def test_without_location_the_redirect_is_the_response() -> None:
-    response, _ = await follow({"/": reply(b"no way", status=b"302 Found")})
+    response, _ = await follow_offline({ONE: LocalResponse(302, content=b"no way")})
     assert (response.status, response.content) == (302, b"no way")
 
 
@@ -162,14 +184,29 @@ async def test_a_loop_ends_after_twenty_and_leaks_nothing() -> None:
         ("http://{authority}/a/../b?sig=%2f%7e+/../&x=a%20b", "/b?sig=%2f%7e+/../&x=a%20b"),
         ("/a%2Fb?X-Signature=ab%2fCD%3D", "/a%2Fb?X-Signature=ab%2fCD%3D"),
         ("/a b<c>", "/a%20b%3Cc%3E"),
-        (b"/\xc3\xa9?\xe9", "/%C3%A9?%E9"),
+        ("/\u00c3\u00a9?\u00e9", "/%C3%A9?%E9"),  # bytes, as latin-1
         ("http://{authority}", "/"),
         ("HTTP://{authority}/to", "/to"),
         ("/to#part", "/to"),
         ("#part", "/dir/page"),
     ],
 )
-async def test_a_location_is_used_as_received(location: str | bytes, target: str) -> None:
+async def test_a_location_is_used_as_received(location: str, target: str) -> None:
+    site = "http://one.example:8080"
+    found = moved(location.format(authority="one.example:8080"))
+    table: dict[str, Any] = {f"GET {site}{target}": LocalResponse(), f"GET {site}/dir/page": [found, LocalResponse()]}
+    transport = ScriptedTransport(table)
+    async with Client(transport=transport) as client:
+        response = await client.get(f"{site}/dir/page")
+    assert [request.url for request in transport.requests] == [f"{site}/dir/page", f"{site}{target}"]
+    assert response.url.startswith(f"{site}{target}")
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [("to?x=1", "/dir/to?x=1"), ("http://{authority}/to#part", "/to"), (b"/\xc3\xa9?\xe9", "/%C3%A9?%E9")],
+)
+async def test_a_location_of_a_server_is_used_as_received(location: str | bytes, target: str) -> None:
     with Answering(default=lambda asked: OK if len(server.asked) > 1 else redirect(found)) as server:
         authority = f"{server.host}:{server.port}"
         found = location if isinstance(location, bytes) else location.format(authority=authority)
@@ -181,9 +218,9 @@ async def test_a_location_is_used_as_received(location: str | bytes, target: str
 
 @pytest.mark.parametrize(("location", "fragment"), [("/to", "#old"), ("/to#new", "#new"), ("/to#", "#")])
 async def test_fragments_are_kept_and_never_sent(location: str, fragment: str) -> None:
-    response, asked = await follow({"/": redirect(location), "/to": OK}, start="/#old")
+    response, asked = await follow_offline({ONE: moved(location), f"{ONE}/to": LocalResponse()}, f"{ONE}/#old")
     assert response.url.endswith(f"/to{fragment}")
-    assert [one.target for one in asked] == ["/", "/to"]
+    assert [request.url for request in asked] == [f"{ONE}/", f"{ONE}/to"]
 
 
 @pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example", "B\u00fcCHER.example"])
@@ -204,16 +241,22 @@ async def test_a_location_with_an_international_host(host: str) -> None:
     ],
 )  # fmt: skip
 async def test_an_invalid_location_is_an_error(location: str) -> None:
-    with Answering({"/": redirect(location, content=b"body"), "/next": OK}) as server:
+    with pytest.raises(RedirectError, match="no http or https URL in the Location of a 302") as raised:
+        await follow_offline({ONE: moved(location)})
+    assert raised.value.response is not None
+    assert raised.value.response.headers["location"]
+    response, _ = await follow_offline({ONE: moved(location)}, follow_redirects=False)
+    assert response.content == b"moved"
+
+
+async def test_an_invalid_location_leaves_the_client_usable() -> None:
+    with Answering({"/": redirect("ftp://h/x", content=b"body")}) as server:
         async with Client() as client:
-            with pytest.raises(RedirectError, match="no http or https URL in the Location of a 302") as raised:
+            with pytest.raises(RedirectError):
                 await client.get(server.url)
-            assert raised.value.response is not None
-            assert raised.value.response.headers["location"]
             assert await is_clean(client)
             response = await client.get(server.url, follow_redirects=False)
             assert response.content == b"body"
-    assert "/next" not in server.targets
 
 
 async def test_a_password_in_a_location_is_in_no_message() -> None:
@@ -223,13 +266,11 @@ async def test_a_password_in_a_location_is_in_no_message() -> None:
 
 
 async def test_locations_that_differ_are_an_error() -> None:
-    with Answering({"/": redirect("/to", 302, b"", b"Location: /other"), "/to": OK, "/other": OK}) as server:
-        async with Client() as client:
-            with pytest.raises(RedirectError, match="expected one Location, got several that differ") as raised:
-                await client.get(server.url)
-            assert await is_clean(client)
-    assert server.targets == ["/"]
-    assert raised.value.response.status == 302
+    found = LocalResponse(302, headers=[("Location", "/to"), ("Location", "/other")])
+    with pytest.raises(RedirectError, match="expected one Location, got several that differ") as raised:
+        await follow_offline({ONE: found, f"{ONE}/to": LocalResponse(), f"{ONE}/other": LocalResponse()})
+    assert raised.value.response is not None
+    assert (raised.value.response.status, raised.value.response.url) == (302, f"{ONE}/")
 
 
 async def test_location_that_is_repeated_is_one() -> None:
@@ -238,8 +279,7 @@ async def test_location_that_is_repeated_is_one() -> None:
 
 
 async def test_locations_of_other_responses_are_ignored() -> None:
-    created = reply(b"made", b"Location: /a", b"Location: /b", status=b"201 Created")
-    response, _ = await follow({"/": created})
+    response, _ = await follow_offline({ONE: LocalResponse(201, headers=[("Location", "/a"), ("Location", "/b")])})
     assert (response.status, response.headers.get_all("Location")) == (201, ["/a", "/b"])
 
 
@@ -352,21 +392,17 @@ async def test_the_user_of_a_url_is_sent_to_its_origin_only(tls: Certificates, o
     ids=[*GIVEN, "user of the URL"],
 )
 async def test_secrets_stay_within_one_origin(client: dict[str, Any], options: dict[str, Any]) -> None:
-    with Answering({"/start": redirect("/to"), "/to": OK}) as server:
-        url = server.url
-        if "url" in options:
-            options, url = {}, url.replace("//", f"//user:{SECRET}@")
-        async with Client(**client) as asking:
-            await asking.get(f"{url}/start", **options)
-    assert [has_secret(asked) for asked in server.asked] == [True, True]
+    url = ONE
+    if "url" in options:
+        options, url = {}, url.replace("//", f"//user:{SECRET}@")
+    _, sent = await follow_offline({ONE: moved("/to"), f"{ONE}/to": LocalResponse()}, url, client, **options)
+    assert [has_secret(request) for request in sent] == [True, True]
 
 
 async def test_userinfo_in_a_location_is_not_used() -> None:
-    with Answering({"/to": OK}) as server:
-        server.answers["/"] = [redirect(f"http://user:{SECRET}@{server.host}:{server.port}/to")]
-        async with Client() as client:
-            response = await client.get(server.url)
-    assert server.asked[1]["authorization"] is None
+    found = moved(f"http://user:{SECRET}@one.example/to")
+    response, sent = await follow_offline({ONE: found, f"{ONE}/to": LocalResponse()})
+    assert "authorization" not in sent[1].headers
     assert SECRET not in response.url
 
 
@@ -400,29 +436,21 @@ async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
     [{"auth": ("user", SECRET)}, {"headers": {"X-Api-Key": SECRET}}, {"headers": {"Authorization": SECRET}}],
 )
 async def test_with_a_base_url_secrets_are_sent_to_its_origin_only(options: dict[str, Any]) -> None:
-    with Answering(default=OK) as home, Answering(default=OK) as other:
-        async with Client(base_url=f"{home.url}/api", secret_headers=["X-Api-Key"], **options) as client:
-            await client.get("/x")
-            await client.get(f"{other.url}/x")
-            await client.get(f"{home.url}/elsewhere")
-    assert [has_secret(asked) for asked in home.asked] == [True, True]
-    assert [has_secret(asked) for asked in other.asked] == [False]
+    transport = ScriptedTransport({f"GET {url}": 200 for url in (f"{ONE}/api/x", f"{TWO}/x", f"{ONE}/elsewhere")})
+    async with Client(transport=transport, base_url=f"{ONE}/api", secret_headers=["X-Api-Key"], **options) as client:
+        await client.get("/x")
+        await client.get(f"{TWO}/x")
+        await client.get(f"{ONE}/elsewhere")
+    assert [has_secret(request) for request in transport.requests] == [True, False, True]
 
 
 @pytest.mark.parametrize("is_clients", [True, False])
-async def test_the_referer_of_an_https_page_is_dropped_by_a_redirect_to_http(
-    tls: Certificates, is_clients: bool
-) -> None:
+async def test_the_referer_of_an_https_page_is_dropped_by_a_redirect_to_http(is_clients: bool) -> None:
     fields: dict[str, Any] = {"headers": {"Referer": "https://secret.example/page"}}
     given, chosen = (fields, {}) if is_clients else ({}, fields)
-    with (
-        Answering(default=OK) as plain,
-        Answering({"/": redirect("/2"), "/2": redirect(f"{plain.url}/3")}, tls=tls.server_context()) as secure,
-    ):
-        async with Client(ssl=tls.client_context(), **given) as client:
-            await client.get(f"{secure.url}/", **chosen)
-    assert [asked["referer"] for asked in secure.asked] == ["https://secret.example/page"] * 2
-    assert [asked["referer"] for asked in plain.asked] == [None]
+    answers = {"https://one.example": moved("/2"), "https://one.example/2": moved(ONE), ONE: LocalResponse()}
+    _, sent = await follow_offline(answers, "https://one.example", given, **chosen)
+    assert [request.headers.get("referer") for request in sent] == [*["https://secret.example/page"] * 2, None]
 
 
 async def test_credentials_of_a_request_are_sent_to_its_own_url() -> None:
@@ -572,10 +600,18 @@ ONCE: list[Callable[[], Any]] = [
 @pytest.mark.parametrize("make", ONCE)
 @pytest.mark.parametrize("retries", [None, Retry(total=3, backoff=0)])
 async def test_a_used_up_body_is_never_sent_as_empty(make: Callable[[], Any], retries: Retry | None) -> None:
-    with Answering({"/": redirect("/to", 307), "/to": OK, "/next": OK}) as server:
-        async with Client(retries=retries) as client:
-            with pytest.raises(BodyNotReplayable, match="give a function that makes it anew"):
-                await client.put(server.url, body=make())
+    transport = ScriptedTransport({f"PUT {ONE}": moved("/to", 307)})
+    async with Client(transport=transport, retries=retries) as client:
+        with pytest.raises(BodyNotReplayable, match="give a function that makes it anew"):
+            await client.put(ONE, body=make())
+    assert [request.content for request in transport.requests] == [b"content"]
+
+
+async def test_a_used_up_body_leaves_the_client_usable() -> None:
+    with Answering({"/": redirect("/to", 307), "/next": OK}) as server:
+        async with Client() as client:
+            with pytest.raises(BodyNotReplayable):
+                await client.put(server.url, body=generate(b"content"))
             assert await is_clean(client)
             assert (await client.get(f"{server.url}/next")).status == 200
     assert [(asked.target, asked.content) for asked in server.asked] == [("/", b"content"), ("/next", b"")]
@@ -584,12 +620,11 @@ async def test_a_used_up_body_is_never_sent_as_empty(make: Callable[[], Any], re
 @pytest.mark.parametrize("make", ONCE)
 async def test_a_factory_that_returns_the_same_used_up_body_is_an_error(make: Callable[[], Any]) -> None:
     body = make()
-    with Answering({"/": redirect("/to", 307), "/to": OK}) as server:
-        async with Client() as client:
-            with pytest.raises(BodyNotReplayable):
-                await client.put(server.url, body=lambda: body)
-            assert await is_clean(client)
-    assert server.targets == ["/"]
+    transport = ScriptedTransport({f"PUT {ONE}": moved("/to", 307), f"PUT {ONE}/to": 200})
+    async with Client(transport=transport) as client:
+        with pytest.raises(BodyNotReplayable):
+            await client.put(ONE, body=lambda: body)
+    assert b"".join(request.content for request in transport.requests) == b"content"
 
 
 async def test_417_after_a_redirect_without_the_body_is_the_response() -> None:
