@@ -116,14 +116,19 @@ class FileStream:
 
     def has_more(self) -> bool:
         """Return whether compat has received bytes that were not read; it has none of a program's own file."""
+        return bool(self._find_received())
+
+    def _find_received(self) -> bytes:
+        """Return the bytes that compat has received and that were not read, and leave them there."""
         raw = self._own_raw
         if raw is None:
-            return False
+            return b""
         sock, raw._sock = raw._sock, None
         try:
-            return bool(self.file.peek(1))
+            data: bytes = self.file.peek(1)
         finally:
             raw._sock = sock
+        return data
 
     def hand_on(self) -> bool:
         """Keep a file that has nothing left for the next response of its socket; False for a program's own file."""
@@ -136,6 +141,14 @@ class FileStream:
     def take_exactly(self, n: int) -> bytes | None:
         """Return None: nothing is known to be at hand."""
         return None
+
+    def buffered(self) -> tuple[bytes, int]:
+        """See ByteReader; only the mode READ may take more than one chunk."""
+        return self._find_received() if self.mode is READ else b"", 0
+
+    def skip(self, n: int) -> None:
+        """See ByteReader."""
+        self.file.read(n)
 
     async def read(self, n: int) -> bytes:
         """See ByteReader; how much it gives depends on `mode`."""

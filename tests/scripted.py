@@ -120,6 +120,12 @@ class ScriptedStream:
     def take_exactly(self, n: int) -> bytes | None:
         return self._take(n) if self._reads_ahead and len(self._buffer) >= n else None
 
+    def buffered(self) -> tuple[bytes, int]:
+        return (bytes(b"read" + self._buffer), 4) if self._reads_ahead else (b"", 0)
+
+    def skip(self, n: int) -> None:
+        self._take(n)
+
     async def readinto(self, buffer: memoryview) -> int:
         data = await self.read(len(buffer))
         buffer[: len(data)] = data

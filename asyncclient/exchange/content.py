@@ -20,12 +20,15 @@ from ..limits import Limits
 from ..message.cycle import CloseReason
 from ..message.fields import Fields, check_section
 from ..message.framing import (
+    LAST_CHUNK,
+    LONGEST_PLAIN_LINE,
     Framing,
     Kind,
     check_trailers,
     decide_framing,
     may_be_trailer,
     parse_chunk_size,
+    split_chunks,
 )
 from ..message.head import Head
 from .stream import ByteReader
@@ -198,10 +201,13 @@ class ChunkedContent:
         self.trailers: Fields | None = None
 
     async def read(self, n: int) -> bytes:
-        if not self.in_chunk and not await self.begin_chunk():
-            return b""
-        if self.in_chunk <= n and (whole := self.stream.take_exactly(self.in_chunk + 2)) is not None:
-            return self._cut_chunk(whole)
+        if data := self._take_chunks(n):
+            return data
+        if not self.in_chunk:
+            if not await self.begin_chunk():
+                return b""
+            if data := self._take_chunks(n):  # begin_chunk() has waited
+                return data
         data = await self.stream.read(min(n, self.in_chunk))
         self._count(len(data))
         try:
@@ -211,22 +217,37 @@ class ChunkedContent:
         return data
 
     def takeall(self) -> bytes | None:
-        return b"" if self.is_done else None
+        data = b""
+        # Without the end of the content in sight no chunk is looked at, because read() would look at it again.
+        if not self.is_done and self.stream.buffered()[0].endswith(LAST_CHUNK):
+            data = self._take_chunks(sys.maxsize, to_end=True)
+        return data if self.is_done else None
 
     async def readall(self) -> bytes:
-        return await collect(lambda _: self.read_chunk())
+        return await collect(self.read)
 
-    async def read_chunk(self) -> bytes:
-        """Return the rest of the current chunk, or all of the next one; b"" after the last. Raises: as read()."""
-        if not self.in_chunk and not await self.begin_chunk():
+    def _take_chunks(self, n: int, *, to_end: bool = False) -> bytes:
+        """Return the content of the whole chunks that are buffered, up to n bytes; b"" if there are none (decision 63).
+
+        With `to_end` nothing is taken unless the last chunk is among them.
+        """
+        if self.is_done or self._limits.chunk_line < LONGEST_PLAIN_LINE:
             return b""
-        try:
-            return self._cut_chunk(await self.stream.readexactly(self.in_chunk + 2))
-        except IncompleteRead as exc:
-            partial = exc.partial[: self.in_chunk]  # without a part of the CRLF
-            raise IncompleteRead(partial, self.in_chunk - len(partial) or None) from exc.__cause__
+        data, at = self.stream.buffered()
+        parts: list[bytes] = []
+        end, is_last = split_chunks(data, at, self.in_chunk, n, parts)
+        if end == at or (to_end and not is_last):
+            return b""
+        self.stream.skip(end - at)
+        self.in_chunk = 0
+        if is_last:
+            self.is_done, self.trailers = True, NO_TRAILERS
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def readinto(self, buffer: memoryview) -> int:
+        if data := self._take_chunks(len(buffer)):
+            buffer[: len(data)] = data
+            return len(data)
         if not self.in_chunk and not await self.begin_chunk():
             return 0
         count = await self.stream.readinto(buffer[: self.in_chunk])
@@ -236,13 +257,6 @@ class ChunkedContent:
         except IncompleteRead as exc:
             raise IncompleteRead(bytes(buffer[:count])) from exc.__cause__
         return count
-
-    def _cut_chunk(self, whole: bytes) -> bytes:
-        """Return a chunk without the CRLF after it."""
-        if whole[-2:] != b"\r\n":
-            raise ProtocolError(f"expected CRLF after a chunk, got {whole[-2:]!r}")
-        self.in_chunk = 0
-        return whole[:-2]
 
     def _count(self, count: int) -> None:
         if not count:
@@ -269,7 +283,7 @@ class ChunkedContent:
     async def _end_chunk(self) -> None:
         """Read the CRLF after a chunk, if all of the chunk has been read."""
         if not self.in_chunk:
-            self._cut_chunk(await self.stream.readexactly(2))
+            check_chunk_end(await self.stream.readexactly(2))
 
     async def _readline(self, limit: int, what: str) -> bytes:
         try:
@@ -304,6 +318,12 @@ class ChunkedContent:
         if not self._is_lenient:
             check_trailers(trailers)
         return trailers
+
+
+def check_chunk_end(end: bytes) -> None:
+    """Raise a ProtocolError unless a chunk ends with CRLF."""
+    if end != b"\r\n":
+        raise ProtocolError(f"expected CRLF after a chunk, got {end!r}")
 
 
 async def collect(

@@ -20,7 +20,7 @@ from ..message.head import Head
 from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
 from ..message.request import RequestHead
 from ..timings import Timings
-from .content import A_SIZE, NO_TRAILERS, ChunkedContent, Content, open_content
+from .content import A_SIZE, NO_TRAILERS, ChunkedContent, Content, check_chunk_end, open_content
 from .exchange import Exchange
 from .receive import ResponseHeads
 from .stream import ByteReader
@@ -171,21 +171,11 @@ class LenientChunks(ChunkedContent):
     A chunk size with extensions must end with CRLF: a bare LF within extensions is a means of request smuggling.
     """
 
-    __slots__ = ("_ahead", "_exchange")
+    __slots__ = ("_exchange",)
 
     def __init__(self, stream: ByteReader, limits: Limits, exchange: LenientExchange) -> None:
         super().__init__(stream, limits)
         self._exchange = exchange
-        # A byte of the next line, read where the LF of a CRLF was expected.
-        self._ahead = b""
-
-    def _cut_chunk(self, whole: bytes) -> bytes:
-        if whole[-2:-1] != b"\n":
-            return super()._cut_chunk(whole)
-        self._exchange.note(Repair.BARE_LF)
-        self._ahead = whole[-1:]
-        self.in_chunk = 0
-        return whole[:-2]
 
     async def _end_chunk(self) -> None:
         if self.in_chunk:
@@ -194,11 +184,13 @@ class LenientChunks(ChunkedContent):
         if end == b"\n":  # reading two bytes could wait for the next chunk
             self._exchange.note(Repair.BARE_LF)
         else:
-            super()._cut_chunk(end + await self.stream.readexactly(1))
+            check_chunk_end(end + await self.stream.readexactly(1))
 
     async def _readline(self, limit: int, what: str) -> bytes:
-        ahead, self._ahead = self._ahead, b""
-        line = ahead if ahead == b"\n" else ahead + await self._read_any_line(limit - len(ahead), what)
+        try:
+            line = await self.stream.readline(limit)
+        except LineTooLong:
+            raise LineTooLong(what, limit) from None
         if line[-2:] == b"\r\n":
             return line
         is_size = what == A_SIZE
@@ -210,12 +202,6 @@ class LenientChunks(ChunkedContent):
             raise ProtocolError("expected CRLF at the end of a chunk size with extensions, got a bare LF")
         self._exchange.note(Repair.BARE_LF)
         return line[:-1] + b"\r\n"
-
-    async def _read_any_line(self, limit: int, what: str) -> bytes:
-        try:
-            return await self.stream.readline(limit)
-        except LineTooLong:
-            raise LineTooLong(what, limit) from None
 
     def _parse_trailers(self, section: bytes) -> Fields:
         trailers, repairs = parse_trailers_leniently(section, self._limits)

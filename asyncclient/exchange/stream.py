@@ -38,6 +38,17 @@ class ByteReader(Protocol):
         """Return n buffered bytes, else None; never waits. A stream that buffers nothing always returns None."""
         ...
 
+    def buffered(self) -> tuple[bytes, int]:
+        """Return received bytes in one piece, and the position of the first unread byte in them; never waits.
+
+        There may be more pieces. A stream that buffers nothing always returns b"" and 0.
+        """
+        ...
+
+    def skip(self, n: int) -> None:
+        """Take n bytes that buffered() has returned, without returning them."""
+        ...
+
     async def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer with at least one byte, as soon as there are any; return how many, 0 at the end."""
         ...

@@ -78,16 +78,24 @@ class Pieces:
         """Return the rest of the first piece without taking it."""
         return self._first[self._at :] if self._at else self._first
 
+    def first(self) -> tuple[bytes, int]:
+        """Return the first piece, and the position of its first byte that was not taken."""
+        return self._first, self._at
+
     def take_into(self, buffer: memoryview) -> int:
         """Move bytes of the first piece into the buffer; return how many."""
         count = min(len(buffer), len(self._first) - self._at)
         # Through a view: slicing the bytes would copy them twice.
         buffer[:count] = memoryview(self._first)[self._at : self._at + count]
-        self._at += count
-        self.size -= count
+        self.skip(count)
+        return count
+
+    def skip(self, n: int) -> None:
+        """Take n bytes of the first piece without returning them."""
+        self._at += n
+        self.size -= n
         if self._at == len(self._first):
             self._next_piece()
-        return count
 
     def take_head(self, limit: int, start: bytes | tuple[bytes, ...], known: bytes | None = None) -> bytes | None:
         """Return the bytes through the first empty line, or all bytes if they can't begin with any `start`.

@@ -109,6 +109,54 @@ def parse_chunk_size(line: bytes) -> tuple[int, int]:
     return int(match[1], 16), len(match[2])
 
 
+CHUNKS_AT_ONCE = 1024
+"""Chunks that split_chunks() takes in one call: the objects of very short ones take ten times their memory."""
+
+LONGEST_PLAIN_LINE = 18
+"""Bytes of the longest size line without extensions, its CRLF included."""
+
+
+def split_chunks(data: bytes, at: int, in_chunk: int, room: int, parts: list[bytes]) -> tuple[int, bool]:
+    """Append the content of the whole chunks in received bytes to `parts` (RFC 9112 §7.1).
+
+    A chunk that is incomplete or malformed or that has extensions, and a last chunk with trailers, end the walk and are
+    not taken: parse_chunk_size() and the other steps decide about them (decision 63).
+
+    Args:
+        data: received bytes.
+        at: the position of a size line, or of the rest of a chunk.
+        in_chunk: the size of that rest, without its CRLF; 0 for a size line.
+        room: bytes of content that may be appended. When they are used up, the last chunk is not looked for.
+        parts: gets the content.
+
+    Returns:
+        The position after the chunks that were taken, and whether the last chunk is one of them.
+    """
+    if in_chunk:
+        stop = at + in_chunk
+        if in_chunk > room or not data.startswith(b"\r\n", stop):
+            return at, False
+        parts.append(data[at:stop])
+        at, room = stop + 2, room - in_chunk
+    line, size = b"\n", 0  # no size line is equal to this one
+    for _ in range(CHUNKS_AT_ONCE):
+        begin = at + len(line)
+        if data[at:begin] != line:  # most often the next chunk has the size of the last one
+            found = syntax.PLAIN_CHUNK_SIZE.match(data, at)
+            if found is None:
+                break
+            line, size, begin = found[0], int(found[1], 16), found.end()
+            if not size:
+                is_end = room > 0 and data.startswith(b"\r\n", begin)
+                return (begin + 2, True) if is_end else (at, False)
+        stop = begin + size
+        if size > room or not data.startswith(b"\r\n", stop):
+            break
+        parts.append(data[begin:stop])
+        at, room = stop + 2, room - size
+    return at, False
+
+
 def build_chunk_size(size: int) -> bytes:
     """Return the line before a chunk of `size` bytes; the chunk and a CRLF follow it."""
     return b"%X\r\n" % size

@@ -74,3 +74,6 @@ exbibyte."""
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)([ \t]*+(?:;[^\x00\r\n]*+)?+)\r\n")
 """RFC 9112 §7.1: size and extensions. Blanks after the size are accepted, because some servers pad it; a bare LF is
 not."""
+
+PLAIN_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)\r\n")
+"""The same without extensions and blanks."""

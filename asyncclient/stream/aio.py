@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from .. import errors
+from ..exchange.content import collect
 from ..exchange.stream import Buffer
 from ..message.buffer import Pieces
 from ..message.head import Head
@@ -36,7 +37,7 @@ from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, wait_at_most
 from .descriptor import Descriptor, duplicate
 from .direct import DIRECT_FROM, DirectRead
 from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
-from .transport import CLOSED, HIGH_WATER, Ending, ShortRead, TransportProtocol, is_readable, share_address
+from .transport import CLOSED, Ending, ShortRead, TransportProtocol, is_readable, share_address
 
 WRITE_BEFORE_TURN: Final = 64 * 1024
 """Bytes written until the loop gets a turn: without one, an early response is not noticed."""
@@ -266,17 +267,11 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         """See ByteStream; n below 0 reads to the end, as StreamReader.read() does."""
         pieces = self._readable()
         if n < 0:
-            return await self._read_all()
+            return await collect(self.read)
         while not pieces.size:
             if not n or not await self._has_more():
                 return b""
         return pieces.take(n)
-
-    async def _read_all(self) -> bytes:
-        parts = []
-        while part := await self.read(HIGH_WATER):
-            parts.append(part)
-        return b"".join(parts)
 
     async def readexactly(self, n: int) -> bytes:
         """See ByteStream and StreamReader.readexactly()."""
@@ -303,6 +298,14 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         """See ByteStream."""
         pieces = self._pieces
         return pieces.take_exactly(n) if pieces.size >= n and self._wake_up is None else None
+
+    def buffered(self) -> tuple[bytes, int]:
+        """See ByteStream."""
+        return self._pieces.first() if self._wake_up is None else (b"", 0)
+
+    def skip(self, n: int) -> None:
+        """See ByteStream."""
+        self._pieces.skip(n)
 
     async def readinto(self, buffer: memoryview) -> int:
         """See ByteStream."""

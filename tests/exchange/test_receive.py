@@ -197,6 +197,62 @@ def test_chunks_are_one_content() -> None:
     assert stream.unread == b"next"
 
 
+def test_chunks_that_were_received_are_one_read() -> None:
+    stream = ScriptedStream([b"H", b"2\r\nhe\r\n3\r\nllo\r\n6\r\n wor", b"ld\r\n0\r\n\r\nnext"])
+    run_now(stream.readexactly(2))
+    content = chunked()
+    content.stream, content.in_chunk = stream, 2
+    run_now(stream.readexactly(2))
+    assert run_now(content.read(100)) == b"hello"
+    assert run_now(content.read(100)) == b" wor"  # content that was received is not held back
+    assert run_now(content.read(100)) == b"ld"
+    assert run_now(content.read(100)) == b""
+    assert (content.is_done, stream.unread) == (True, b"next")
+
+
+def test_last_chunk_is_taken_with_the_content_before_it() -> None:
+    stream = ScriptedStream([b"5\r\nhello\r\n0\r\n\r\n0\r\n\r\n"])
+    content = ChunkedContent(stream, DEFAULT)
+    run_now(content.begin_chunk())
+    assert run_now(content.read(5)) == b"hello"
+    assert not content.is_done
+    assert run_now(content.read(5)) == b""
+    assert content.is_done
+    assert run_now(content.read(5)) == b""
+    assert stream.unread == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("body", [b"5\r\nhello\r\n6\r\n world\r\n", b"B\r\nhello world\r\n", b""])
+def test_chunked_content_is_taken_at_once_if_all_of_it_is_buffered(body: bytes) -> None:
+    for missing in range(5):
+        stream = ScriptedStream([b"H" + body + b"0\r\n\r\n"[: 5 - missing], b"0\r\n\r\n"[5 - missing :]])
+        run_now(stream.read(1))
+        content = ChunkedContent(stream, DEFAULT)
+        expected = b"hello world" if body else b""
+        assert content.takeall() == (None if missing else expected)
+        assert content.is_done is (missing == 0)
+        assert run_now(content.readall()) == (expected if missing else b"")
+        assert content.trailers == Fields()
+
+
+@pytest.mark.parametrize(
+    "body", [b"5\r\n0\r\n\r\n", b"6;x\r\n0\r\n\r\n\r\n0\r\n\r\n", b"0\r\n0\r\n\r\n", b"g\r\n0\r\n\r\n"]
+)
+def test_content_that_only_looks_like_its_end_is_not_taken_at_once(body: bytes) -> None:
+    stream = ScriptedStream([b"H" + body])
+    run_now(stream.read(1))
+    content = ChunkedContent(stream, DEFAULT)
+    assert content.takeall() is None
+    assert (content.is_done, stream.unread) == (False, body)
+
+
+def test_a_limit_on_chunk_lines_holds_for_short_ones() -> None:
+    body = b"5\r\nhello\r\n00005\r\nworld\r\n0\r\n\r\n"
+    assert run_now(chunked(body, limits=Limits(chunk_line=7)).readall()) == b"helloworld"
+    with pytest.raises(LineTooLong):
+        run_now(chunked(body, limits=Limits(chunk_line=6)).readall())
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 100])
 def test_chunks_are_read_in_pieces_of_any_size(n: int) -> None:
     body = b"5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n"

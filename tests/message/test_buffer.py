@@ -194,6 +194,17 @@ def test_the_separator_that_ends_first_is_found_across_pieces(
     assert pieces.take_exactly(6) == b"abcdef"
 
 
+def test_bytes_of_the_first_piece_are_seen_and_skipped() -> None:
+    pieces = pieces_of(b"abc", b"def")
+    assert pieces.first() == (b"abc", 0)
+    pieces.skip(2)
+    assert (pieces.first(), pieces.size) == ((b"abc", 2), 4)
+    pieces.skip(1)
+    assert pieces.first() == (b"def", 0)
+    pieces.skip(3)
+    assert (pieces.first(), pieces.size) == ((b"", 0), 0)
+
+
 def test_bytes_that_were_put_back_are_first() -> None:
     pieces = pieces_of(b"abc", b"def")
     assert pieces.take_exactly(4) == b"abcd"

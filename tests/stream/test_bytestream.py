@@ -166,6 +166,15 @@ async def test_take_exactly_leaves_too_few_bytes_in_the_buffer(feed: Feed) -> No
         assert await stream.readexactly(1) == b"b"
 
 
+async def test_buffered_bytes_are_seen_before_they_are_skipped(feed: Feed) -> None:
+    async with feed([b"hello"], stays=True) as stream:
+        assert await stream.readexactly(1) == b"h"
+        data, at = stream.buffered()
+        assert data[at:] == b"ello"
+        stream.skip(2)
+        assert await stream.readexactly(2) == b"lo"
+
+
 SMALL, LARGE = 4, 512 * 1024  # a large buffer may be filled by the kernel itself
 
 

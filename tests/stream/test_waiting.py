@@ -245,6 +245,23 @@ async def test_a_second_reader_is_refused_and_the_first_goes_on(connect: Connect
         assert await first == b"hello"
 
 
+async def test_bytes_that_another_reader_waits_with_are_not_shown(connect: Connect) -> None:
+    gate = Gate()
+
+    def handler(connection: RawConnection) -> None:
+        connection.send(b"hel")
+        gate.then(sending(b"lo\n"))(connection)
+
+    async with connect(handler) as stream:
+        await stream.wait_readable(5)
+        first = asyncio.create_task(stream.readline(100))
+        await asyncio.sleep(0)
+        assert stream.buffered() == (b"", 0)
+        gate.open()
+        assert await first == b"hello\n"
+        assert stream.buffered() == (b"", 0)
+
+
 async def test_a_second_writer_is_refused(connect: Connect) -> None:
     async with connect(RawConnection.hold) as stream:
         await fill(stream)
