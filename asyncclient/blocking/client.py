@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
-from ..caller import Caller, find_caller
+from ..caller import find_caller
 from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client.cookies.jar import CookieJar
@@ -98,7 +98,8 @@ class Client(Verbs):
 
         Raises: see request().
         """
-        return Streaming(self, self.build_request(method, url, **options), find_caller())
+        streaming = awaitable.Streaming(self._client, self.build_request(method, url, **options), find_caller())
+        return Streaming(self, streaming)
 
     def download(
         self,
@@ -129,11 +130,7 @@ class Client(Verbs):
         return self._finish(download)
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
-        """Return the request that request() would send, including the client's base_url and params.
-
-        Raises:
-            ValueError, TypeError, InvalidURL: a value that can't be sent.
-        """
+        """Return the request that request() would send; see asyncclient.Client.build_request()."""
         return self._client.build_request(method, url, **wrap_options(options))
 
     def _replace_response(self, error: ResponseError) -> None:
@@ -144,19 +141,15 @@ class Client(Verbs):
     # Connections
 
     def preconnect(self, origin: str, n: int = 1) -> None:
-        """Open connections to an origin until n are idle, within the limits; it does not wait for a free slot.
-
-        Raises:
-            ConnectError, TotalTimeout: a connection could not be opened; the others are kept.
-        """
+        """Open connections to an origin until n are idle; see asyncclient.Client.preconnect()."""
         self._portal.run(self._client.preconnect(origin, n))
 
     def stats(self) -> PoolStats:
-        """Return the numbers of connections in use, idle and being opened, and of waiting requests; also by host."""
+        """Return the numbers of connections and of waiting requests; see asyncclient.Client.stats()."""
         return self._portal.call(self._client.stats)
 
     def close_idle(self) -> int:
-        """Begin to close all idle connections, and return how many; requests in progress are not affected."""
+        """Begin to close all idle connections, and return how many; see asyncclient.Client.close_idle()."""
         return self._portal.call(self._client.close_idle)
 
     def close(self) -> None:
@@ -187,10 +180,9 @@ class Client(Verbs):
 class Streaming(AbstractContextManager[Response]):
     """A request that is sent when the `with` block is entered; see Client.stream()."""
 
-    def __init__(self, client: Client, request: Request, caller: Caller) -> None:
+    def __init__(self, client: Client, streaming: awaitable.Streaming) -> None:
         self._client = client
-        self._request = request
-        self._caller = caller
+        self._streaming = streaming
         self._response: awaitable_response.Response | None = None
 
     def __enter__(self) -> Response:
@@ -202,7 +194,7 @@ class Streaming(AbstractContextManager[Response]):
             raise
 
     async def _open(self) -> awaitable_response.Response:
-        self._response = await awaitable.Streaming(self._client._client, self._request, self._caller).__aenter__()
+        self._response = await self._streaming.__aenter__()
         return self._response
 
     def _close(self) -> None:

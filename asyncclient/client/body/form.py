@@ -22,7 +22,7 @@ from ...message.multipart import (
     build_part_head,
     guess_content_type,
 )
-from ...message.url import list_named, list_values
+from ...message.url import list_named, list_values, percent_encode
 from .content_fields import URLENCODED, ContentFields
 from .payload import CHARSET, BytesPayload, Payload, make_payload
 
@@ -81,12 +81,15 @@ def build_form(data: FormData | str | bytes, fields: ContentFields | None = None
 
 
 _BEYOND_ASCII = re.compile(rb"%[89A-F][0-9A-F]")
-_RESERVED = re.compile(rb"[^A-Za-z0-9*._-]")
-_ESCAPES = {bytes((code,)): b"%%%02X" % code for code in range(256)} | {b" ": b"+"}
+_RESERVED = re.compile(rb"[^A-Za-z0-9*._ -]+")
 
 
 def _quote(data: bytes) -> bytes:
-    return _RESERVED.sub(lambda match: _ESCAPES[match[0]], data)
+    return _RESERVED.sub(_escape, data).replace(b" ", b"+")
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return percent_encode(match[0]).encode()
 
 
 def list_fields(data: FormData) -> Iterator[tuple[str, bytes]]:
