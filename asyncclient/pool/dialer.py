@@ -15,12 +15,12 @@ from ..tracing import Tracer
 from .group import Dial, Group, Waiter
 
 Dialled = Callable[[Group, Waiter, Timings, Opened | BaseException], None]
-"""Called with the waiter for which a connection was to be opened, how long that took, and the connection or the error
-that ended it."""
+"""Called with the group, the waiter for which the connection was opened, the duration of the steps, and the connection
+or the error that ended the dial."""
 
 
 class Dialer:
-    """Opens connections, and tells a tracer of each.
+    """Opens connections, and calls a tracer for each.
 
     Args:
         limits: bounds on what a proxy may send.
@@ -56,7 +56,7 @@ class Dialer:
 
 
 def _trace(tracer: Tracer, label: str, timings: Timings, result: Opened | BaseException) -> Opened | BaseException:
-    """Tell the tracer; return the result, or the error of the tracer, which ends the connection."""
+    """Call the tracer; return the result, or the error of the tracer, which ends the connection."""
     try:
         if isinstance(result, BaseException):
             tracer.connection_failed(label, result)
