@@ -235,11 +235,9 @@ class Wire:
             # Not heads.receive(): two coroutines less for each exchange (decision 12).
             while heads.final is None:
                 known = None if cache.last is None else cache.last.block
-                data = stream.take_head(limits.head, heads.starts, known)
-                if data is None:
+                while (data := stream.take_head(limits.head, heads.starts, known)) is None:
                     await stream.wait_response()
-                else:
-                    heads.add(data or refuse_end(stream), limits)
+                heads.add(data or refuse_end(stream), limits)
             return self._build_response(exchange, heads.final, ended)
         except BaseException:
             ended(exchange, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
@@ -17,9 +18,8 @@ from .target import check_host, encode_host, is_ipv6, show_url
 _LEGAL = r"A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-"
 _LABEL = r"[A-Za-z0-9_-]{1,63}+"
 
-_PLAIN = re.compile(
-    rf"(https?+)://({_LABEL}(?:\.{_LABEL})*+\.?+)(?::([0-9]*+))?+([/?][{_LEGAL}]*+)?+(?:#([{_LEGAL}]*+))?+"
-)
+_PLAIN_ORIGIN = re.compile(rf"(https?+)://({_LABEL}(?:\.{_LABEL})*+\.?+)(?::([0-9]*+))?+")
+_PLAIN_TARGET = re.compile(rf"/[{_LEGAL}]*+")
 _ANY = re.compile(
     r"(https?+)://(?:([^/?#@\\ ]*+)@)?+(\[[^/?#@\\\[\]]*+\]|[^:/?#@\\\[\]]*+)"
     r"(?::([^/?#]*+))?+([/?][^#]*+)?+(?:#(.*+))?+",
@@ -75,21 +75,32 @@ def parse_url(url: str) -> URL:
     refused: `http:x`, two "@", a backslash before the path, a percent-encoded host. An empty port is the default port
     (RFC 9110 §4.2.1).
 
-    A URL without userinfo and without characters to encode takes a single match (decision 51).
+    A plain URL, which has no userinfo, no fragment and no character to encode, takes one match (decision 51).
 
     Raises:
         TypeError: the URL is not a str.
         InvalidURL: it is not an http or https URL, has a control character, or its host can't be encoded.
     """
     try:
-        match = _PLAIN.fullmatch(url)
-    except TypeError:
-        match = None  # strip_url() raises the error
+        at = url.find("/", 8)  # the first slash after "https://"
+        if at > 0 and _PLAIN_TARGET.fullmatch(url, at) is not None:
+            origin = _find_plain_origin(url[:at])
+            if origin is not None:
+                # Without the constructor of a NamedTuple, which is a Python function (decision 51).
+                return tuple.__new__(URL, origin + (url[at:], None, None))
+    except (AttributeError, TypeError):
+        pass  # not a str: strip_url() raises the error
+    return _parse_any(strip_url(url))
+
+
+@lru_cache(maxsize=1024)
+def _find_plain_origin(text: str) -> tuple[str, str, int] | None:
+    """Return the origin that a plain URL begins with; None if it has userinfo, or a host to check or to encode."""
+    match = _PLAIN_ORIGIN.fullmatch(text)
     if match is None:
-        return _parse_any(strip_url(url))
-    scheme, host, port, target, fragment = match.groups()
-    number = _parse_port(port) if port else DEFAULT_PORTS[scheme]
-    return URL(scheme, host.lower(), number, _begin_with_slash(target), None, fragment)
+        return None
+    scheme, host, port = match.groups()
+    return scheme, host.lower(), _parse_port(port) if port else DEFAULT_PORTS[scheme]
 
 
 def _parse_any(url: str) -> URL:
