@@ -172,17 +172,17 @@ class HTTPConnection:
         if self._opening is not None:
             raise ImproperConnectionState(f"{self!r} is being opened by another task")
         self._close_wire()
-        # Those of the request that this is for, else kept for the next one.
-        timings = Timings(time.monotonic()) if self._exchange is None else self._exchange.timings
-        opening = timings if self._exchange is None else None
+        opening = Timings(time.monotonic())
         timeout = self._applied_timeout()
         self._opening = Interruptible(f"connection to {self.host}:{self.port} was closed meanwhile")
         try:
             with self._opening:
-                deadline = _find_deadline(timeout, timings)
+                deadline = _find_deadline(
+                    timeout, opening.started if self._exchange is None else self._exchange.started
+                )
                 with TimeLimit.until(deadline, f"exchange not done with {self.host}:{self.port}"):
                     route = await self._route()
-                    stream, self._proxy_head = await open_stream(route, timeout, timings, self.limits)
+                    stream, self._proxy_head = await open_stream(route, timeout, opening, self.limits)
         finally:
             self._opening = None
         self._wire, self._close_reason = Wire(stream, self.limits, self._head_cache, opening), None
@@ -331,7 +331,7 @@ class HTTPConnection:
         head = RequestHead(method, url, *built if skip_encoding else (*built, b"Accept-Encoding: identity"))
         for name, value in pairs:
             head.add(name, value)
-        return Exchange(head, Timings(time.monotonic()))
+        return Exchange(head, time.monotonic())
 
     def _build_host_line(self, method: str, target: Any) -> bytes:
         authority = None
@@ -408,7 +408,7 @@ class HTTPConnection:
             return None
         if wire.stream.loop is not asyncio.get_running_loop():
             raise ImproperConnectionState(f"{self!r} belongs to another event loop: open one on each")
-        return self._prepare(wire, exchange) if wire.is_available(exchange.timings.started) else None
+        return self._prepare(wire, exchange) if wire.is_available(exchange.started) else None
 
     def _prepare(self, wire: Wire, exchange: Exchange) -> Wire:
         """Have the settings of this connection hold on a wire for an exchange; return the wire."""
@@ -416,7 +416,7 @@ class HTTPConnection:
         if self.timeout is not self._timeout:
             stream.timeout = self._applied_timeout()
         timeout = stream.timeout
-        stream.total = NEVER if timeout.total is None else _find_deadline(timeout, exchange.timings)
+        stream.total = NEVER if timeout.total is None else _find_deadline(timeout, exchange.started)
         if self.debuglevel > 0 or type(stream) is PrintingStream:
             set_printing(stream, prints=self.debuglevel > 0)
         return wire
@@ -509,7 +509,7 @@ class HTTPConnection:
                 self._forget_closed(wire)
 
 
-def _find_deadline(timeout: Timeout, timings: Timings) -> Deadline:
-    """Return when an exchange must be over, whose timings say since when it has lasted."""
-    lasted = time.monotonic() - timings.started
+def _find_deadline(timeout: Timeout, started: float) -> Deadline:
+    """Return when an exchange must be over that began then, by time.monotonic()."""
+    lasted = time.monotonic() - started
     return Deadline.after(timeout.total, asyncio.get_running_loop().time() - lasted)

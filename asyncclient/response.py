@@ -250,8 +250,10 @@ class HTTPResponse(HeadView):
 
     def _finish(self) -> None:
         self._is_open = False
-        exchange, now = self._exchange, time.monotonic()
-        exchange.timings.done = now - exchange.timings.started
+        exchange = self._exchange
+        exchange.done_at = now = time.monotonic()
+        if exchange.measured is not None:
+            exchange.measured.done = now - exchange.started
         self._ended(exchange, now)
 
     def _abandon(self) -> None:

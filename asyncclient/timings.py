@@ -35,6 +35,22 @@ class Timings:
         return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in known if s is not None)}>"
 
 
-def copy_opening(opening: Timings, timings: Timings) -> None:
-    """Copy the durations of opening a connection to the first exchange on it."""
-    timings.resolve, timings.connect, timings.tls = opening.resolve, opening.connect, opening.tls
+def build_timings(
+    started: float, opening: Timings | None, sent_at: float | None, first_at: float | None, done_at: float | None
+) -> Timings:
+    """Return the durations of an exchange.
+
+    Args:
+        started: when it began, in seconds of the monotonic clock, as the other times are.
+        opening: the durations of opening its connection; None if that was open before.
+        sent_at: when the request was written.
+        first_at: when the first head of the response was received.
+        done_at: when the content was received.
+    """
+    timings = Timings(started)
+    if opening is not None:
+        timings.resolve, timings.connect, timings.tls = opening.resolve, opening.connect, opening.tls
+    timings.sent, timings.first_byte, timings.done = (
+        None if at is None else at - started for at in (sent_at, first_at, done_at)
+    )
+    return timings

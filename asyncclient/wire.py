@@ -33,7 +33,7 @@ from .stream.deadlines import TimeLimit
 from .stream.files import offload
 from .stream.handover import hand_over
 from .stream.interruptible import Interruptible
-from .timings import Timings, copy_opening
+from .timings import Timings
 
 RECENT: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read all it had
@@ -50,7 +50,7 @@ class Wire:
         stream: the connection as bytes; the wire closes it.
         limits: bounds on what the server may send.
         head_cache: the head that the server sent last, perhaps on another connection.
-        opening: how long opening the connection took, for the timings of the first exchange; None if these have it.
+        opening: how long opening the connection took, for the timings of the first exchange.
     """
 
     __slots__ = (
@@ -64,14 +64,14 @@ class Wire:
         "stream",
     )
 
-    def __init__(self, stream: AioStream, limits: Limits, head_cache: HeadCache, opening: Timings | None) -> None:
+    def __init__(self, stream: AioStream, limits: Limits, head_cache: HeadCache, opening: Timings) -> None:
         # The bytes, and the time limits of the exchange under way.
         self.stream = stream
         self.limits = limits
         # Shared by all connections to one destination.
         self.head_cache = head_cache
         # None once the first exchange has begun.
-        self.opening = opening
+        self.opening: Timings | None = opening
         # The exchange under way, from its first byte to its last.
         self.exchange: Exchange | None = None
         # Why no further exchange may follow; None while one may.
@@ -119,18 +119,14 @@ class Wire:
         self.exchange = exchange
         exchange.was_sent = True
         if self.opening is not None:
-            self._add_opening(self.opening, exchange)
+            exchange.opening, self.opening = self.opening, None
         try:
             self.stream.write(data)
         except BaseException:
             self.end(exchange, None)
             raise
-        exchange.timings.sent = time.monotonic() - exchange.timings.started
+        exchange.sent_at = time.monotonic()
         exchange.state = State.SENT
-
-    def _add_opening(self, opening: Timings, exchange: Exchange) -> None:
-        copy_opening(opening, exchange.timings)
-        self.opening = None
 
     async def send_body(
         self, exchange: Exchange, source: Source, *, chunked: bool, trailers: Trailers | None = None
@@ -151,8 +147,7 @@ class Wire:
         self.exchange = exchange
         exchange.was_sent = True
         exchange.state = State.SENDING
-        if self.opening is not None:
-            self._add_opening(self.opening, exchange)
+        exchange.opening, self.opening = self.opening, None
         exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
         try:
             await self._send_source(exchange, source, chunked, trailers)
@@ -162,7 +157,7 @@ class Wire:
             raise
         self._note_sent(exchange)
         if exchange.heads.final is None:
-            exchange.timings.sent = time.monotonic() - exchange.timings.started
+            exchange.sent_at = time.monotonic()
 
     async def _send_source(self, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None) -> None:
         head, stream = exchange.head, self.stream
@@ -244,9 +239,8 @@ class Wire:
             raise
 
     def _build_response(self, exchange: Exchange, final: Head, ended: Ended) -> HTTPResponse:
-        head, timings, stream = exchange.head, exchange.timings, self.stream
+        head, stream = exchange.head, self.stream
         content, reason = exchange.open_content(stream, final, head.method, self.limits)
-        timings.first_byte = (exchange.heads.first_at or 0.0) - timings.started
         if reason is None and (head.asks_close or exchange.declared is not None or exchange.may_be_rejected_unread):
             reason = _find_close_reason(exchange, final)
         if exchange.close_reason is None:

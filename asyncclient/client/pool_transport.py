@@ -20,7 +20,6 @@ from ..stream.options import SocketOption, parse_options
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Deadline, Timeout
-from ..timings import Timings
 from ..tracing import Tracer
 from ..transport import Destination, RequestBody, TransportRequest
 from ..wire import RECENT, RECENT_FOR_RESEND
@@ -72,7 +71,7 @@ class PoolTransport:
         """Send a request on an idle connection, or on a new one; see Transport.send()."""
         pool = self.pool
         group = self._known.get(request.destination) or await self._find_group(request.destination)
-        exchange = self._exchange_class(request.head, Timings(monotonic()))
+        exchange = self._exchange_class(request.head, monotonic())
         try:
             recent = RECENT_FOR_RESEND if request.may_resend else RECENT
             lease = None if request.wants_new else pool.take_idle(group, recent)

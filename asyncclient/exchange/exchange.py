@@ -10,7 +10,7 @@ from ..message.cycle import CloseReason, State
 from ..message.head import Head
 from ..message.repairs import Repair
 from ..message.request import BodyGuard, RequestHead
-from ..timings import Timings
+from ..timings import Timings, build_timings
 from .content import Content, open_framed
 from .receive import ResponseHeads
 from .stream import ByteReader
@@ -22,11 +22,15 @@ class Exchange:
     __slots__ = (
         "close_reason",
         "declared",
+        "done_at",
         "head",
         "heads",
         "may_be_rejected_unread",
+        "measured",
+        "opening",
+        "sent_at",
+        "started",
         "state",
-        "timings",
         "was_kept",
         "was_sent",
     )
@@ -34,11 +38,18 @@ class Exchange:
     is_lenient: ClassVar[bool] = False
     heads_class: ClassVar[type[ResponseHeads]] = ResponseHeads
 
-    def __init__(self, head: RequestHead, timings: Timings) -> None:
+    def __init__(self, head: RequestHead, started: float) -> None:
         # The head of the request.
         self.head = head
-        # When the steps of the exchange happened.
-        self.timings = timings
+        # Times by time.monotonic(): when the exchange began, when all of the request was written, and when the content
+        # of the response was read to its end; None before.
+        self.started = started
+        self.sent_at: float | None = None
+        self.done_at: float | None = None
+        # The timings, once they were asked for.
+        self.measured: Timings | None = None
+        # How long opening the connection took; None if that was open before.
+        self.opening: Timings | None = None
         # The heads of the response.
         self.heads = self.heads_class()
         # Where the exchange is, see message.cycle; IDLE once it is over.
@@ -55,6 +66,14 @@ class Exchange:
         self.was_kept = False
         # Whether any byte of the request may have been written.
         self.was_sent = False
+
+    @property
+    def timings(self) -> Timings:
+        """How long the phases took; for a response whose head was received. Made at the first access (decision 12)."""
+        if self.measured is None:
+            first_at = self.heads.first_at
+            self.measured = build_timings(self.started, self.opening, self.sent_at, first_at, self.done_at)
+        return self.measured
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

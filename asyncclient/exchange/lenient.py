@@ -19,7 +19,6 @@ from ..message.framing import Kind
 from ..message.head import Head
 from ..message.repairs import Repair, frame_leniently, parse_head_leniently, parse_trailers_leniently
 from ..message.request import RequestHead
-from ..timings import Timings
 from .content import A_SIZE, NO_TRAILERS, ChunkedContent, Content, check_chunk_end, open_content
 from .exchange import Exchange
 from .receive import ResponseHeads
@@ -66,8 +65,8 @@ class LenientExchange(Exchange):
     is_lenient = True
     heads_class = LenientHeads
 
-    def __init__(self, head: RequestHead, timings: Timings) -> None:
-        super().__init__(head, timings)
+    def __init__(self, head: RequestHead, started: float) -> None:
+        super().__init__(head, started)
         self.is_held = False
         assert isinstance(self.heads, LenientHeads)
         self._repairs = self.heads.repairs  # shared by the heads and the content

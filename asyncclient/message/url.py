@@ -86,8 +86,9 @@ def parse_url(url: str) -> URL:
         if at > 0 and _PLAIN_TARGET.fullmatch(url, at) is not None:
             origin = _find_plain_origin(url[:at])
             if origin is not None:
+                scheme, host, port = origin
                 # Without the constructor of a NamedTuple, which is a Python function (decision 51).
-                return tuple.__new__(URL, origin + (url[at:], None, None))
+                return tuple.__new__(URL, (scheme, host, port, url[at:], None, None))
     except (AttributeError, TypeError):
         pass  # not a str: strip_url() raises the error
     return _parse_any(strip_url(url))

@@ -236,7 +236,7 @@ class Lease:
     def leased_since(self) -> float:
         """When its request was sent, or began to be sent, by time.monotonic(); infinite without an exchange."""
         exchange = self.wire.exchange
-        return math.inf if exchange is None else exchange.timings.started + (exchange.timings.sent or 0.0)
+        return math.inf if exchange is None else exchange.sent_at or exchange.started
 
     def __repr__(self) -> str:
         return f"<Lease {self.group.label} {self.wire!r}>"

@@ -96,7 +96,7 @@ class Rig:
         self.channel = Channel(stream, kernel, answer)
         stream.connection_made(self.channel)
         self.stream = stream
-        self.wire = Wire(stream, DEFAULT, HeadCache(), None)
+        self.wire = Wire(stream, DEFAULT, HeadCache(), Timings(0.0))
 
     def send(self, method: str = "GET", *fields: tuple[str, str], content: bytes | None = None) -> Exchange:
         exchange = begin(method, *fields)
@@ -115,7 +115,7 @@ def begin(method: str, *fields: tuple[str, str]) -> Exchange:
     head = RequestHead(method, "/")
     for name, value in fields:
         head.add(name, value)
-    return Exchange(head, Timings(time.monotonic()))
+    return Exchange(head, time.monotonic())
 
 
 @contextmanager
@@ -343,7 +343,7 @@ async def test_an_abandoned_wire_frees_its_transport() -> None:
         gc.collect()
         await asyncio.sleep(0)
         assert channel.how_closed == "abort"
-        rig.wire = Wire(rig.stream, DEFAULT, HeadCache(), None)  # for the end of the block
+        rig.wire = Wire(rig.stream, DEFAULT, HeadCache(), Timings(0.0))  # for the end of the block
 
 
 async def test_repr_names_the_state_and_the_reason() -> None:

@@ -15,7 +15,6 @@ from asyncclient.message.framing import Kind
 from asyncclient.message.head import parse_head
 from asyncclient.message.repairs import Repair
 from asyncclient.message.request import RequestHead
-from asyncclient.timings import Timings
 from tests.scripted import ScriptedStream, run_now
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -25,7 +24,7 @@ RESET = ConnectionResetError(104, "reset")
 
 
 def exchange() -> LenientExchange:
-    return LenientExchange(RequestHead("GET", "/"), Timings(0.0))
+    return LenientExchange(RequestHead("GET", "/"), 0.0)
 
 
 async def read_in_steps(content: Content) -> bytes:
