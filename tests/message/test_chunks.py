@@ -162,7 +162,7 @@ def test_a_walk_takes_a_bounded_number_of_chunks() -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=9), st.integers(0, 200), st.integers(0, 90))
-def test_a_walk_takes_what_the_steps_would(parts: list[bytes], cut: int, room: int) -> None:
+def test_a_walk_takes_the_same_as_single_steps(parts: list[bytes], cut: int, room: int) -> None:
     data = (b"".join(map(build_chunk, parts)) + LAST_CHUNK + b"HTTP")[:cut]
     taken, rest, is_last = walk(data, 0, room)
     assert taken == parts[: len(taken)]
