@@ -536,6 +536,15 @@ def test_every_module_of_compat_has_its_place_in_the_architecture() -> None:
     assert modules == {*re.findall(r"(?:^- |\. |^  )`(\w+)`:", section, re.MULTILINE)}
 
 
+def test_calls_that_the_architecture_names_exist() -> None:
+    sources = "\n".join(path.read_text() for top in ("asyncclient", "compat") for path in (ROOT / top).rglob("*.py"))
+    calls = {*re.findall(r"`(?:(\w+)\.)?(\w+)\([^`]*\)`", PAGES["architecture.md"])}
+    names = {name for _, name in calls} | {owner for owner, _ in calls if owner[:1].isupper()}
+    assert len(names) > 50
+    unknown = {name for name in names if not re.search(rf"\b(?:def|class) {name}\b|self\.{name} = ", sources)}
+    assert unknown == set()
+
+
 def test_the_tree_of_errors_is_the_real_one() -> None:
     documented: dict[str, set[str]] = {}
     above: list[str] = []
