@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from ..errors import ConnectError
 from ..limits import Limits
@@ -15,12 +16,23 @@ from ..tracing import Tracer
 from .group import Dial, Group, Waiter
 
 Dialled = Callable[[Group, Waiter, Timings, Opened | BaseException], None]
-"""Called with the group, the waiter for which the connection was opened, the duration of the steps, and the connection
-or the error that ended the dial."""
+"""Called with the waiter for which a connection was to be opened, how long that took, and the connection or the error
+that ended it."""
+
+
+AT_ONCE: Final = 100
+"""Dials in progress up to which each further one is begun at once."""
+
+PER_TURN: Final = 25
+"""Dials that are begun in a turn of the loop when there are more."""
 
 
 class Dialer:
-    """Opens connections, and calls a tracer for each.
+    """Opens connections, and tells a tracer of each.
+
+    If thousands of connections are wanted at once, some are begun in each turn of the loop: the first ones are open
+    before the last ones are begun, and the memory of their dials is used again (decision 25). Dials in progress are not
+    limited: servers that do not answer would hold up the others.
 
     Args:
         limits: bounds on what a proxy may send.
@@ -34,9 +46,29 @@ class Dialer:
         self._limits = limits
         self._tracer = tracer
         self.dials: set[Dial] = set()
+        # How many dials beyond AT_ONCE may be begun in this turn of the loop.
+        self._allowed = 0
+        self._next_turn: asyncio.Handle | None = None
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether a dial may be begun in this turn of the loop."""
+        return len(self.dials) < AT_ONCE or self._allowed > 0
+
+    def wait_for_turn(self, loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
+        """Have a function called in the next turn of the loop, in which it may begin some more dials."""
+        if self._next_turn is None:
+            self._next_turn = loop.call_soon(self._take_turn, begin)
+
+    def _take_turn(self, begin: Callable[[], None]) -> None:
+        self._next_turn = None
+        self._allowed = PER_TURN
+        begin()
+        self._allowed = 0
 
     def dial(self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, dialled: Dialled) -> Dial:
         """Begin to open a connection of a group; return the task, which may be cancelled."""
+        self._allowed -= self._allowed > 0
         timings = Timings(time.monotonic())
         task = loop.create_task(open_stream(group.route, waiter.timeout, timings, self._limits))
         self.dials.add(task)
@@ -56,7 +88,7 @@ class Dialer:
 
 
 def _trace(tracer: Tracer, label: str, timings: Timings, result: Opened | BaseException) -> Opened | BaseException:
-    """Call the tracer; return the result, or the error of the tracer, which ends the connection."""
+    """Tell the tracer; return the result, or the error of the tracer, which ends the connection."""
     try:
         if isinstance(result, BaseException):
             tracer.connection_failed(label, result)

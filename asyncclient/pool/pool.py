@@ -1,7 +1,7 @@
 """The pool: connections that are counted, leased for one exchange at a time, and kept idle for the next.
 
 The problem: requests come and are cancelled at any moment, connections fail, close and go stale by themselves. A slot,
-a waiter or a response that is forgotten once is lost forever, or is given to another request.
+a waiter or a response that is forgotten once is lost for ever, or is given to another request.
 
 The rules kept:
 - leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file changes
@@ -11,8 +11,7 @@ The rules kept:
 - A request without a connection joins the queue, and a dial is started for it. Whichever connection is ready first, the
   dialled one or one that another request released, goes to the head of the queue; a late one goes to the next waiter or
   is kept idle. A waiter that is cancelled after it was given a connection passes it on.
-- If all slots are in use, groups take turns, so that no host can starve another. An idle connection is closed for a
-  group that needs its slot.
+- Where all slots are taken groups take turns, so that no host can starve another. An idle connection gives way.
 - Everything is O(1), except for the timer that closes expired connections.
 
 Not done on purpose: no lock (one loop, and no await between a check and a change), no task except for opening.
@@ -33,7 +32,7 @@ from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
 from ..stream.aio import AioStream, wait_all_closed
-from ..stream.deadlines import TimeLimit, schedule_expiry
+from ..stream.deadlines import GRAIN, TimeLimit, schedule_expiry
 from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
@@ -57,8 +56,8 @@ class Pool:
     Args:
         limits: what a server may send.
         sizes: how many connections there may be, and for how long they are kept.
-        tracer: called for each connection that is opened, or fails to open.
-        stall_warning: seconds after which a PoolWarning names the users of the connections; None: never.
+        tracer: is told of connections that are opened.
+        stall_warning: seconds after which a PoolWarning says what holds the connections; None is never.
     """
 
     def __init__(
@@ -174,7 +173,7 @@ class Pool:
     async def _absorb_tls_records(self, lease: Lease) -> bool:
         """Return whether a connection may be used although something was received on it; else it is closed.
 
-        For a new connection that may not be used this raises an error: a further one would fail as well.
+        For a new connection that may not be used this raises an error: the next one would not do better.
         """
         is_available = False
         try:
@@ -205,7 +204,7 @@ class Pool:
     ) -> Lease:
         waiter = Waiter(loop.create_future(), timeout, deadline, partial(self._expire, group))
         group.add(waiter, is_next=is_next)
-        if self._starved or group.queued or not self._has_free_slot(group):
+        if self._starved or group.queued or not (self._dialer.may_begin and self._has_free_slot(group)):
             group.enqueue(waiter, is_next=is_next)
             self._open_wanted(group)
         else:  # the usual case
@@ -224,18 +223,33 @@ class Pool:
             del waiter  # the traceback of its error refers to this frame: a reference cycle
 
     def _expire(self, group: Group, waiter: Waiter, now: float) -> None:
-        """End a wait whose time is over. A waiter with a dial waits on for that, which has a time limit of its own."""
+        """End a wait whose time is over."""
         if now >= waiter.total.at:
             group.fail(waiter, waiter.total.error(f"no connection to {group.label}"))
-        elif waiter.dial is not None:
-            waiter.deadline = waiter.total.at
-        else:
+        elif not self._is_being_served(group, waiter, now):
             seconds = waiter.timeout.pool or 0.0
             opening = f", {group.connecting} of them not yet" if group.connecting else ""
             crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
             text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
             groups = (group,) if group.size >= self.sizes.per_host else self._groups.values()
             group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
+
+    def _is_being_served(self, group: Group, waiter: Waiter, now: float) -> bool:
+        """Return whether a waiter whose time for getting a slot is over waits on, because it has one.
+
+        It has one if it has a dial, which has a time limit of its own; if it only waits for its turn to dial, which it
+        takes now; or if a dial of another waiter will serve it, because an earlier connection has served that waiter.
+        """
+        assert self._loop is not None
+        waiter.deadline = waiter.total.at
+        if waiter.dial is None and group.connecting >= len(group.waiters):
+            waiter.deadline = min(waiter.deadline, now + GRAIN)  # that dial may fail, and another group get its slot
+            schedule_expiry(waiter, self._loop)
+            return True
+        if waiter.dial is None and waiter in group.queued and self._has_free_slot(group):
+            del group.queued[waiter]
+            self._dial(group, waiter)
+        return waiter.dial is not None
 
     def _leave_queue(self, group: Group, waiter: Waiter) -> None:
         """Pass on the connection that a cancelled waiter was given, and cancel a dial that no waiter needs."""
@@ -248,15 +262,26 @@ class Pool:
             waiter.dial.cancel()
 
     def _open_wanted(self, group: Group) -> None:
-        """Start the dials that the queue of a group needs and the limits allow, after those of starved groups."""
+        """Start the dials that the queue of a group asks for and the limits allow, after those of starved groups."""
         if not self._starved:  # the usual case: no group has to wait for its turn
-            while group.queued and self._has_free_slot(group) and (waiter := group.pop_queued()) is not None:
-                self._dial(group, waiter)
+            while group.queued and self._has_free_slot(group) and self._dialer.may_begin:
+                if (waiter := group.pop_queued()) is not None:
+                    self._dial(group, waiter)
             if not group.queued:  # every waiter has a dial
                 return
         if self._may_open(group):
             self._starved[group] = None
-        while (following := self._next_starved()) is not None and self._make_slot(following):
+        self._open_starved()
+
+    def _open_starved(self) -> None:
+        """Start the dials of starved groups, in turns, as far as the limits and the pace of the dialer allow."""
+        while (following := self._next_starved()) is not None:
+            if not self._dialer.may_begin:
+                assert self._loop is not None
+                self._dialer.wait_for_turn(self._loop, self._open_starved)
+                return
+            if not self._make_slot(following):
+                return
             waiter = following.pop_queued()
             if waiter is None:
                 del self._starved[following]
@@ -298,7 +323,7 @@ class Pool:
             self._open_wanted(group)
 
     def _must_yield(self, lease: Lease) -> bool:
-        """Return whether a starved group gets the slot: its own group does not need it, or had more than its share."""
+        """Return whether the slot is a starved group's now: its own needs it not, or has had more than its share."""
         group = lease.group
         if group in self._starved:
             self._starved.move_to_end(group)
@@ -319,7 +344,7 @@ class Pool:
         return dial
 
     def _dialled(self, group: Group, waiter: Waiter, timings: Timings, result: Opened | BaseException) -> None:
-        """Adopt a connection that was opened, or give the error to the waiter, unless it was served meanwhile."""
+        """Adopt a connection that was opened, or give the error to the waiter, unless that was served meanwhile."""
         group.connecting -= 1
         waiter.dial = None
         if not isinstance(result, BaseException):
@@ -338,7 +363,7 @@ class Pool:
                 waiter.expire(now)
 
     def _adopt(self, group: Group, timings: Timings, stream: AioStream) -> None:
-        """Add a connection that was just opened; it serves the oldest waiter."""
+        """Make a connection that has just been opened one of the pool; the oldest waiter is served by it."""
         if self.is_closed:
             stream.abort()
             self._free_slot(group)
@@ -456,7 +481,7 @@ class Pool:
         self._open_wanted(lease.group)
 
     def _drop_excess(self, group: Group) -> None:
-        """Close the least recently used idle connection if there are more than may be kept."""
+        """Close the connection idle longest where there are more than may be kept."""
         if len(group.idle) > self.sizes.idle_per_host:
             self._drop_idle(next(iter(group.idle)))
         elif len(self._idle) > self.sizes.idle:

@@ -26,7 +26,7 @@ class Descriptor:
 
     @contextmanager
     def used(self) -> Iterator[int]:
-        """Return the number for use in a worker thread until the end of this `with`.
+        """Lend the number to a worker thread for the duration of this context.
 
         Raises:
             ConnectionAbortedError: it is already closed.
