@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 Ended = Callable[[Exchange, float | None], None]
 """Called once at the end of an exchange: with the monotonic time at which the content was read to its end, or with None
-if the connection can\'t be used again."""
+if the connection can't be used again."""
 
 
 class HeadView:
@@ -55,14 +55,14 @@ class HeadView:
 
 
 class HTTPResponse(HeadView):
-    """A response: its head was received, its content is read off the connection on demand.
+    """A response: its head was received, its content is read from the connection on demand.
 
     The connection serves the next request once the content has been read to its end, or after aclose(). A read that
     fails or is cancelled drops the connection, so that no part of the content can be taken for the next response.
 
     Attributes:
-        status: the code.
-        head: the head as it was received, and what has been found in it.
+        status: the status code.
+        head: the head as it was received, parsed.
         upgraded: after 101 or a tunnel, the connection as asyncio's (reader, writer), with all data received after the
             head; it belongs to the caller. None for other responses.
         debuglevel: above 0, http.client's debug lines are printed.
@@ -94,7 +94,7 @@ class HTTPResponse(HeadView):
         self._ahead: Pieces | None = None
         # Whether the connection is still in use for the content.
         self._is_open = True
-        # Whether the content was given up before its end.
+        # Whether the response was closed before the end of its content.
         self._is_abandoned = False
         self._message: HTTPMessage | None = None
         self.upgraded: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -143,7 +143,7 @@ class HTTPResponse(HeadView):
     async def read1(self, n: int = -1) -> bytes:
         """Return received content, at least one byte and at most n (n below 0: any number); b"" at the end.
 
-        Raises: as read().
+        Raises: see read().
         """
         if self._ahead is not None and self._ahead.size:
             return self._ahead.take(n if n >= 0 else self._ahead.size)
@@ -154,7 +154,7 @@ class HTTPResponse(HeadView):
     async def readinto(self, buffer: bytearray | memoryview) -> int:
         """Copy received content into the buffer, at least one byte; return how many, 0 at the end.
 
-        The content is copied once, from the stream or the kernel into the buffer. Raises: as read().
+        The content is copied once, from the stream or the kernel into the buffer. Raises: see read().
         """
         view = memoryview(buffer).cast("B")
         if view.readonly:
@@ -173,7 +173,7 @@ class HTTPResponse(HeadView):
     async def peek(self, n: int = 0) -> bytes:
         """Return received content without consuming it, at least one byte; b"" at the end.
 
-        As in http.client, n is ignored: there may be more bytes or fewer. Raises: as read().
+        As in http.client, n is ignored: there may be more bytes or fewer. Raises: see read().
         """
         return (await self._read_ahead()).peek()
 
@@ -188,7 +188,7 @@ class HTTPResponse(HeadView):
     async def readline(self, limit: int = -1) -> bytes:
         """Return one line with its LF, at most `limit` bytes of it; at the end the rest without LF, then b"".
 
-        Raises: as read().
+        Raises: see read().
         """
         left = limit if limit >= 0 else sys.maxsize
         parts = []
@@ -214,9 +214,9 @@ class HTTPResponse(HeadView):
         return line
 
     async def iter_chunks(self, size: int | None = None) -> AsyncIterator[bytes]:
-        """Iterate over the content as it is received, uncopied; given a size, in chunks of that size but for the last.
+        """Iterate over the content as it is received, uncopied; with a size, in chunks of that size except the last.
 
-        Leaving the loop early leaves the rest to be read, or to aclose(). Raises: as read(), and ValueError.
+        After leaving the loop early, the rest can be read, or discarded by aclose(). Raises: see read(); ValueError.
         """
         if size is not None and size < 1:
             raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
@@ -237,13 +237,13 @@ class HTTPResponse(HeadView):
         try:
             return await reading
         except ImproperConnectionState:
-            raise  # another task is reading, and goes on
+            raise  # another task is reading, and continues
         except BaseException:
             self._abandon()
             raise
 
     def _take_rest(self) -> bytes:
-        """Return the content after the connection has served it: what was read ahead."""
+        """Return the content that was read ahead, after the end of the content was received."""
         if self._is_abandoned:
             raise NotConnected("response was closed before its content was read")
         return _take_all(self._ahead)
@@ -265,7 +265,7 @@ class HTTPResponse(HeadView):
 
     @property
     def length(self) -> int | None:
-        """Bytes of content that are left to be read off the connection; None if not known."""
+        """Bytes of content that are not read from the connection yet; None if unknown."""
         return self._content.left
 
     @property
@@ -275,7 +275,7 @@ class HTTPResponse(HeadView):
 
     @property
     def timings(self) -> Timings:
-        """When the steps of the exchange happened, in seconds."""
+        """The durations of the phases, in seconds."""
         return self._exchange.timings
 
     @property
@@ -290,7 +290,7 @@ class HTTPResponse(HeadView):
 
     @property
     def interim(self) -> tuple[Interim, ...]:
-        """The interim responses (1xx) before it."""
+        """The interim responses (1xx) before this one."""
         return tuple(map(Interim, self._exchange.heads.interim))
 
     @overload
@@ -314,7 +314,7 @@ class HTTPResponse(HeadView):
 
     @property
     def msg(self) -> HTTPMessage:
-        """The fields as an email.message.Message, made at the first access."""
+        """The fields as an email.message.Message, created at the first access."""
         if self._message is None:
             from .message.mail import build_message  # the email package is slow to import
 
@@ -323,7 +323,7 @@ class HTTPResponse(HeadView):
 
     @property
     def trailers(self) -> Fields | None:
-        """The fields after the content; None until that has been read to its end."""
+        """The fields after the content; None before the end of the content was read."""
         return self._content.trailers
 
     # The connection
@@ -333,7 +333,7 @@ class HTTPResponse(HeadView):
         self._exchange.hold()
 
     def release(self, *repairs: Repair) -> None:
-        """Release the connection as soon as the content is read, and note repairs that were made in the content."""
+        """End the effect of hold(), and add repairs that were made in the content."""
         self._exchange.note(*repairs)
         self._exchange.release()
         if self._is_open and self._content.is_done:
@@ -355,7 +355,7 @@ class HTTPResponse(HeadView):
 
     @property
     def peer(self) -> Any:
-        """The remote address as the socket returned it, for IPv4 (host, port); None if not known."""
+        """The remote address as the socket returned it, for IPv4 (host, port); None if unknown."""
         return self._stream.peername
 
     @property
@@ -371,13 +371,13 @@ class HTTPResponse(HeadView):
         return None if found is None else describe(found)
 
     def close(self) -> None:
-        """Give up the unread content: the connection is dropped unless the content was read to its end."""
+        """Discard unread content at once: the connection is dropped unless the content was read to its end."""
         self._ahead = None
         if self._is_open:
             self._abandon()
 
     async def aclose(self) -> None:
-        """Give up the unread content; keep the connection if that is at most 64 KiB and is received within a second."""
+        """Discard unread content; keep the connection if at most 64 KiB are left and are received within a second."""
         self._ahead = None
         if not self._is_open:
             return

@@ -1,4 +1,4 @@
-"""The seam between the rules of a client and the wire: one request goes in, one response comes out.
+"""The seam between the rules of a client and the wire: one request in, one response out.
 
 Above it are the rules: redirects, retries, authentication, cookies, decoding. Below it is anything that answers
 requests: the pool of connections, a table of responses for tests, an application in the same process, a cache in front
@@ -86,8 +86,8 @@ class TransportRequest:
     """One request to be sent once. A transport must not modify it.
 
     Attributes:
-        head: request line and fields as sent. Content-Length or Transfer-Encoding is missing if only the opened body
-            can tell; a transport that writes to a connection adds it.
+        head: request line and fields as sent. Content-Length or Transfer-Encoding is missing if the length is unknown
+            before the body is opened; a transport that writes to a connection adds it.
         destination: origin and proxy, by which a transport finds its connections.
         timeout: the timeout of each phase, in seconds.
         deadline: when the exchange must be done.

@@ -1,4 +1,4 @@
-"""The package `compat` that came with asyncclient, whatever else a program has under that name.
+"""The package `compat` of asyncclient, also for programs that have another package of that name.
 
 `python -m asyncclient.compat script.py` runs a script with it, and `from asyncclient import compat` gives it to
 programs that have a module `compat` of their own. Imported by both names, it is there once.

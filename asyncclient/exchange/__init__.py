@@ -1,1 +1,1 @@
-"""One exchange over a ByteStream: a request goes out, a response comes in. Coroutines that know no loop."""
+"""One exchange over a ByteStream: a request is sent, a response is received. Coroutines without an event loop."""

@@ -56,37 +56,37 @@ Body = (
 )
 
 Offload = Callable[..., Awaitable[Any]]
-"""Calls a function that may block on a disk, given with its arguments, and returns its result. asyncio callers pass
+"""Calls a function, which may block on a disk, with its arguments, and returns its result. Callers on asyncio pass
 stream.files.offload, which uses a worker thread."""
 
 
 async def in_place(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function in the calling thread: the Offload for memory, and for callers that block in any case."""
+    """Call a function in the calling thread: the Offload for content in memory, and for blocking callers."""
     return function(*args)
 
 
 class RegularFile(NamedTuple):
-    """A file that the kernel can send by itself: its descriptor, the offset of the content, and the file object."""
+    """A file that the kernel can send: its descriptor, the offset of the content, and the file object."""
 
     descriptor: int
     offset: int
     file: Any
 
     async def advance(self, position: int) -> None:
-        """Move the file's position to where reading it would have left it."""
+        """Set the position of the file that reading it would have led to."""
         await maybe_await(self.file.seek(position))
 
 
 class Source:
     """An opened body: its length, and its content in chunks, to be read once.
 
-    A source takes nothing from the body before the first read(). After that aclose() is due, however the reading ended.
+    A source takes nothing from the body before the first read(). After that, the reader calls aclose() in any case.
 
     Attributes:
-        length: bytes of content; None if it is not known. The content is held to it, and it may be set before the first
-            read(): None lets the content end where it ends.
-        data: the whole content where it is in memory, which may be sent without read().
-        file: the regular file that the content is in, which may be sent without read().
+        length: bytes of content; more or fewer are an error. None if unknown: any length is accepted. It may be changed
+            before the first read().
+        data: the whole content if it is in memory; it may be sent without read().
+        file: the regular file that has the content, if there is one; it may be sent without read().
         bytes_read: bytes that read() has returned.
         has_begun: whether read() was called, on this source or on an earlier one of the same body.
         had_content: whether an earlier source of the same body returned content. If this one returns none, the body is
@@ -115,12 +115,12 @@ class Source:
             ValueError: the content is shorter or longer than its length, or text that the charset can't encode.
             TypeError: the body returned something other than bytes.
             BodyNotReplayable: the body is used up.
-            Exception: whatever the body raised.
+            Exception: any error of the body.
         """
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Close what read() has opened; any number of times. The body itself stays the caller's."""
+        """Close what read() has opened, but not the body itself; may be called any number of times."""
 
     def _count(self, chunk: Buffer) -> Buffer:
         """Return a chunk, after checking that it is within the length."""
@@ -132,7 +132,7 @@ class Source:
     def _end(self) -> bytes:
         """Return b"", after checking that the content may end here."""
         if self.had_content and not self.bytes_read:
-            raise BodyNotReplayable("body has to be sent again, but gives nothing any more")
+            raise BodyNotReplayable("body must be sent again, but has no content any more")
         if self.length is not None and self.bytes_read < self.length:
             missing = self.length - self.bytes_read
             raise ValueError(f"body ended {missing} bytes before its length of {self.length}")
@@ -156,7 +156,7 @@ class BytesSource(Source):
         chunk = memoryview(self._data)[self.bytes_read : self.bytes_read + BLOCKSIZE]
         if not chunk:
             return self._end()
-        # A transport may keep what it is given for a while, so a buffer that the caller may change is copied.
+        # A transport may keep the data for a while, so a buffer that the caller may change is copied.
         return self._count(chunk if isinstance(self._data, bytes) else bytes(chunk))
 
 
@@ -212,14 +212,14 @@ class AsyncIterableSource(Source):
 
 
 class FileSource(Source):
-    """Content of a file, read in blocks. Bytes that the file has beyond the length are not content: it may grow.
+    """Content of a file, read in blocks. Bytes after the length are not content: the file may grow.
 
     Args:
-        read: reads up to n bytes or characters; empty at the end.
-        length: bytes from the present position to the end, None if not known.
+        read: returns up to n bytes or characters; empty at the end.
+        length: bytes from the present position to the end; None if unknown.
         file: see Source.
-        blocksize: what read() is called with.
-        charset: of text that read() returns.
+        blocksize: bytes or characters to read at once.
+        charset: the charset of text that read() returns.
     """
 
     __slots__ = ("_blocksize", "_charset", "_read")
@@ -254,18 +254,18 @@ class FileSource(Source):
 async def open_source(
     body: Body, blocksize: int = BLOCKSIZE, charset: str = LATIN_1, *, offload: Offload = in_place
 ) -> Source:
-    """Return the source of a body. The body stays the caller's, to close and not to change until it is sent.
+    """Return the source of a body. The caller closes the body, and does not change it until it is sent.
 
     A file is read from its present position. Paths are not accepted here: open them first.
 
     Args:
-        body: what a caller may pass.
+        body: see Body.
         blocksize: bytes read from a file at once.
-        charset: of a str, and of what a text file returns.
+        charset: the charset of a str, and of the text that a file returns.
         offload: calls the read() of a file.
 
     Raises:
-        TypeError: the body is of no type that can be sent.
+        TypeError: the body has another type.
         ValueError: text that the charset can't encode, or a file that is not open for reading.
     """
     if isinstance(body, str):
@@ -301,7 +301,7 @@ def find_buffer(body: Any) -> Buffer | None:
 
 
 def encode_text(text: str, charset: str = LATIN_1) -> bytes:
-    """Encode text; raises a ValueError that names the first characters the charset can't encode, and no others."""
+    """Return encoded text; raises a ValueError that names the first characters that the charset can't encode."""
     try:
         return text.encode(charset)
     except UnicodeEncodeError as exc:
@@ -318,7 +318,7 @@ def _to_bytes(item: object) -> bytes:
 
 
 def _encode_block(block: object, charset: str) -> bytes:
-    """Return the result of read() as bytes. None, from a file in non-blocking mode, is refused: it is not the end."""
+    """Return the result of read() as bytes. None is refused: a file in non-blocking mode returns it before its end."""
     if isinstance(block, bytes):
         return block
     return encode_text(block, charset) if isinstance(block, str) else _to_bytes(block)
@@ -343,7 +343,7 @@ async def _open_async_file(file: Any, blocksize: int, charset: str) -> Source:
 
 
 _DECOMPRESSING = frozenset(("bz2", "gzip", "lzma", "zipfile"))
-"""Modules whose files decompress all their content to find its end."""
+"""Modules of files that must decompress all of their content to find its end."""
 
 
 def _is_measurable(file: Any) -> bool:

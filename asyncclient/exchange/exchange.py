@@ -80,7 +80,7 @@ class Exchange:
         """The repairs made to the response so far, each kind once; only a lenient exchange repairs anything."""
         return ()
 
-    # The function itself, not a method around it: each response would pay for one more call.
+    # The function itself, not a method that calls it: each response would take one more call.
     open_content: Callable[[ByteReader, Head, str, Limits], tuple[Content, CloseReason | None]] = staticmethod(
         open_framed
     )
@@ -90,7 +90,7 @@ class Exchange:
         """Note repairs; only a lenient exchange has any."""
 
     def hold(self) -> None:
-        """Keep the exchange going after the last byte of the content; only a lenient exchange does."""
+        """Keep the connection after the last byte of the content; only a lenient exchange does."""
 
     def release(self) -> None:
-        """End with the content."""
+        """End the effect of hold()."""

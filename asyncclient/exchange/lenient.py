@@ -1,4 +1,4 @@
-"""An exchange whose response is repaired where that is safe; the caller is told each repair: Client(lenient=True).
+"""An exchange whose response is repaired where that is safe; repairs are listed for the caller: Client(lenient=True).
 
 The response is received by the readers of content.py; this module repairs what they refuse. After any repair the
 connection is closed, so that no misread byte can become a part of another response.

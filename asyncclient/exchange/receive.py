@@ -17,13 +17,13 @@ from .stream import ByteStream
 
 
 class ResponseHeads:
-    """The heads received in answer to one request: interim responses, then the final response.
+    """The response heads of one request: interim responses, then the final response.
 
     The final head may be received while the request is still being sent; the rest of it is not sent then.
 
     Attributes:
         interim: the heads of the interim responses.
-        final: the head of the final response; 101 is one.
+        final: the head of the final response; None before it was received. A 101 is final.
         first_at: when the first head was received, by time.monotonic().
         cache: the last head of the same server, which is not parsed again.
     """
@@ -31,7 +31,7 @@ class ResponseHeads:
     __slots__ = ("_interim_bytes", "cache", "final", "first_at", "interim")
 
     starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
-    """The bytes that a head begins with; the end of anything else is not waited for."""
+    """The first bytes of a head. If other bytes are received, their end is not waited for."""
 
     def __init__(self) -> None:
         self.interim: Sequence[Head] = ()  # a list once there is one
@@ -51,13 +51,13 @@ class ResponseHeads:
         return self.add(await stream.readhead(limits.head, self.starts) or refuse_end(stream), limits)
 
     async def receive(self, stream: ByteStream, limits: Limits) -> Head:
-        """Receive heads up to the final one and return that; raises what receive_one() does."""
+        """Receive heads up to the final one, and return that. Raises the errors of receive_one()."""
         while self.final is None:
             await self.receive_one(stream, limits)
         return self.final
 
     def add(self, data: bytes, limits: Limits) -> Head:
-        """Parse and add a head that was read, its empty line included; raises what receive_one() does."""
+        """Parse and add a head that was read, its empty line included. Raises the errors of receive_one()."""
         if self.first_at is None:
             self.first_at = time.monotonic()
         cache = self.cache

@@ -1,4 +1,4 @@
-"""Sending a request, and hearing the server while the content goes out.
+"""Sending a request, and noticing a response while the content is being sent.
 
 A server may respond before it has received the whole request: 413 to an upload, 417 to an expectation, or interim
 responses. So before each chunk the stream is asked whether a response has begun. A final response ends the upload, and
@@ -22,30 +22,30 @@ from .receive import ResponseHeads
 from .stream import Buffer, ByteStream
 
 Frame = Callable[[Buffer], Buffer]
-"""Returns what goes out for a chunk of content; raises ValueError to refuse the chunk."""
+"""Returns the bytes to send for a chunk of content; raises ValueError to refuse the chunk."""
 
 TrailerFields = HasItems | Iterable[tuple[str, str]]
 Trailers = TrailerFields | Callable[[], TrailerFields]
-"""Fields to send after the content: a mapping or pairs, or a function that returns them once the content is sent."""
+"""Fields to send after the content: a mapping or pairs, or a function that returns them after the content was sent."""
 
 WRITE_BEFORE_PEEK = 256 * 1024
 """Bytes written before the stream is asked again whether a response has begun."""
 
 MAX_SINGLE_WRITE = 64 * 1024
-"""Content up to this many bytes goes out with the head in one write: copying it costs less than a second write."""
+"""Content of at most this many bytes is sent with the head in one write: copying it is cheaper than a second write."""
 
 
 def may_be_rejected_unread(length: int | None) -> bool:
-    """Return whether content of that length, None if not known, is sent after its head, and so may be rejected unread.
+    """Return whether content is sent after its head, so that a server may reject it unread.
 
     Args:
-        length: bytes of content.
+        length: bytes of content; None if unknown.
     """
     return length is None or length > MAX_SINGLE_WRITE
 
 
 def fits_single_write(head: RequestHead, content: Buffer, trailers: Trailers | None = None) -> bool:
-    """Return whether the content, whose framing the head declares, may go out with it in one write, without a wait."""
+    """Return whether head and content may be sent in one write. The head declares the framing of the content."""
     is_long = may_be_rejected_unread(len(content))
     return not (is_long or head.is_chunked or head.expects_continue or trailers is not None)
 
@@ -62,23 +62,23 @@ async def send_request(
     check: Frame | None = None,
     trailers: Trailers | None = None,
 ) -> None:
-    """Send a head and the content of a source, which is closed afterwards. An early final response ends it.
+    """Send a head and the content of a source, which is closed afterwards. A final response ends the sending.
 
-    Content that fits_single_write() does not need this.
+    Not needed for content that fits_single_write().
 
     Args:
-        heads: keeps the response heads received meanwhile; heads.final is the final one.
-        chunked: send the content in chunks (RFC 9112 §7.1); else as it is, and the head declares its length.
-        expect: the head asks for 100 Continue: wait that many seconds for it, then send the content anyway.
-        check: for content that its caller has framed, chunk by chunk.
-        trailers: fields to send after the last chunk (RFC 9110 §6.5). A function is called once the content is sent,
-            and not if a response ended the sending.
+        heads: response heads received in the meantime are added to it; heads.final is the final one.
+        chunked: send the content in chunks (RFC 9112 §7.1). Otherwise it is sent unchanged.
+        expect: if the head asks for 100 Continue, seconds to wait for it; the content is sent after them anyway.
+        check: is called for each chunk of content that the caller has framed.
+        trailers: fields to send after the last chunk (RFC 9110 §6.5). A function is called after the content was sent,
+            unless a response ended the sending.
 
     Raises:
-        ValueError: the content is shorter or longer than its length; an invalid trailer, or trailers of content that is
-            not sent in chunks. Nothing is sent if trailers that are not a function are invalid.
+        ValueError: the content is shorter or longer than its length; a trailer is invalid, or the content is not sent
+            in chunks. Invalid trailers are refused before anything is sent, except those of a function.
         HTTPException, OSError: the server or the connection failed.
-        Exception: whatever the body raised. After any of these the stream cannot be used.
+        Exception: any error of the body. After any of these errors the stream cannot be used.
     """
     last_chunk = LAST_CHUNK if trailers is None else _prepare_last_chunk(trailers, source is not None and chunked)
     stream.write(head)
@@ -103,10 +103,10 @@ async def send_content(
     *,
     step: int = WRITE_BEFORE_PEEK,
 ) -> bool:
-    """Send the content of a source, and close that; False if a final response came before all of it was written.
+    """Send the content of a source, and close the source; False if a final response ended the sending.
 
-    A chunk longer than `step` bytes is written in parts: between them the stream is asked whether a response has begun.
-    Content that is framed is not held to the length of the source. Raises what send_request() does.
+    A chunk longer than `step` bytes is written in parts; between two parts the stream is asked whether a response has
+    begun. Framed content may differ from the length of the source. Raises the errors of send_request().
     """
     if frame is not None:
         source.length = None
@@ -121,7 +121,7 @@ async def send_content(
 
 
 async def _may_continue(stream: ByteStream, heads: ResponseHeads, limits: Limits, seconds: float) -> bool:
-    """Wait for 100 Continue; False if a final response came instead (RFC 9110 §10.1.1)."""
+    """Wait for 100 Continue; return False if a final response was received instead (RFC 9110 §10.1.1)."""
     until = time.monotonic() + seconds
     while await stream.wait_readable(max(until - time.monotonic(), 0.0)):
         head = await heads.receive_one(stream, limits)
@@ -133,7 +133,7 @@ async def _may_continue(stream: ByteStream, heads: ResponseHeads, limits: Limits
 
 
 async def _has_final(stream: ByteStream, heads: ResponseHeads, limits: Limits) -> bool:
-    """Receive a response that has begun, and more until there is room to write again; True after a final one."""
+    """Receive the response that has begun, and further ones until data can be written again; True after a final one."""
     while await heads.receive_one(stream, limits) is not heads.final:
         if not await stream.drain():
             return False
@@ -152,7 +152,7 @@ def _build_last_chunk(trailers: TrailerFields) -> bytes:
     for name, value in list_pairs(trailers, "trailers"):
         line = build_field(name, value)
         if not may_be_trailer(line[: line.index(b":")].decode()):
-            raise ValueError(f"field can't be sent as a trailer, it has to come before the content: {clip(name)}")
+            raise ValueError(f"field can't be sent as a trailer, only before the content: {clip(name)}")
         lines.append(line)
     return b"\r\n".join((*lines, b"", b""))
 
@@ -165,7 +165,7 @@ async def _send_last_chunk(
 
 
 async def _send_file(stream: ByteStream, length: int, file: RegularFile, heads: ResponseHeads, limits: Limits) -> bool:
-    """Have the kernel send the file; False if it can't, and nothing was sent."""
+    """Send a file by the kernel; return False if the stream has no such way, and then nothing was sent."""
     sent = 0
     while sent < length:
         step = await stream.sendfile(file.descriptor, file.offset + sent, length - sent)
@@ -174,10 +174,10 @@ async def _send_file(stream: ByteStream, length: int, file: RegularFile, heads: 
         sent += step
         if sent == length:
             break  # everything is sent: a response from here on is not early
-        heard = len(heads.interim)
+        received = len(heads.interim)
         if await stream.drain() and await _has_final(stream, heads, limits):
             break
-        if step == 0 and len(heads.interim) == heard:
+        if step == 0 and len(heads.interim) == received:
             raise ValueError(f"body ended after {sent} bytes, before its length of {length}")
     await file.advance(file.offset + sent)
     return True

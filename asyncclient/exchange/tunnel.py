@@ -37,7 +37,7 @@ class TunnelAuthentication(Protocol):
 
 
 class AuthenticationContinues(Exception):
-    """Another CONNECT answers the challenge, and needs a new connection, because the proxy closes this one."""
+    """The challenge can be answered by another CONNECT, which needs a new connection: the proxy closes this one."""
 
 
 async def open_tunnel(
@@ -58,8 +58,8 @@ async def open_tunnel(
 
     Raises:
         ProxyError: the response is not a 2xx or not HTTP, or the proxy sent unsolicited data, before the request or
-            after its response: that could pass for data of the target.
-        ConnectTimeout: no response in time; the limit is that of the stream's reads.
+            after its response: they could be taken for data of the target.
+        ConnectTimeout: no response was received in time; the limit is that of the stream's reads.
         AuthenticationContinues: a 407 can be answered, but not on this stream.
     """
     while True:
@@ -74,7 +74,7 @@ async def open_tunnel(
             raise AuthenticationContinues
     if await stream.wait_readable(0):
         raise ProxyError(
-            f"no tunnel to {authority}: the proxy sent more than its answer, or closed",
+            f"no tunnel to {authority}: the proxy sent more than its response, or closed",
             status=final.status,
             reason=final.reason,
             headers=final.fields.pairs(),

@@ -16,8 +16,8 @@ from ..tracing import Tracer
 from .group import Dial, Group, Waiter
 
 Dialled = Callable[[Group, Waiter, Timings, Opened | BaseException], None]
-"""Called with the waiter for which a connection was to be opened, how long that took, and the connection or the error
-that ended it."""
+"""Called with the group, the waiter for which the connection was opened, the duration of the steps, and the connection
+or the error that ended the dial."""
 
 
 AT_ONCE: Final = 100
@@ -28,7 +28,7 @@ PER_TURN: Final = 25
 
 
 class Dialer:
-    """Opens connections, and tells a tracer of each.
+    """Opens connections, and calls a tracer for each.
 
     If thousands of connections are wanted at once, some are begun in each turn of the loop: the first ones are open
     before the last ones are begun, and the memory of their dials is used again (decision 25). Dials in progress are not
@@ -88,7 +88,7 @@ class Dialer:
 
 
 def _trace(tracer: Tracer, label: str, timings: Timings, result: Opened | BaseException) -> Opened | BaseException:
-    """Tell the tracer; return the result, or the error of the tracer, which ends the connection."""
+    """Call the tracer; return the result, or the error of the tracer, which ends the connection."""
     try:
         if isinstance(result, BaseException):
             tracer.connection_failed(label, result)

@@ -30,7 +30,7 @@ _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([
 
 MARGIN: Final = 0.1
 """The share of a server's keep-alive time, and the seconds at least, by which a connection is closed before its server
-closes it: a request that is in transit then would get lost."""
+closes it: a request in transit at that moment would be lost."""
 
 
 Dial = asyncio.Task[Opened]
@@ -200,7 +200,7 @@ class Lease:
             self.keep_alive = min(self.keep_alive, max(seconds - max(MARGIN * seconds, MARGIN), 0.0))
 
     def release(self) -> None:
-        """Give the connection back to the pool; a second call does nothing."""
+        """Return the connection to the pool; a second call does nothing."""
         self.group.release(self)
 
     def note_unsolicited(self) -> None:
@@ -218,13 +218,13 @@ class Lease:
             self._guard = ref(guard)
 
     def describe(self, exchange: Exchange) -> str | None:
-        """Return which request an exchange is for, without its query; None if it is not under way here."""
+        """Return which request an exchange is for, without its query; None if it is not in progress here."""
         if exchange is not self.wire.exchange:
             return None
         return f"{exchange.head.method} {clip(exchange.head.target.partition('?')[0])[1:-1]} at {self.group.label}"
 
     def describe_use(self, now: float) -> str:
-        """Return what the connection is in use for, since when, and where that was opened if it is known."""
+        """Return the request that uses the connection, since when, and where its response was opened."""
         exchange, guard = self.wire.exchange, None if self._guard is None else self._guard()
         text = None if exchange is None else self.describe(exchange)
         if exchange is None or text is None:
@@ -271,7 +271,7 @@ class Waiter:
         if timeout.pool is not None:
             self.slot_until = future.get_loop().time() + timeout.pool
             self.deadline = min(self.slot_until, total.at)
-        # The task that opens a connection for it, while there is one. It takes whichever connection is ready first.
+        # The task that opens a connection for it, if there is one. The connection that is ready first serves it.
         self.dial: Dial | None = None
 
     def expire(self, now: float) -> None:
@@ -286,7 +286,7 @@ class Group:
 
     Args:
         label: the destination, for messages and statistics; without secrets.
-        route: how to get there.
+        route: how to connect to it.
         release: what a connection calls when its exchange is over.
     """
 

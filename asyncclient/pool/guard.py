@@ -27,7 +27,7 @@ class Guard:
 
     Args:
         ended: called at the end, see response.Ended.
-        describe: returns what the connection does for an exchange; None once that is not under way there.
+        describe: returns what the connection does for an exchange; None after the exchange.
         loop: the loop of the connection.
         exchange: the exchange of the response.
         caller: where the response was opened.
@@ -51,7 +51,7 @@ class Guard:
         self.caller = caller
 
     def __call__(self, exchange: Exchange, at: float | None) -> None:
-        """Pass the end on."""
+        """Pass on the end of the response."""
         self._has_ended = True
         self._ended(exchange, at)
 

@@ -1,7 +1,7 @@
 """The pool: connections that are counted, leased for one exchange at a time, and kept idle for the next.
 
 The problem: requests come and are cancelled at any moment, connections fail, close and go stale by themselves. A slot,
-a waiter or a response that is forgotten once is lost for ever, or is given to another request.
+a waiter or a response that is forgotten once is lost forever, or is given to another request.
 
 The rules kept:
 - leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file changes
@@ -11,7 +11,8 @@ The rules kept:
 - A request without a connection joins the queue, and a dial is started for it. Whichever connection is ready first, the
   dialled one or one that another request released, goes to the head of the queue; a late one goes to the next waiter or
   is kept idle. A waiter that is cancelled after it was given a connection passes it on.
-- Where all slots are taken groups take turns, so that no host can starve another. An idle connection gives way.
+- If all slots are in use, groups take turns, so that no host can starve another. An idle connection is closed for a
+  group that needs its slot.
 - Everything is O(1), except for the timer that closes expired connections.
 
 Not done on purpose: no lock (one loop, and no await between a check and a change), no task except for opening.
@@ -56,8 +57,8 @@ class Pool:
     Args:
         limits: what a server may send.
         sizes: how many connections there may be, and for how long they are kept.
-        tracer: is told of connections that are opened.
-        stall_warning: seconds after which a PoolWarning says what holds the connections; None is never.
+        tracer: called for each connection that is opened, or fails to open.
+        stall_warning: seconds after which a PoolWarning names the users of the connections; None: never.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class Pool:
     async def _absorb_tls_records(self, lease: Lease) -> bool:
         """Return whether a connection may be used although something was received on it; else it is closed.
 
-        For a new connection that may not be used this raises an error: the next one would not do better.
+        For a new connection that may not be used this raises an error: a further one would fail as well.
         """
         is_available = False
         try:
@@ -262,7 +263,7 @@ class Pool:
             waiter.dial.cancel()
 
     def _open_wanted(self, group: Group) -> None:
-        """Start the dials that the queue of a group asks for and the limits allow, after those of starved groups."""
+        """Start the dials that the queue of a group needs and the limits allow, after those of starved groups."""
         if not self._starved:  # the usual case: no group has to wait for its turn
             while group.queued and self._has_free_slot(group) and self._dialer.may_begin:
                 if (waiter := group.pop_queued()) is not None:
@@ -323,7 +324,7 @@ class Pool:
             self._open_wanted(group)
 
     def _must_yield(self, lease: Lease) -> bool:
-        """Return whether the slot is a starved group's now: its own needs it not, or has had more than its share."""
+        """Return whether a starved group gets the slot: its own group does not need it, or had more than its share."""
         group = lease.group
         if group in self._starved:
             self._starved.move_to_end(group)
@@ -344,7 +345,7 @@ class Pool:
         return dial
 
     def _dialled(self, group: Group, waiter: Waiter, timings: Timings, result: Opened | BaseException) -> None:
-        """Adopt a connection that was opened, or give the error to the waiter, unless that was served meanwhile."""
+        """Adopt a connection that was opened, or give the error to the waiter, unless it was served meanwhile."""
         group.connecting -= 1
         waiter.dial = None
         if not isinstance(result, BaseException):
@@ -363,7 +364,7 @@ class Pool:
                 waiter.expire(now)
 
     def _adopt(self, group: Group, timings: Timings, stream: AioStream) -> None:
-        """Make a connection that has just been opened one of the pool; the oldest waiter is served by it."""
+        """Add a connection that was just opened; it serves the oldest waiter."""
         if self.is_closed:
             stream.abort()
             self._free_slot(group)
@@ -481,7 +482,7 @@ class Pool:
         self._open_wanted(lease.group)
 
     def _drop_excess(self, group: Group) -> None:
-        """Close the connection idle longest where there are more than may be kept."""
+        """Close the least recently used idle connection if there are more than may be kept."""
         if len(group.idle) > self.sizes.idle_per_host:
             self._drop_idle(next(iter(group.idle)))
         elif len(self._idle) > self.sizes.idle:

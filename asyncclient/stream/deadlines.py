@@ -1,9 +1,9 @@
 """One coarse timer for all deadlines of a loop, and the waits outside a stream that use it.
 
 A wait with a time limit stores its deadline and does no more: a timer for each wait would cost more than the rest of it
-(decision 89). The timer stands at the nearest deadline that it has been told of. A deadline that was met in time is not
-taken back: when the timer fires, it checks what each wait has as its deadline now, ends those that are overdue, and is
-set to the nearest of the others.
+(decision 89). The timer is set to the nearest deadline that was scheduled. A wait that ends in time does not cancel its
+deadline: when the timer fires, it checks the present deadline of each wait, ends those that are overdue, and is set to
+the nearest of the others.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class DeadlineTimer:
 
 _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, DeadlineTimer] = WeakKeyDictionary()
 _last: tuple[ref[asyncio.AbstractEventLoop], DeadlineTimer] | None = None
-"""The loop whose timer was asked for last, and that timer: a look-up in the dictionary is Python code."""
+"""The loop of the last call of timer_of(), and its timer: a look-up in the dictionary is Python code."""
 
 
 def timer_of(loop: asyncio.AbstractEventLoop) -> DeadlineTimer:
@@ -132,7 +132,7 @@ class TimeLimit:
 
     Args:
         seconds: how long it may last.
-        build_error: makes the error, of those seconds.
+        build_error: returns the error, given those seconds.
     """
 
     __slots__ = ("__weakref__", "_before", "_build_error", "_has_expired", "_seconds", "_task", "_timer", "deadline")

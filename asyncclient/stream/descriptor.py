@@ -26,7 +26,7 @@ class Descriptor:
 
     @contextmanager
     def used(self) -> Iterator[int]:
-        """Lend the number to a worker thread for the duration of this context.
+        """Return the number for use in a worker thread until the end of this `with`.
 
         Raises:
             ConnectionAbortedError: it is already closed.

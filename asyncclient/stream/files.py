@@ -144,7 +144,7 @@ def _open_expected(expected: FileState, path: str, flags: int) -> int:
     descriptor = open_regular(path, flags)
     if _describe(descriptor) != expected:
         os.close(descriptor)
-        raise ValueError(f"file was changed between its measuring and its sending: {clip(path)}")
+        raise ValueError(f"file was changed after it was measured and before it was sent: {clip(path)}")
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""Socket options: those of the caller, and TCP keep-alive for connections that are silent for long."""
+"""Socket options: those of the caller, and TCP keep-alive for connections that are silent for a long time."""
 
 from __future__ import annotations
 

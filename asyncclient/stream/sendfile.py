@@ -14,8 +14,8 @@ from .descriptor import Descriptor, duplicate
 from .files import offload
 
 FILE_STEP: Final = 1024 * 1024
-"""Bytes of a file given to the kernel in one call: with a peer that keeps up, one call for everything would go on for
-long, and an early response would be noticed only after it (decision 79)."""
+"""Bytes of a file given to the kernel in one call: with a fast peer, one call for everything would take long, and an
+early response would be noticed only after it (decision 79)."""
 
 CAN_DUPLICATE: Final = sys.platform != "win32"
 CAN_SENDFILE: Final = hasattr(os, "sendfile")

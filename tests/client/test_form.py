@@ -284,7 +284,7 @@ async def test_a_path_that_changes_before_its_turn_ends_the_form(path: Path, cha
         await asyncio.to_thread(change, path)
 
     stream = ScriptedStream()
-    expected = r"file was changed between its measuring and its sending: '/|expected a regular file: '/"
+    expected = r"file was changed after it was measured and before it was sent: '/|expected a regular file: '/"
     with pytest.raises((ValueError, FileExistsError), match=expected):
         await send(build(files={"a": Part("a", first, length=5), "f": path}), stream)
     assert b"\r\n\r\n0123" not in stream.written  # a boundary may contain the digits

@@ -602,7 +602,7 @@ ONCE: list[Callable[[], Any]] = [
 async def test_a_used_up_body_is_never_sent_as_empty(make: Callable[[], Any], retries: Retry | None) -> None:
     transport = ScriptedTransport({f"PUT {ONE}": moved("/to", 307)})
     async with Client(transport=transport, retries=retries) as client:
-        with pytest.raises(BodyNotReplayable, match="give a function that makes it anew"):
+        with pytest.raises(BodyNotReplayable, match="give a function that creates it again"):
             await client.put(ONE, body=make())
     assert [request.content for request in transport.requests] == [b"content"]
 

@@ -278,7 +278,7 @@ async def test_an_iterable_that_is_empty_the_second_time_is_an_error(make: Calla
     payload = build(body=make())
     assert await send_all(payload) == (None, b"abc")
     stream = ScriptedStream()
-    with pytest.raises(BodyNotReplayable, match="gives nothing any more"):
+    with pytest.raises(BodyNotReplayable, match="has no content any more"):
         await send(payload, stream)
     assert stream.written == b""
 

@@ -87,7 +87,7 @@ def test_bytes_after_the_response_are_refused(early: bytes) -> None:
 
 
 def test_bytes_right_after_the_response_are_refused() -> None:
-    with pytest.raises(ProxyError, match="sent more than its answer, or closed"):
+    with pytest.raises(ProxyError, match="sent more than its response, or closed"):
         open_over(ScriptedStream([b"HTTP/1.1 200 OK\r\n\r\n", b"X"], answers=[0, 0]))
 
 

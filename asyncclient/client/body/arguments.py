@@ -49,7 +49,8 @@ def build_payload(
     Raises:
         ValueError: more than one of body, json, and data or files; a value that can't be encoded, such as NaN in JSON;
             or fields that contradict the encoding.
-        TypeError: an argument of a type that can't be sent as such; and whatever encode_json raises.
+        TypeError: an argument of another type.
+        Exception: any error of encode_json.
     """
     if (body is not None) + (json is not UNSET) + (data is not None or files is not None) > 1:
         raise ValueError("expected one of body, json, and data or files, got several")

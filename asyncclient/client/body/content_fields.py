@@ -61,7 +61,7 @@ class ContentFields:
         self._check_identity("data=")
         if self._media_type.startswith("multipart/"):
             raise ValueError(
-                f"data= makes {URLENCODED}, Content-Type says {self._media_type}: give files=, which may be empty, too"
+                f"data= makes {URLENCODED}, Content-Type says {self._media_type}: also give files=, which may be empty"
             )
         if self._media_type not in ("", URLENCODED):
             raise ValueError(
@@ -87,7 +87,7 @@ class ContentFields:
         """
         self._check_identity("files=")
         if self._has_no_type:
-            raise ValueError("a form of files= can't go without Content-Type, which has its boundary")
+            raise ValueError("a form of files= can't be sent without Content-Type, which has its boundary")
         if self._media_type not in ("", MULTIPART):
             raise ValueError(
                 f"files= makes {MULTIPART}, Content-Type says {clip(self._media_type)}: give a file's own type as "

@@ -41,8 +41,8 @@ class Part(NamedTuple):
         content_type: "" for no Content-Type. None derives it from the extension of the file name, with
             application/octet-stream as default; without a file name there is none.
         headers: further fields of the part; a Content-Type among them replaces `content_type`.
-        length: bytes of the content, which is held to it. With it the form has a Content-Length even if the content
-            does not tell its length.
+        length: bytes of the content; more or fewer are an error. With it the form has a Content-Length even if the
+            length cannot be derived from the content.
     """
 
     filename: str | None
@@ -162,7 +162,7 @@ def _to_part(name: str, file: Any) -> Part:
 
 
 def _find_filename(content: Any) -> str | None:
-    """Return the base name of a path or a file; None or "" if there is none, as of <stdin>."""
+    """Return the base name of a path or a file; None or "" if there is none, as for <stdin>."""
     path = content if isinstance(content, os.PathLike) else getattr(content, "name", None)
     if not isinstance(path, str | bytes | os.PathLike):
         return None  # the name of a file may be its descriptor
@@ -180,7 +180,7 @@ def _build_part(boundary: str, name: str, part: Part) -> _Part:
 
 
 def _join_small(parts: Sequence[_Part], end: bytes) -> bytes | None:
-    """Return the whole body if it is in memory and small enough to be sent with the head of the request; else None."""
+    """Return the whole body if it is in memory and small enough to be sent with the request head; else None."""
     pieces: list[Buffer] = []
     for head, payload, length in parts:
         if payload.data is None or length is not None:
@@ -211,7 +211,7 @@ class MultipartPayload(Payload):
         return all(part.payload.is_replayable for part in self._parts)
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
-        """See Payload. The length is known if that of each part is; the file of a path is open while it is read."""
+        """See Payload. The length is known if that of each part is. The file of a path is open while it is read."""
         sources = []
         try:
             for part in self._parts:
@@ -248,7 +248,7 @@ class _MultipartSource(Source):
         self._part: Source | None = None  # the part that is being read
 
     async def read(self) -> Buffer:
-        """See Source. Small parts in memory are joined; content that has to be read does not wait for more."""
+        """See Source. Small parts in memory are joined; content of a file or an iterable is returned at once."""
         waiting: list[Buffer] = [] if self.has_begun else [self._begin_part()]
         size = sum(map(len, waiting))
         while self._part is not None:
@@ -263,7 +263,7 @@ class _MultipartSource(Source):
         return self._count(waiting[0] if len(waiting) == 1 else b"".join(waiting)) if waiting else self._end()
 
     def _begin_part(self) -> bytes:
-        """Go on to the next part, and return its head; after the last part return the end of the form."""
+        """Begin the next part, and return its head; after the last part return the end of the form."""
         self.has_begun = True
         head, self._part = next(self._parts, (self._end_of_form, None))
         self._check = None if self._own_boundary is None else BoundaryCheck(self._own_boundary)

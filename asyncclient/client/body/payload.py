@@ -1,8 +1,8 @@
 """A request's body as the client keeps it: opened again each time the request is sent.
 
 A request may be sent several times: after a redirect, a challenge or an error. Each time its body has to be the same,
-so it is rewound or made again. If that is impossible, or turns out to have failed, the request fails: a body is never
-sent shorter than it was meant without an error.
+so it is rewound or created again. If that is impossible, or has not worked, the request fails: a truncated body is
+never sent without an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...exchange.stream import Buffer
 from ...stream.files import FileState, measure_file, offload, open_file
 
 CHARSET: Final = "UTF-8"
-"""Of text that is sent: of a str, and of what a text file returns."""
+"""The charset of text that is sent: of a str, and of the text that a file returns."""
 
 TEXT: Final = "text/plain; charset=utf-8"
 
@@ -34,7 +34,7 @@ class Payload:
 
     Attributes:
         content_type: a default for Content-Type; None if it is not known.
-        data: the whole body where it is in memory; it may be sent without open().
+        data: the whole body if it is in memory; it may be sent without open().
     """
 
     content_type: str | None = None
@@ -42,25 +42,26 @@ class Payload:
 
     @property
     def is_replayable(self) -> bool:
-        """Whether open() returns the whole body now: it is not begun yet, or it can be rewound or made again."""
+        """Whether open() returns the whole body now: nothing was read yet, or it can be rewound or created again."""
         return True
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
-        """Return the source of the body, to be sent once. If this fails or is cancelled nothing stays open.
+        """Return the source of the body, to be sent once. If this fails or is cancelled, nothing stays open.
 
         Args:
             blocksize: bytes read from a file at once.
-            lazy: measure a path now, and open it with the first read of the source, which closes it at its end: the
-                parts of a form need one descriptor at a time.
+            lazy: measure the file of a path now, and open it at the first read of the source, which closes it at its
+                end, so that the parts of a form need one descriptor at a time.
 
         Raises:
             BodyNotReplayable: the body was read before, and can be read only once.
-            OSError, ValueError, TypeError: it can't be opened or sent; and whatever a caller's function or file raises.
+            OSError, ValueError, TypeError: it can't be opened or sent.
+            Exception: any error of a caller's function or file.
         """
         raise NotImplementedError
 
     async def aclose(self) -> None:
-        """Close what open() has opened, but not what is the caller's; any number of times."""
+        """Close the files that open() has opened, but not those of the caller; may be called any number of times."""
 
 
 def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
@@ -128,21 +129,21 @@ class GonePayload(Payload):
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
-        raise BodyNotReplayable("body is not kept in a pickle of its request: only bytes that are at hand are")
+        raise BodyNotReplayable("body is not kept in a pickle of its request: only bytes in memory are")
 
 
 class _ReadPayload(Payload):
-    """A body that is read while it is sent, so that it may turn out to be used up when it is opened again."""
+    """A body that is read while it is sent. It may be used up when it is opened again."""
 
     def __init__(self) -> None:
-        self._source: Source | None = None  # the latest
+        self._source: Source | None = None  # the source that was opened last
 
     @property
     def _has_begun(self) -> bool:
         return self._source is not None and self._source.has_begun
 
     def _track(self, source: Source) -> Source:
-        """Return a source, after passing on to it what was read from the one before."""
+        """Return a source, after noting in it whether earlier sources of the body were read."""
         last = self._source
         if last is not None:
             source.has_begun |= last.has_begun
@@ -153,12 +154,12 @@ class _ReadPayload(Payload):
 
 def _used_up(body: object) -> BodyNotReplayable:
     return BodyNotReplayable(
-        f"body was read already, and {type(body).__name__} can be read only once: give a function that makes it anew"
+        f"body was read already, and {type(body).__name__} can be read only once: give a function that creates it again"
     )
 
 
 class FilePayload(_ReadPayload):
-    """A file, plain or async, read from its position at the first open(), and rewound to that if it can seek."""
+    """A file, plain or async, read from its position at the first open(), and rewound to it if it can seek."""
 
     def __init__(self, file: Any, *, is_owned: bool = False) -> None:
         super().__init__()
@@ -202,7 +203,7 @@ class FilePayload(_ReadPayload):
 
 
 def _may_seek(file: Any) -> bool:
-    """Return whether a file says that it can be rewound; if only a coroutine can tell, whether it has the methods."""
+    """Return whether a file can be rewound: by its seekable(), or, if that is a coroutine, by the methods it has."""
     seekable = getattr(file, "seekable", None)
     if seekable is None or inspect.iscoroutinefunction(seekable):
         return hasattr(file, "seek") and hasattr(file, "tell")
@@ -237,7 +238,7 @@ def _is_finished(items: object) -> bool:
 
 
 class FactoryPayload(_ReadPayload):
-    """A function that makes the body each time it is sent. aclose() closes a file that it returned."""
+    """A function that returns the body for each sending. aclose() closes a file that it returned."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         super().__init__()

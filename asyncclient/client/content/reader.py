@@ -87,10 +87,12 @@ class ContentReader:
         if self._max_size is None and self._coding is None and self._pace is None:  # the common case
             return await self._raw.read()
         self._begin()
-        if self._pace is None and self._is_short():
-            data = await self._raw.read()
-            self.received += len(data)
-            return data if self._decoder is None else self._guarded(self._decoder.decode_whole, data)
+        if self._pace is None:
+            data = self._raw.take() if self._may_take() else None
+            if data is None and self._is_short():
+                data = await self._raw.read()
+            if data is not None:
+                return self._decode_whole(data)
         parts = []
         while part := await self.read1():
             parts.append(part)
@@ -113,11 +115,18 @@ class ContentReader:
 
     async def _pull(self, n: int) -> bytes:
         """Return received bytes, not decoded."""
+        if self._max_size is not None:
+            n = min(n, self._max_size - self.received + 1)  # one more byte shows that it is too large
         data = await (self._raw.read1(n) if self._pace is None else self._pace.read(self._raw, n))
         self.received += len(data)
         if self._max_size is not None and self.received > self._max_size:
             raise self._too_large()
         return data
+
+    def _decode_whole(self, data: bytes) -> bytes:
+        """Return all content, given the received bytes of it."""
+        self.received += len(data)
+        return data if self._decoder is None else self._guarded(self._decoder.decode_whole, data)
 
     def _begin(self) -> None:
         """Refuse content whose announced length is too large or whose coding is unknown, before reading any of it."""
@@ -149,8 +158,14 @@ class ContentReader:
             self._raw.close()
             raise
 
+    def _may_take(self) -> bool:
+        """Return True if content that was received as a whole may be taken at once: its size is allowed."""
+        if self._decoder is not None and self._raw.is_lenient:
+            return False
+        return self._max_size is None or self._raw.length is not None
+
     def _is_short(self) -> bool:
-        """Return True if all content may be read at once: its size is allowed and small enough to decode."""
+        """Return True if all content may be waited for: its size is allowed and small enough to decode."""
         length = self._raw.length
         if self._decoder is not None:
             return length is not None and length <= MAX_SINGLE_DECODE and not self._raw.is_lenient

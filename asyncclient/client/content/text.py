@@ -23,6 +23,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_STARTS = b"\xef\xfe\xff\0"
+"""The bytes that a mark may begin with."""
+
 _MARK = 4
 """Length of the longest mark; detecting the encoding of JSON without a mark takes as many bytes."""
 
@@ -63,7 +66,9 @@ def find_json_encoding(start: bytes, content_type: str | None, encoding: str | N
 
 
 def _find(start: bytes, content_type: str | None, encoding: str | None, guess: Callable[[], str]) -> str:
-    marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    marked = None
+    if start[:1] in _STARTS:
+        marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     if encoding is not None:
         found = check_codec(encoding)
     else:
@@ -82,6 +87,9 @@ def _guess_encoding(start: bytes, content_type: str | None, default: DefaultEnco
 
 
 def _detect_json(start: bytes) -> str:
+    """Return the encoding of JSON without a mark."""
+    if 0 not in start[:_MARK]:
+        return "utf-8"
     import json  # imported on use (decision 52)
 
     return json.detect_encoding(start)
