@@ -10,6 +10,7 @@ from ..arguments import check_type
 from ..timeouts import Deadline
 from ..transport import Transport, TransportRequest, TransportResponse, check_transport
 from .clock import Clock
+from .host import Host
 from .place import Place, Postponed
 from .response import PoliteResponse
 from .robots import Robots
@@ -138,9 +139,7 @@ class Polite:
 
     def host(self, name: str) -> HostState:
         """Return the state of a host, by its name in lower case; after `group_by`, if that is given."""
-        found = self._schedule.hosts.get(name)
-        if found is None:
-            return HostState(0, 0, self._schedule.find_rules(name).connections)
+        found = self._schedule.hosts.get(name) or Host(name, self._schedule.find_rules(name))
         waiting = 0 if found.queue is None else len(found.queue)
         state = HostState(found.active, waiting, found.limit)
         if found.trouble is None:

@@ -57,7 +57,7 @@ class Trouble:
             now: the time.
         """
         rules = self._rules
-        if started >= self._last_refusal:
+        if started > self._last_refusal:
             self._refusals += 1
         self._last_refusal = now
         if retry_after:
@@ -82,7 +82,7 @@ class Trouble:
         """Note a success; `started` is when its request was sent."""
         self.failures = 0
         self.opens_until = -math.inf
-        if started >= self._last_refusal:
+        if started > self._last_refusal:
             self._refusals = 0
 
     def _remember(self, until: float) -> None:

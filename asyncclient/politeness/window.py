@@ -41,7 +41,7 @@ class Window:
         """
         self.forget_at = now + MEMORY
         if is_error or now - started > (self._rules.target_latency or math.inf):
-            if started >= self._last_cut:
+            if started > self._last_cut:
                 self.limit = max(1.0, self.limit / 2)
                 self._last_cut = now
         elif active >= int(self.limit):

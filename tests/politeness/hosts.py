@@ -101,16 +101,22 @@ class Crawl:
         given = Rules() if rules is None else rules
         self.polite = Polite(self.hosts, given, robots=robots, group_by=group_by, clock=self.clock)
         self.client = Client(transport=self.polite, **options)
+        self.tasks: list[asyncio.Task[Any]] = []
 
     async def __aenter__(self) -> "Crawl":
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        for task in self.tasks:
+            task.cancel()  # those that a failed test has left
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.client.aclose()
 
     def get(self, *urls: str, **options: Any) -> "list[asyncio.Task[Any]]":
         """Begin to GET URLs, each in a task."""
-        return [asyncio.create_task(self.client.get(url, **options)) for url in urls]
+        tasks = [asyncio.create_task(self.client.get(url, **options)) for url in urls]
+        self.tasks += tasks
+        return tasks
 
     async def advance(self, seconds: float = 0.0) -> None:
         await self.clock.advance(seconds)
