@@ -1,4 +1,4 @@
-"""The connections of http.client, awaitable: a method that waits is a coroutine, one that only buffers is not."""
+"""The connections of http.client, awaitable: methods that wait are coroutines, methods that only buffer are not."""
 
 from __future__ import annotations
 
@@ -49,26 +49,26 @@ GLOBAL_DEFAULT: Final = GlobalDefault()
 
 
 class HTTPConnection:
-    """A connection to one server, serving one request at a time; opened with the first one.
+    """A connection to one server, which serves one request at a time. The first request opens it.
 
-    It belongs to the loop and, while it serves a request, to the task that use it first: another is refused. A request
-    or response that fails or is cancelled drops the connection; the next request opens it again.
+    It belongs to the event loop that first uses it, and during a request to the task that sends the request; others are
+    refused. A request or response that fails or is cancelled drops the connection; the next request opens it again.
 
     Args:
-        host: a name or address; may hold the port: "host:port", "[v6]:port".
-        port: 80 if it is nowhere (443 for HTTPSConnection).
-        timeout: seconds for each single operation (connect, TLS handshake, write, read), or a Timeout that tells
-            them apart; None waits for ever. socket.getdefaulttimeout() if not given, as in http.client. The attribute
-            may be changed: the next request goes by it.
+        host: a name or address, perhaps with a port: "host:port", "[v6]:port".
+        port: the port; if neither argument has one, 80 (443 for HTTPSConnection).
+        timeout: seconds for each single operation (connect, TLS handshake, write, read), or a Timeout for each phase;
+            None sets no limit. If not given, socket.getdefaulttimeout(), as in http.client. The attribute may be
+            changed for the next request.
         source_address: (host, port) to connect from.
         blocksize: bytes read from a body file at once.
-        max_response_headers: fields a response may have, 256 if not given.
-        limits: all bounds on what the server may send; max_response_headers goes before its fields.
+        max_response_headers: the number of fields that a response may have; takes precedence over `limits.fields`.
+        limits: limits on what the server may send.
         socket_path: a Unix socket to connect to; host and port then only name the server in requests.
         socket_options: (level, name, value) to set on the socket before it connects.
 
     Raises:
-        InvalidURL: host or port can't be one.
+        InvalidURL: the host or the port is invalid.
     """
 
     default_port: ClassVar[int] = HTTP_PORT
@@ -101,7 +101,7 @@ class HTTPConnection:
         self.debuglevel = 0
         # The open connection; perhaps one that has closed itself and was not noticed yet.
         self._wire: Wire | None = None
-        # The exchange under way, from its head on; its state is the state of this connection.
+        # The exchange in progress, from its head on; its state is the state of this connection.
         self._exchange: Exchange | None = None
         # Interrupts the opening of the connection while it is in progress.
         self._opening: Interruptible | None = None
@@ -128,12 +128,12 @@ class HTTPConnection:
         *,
         proxy_ssl: ssl.SSLContext | bool = False,
     ) -> None:
-        """Have the connection go through an HTTP proxy, the host and port given to the constructor, by CONNECT.
+        """Open the connection by CONNECT through an HTTP proxy: the host and port given to the constructor.
 
         Args:
             host, port: the server to reach; the default port is that of this class.
             headers: fields for the CONNECT request only, such as Proxy-Authorization.
-            proxy_ssl: the proxy itself speaks TLS: a context, or True for the default one.
+            proxy_ssl: for a proxy that uses TLS itself, a context, or True for the default context.
 
         Raises:
             ImproperConnectionState: the connection is open already.
@@ -150,19 +150,19 @@ class HTTPConnection:
         self._host_line = None
 
     def get_proxy_response_headers(self) -> Fields | None:
-        """Return the fields of the proxy's response to CONNECT; None without one."""
+        """Return the fields of the proxy's response to CONNECT; None without a tunnel."""
         return None if self._proxy_head is None else self._proxy_head.fields
 
     def set_debuglevel(self, level: int) -> None:
-        """Print http.client's lines of sent and received bytes, if above 0. They include headers, and so secrets."""
+        """Set the debug level: above 0, sent data and received heads are printed as in http.client, with secrets."""
         self.debuglevel = level
 
     async def connect(self) -> None:
-        """Open the connection, again if it is open. Requests do this by themselves.
+        """Open the connection, or close it and open it again. A request opens a closed connection by itself.
 
         Raises:
-            ConnectError: and its subclasses ConnectTimeout, TLSError, TLSTimeout, ProxyError.
-            ImproperConnectionState: an exchange is under way, or another task is opening it.
+            ConnectError: no connection could be opened; see ConnectTimeout, TLSError, TLSTimeout, ProxyError.
+            ImproperConnectionState: an exchange is in progress, or another task is opening the connection.
         """
         if self._opening is not None or self._state not in (State.IDLE, State.HEAD):
             raise ImproperConnectionState(f"{self!r} can't be opened now")
@@ -224,14 +224,14 @@ class HTTPConnection:
         return self._wire is not None and self._wire.close_reason is None
 
     def close(self) -> None:
-        """Begin to close; never waits. A request under way, in whatever task, ends with NotConnected."""
+        """Begin to close; never waits. A request in progress, in any task, ends with NotConnected."""
         if self._opening is not None:
             self._opening.end()
         self._close_wire()
         self._exchange = None
 
     async def aclose(self) -> None:
-        """Close, and wait until the socket is free: a second at most (Timeout.close) where the peer is silent."""
+        """Close, and wait until the socket is closed, at most twice Timeout.close."""
         wire = self._wire
         self.close()
         if wire is not None:
@@ -243,12 +243,12 @@ class HTTPConnection:
             self._forget_closed(self._wire)
 
     def _forget_closed(self, wire: Wire) -> None:
-        """Let go of a wire that has closed: what it holds, such as the state of TLS, can be freed."""
+        """Drop the reference to a wire that was closed, so that its memory, such as the state of TLS, is freed."""
         if wire.close_reason is not None and wire is self._wire:
             self._wire, self._close_reason = None, wire.close_reason
 
     def _forget(self, exchange: Exchange) -> None:
-        """Return to the beginning, unless another exchange has begun meanwhile."""
+        """Return to the idle state, unless another exchange has begun meanwhile."""
         if exchange is self._exchange:
             self._exchange = None
 
@@ -280,24 +280,24 @@ class HTTPConnection:
         *,
         encode_chunked: bool = False,
     ) -> None:
-        """Send a request; Host, Accept-Encoding: identity and the framing of the body are added unless given.
+        """Send a request; Host, `Accept-Encoding: identity` and the framing of the body are added unless given.
 
         Args:
-            url: the request target, sent as it is: a path with its query, "*", or a whole URL to a proxy.
-            body: bytes or any buffer; str (sent as ISO-8859-1); a file (from its present position), also one with an
-                async read(); a path; an iterable or async iterable of bytes. Where the length can be known it goes as
-                Content-Length, else the body goes in chunks.
+            url: the request target, sent as given: a path with its query, "*", or a whole URL for a proxy.
+            body: bytes or any buffer; str (sent as ISO-8859-1); a file (from its present position), also with an async
+                read(); a path; an iterable or async iterable of bytes. If the length is known, it is sent as
+                Content-Length; otherwise the body is sent in chunks.
             headers: fields to send, a mapping or pairs.
-            encode_chunked: put the body in chunks although the headers have Transfer-Encoding: chunked; without it such
-                a body is in chunks already.
+            encode_chunked: encode the body in chunks although the headers have `Transfer-Encoding: chunked`; if False,
+                such a body is in chunks already.
 
-        A final response that comes while the body is being sent ends the sending; getresponse() gives it.
+        A final response during the sending of the body ends the sending; getresponse() returns it.
 
         Raises:
-            CannotSendRequest: the response before this has not been read, or another task is at work.
-            ValueError, TypeError, InvalidURL: something that can't be sent; the connection stays as it was.
-            ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as for whatever
-                the body raises, and for cancellation.
+            CannotSendRequest: the previous response has not been read, or another task sends a request.
+            ValueError, TypeError, InvalidURL: a value that can't be sent; the connection is unchanged.
+            ConnectError, WriteTimeout, ReadTimeout, HTTPException, OSError: the connection is dropped, as after an
+                error of the body and after cancellation.
         """
         if self._exchange is not None:
             check_call(Call.REQUEST, self._exchange.state)
@@ -315,14 +315,14 @@ class HTTPConnection:
         await self._end_head(exchange, body, encode_chunked)
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
-        """Begin a request head; raises CannotSendRequest, ValueError and InvalidURL as request() does."""
+        """Begin a request head. Raises CannotSendRequest, ValueError and InvalidURL as request() does."""
         check_call(Call.PUTREQUEST, self._state)
         self._exchange = self._begin(method, url or "/", (), skip_host, skip_accept_encoding)
 
     def _begin(
         self, method: str, url: str, headers: Headers = (), skip_host: bool = False, skip_encoding: bool = False
     ) -> Exchange:
-        """Return a new exchange with its head; nothing is changed until it is known to be one that can be sent."""
+        """Return a new exchange with its head; the connection is unchanged if the head can't be sent."""
         pairs = list_pairs(headers) if headers else ()
         if pairs:
             names = {(name.decode("latin-1") if isinstance(name, bytes) else str(name)).lower() for name, _ in pairs}
@@ -347,12 +347,12 @@ class HTTPConnection:
         return self._host_line
 
     def _current(self) -> Exchange:
-        """Return the exchange under way; the state says that there is one."""
+        """Return the exchange in progress; call it only in a state in which there is one."""
         assert self._exchange is not None
         return self._exchange
 
     def putheader(self, name: str | bytes, *values: str | bytes | int) -> None:
-        """Add a field; several values make lines that go on after a tab.
+        """Add a field; several values are sent as lines that continue after a tab.
 
         Raises:
             CannotSendHeader: no head is open.
@@ -362,14 +362,14 @@ class HTTPConnection:
         self._current().head.add(name, *values)
 
     async def endheaders(self, message_body: Body | None = None, *, encode_chunked: bool = False) -> None:
-        """End the head and send it, with a body if given; raises what request() does, or CannotSendHeader."""
+        """End the head and send it, with a body if given. Raises the errors of request(), and CannotSendHeader."""
         check_call(Call.ENDHEADERS, self._state)
         exchange = self._current()
         exchange.state = State.SENDING
         await self._end_head(exchange, message_body, encode_chunked)
 
     async def _end_head(self, exchange: Exchange, body: Body | None, encode_chunked: bool) -> None:
-        """Decide the framing and send: an error before the wire is ready leaves the connection as it was."""
+        """Decide the framing and send. An error before the wire is ready leaves the connection unchanged."""
         if isinstance(body, os.PathLike):
             await self._send_path(exchange, body, encode_chunked)
             return
@@ -377,7 +377,7 @@ class HTTPConnection:
             source = None if body is None else await open_source(body, self.blocksize, offload=offload)
             self._check_current(exchange)
             if self.debuglevel > 0 and source is not None:
-                source.data = None  # head and content are printed one by one, so they are written one by one
+                source.data = None  # printed head and content are two lines, as in http.client: two writes
             chunked = source is not None and exchange.head.frame(source.length, encode_chunked=encode_chunked)
             wire = self._find_wire(exchange) or await self._ready_wire(exchange)
             self._check_current(exchange)
@@ -411,7 +411,7 @@ class HTTPConnection:
         return self._prepare(wire, exchange) if wire.is_available(exchange.started) else None
 
     def _prepare(self, wire: Wire, exchange: Exchange) -> Wire:
-        """Have the settings of this connection hold on a wire for an exchange; return the wire."""
+        """Apply the settings of this connection to a wire for an exchange; return the wire."""
         stream = wire.stream
         if self.timeout is not self._timeout:
             stream.timeout = self._applied_timeout()
@@ -440,7 +440,7 @@ class HTTPConnection:
         return self._wire.build_refusal()
 
     async def _absorb_tls_records(self, exchange: Exchange) -> Wire | None:
-        """Return the open wire, if nothing but records of TLS itself was received on it, such as session tickets."""
+        """Return the open wire, if only records of TLS itself were received on it, such as session tickets."""
         wire = self._wire
         return self._prepare(wire, exchange) if wire is not None and await wire.absorb_tls_records() else None
 
@@ -451,12 +451,12 @@ class HTTPConnection:
     async def send(self, data: Body) -> None:
         """Send more of a body after endheaders(), within the framing that the head declared.
 
-        With Transfer-Encoding: chunked the data are chunks already. More than the head declared is refused: the server
-        would take it for the next request.
+        With `Transfer-Encoding: chunked` the data must be chunks. More data than the head declared are refused: the
+        server would take them for the next request.
 
         Raises:
             CannotSendRequest: no request head was sent, or the response is being read.
-            ValueError, TypeError: the data is more than declared, or can't be sent; the connection is dropped.
+            ValueError, TypeError: the data are more than declared, or can't be sent; the connection is dropped.
         """
         check_call(Call.SEND, self._state)
         wire, exchange = self._wire, self._current()
@@ -471,8 +471,8 @@ class HTTPConnection:
     async def getresponse(self) -> HTTPResponse:
         """Return the response to the request that was sent, as soon as its head has been received.
 
-        Interim responses (1xx) are skipped and kept as `interim`. In all cases below, and when cancelled, the
-        connection is dropped.
+        Interim responses (1xx) are skipped and kept as `interim`. An error or a cancellation drops the connection,
+        except ResponseNotReady.
 
         Raises:
             ResponseNotReady: no request was sent completely, or its response was returned already.
@@ -499,7 +499,7 @@ class HTTPConnection:
         return response
 
     def _end_exchange(self, exchange: Exchange, at: float | None) -> None:
-        """End an exchange; the response refers to this connection by this, so that it lives as long as the response."""
+        """End an exchange. The response refers to this method, so the connection exists as long as the response."""
         if exchange is self._exchange:
             self._exchange = None
         wire = self._wire

@@ -1,14 +1,14 @@
-"""One open connection: it serves one exchange at a time, and knows the reason why it must close.
+"""One open connection, which serves one exchange at a time, and the reason why it must close.
 
-The problem: where one exchange fails, is cancelled or is not read to its end, the bytes that follow on the connection
-belong to no request. A later request must never get them as its response.
+The problem: if an exchange fails, is cancelled or is not read to its end, the following bytes on the connection belong
+to no request. A later request must never get them as its response.
 
 The rules kept:
-- An exchange has the wire from the first byte that is sent until the last byte of the response is read. Anything else
-  than that end, cancellation included, closes the wire at once; no method awaits in `except BaseException`.
-- `close_reason` is set once and never taken back. As long as it is None, another exchange may follow.
-- The owner is told of the end of an exchange by the function that it gives to receive(): the wire does not refer to its
-  owner, so that an abandoned connection is freed without the garbage collector.
+- An exchange has the wire from the first byte that is sent until the last byte of the response is read. Any other end,
+  also a cancellation, closes the wire at once; no method awaits in `except BaseException`.
+- `close_reason` is set once and never reset. As long as it is None, another exchange may follow.
+- The end of an exchange is reported to the owner by the function that it passes to receive(). The wire does not refer
+  to its owner, so that an abandoned connection is freed without the garbage collector.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .stream.interruptible import Interruptible
 from .timings import Timings
 
 RECENT: Final = 20e-6
-"""Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read all it had
+"""Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read everything
 (decision 11)."""
 
 RECENT_FOR_RESEND: Final = 1e-3
@@ -48,8 +48,8 @@ class Wire:
 
     Args:
         stream: the connection as bytes; the wire closes it.
-        limits: bounds on what the server may send.
-        head_cache: the head that the server sent last, perhaps on another connection.
+        limits: limits on what the server may send.
+        head_cache: has the last head of the server, perhaps from another connection.
         opening: how long opening the connection took, for the timings of the first exchange.
     """
 
@@ -65,20 +65,20 @@ class Wire:
     )
 
     def __init__(self, stream: AioStream, limits: Limits, head_cache: HeadCache, opening: Timings) -> None:
-        # The bytes, and the time limits of the exchange under way.
+        # The bytes, and the time limits of the exchange in progress.
         self.stream = stream
         self.limits = limits
         # Shared by all connections to one destination.
         self.head_cache = head_cache
         # None once the first exchange has begun.
         self.opening: Timings | None = opening
-        # The exchange under way, from its first byte to its last.
+        # The exchange in progress, from its first byte to its last.
         self.exchange: Exchange | None = None
         # Why no further exchange may follow; None while one may.
         self.close_reason: CloseReason | None = None
         # When the last exchange ended, by time.monotonic(); the loop had read everything received until then.
         self.ended_at = -math.inf
-        # The sending of a body, which close() ends wherever it waits.
+        # The sending of a body, which close() interrupts.
         self._sending: Interruptible | None = None
 
     # Whether a request may be sent
@@ -107,7 +107,7 @@ class Wire:
     # Sending
 
     def send(self, exchange: Exchange, content: Buffer | None = None) -> None:
-        """Send a head, with the content that fits_single_write() with it: one write, and nothing to wait for."""
+        """Send a head, with content that fits_single_write(), in one write and without waiting."""
         head = exchange.head
         if content is not None:
             data = b"".join((head.build(), content))
@@ -135,10 +135,10 @@ class Wire:
 
         Args:
             source: the content; the head declares its framing.
-            chunked: it is to be put in chunks.
+            chunked: send the content in chunks.
             trailers: fields to send after the last chunk.
 
-        Raises: as HTTPConnection.request().
+        Raises: see HTTPConnection.request().
         """
         data = source.data
         if data is not None and fits_single_write(exchange.head, data, trailers):
@@ -163,7 +163,7 @@ class Wire:
         head, stream = exchange.head, self.stream
         if head.length is not None:
             source.length = head.length
-        # Of chunks that the caller has made.
+        # Checks chunks that the caller has encoded.
         declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
         self._sending = Interruptible(f"connection to {stream.peer} was closed meanwhile")
         try:
@@ -185,7 +185,7 @@ class Wire:
             raise ValueError("body ended before its last chunk")
 
     async def send_part(self, exchange: Exchange, body: Body, blocksize: int) -> None:
-        """Send more of a body that the head declared; nothing once a final response was received."""
+        """Send more of a body that the head declared; after a final response, send nothing."""
         exchange.state = State.SENDING
         try:
             source = await open_source(body, blocksize, offload=offload)
@@ -219,9 +219,9 @@ class Wire:
 
         Args:
             exchange: its request was sent.
-            ended: called once, when the response has been read to its end or can't be; it calls end().
+            ended: called once, after the response was read to its end or has failed; it calls end().
 
-        Raises: as HTTPConnection.getresponse().
+        Raises: see HTTPConnection.getresponse().
         """
         exchange.state = State.WAITING
         heads, stream, limits, cache = exchange.heads, self.stream, self.limits, self.head_cache
@@ -280,7 +280,7 @@ class Wire:
             self.stream.end_exchange()
 
     def close(self, reason: CloseReason = CloseReason.CLOSED) -> None:
-        """Begin to close; never waits. An exchange under way, in whatever task, ends with NotConnected."""
+        """Begin to close; never waits. An exchange in progress, in any task, ends with NotConnected."""
         if self.close_reason is not None:
             return
         exchange = self._let_go(reason)
@@ -290,7 +290,7 @@ class Wire:
         exchange.state = State.IDLE
         if self._sending is not None:
             self._sending.end()
-        self.stream.abort()  # not politely: the peer may never take what is still to be sent
+        self.stream.abort()  # not close(): the peer may never accept the data that is still to be sent
 
     def _let_go(self, reason: CloseReason) -> Exchange | None:
         self.close_reason = reason
@@ -314,7 +314,7 @@ class Wire:
 
 
 def _find_close_reason(exchange: Exchange, final: Head) -> CloseReason | None:
-    """Return why the connection ends by the request; the framing of the response says that it goes on."""
+    """Return why the connection ends because of the request, although the framing of the response keeps it."""
     if exchange.head.asks_close:
         return CloseReason.CLIENT_CLOSE
     if exchange.declared is not None and not exchange.declared.is_complete:
@@ -329,7 +329,7 @@ def _check_upgrade(exchange: Exchange, final: Head) -> None:
     if exchange.close_reason is CloseReason.EARLY_RESPONSE:
         raise ProtocolError(f"got {final.status} before the whole request was sent, and another protocol after it")
     if final.status == 101 and not exchange.head.asks_upgrade:
-        raise ProtocolError("got 101 Switching Protocols, which was not asked for")
+        raise ProtocolError("got 101 Switching Protocols, which was not requested")
     if exchange.repairs:
         faults = ", ".join(exchange.repairs)
         raise ProtocolError(f"got {final.status} with a fault in its head, and another protocol after it: {faults}")

@@ -12,7 +12,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class ByteReader(Protocol):
-    """The reading half of a stream, as far as content needs it; a blocking file can do no more."""
+    """The reading methods of a stream that content needs; a blocking file has no others."""
 
     async def readline(self, limit: int) -> bytes:
         """Return one line with its ending; at the end of the stream the rest, then b"".
@@ -64,9 +64,9 @@ class ByteReader(Protocol):
 class ByteStream(ByteReader, Protocol):
     """One connection as bytes. A stream has one reader and one writer at a time.
 
-    A second reader or writer gets ImproperConnectionState, and the stream goes on. After any other error, and after a
-    method was cancelled, the stream must be dropped: cancelling loses no received bytes by itself, but how far the
-    method came is not known.
+    A second reader or writer gets ImproperConnectionState, and the stream can still be used. After any other error, and
+    after a method was cancelled, the stream must be dropped: cancelling loses no received bytes by itself, but the
+    progress of the method is unknown.
     """
 
     peer: str
@@ -86,11 +86,11 @@ class ByteStream(ByteReader, Protocol):
         ...
 
     async def wait_readable(self, seconds: float) -> bool:
-        """Wait until there is something to read, or the stream ends; False after that many seconds, without harm."""
+        """Wait until there is something to read, or the stream ends; return False after that many seconds."""
         ...
 
     def write(self, data: Buffer) -> None:
-        """Take all of the data, to be sent in order; never waits."""
+        """Accept all of the data, to be sent in order; never waits."""
         ...
 
     async def drain(self) -> bool:

@@ -438,7 +438,7 @@ async def test_the_head_of_a_refused_response_is_printed(capsys: pytest.CaptureF
     with RawServer.replying(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") as server:
         async with to(server) as connection:
             connection.set_debuglevel(1)
-            with pytest.raises(asyncclient.ProtocolError, match="not asked for"):
+            with pytest.raises(asyncclient.ProtocolError, match="not requested"):
                 await start(connection, "GET", "/")
     assert lines(capsys.readouterr().out)[1:] == [
         "reply: 'HTTP/1.1 101 Switching Protocols\\r\\n'",
