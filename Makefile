@@ -5,6 +5,9 @@ VENV ?= .venv
 CHECKS ?= format lint types tests
 URL ?=
 LIBRARIES ?=
+ROWS ?=
+ROUNDS ?=
+OPTIONS ?=
 
 BIN = $(VENV)/bin
 PY = $(BIN)/python
@@ -22,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench bench-check bench-record docs conformance \
+.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench run-bench bench-check bench-record docs conformance \
 	conformance-libraries check-libraries fuzz clean
 
 help: ## list the targets
@@ -61,8 +64,12 @@ cover: $(HAS)test ## branch coverage; 100 % of message/ and exchange/
 costs: $(HAS)test ## run the tests with limits on CPU and memory; the machine should be idle
 	@$(PY) -m pytest -q -m costs
 
-bench: $(HAS)bench ## compare with aiohttp, httpx, http.client and urllib3
-	@$(PY) -m benchmarks.run
+bench: ## compare with other clients, in separate venvs: ROWS="hundred tls" ROUNDS=3 OPTIONS="--quick"
+	@$(MAKE) --no-print-directory $(VENV)-niquests/.installed-niquests VENV=$(VENV)-niquests
+	@$(MAKE) --no-print-directory run-bench VENV=$(VENV)-bench NIQUESTS=$(VENV)-niquests/bin/python
+
+run-bench: $(HAS)bench
+	@$(PY) -m benchmarks.run $(ROWS) $(if $(ROUNDS),--rounds $(ROUNDS)) --niquests $(NIQUESTS) $(OPTIONS)
 
 bench-check: $(HAS)test ## compare instructions per step and bytes per idle connection with what the repository records
 	@$(PY) -m benchmarks.check

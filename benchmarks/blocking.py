@@ -1,192 +1,165 @@
-"""Compare compat.client with http.client, and its start with that of urllib3; each contender in its own process.
+"""The blocking contenders, with their defaults, one connection at a time.
 
-A blocking client with one connection never works at the same time as its server. So requests per second include the
-time of the server and of the kernel, which is the same for both contenders. CPU is the figure that tells them apart.
+Each has methods that make requests one after another and check that content was received. http.client and compat get a
+new connection object where the server closes the connection, as their users would do it.
 """
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-import trustme
-
-from benchmarks.machine import HERE, HOST, environment, report, serving, take_turns
-
-THEIRS = "http"
-PEER = "http.client"
-_GET = (
-    "from {package} import client; c = client.HTTPConnection('{host}', {port}); c.request('GET', '/small'); "
-    "assert len(c.getresponse().read()) == 200; c.close()"
-)
-_GET_URLLIB3 = (
-    "import urllib3; assert len(urllib3.PoolManager().request('GET', 'http://{host}:{port}/small').data) == 200"
-)
+from benchmarks.rows import MEGABYTES_100
+from benchmarks.setup import PIECE, Setup
 
 
-class Spent(NamedTuple):
-    """Time and CPU of a turn."""
+class Client(Protocol):
+    """The methods that rows name; each makes a request for each URL."""
 
-    seconds: float
-    cpu: float
+    def get(self, urls: list[str]) -> None: ...
+    def download(self, urls: list[str]) -> None: ...
 
 
-class Contender:
-    """A blocking client in its own process, which works only during its turns."""
+class Standard:
+    """http.client, or a module with its names."""
 
-    def __init__(
-        self, package: str, port: int, *cafile: str, options: tuple[str, ...] = (), stderr: IO[str] | None = None
-    ) -> None:
-        command = [sys.executable, *options, "-m", "benchmarks.contender", package, str(port), *cafile]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            cwd=HERE.parent,
-            env=environment(),
-        )
+    def __init__(self, module: Any, setup: Setup) -> None:
+        self._module = module
+        self._context = setup.context
+        self._address = urlsplit(setup.base).netloc
+        self._connection = self._connect()
 
-    def ask(self, work: str, *numbers: int | str) -> Any:
-        """Return the result of the work."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps([work, *numbers]), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{work} failed: what the contender says is above")
-        return json.loads(line)
+    def _connect(self) -> Any:
+        if self._context:
+            return self._module.HTTPSConnection(self._address, timeout=60, context=self._context)
+        return self._module.HTTPConnection(self._address, timeout=60)
 
-    def spend(self, work: str, *numbers: int | str) -> Spent:
-        """Return time and CPU of the work."""
-        return Spent(*self.ask(work, *numbers))
+    def get(self, urls: list[str]) -> None:
+        path = urlsplit(urls[0]).path
+        connection = self._connection
+        for _ in urls:
+            if path == "/close":
+                connection = self._connect()
+            connection.request("GET", path)
+            assert connection.getresponse().read()
+            if path == "/close":
+                connection.close()
 
-    def __enter__(self) -> Self:
-        return self
+    def download(self, urls: list[str]) -> None:
+        for url in urls:
+            self._connection.request("GET", urlsplit(url).path)
+            response = self._connection.getresponse()
+            received = 0
+            while piece := response.read(PIECE):
+                received += len(piece)
+            assert received == MEGABYTES_100
 
-    def __exit__(self, *exc_info: object) -> None:
-        self._process.__exit__(None, None, None)
+    def close(self) -> None:
+        self._connection.close()
+
+
+def open_standard(name: str) -> Callable[[Setup], AbstractContextManager[Client]]:
+    """Return a function that opens http.client, or a module with its names."""
+
+    @contextmanager
+    def opened(setup: Setup) -> Iterator[Client]:
+        standard = Standard(import_module(name), setup)
+        yield standard
+        standard.close()
+
+    return opened
+
+
+class Ours:
+    """asyncclient.blocking.Client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, urls: list[str]) -> None:
+        for url in urls:
+            assert self._client.get(url).content
+
+    def download(self, urls: list[str]) -> None:
+        for url in urls:
+            with self._client.stream("GET", url) as response:
+                received = sum(map(len, response.iter_chunks(PIECE)))
+            assert received == MEGABYTES_100
 
 
 @contextmanager
-def certificates() -> Iterator[tuple[str, str]]:
-    """Give the paths of a server's key and certificate, and of the authority's."""
-    with tempfile.TemporaryDirectory() as folder:
-        authority = trustme.CA()
-        server, trusted = Path(folder, "server.pem"), Path(folder, "authority.pem")
-        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(server)
-        authority.cert_pem.write_to_path(trusted)
-        yield str(server), str(trusted)
+def open_ours(setup: Setup) -> Iterator[Client]:
+    """Open asyncclient's blocking client."""
+    from asyncclient.blocking import client
+
+    with client.Client(ssl=setup.context) as opened:
+        yield Ours(opened)
 
 
-def compare(title: str, package: str, port: int, work: tuple[str, int], limits: tuple[str, str], *cafile: str) -> None:
-    """Print the ratios of requests per second and of CPU for each of many small exchanges."""
-    name, count = work
-    with Contender(package, port, *cafile) as ours, Contender(THEIRS, port, *cafile) as theirs:
-        for contender in (ours, theirs):
-            contender.ask(name, count // 10)
-        pairs = take_turns(lambda: ours.spend(name, count), lambda: theirs.spend(name, count))
-    rates = [(count / mine.seconds, count / other.seconds) for mine, other in pairs]
-    times = [(mine.cpu / count * 1e6, other.cpu / count * 1e6) for mine, other in pairs]
-    report(f"requests/s, {title}, / {PEER}", rates, limits[0], "requests/s")
-    report(f"CPU, {title}, / {PEER}", times, limits[1], "µs")
+class Urllib3:
+    """urllib3.PoolManager."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def get(self, urls: list[str]) -> None:
+        for url in urls:
+            assert self._pool.request("GET", url).data
+
+    def download(self, urls: list[str]) -> None:
+        for url in urls:
+            response = self._pool.request("GET", url, preload_content=False)
+            received = sum(map(len, response.stream(PIECE)))
+            response.release_conn()
+            assert received == MEGABYTES_100
 
 
-def compare_awake_and_asleep(title: str, package: str, work: tuple[str, int], limits: tuple[str, str]) -> None:
-    """Compare with a server that never sleeps and with one that does."""
-    for how, options in (("server awake", ["--awake"]), ("asleep", [])):
-        with serving(*options) as port:
-            compare(f"{title}, {how}", package, port, work, limits)
+@contextmanager
+def open_urllib3(setup: Setup) -> Iterator[Client]:
+    """Open urllib3's client."""
+    import urllib3
+
+    with urllib3.PoolManager(ssl_context=setup.context) as pool:
+        yield Urllib3(pool)
 
 
-def measure_keep_alive(package: str) -> None:
-    """Small exchanges on one open connection."""
-    compare_awake_and_asleep("keep-alive", package, ("keep-alive", 5000), ("at least 2", "at most .50"))
+class Session:
+    """requests.Session, or that of niquests."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def get(self, urls: list[str]) -> None:
+        for url in urls:
+            assert self._session.get(url).content
+
+    def download(self, urls: list[str]) -> None:
+        for url in urls:
+            response = self._session.get(url, stream=True)
+            received = sum(map(len, response.iter_content(PIECE)))
+            assert received == MEGABYTES_100
 
 
-def measure_new(package: str) -> None:
-    """Small exchanges, each on a new connection."""
-    compare_awake_and_asleep("new connections", package, ("new", 1000), ("at least 1.5", "less"))
+def open_session(name: str) -> Callable[[Setup], AbstractContextManager[Client]]:
+    """Return a function that opens the session of requests or niquests."""
+
+    @contextmanager
+    def opened(setup: Setup) -> Iterator[Client]:
+        with import_module(name).Session() as session:
+            session.verify = setup.cafile or True
+            yield Session(session)
+
+    return opened
 
 
-def measure_tls(package: str) -> None:
-    """Small exchanges over TLS, on one open connection and on new ones."""
-    with certificates() as (certificate, cafile):
-        for how, options in (("server awake", ["--awake"]), ("asleep", [])):
-            with serving(*options, "--certificate", certificate) as port:
-                title = f"keep-alive over TLS, {how}"
-                compare(title, package, port, ("keep-alive", 4000), ("at least 1.5", "less"), cafile)
-        with serving("--awake", "--certificate", certificate) as port:
-            title = "new connections over TLS, server awake"
-            compare(title, package, port, ("new", 150), ("no less", "no more"), cafile)
-
-
-def measure_reads(package: str, size: int = 100_000_000) -> None:
-    """Downloads in reads of 8 KiB, of 64 KiB and of everything."""
-    with serving() as port, Contender(package, port) as ours, Contender(THEIRS, port) as theirs:
-        for framing, piece in ((framing, piece) for framing in ("bytes", "chunked") for piece in (8192, 65536, 0)):
-            work = ("read", framing, size, piece)
-            pairs = take_turns(lambda: ours.spend(*work), lambda: theirs.spend(*work))  # noqa: B023 - called at once
-            speeds = [(size / 1e6 / mine.seconds, size / 1e6 / other.seconds) for mine, other in pairs]
-            times = [(1000 * mine.cpu, 1000 * other.cpu) for mine, other in pairs]
-            title = f"100 MB {'chunked' if framing == 'chunked' else 'by length'}, " + (
-                f"{piece // 1024} KiB reads" if piece else "one read"
-            )
-            report(f"MB/s, {title}, / {PEER}", speeds, "at least 1", "MB/s")
-            report(f"CPU, {title}, / {PEER}", times, "at most 1", "ms")
-
-
-def start(code: str) -> Spent:
-    """Run a program in its own interpreter; return time and CPU of the process."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent, env=environment())
-    seconds = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Spent(seconds, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-
-
-def measure_start(package: str) -> None:
-    """Start a process, import, make one request, end."""
-    with serving("--awake") as port:
-        ours = _GET.format(package=package, host=HOST, port=port)
-        peers = {
-            PEER: (_GET.format(package=THEIRS, host=HOST, port=port), "at most 2.2"),
-            "urllib3": (_GET_URLLIB3.format(host=HOST, port=port), "at most 1"),
-        }
-        for peer, (theirs, limit) in peers.items():
-            start(ours), start(theirs)  # the first may write bytecode
-            pairs = take_turns(lambda: start(ours), lambda: start(theirs), rounds=21)  # noqa: B023 - called at once
-            for title, field in (("cold start", "seconds"), ("CPU of a cold start", "cpu")):
-                times = [(1000 * getattr(mine, field), 1000 * getattr(other, field)) for mine, other in pairs]
-                report(f"{title}, / {peer}", times, limit, "ms")
-
-
-def measure_leaks(package: str) -> None:
-    """Leaks after 10,000 requests, 300 connections dropped at once, and 2,000 opened and closed."""
-    columns = ("imported", "used", "together", "after", "collected")
-    for name in (package, THEIRS):
-        stages, _ = leaks(name, ())
-        for what in stages["imported"]:
-            values = "".join(f"{stages[column][what]:>10,} {column}" for column in columns)
-            print(f"{what + ' held by ' + name + '.client':<30}{values}", flush=True)
-        _, warnings = leaks(name, ("-X", "dev", "-W", "error"))
-        print(f"{warnings} warnings of {name}.client with -X dev -W error", flush=True)
-
-
-def leaks(package: str, options: tuple[str, ...]) -> tuple[dict[str, dict[str, int]], int]:
-    """Return the resources of one process at each stage, and the number of its warnings."""
-    with tempfile.TemporaryFile("w+") as complaints, serving() as port:
-        with Contender(package, port, options=options, stderr=complaints) as contender:
-            stages = contender.ask("leaks", 10_000, 300, 2_000)
-        complaints.seek(0)
-        return stages, sum("Warning:" in line for line in complaints)
+CLIENTS: dict[str, Callable[[Setup], AbstractContextManager[Client]]] = {
+    "http.client": open_standard("http.client"),
+    "compat": open_standard("compat.client"),
+    "asyncclient.blocking": open_ours,
+    "urllib3": open_urllib3,
+    "requests": open_session("requests"),
+    "niquests": open_session("niquests"),
+}

@@ -1,89 +1,152 @@
-"""Compare engine and client with aiohttp and httpx, and compat with http.client and urllib3.
+"""Compare the clients with others, and show the result: `make bench`.
 
-    python -m benchmarks.run [engine client stress blocking] [exchange download … hundred unique … keep-alive new …]
+    python -m benchmarks.run [--rounds N] [--quick] [--write] [ROW …]
 
-Without arguments everything is measured. Contenders take turns, on another core than the server, and the median of the
-ratios counts: absolute times mean nothing on a shared machine. The server of `exchange` never sleeps, because waking a
-sleeping peer costs the writer several microseconds, whatever the client; `--sleepy` measures with a server that sleeps.
-The small exchanges of the blocking suite are measured with both.
+Without rows everything is measured, and the tables of README.md and docs/performance.md and the picture are written
+again; with rows only these, and the pages are left alone unless --write is given. Each contender runs in a new process
+for each row and round, in turns, on another core than the server. Ratios are those of the same round: absolute times
+mean nothing on a shared machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-import aiohttp
-import httpx
-import urllib3
-import uvloop
+import trustme
 
-import asyncclient
-from benchmarks import blocking, client, engine, stress
+from benchmarks import picture, scale, table
+from benchmarks.figures import Run, Turn, order_of
+from benchmarks.machine import CLIENT_CORE, HERE, HOST, allow_many_files, big_file, describe, environment, on_core
+from benchmarks.rows import MEGABYTES_100, ROWS, SUITES, suite_of
+from benchmarks.servers import Servers, find_server, started
 
-Measure = Callable[[], None]
+RESULTS = HERE / "results.json"
+DOCS = HERE.parent / "docs"
+ROUNDS, QUICK_ROUNDS = 5, 2
+SCALE = "scale"
+"""The row of many connections, which has a program of its own."""
 
 
-def suites(options: argparse.Namespace) -> dict[str, dict[str, Measure]]:
-    """Return the measurements by suite and name."""
+class Bench:
+    """Runs contenders, and keeps their figures.
+
+    Args:
+        pythons: the interpreters by environment; contenders without one are left out.
+        file: for uploads.
+        cafile: the certificate of the servers' authority.
+    """
+
+    def __init__(self, servers: Servers, pythons: dict[str, str], file: Path, cafile: Path) -> None:
+        self._servers = servers
+        self._pythons = pythons
+        self._file = file
+        self._cafile = cafile
+        self.versions: dict[str, str] = {}
+
+    def run_row(self, row: str, rounds: int) -> dict[str, list[Turn]]:
+        """Return the turns of all contenders in a row, and print them."""
+        suite = suite_of(row)
+        names = [name for name in suite.contenders_of(row) if suite.contenders[name].environment in self._pythons]
+        turns: dict[str, list[Turn]] = {name: [] for name in names}
+        print(f"\n{ROWS[row].title}", flush=True)
+        for number in range(rounds):
+            for name in order_of(number, names):
+                turns[name].append(self._take_turn(row, name))
+        for line in describe_row(row, turns):
+            print(line, flush=True)
+        return turns
+
+    def _take_turn(self, row: str, name: str) -> Turn:
+        found = ROWS[row]
+        server = (self._servers.tls if found.is_tls else self._servers.plain) if found.is_real else self._servers.origin
+        python = self._pythons[suite_of(row).contenders[name].environment]
+        command = [python, "-m", "benchmarks.worker", name, row, server, str(self._file)]
+        command += [str(self._cafile)] * found.is_tls
+        ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=HERE.parent, env=environment())
+        if ran.returncode:
+            raise SystemExit(f"{name} failed in {row}: {' '.join(command)}")
+        figures: dict[str, Any] = json.loads(ran.stdout)
+        self.versions |= figures.pop("versions")
+        return Turn(**figures)
+
+
+def describe_row(row: str, turns: dict[str, list[Turn]]) -> Iterable[str]:
+    """Yield a line for each contender: ratios to the base, and the values."""
+    run = Run({}, {}, {row: turns}, {})
+    for name in turns:
+        cpu, rate = (table.ratio_cell(run.ratios(row, name, field)) for field in ("cpu", "rate"))
+        values = [table.number_cell(run.values(row, name, field)) for field in ("cpu", "rate", "memory")]
+        yield (
+            f"  {name:<22} CPU {cpu:<20} rate {rate:<20} {values[0]:>9} µs {values[1]:>9} requests/s {values[2]:>5} MiB"
+        )
+
+
+def measure(rows: list[str], rounds: int, options: argparse.Namespace) -> Run:
+    """Measure the rows; return the run."""
+    pythons = {"bench": sys.executable} | ({"niquests": options.niquests} if options.niquests else {})
+    with tempfile.TemporaryDirectory() as name, big_file(MEGABYTES_100) as file:
+        folder = Path(name)
+        authority = trustme.CA()
+        certificate, cafile = folder / "server.pem", folder / "authority.pem"
+        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(certificate)
+        authority.cert_pem.write_to_path(cafile)
+        with started(options.server, folder, certificate) as servers, on_core(CLIENT_CORE):
+            bench = Bench(servers, pythons, file, cafile)
+            about = build_about(servers.name, rounds, options)
+            print(*about.values(), sep="\n", flush=True)
+            turns = {row: bench.run_row(row, rounds) for row in rows if row != SCALE}
+    many = scale.measure_all(is_quick=options.quick) if SCALE in rows else {}
+    return Run(about, bench.versions, turns, many)
+
+
+def build_about(server: str, rounds: int, options: argparse.Namespace) -> dict[str, str]:
+    """Return the circumstances of a run."""
+    command = " ".join(["make bench", *([f"ROUNDS={rounds}"] if rounds != ROUNDS else [])])
     return {
-        "engine": {
-            "exchange": partial(engine.measure_exchange, options.sleepy),
-            "download": engine.measure_download,
-            "upload": engine.measure_upload,
-            "idle": engine.measure_idle,
-            "growth": engine.measure_growth,
-            "import": engine.measure_import,
-        },
-        "client": {
-            **{name: partial(client.measure, job) for name, job in client.JOBS.items()},
-            **{name: partial(client.measure, job, "httpx") for name, job in client.HTTPX_JOBS.items()},
-            "secure": client.measure_tls,
-            "regime": client.measure_regime,
-            "construct": client.measure_construct,
-            "import-client": client.measure_import,
-            "bomb": client.measure_bomb,
-            "multipart": client.measure_multipart,
-            "hosts": client.measure_hosts,
-        },
-        "stress": {"cancelling": stress.measure_stress},
-        "blocking": {
-            "keep-alive": partial(blocking.measure_keep_alive, options.ours),
-            "new": partial(blocking.measure_new, options.ours),
-            "tls": partial(blocking.measure_tls, options.ours),
-            "reads": partial(blocking.measure_reads, options.ours),
-            "start": partial(blocking.measure_start, options.ours),
-            "leaks": partial(blocking.measure_leaks, options.ours),
-        },
+        "date": datetime.date.today().isoformat(),
+        "command": os.environ.get("BENCH_COMMAND", command),
+        "rounds": str(rounds),
+        "machine": describe(),
+        "server": server,
     }
 
 
+def write(run: Run) -> None:
+    """Write the figures, the tables and the picture."""
+    run = Run.load(RESULTS).updated(run)
+    run.save(RESULTS)
+    table.insert(DOCS / "performance.md", table.build_page(run))
+    table.insert(HERE.parent / "README.md", table.build_summary(run))
+    (DOCS / "performance.svg").write_text(picture.draw(run))
+
+
 def main() -> None:
-    """Run the measurements that the command line names, or all of them."""
+    """Measure what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="a suite or a measurement; all if nothing is named")
-    parser.add_argument("--sleepy", action="store_true", help="let the server of `exchange` sleep between requests")
-    parser.add_argument(
-        "--ours",
-        default="compat",
-        metavar="PACKAGE",
-        help="PACKAGE.client for the blocking suite; "
-        "`http` measures http.client against itself: all is 1 then, as far as the machine is quiet",
-    )
+    names = ", ".join([*ROWS, SCALE])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of {names}; all if nothing is named")
+    parser.add_argument("--rounds", type=int, help=f"turns of each contender ({ROUNDS}; {QUICK_ROUNDS} with --quick)")
+    parser.add_argument("--quick", action="store_true", help="few rounds, and fewer connections in the row `scale`")
+    parser.add_argument("--write", action="store_true", help="write the pages, too, if rows are named")
+    parser.add_argument("--server", default=find_server(), choices=("nginx", "caddy", "origin"))
+    parser.add_argument("--niquests", metavar="PYTHON", help="the interpreter of niquests' environment")
     options = parser.parse_args()
-    found = suites(options)
-    measures = {name: measure for suite in found.values() for name, measure in suite.items()}
-    unknown = set(options.what) - found.keys() - measures.keys()
-    if unknown:
-        parser.error(f"expected some of {', '.join([*found, *measures])}, got {', '.join(sorted(unknown))}")
-    modules = (asyncclient, aiohttp, httpx, urllib3, uvloop)
-    names = ", ".join(f"{module.__name__} {module.__version__}" for module in modules)
-    print(f"Python {sys.version.split()[0]}, {names}", flush=True)
-    for what in options.what or found:
-        for name in found.get(what, [what]):
-            measures[name]()
+    if unknown := set(options.rows) - {*ROWS, SCALE}:
+        parser.error(f"expected some of {names}, got {', '.join(sorted(unknown))}")
+    allow_many_files()
+    rows = options.rows or [*(row for suite in SUITES for row in suite.rows), SCALE]
+    run = measure(rows, options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS), options)
+    if options.write or not (options.rows or options.quick):
+        write(run)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Whether a pool survives cancellation: for some seconds, tasks make requests and are cancelled at random moments.
 
+    python -m benchmarks.stress
+
 Some clients fail here: after six seconds httpx serves none of twenty requests, and aiosonic returns nearly all
 responses to the wrong request. Each response names its request; half of them are 20,000 times as long, so that they are
 received in pieces.
@@ -11,14 +13,16 @@ import asyncio
 import os
 import random
 import ssl
+import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
+import trustme
 import uvloop
 
 from asyncclient import Client, PoolLimits
 from asyncclient.pool.group import PoolStats
-from benchmarks.blocking import certificates
 from benchmarks.machine import HOST, serving
 
 TASKS = 40
@@ -68,7 +72,7 @@ class Stress:
                 asking.result()
 
 
-async def stress(base: str, context: ssl.SSLContext | None, seconds: float) -> Outcome:
+async def stress(base: str, context: ssl.SSLContext, seconds: float) -> Outcome:
     """Run the tasks for some seconds, then make requests without cancelling them."""
     async with Client(ssl=context) as client:
         await client.get(f"{base}/name/first")  # uvloop opens a descriptor for itself with the first connection
@@ -90,11 +94,15 @@ async def count_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def measure_stress(seconds: float = 6.0) -> None:
+def main(seconds: float = 6.0) -> None:
     """Stress over HTTP and over TLS, on each loop."""
-    with certificates() as (certificate, cafile):
-        for scheme, options in (("http", ()), ("https", ("--certificate", certificate))):
-            context = ssl.create_default_context(cafile=cafile) if options else None
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = Path(folder, "server.pem")
+        authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(certificate)
+        for scheme, options in (("http", ()), ("https", ("--certificate", str(certificate)))):
             with serving(*options) as port:
                 for loops in (asyncio.new_event_loop, uvloop.new_event_loop):
                     with asyncio.Runner(loop_factory=loops) as runner:
@@ -111,3 +119,7 @@ def print_outcome(title: str, outcome: Outcome) -> None:
         f"{outcome.stats.active} active; {outcome.cancelled:,} cancelled; {before} descriptors before, {after} after",
         flush=True,
     )
+
+
+if __name__ == "__main__":
+    main()
