@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
+from ..message.head import build_field
 from ..message.request import RequestHead
 from ..message.url import URL
 from .connection_fields import CONTROLLED, check_fields, check_tunnelled
@@ -34,12 +35,13 @@ def build_head(
     """
     pairs = request.headers
     target = site.prefix + url.target if site.prefix else url.target
+    is_usual = not (pairs or auth or jar.stored) and request.choices is USUAL
+    if is_usual and site.block is not None and (request.payload is None or "content-type" not in site.names):
+        return _build_usual(request, target, site.block)
     if request.payload is not None or auth or request.choices is not USUAL or jar.stored:
         given = {name.lower() for name, _ in pairs}
         implied = _list_implied(request, site, url, jar, auth, expects_continue)
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]
-    if not pairs and site.block is not None:
-        return RequestHead(request.method, target, site.block)
     names = {name.lower() for name, _ in pairs}
     if "range" in names and "accept-encoding" not in names and not site.chooses_codings:
         pairs = [*pairs, IDENTITY]
@@ -57,6 +59,19 @@ def build_head(
     if request.payload is None and (head.length or head.is_chunked):
         raise ValueError("expected a body, as Content-Length or Transfer-Encoding says, got none")
     return head
+
+
+def _build_usual(request: Request, target: str, block: bytes) -> RequestHead:
+    """Return a head with the fields for each request to the origin and the type of the content (decision 12)."""
+    payload = request.payload
+    if payload is None or payload.content_type is None:
+        return RequestHead(request.method, target, block)
+    return RequestHead(request.method, target, block, _build_type_line(payload.content_type))
+
+
+@lru_cache(maxsize=64)
+def _build_type_line(content_type: str) -> bytes:
+    return build_field("Content-Type", content_type)
 
 
 def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead:

@@ -81,7 +81,7 @@ class PoolTransport:
                 _start(request.on_start, lease)
             if request.body is None:
                 lease.send(exchange, request.timeout, request.deadline)
-            else:
+            elif not self._send_at_once(lease, exchange, request, request.body):
                 await self._send_body(lease, exchange, request, request.body)
             response = await lease.receive(exchange)
         except Exception as error:
@@ -105,16 +105,24 @@ class PoolTransport:
             group = self._known[destination] = self.pool.group(destination, label_of(destination), route)
         return group
 
+    def _send_at_once(self, lease: Lease, exchange: Exchange, request: TransportRequest, body: RequestBody) -> bool:
+        """Send the request in one write if its body is in memory and short enough; otherwise return False."""
+        head, data = exchange.head, body.data
+        if data is None or request.trailers is not None or not fits_single_write(head, data):
+            return False
+        try:
+            head.frame(len(data), encode_chunked=False)
+            lease.send(exchange, request.timeout, request.deadline, data)
+        except BaseException:
+            lease.release()
+            raise
+        return True
+
     async def _send_body(self, lease: Lease, exchange: Exchange, request: TransportRequest, body: RequestBody) -> None:
-        """Send the request with its body, which is opened for this attempt unless it is in memory."""
-        head, trailers, data = exchange.head, request.trailers, body.data
+        """Send the request with its body, which is opened for this attempt."""
+        head, trailers = exchange.head, request.trailers
         in_chunks = head.is_chunked or trailers is not None
         try:
-            if data is not None:
-                head.frame(len(data), encode_chunked=in_chunks)
-                if fits_single_write(head, data, trailers):
-                    lease.send(exchange, request.timeout, request.deadline, data)
-                    return
             try:
                 opening = body.open()
                 source = await await_in_time(opening, request.deadline, lease.group.label)
