@@ -1,4 +1,4 @@
-"""A response in the middle of an upload, early hints and trailers: compat.client delivers what http.client does not."""
+"""A response in the middle of an upload, early hints and trailers, which http.client does not return."""
 
 import argparse
 

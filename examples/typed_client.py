@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from http import cookiejar
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, assert_type
+from typing import Any, Unpack, assert_type
 
 import asyncclient
 from asyncclient import (
@@ -19,6 +19,7 @@ from asyncclient import (
     CookieJar,
     Limits,
     LocalResponse,
+    Options,
     Part,
     PoolLimits,
     PoolTransport,
@@ -46,8 +47,14 @@ async def verbs(client: Client) -> None:
     assert_type(await client.put("/echo", body=b"x", timeout=5, expect_continue=True), Response)
     assert_type(await client.patch("/echo", data={"a": ["x", 1]}, timeout=Timeout(read=5)), Response)
     assert_type(await client.delete("/echo", timeout=None, follow_redirects=False), Response)
+    assert_type(await fetch_json(client, "/echo", timeout=5, headers={"Accept": "application/json"}), Any)
     assert_type(await client.request("PUT", "/echo", body=produce, trailers=[("X-Sum", "1")]), Response)
     assert_type(await client.request("GET", "/echo", decode=False, max_body_size=None, cookies={"a": "b"}), Response)
+
+
+async def fetch_json(client: Client, url: str, **options: Unpack[Options]) -> Any:
+    response = await client.get(url, **options)
+    return response.raise_for_status().json()
 
 
 async def produce() -> AsyncIterator[bytes]:
@@ -60,7 +67,9 @@ async def requests(client: Client) -> None:
     assert_type((request.method, request.url), tuple[str, str])
     assert_type(request.headers, list[tuple[str, Any]])
     assert_type(await client.send(request), Response)
-    own = Request("PUT", client.base_url + "/echo", body=lambda: [b"made ", b"anew"], trailers=lambda: [("X-Sum", "1")])
+    own = Request(
+        "PUT", client.base_url + "/echo", body=lambda: [b"made ", b"again"], trailers=lambda: [("X-Sum", "1")]
+    )
     assert_type(await client.send(own), Response)
 
     files: dict[str, Any] = {
