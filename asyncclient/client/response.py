@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HTTPException, InvalidJSON, ResponseNotRead, StatusError, clip
@@ -226,9 +227,12 @@ class Response:
 
     @property
     def _content_type(self) -> str | None:
+        values = self.headers.get_all("content-type", ())
+        if len(values) == 1 and "," not in values[0]:  # the common case
+            return values[0]
         from ..message.media import choose_content_type  # imported on use: many responses are not text
 
-        return choose_content_type(self.headers.get_all("content-type", ()))
+        return choose_content_type(values)
 
     @property
     def encoding(self) -> str:
@@ -239,9 +243,7 @@ class Response:
         """
         if self._codec is not None:
             return self._codec
-        from .content.text import find_encoding  # imported on use: many responses are not text
-
-        codec = find_encoding(self._content or b"", self._content_type, self._encoding, self._default)
+        codec = _load_find_encoding()(self._content or b"", self._content_type, self._encoding, self._default)
         if self._content is not None:
             self._codec = codec
         return codec
@@ -256,9 +258,7 @@ class Response:
     @property
     def text(self) -> str:
         """The content as text, with U+FFFD for invalid bytes. Raises ResponseNotRead."""
-        from ..message.charsets import decode
-
-        return decode(self.content, self.encoding)
+        return _load_decode()(self.content, self.encoding)
 
     @property
     def lines(self) -> list[str]:
@@ -279,8 +279,7 @@ class Response:
             InvalidJSON: it is not JSON, or nested too deeply; the text names URL and media type. It is a ValueError,
                 and for malformed JSON a json.JSONDecodeError.
         """
-        from .content.json_content import parse_json
-
+        parse_json = _load_parse_json()
         try:
             return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
         except InvalidJSON as error:
@@ -360,6 +359,30 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.reason} {show(self.url)}{'' if self.closed else ' open'}>"
+
+
+# Functions that are imported on use, because many responses are not text. An import statement takes 1 µs each time.
+
+
+@cache
+def _load_find_encoding() -> Callable[[bytes, str | None, str | None, DefaultEncoding | None], str]:
+    from .content.text import find_encoding
+
+    return find_encoding
+
+
+@cache
+def _load_decode() -> Callable[[bytes, str], str]:
+    from ..message.charsets import decode
+
+    return decode
+
+
+@cache
+def _load_parse_json() -> Callable[..., Any]:
+    from .content.json_content import parse_json
+
+    return parse_json
 
 
 def open_text_decoder(response: Response) -> TextDecoder:

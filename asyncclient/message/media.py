@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from .syntax import TOKEN_TEXT
 
@@ -16,6 +18,9 @@ QUOTED_TEXT = r'"((?:[^"\\]++|\\.)*+)"?+'
 _PARAMETER = re.compile(
     rf';[ \t]*+([^;="\s]*+)[ \t]*+(?:=[ \t]*+(?:{QUOTED_TEXT}|([^;"]*+)))?+(?:[^;"]++|{QUOTED_TEXT})*+', re.DOTALL
 )
+LONGEST_REMEMBERED: Final = 64
+"""Characters of the longest Content-Type whose charset is remembered."""
+
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 _MEMBER = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
@@ -29,7 +34,7 @@ def choose_content_type(values: Sequence[str]) -> str | None:
     that of browsers (Fetch §2.2.2, "extract a MIME type"): `*/*` is ignored, and a repeated media type without charset
     keeps the earlier charset. If no member is valid, the first value is returned.
     """
-    if len(values) == 1 and "," not in values[0]:  # the common case
+    if len(values) == 1 and "," not in values[0]:
         return values[0]
     chosen, essence, has_charset = None, "", False
     for member in (member for value in values for member in _MEMBER.findall(value)):
@@ -69,7 +74,14 @@ def find_charset(value: str | None) -> str | None:
     """Return the codec for the charset of a Content-Type, see find_codec(); None if it is missing or unknown."""
     if value is None or ";" not in value:
         return None
+    return _find_charset(value) if len(value) > LONGEST_REMEMBERED else _remember_charset(value)
+
+
+def _find_charset(value: str) -> str | None:
     from .charsets import find_codec  # imported on use: many responses are never decoded to text
 
     charset = parse_content_type(value)[1].get("charset")
     return None if charset is None else find_codec(charset)
+
+
+_remember_charset = lru_cache(maxsize=64)(_find_charset)  # servers repeat the same few values
