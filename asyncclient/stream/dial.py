@@ -17,8 +17,8 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
@@ -37,7 +37,7 @@ from .racing import Attempts, may_open, race
 from .resolve import Resolver, as_os_error, forget, resolve
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
-from .tls_transport import choose_class
+from .tls_transport import TLSTransport, choose_class
 
 _build_peer = lru_cache(maxsize=1024)(build_authority)  # for each connection to a server
 
@@ -103,11 +103,10 @@ class Route(NamedTuple):
         return self.peer if self.server == self.peer else f"{self.peer} on the way to {self.server}"
 
     @property
-    def is_plain(self) -> bool:
-        """True if there is no proxy, no TLS, no Unix socket, no source address and no socket option."""
+    def is_direct(self) -> bool:
+        """True if there is no proxy, no Unix socket, no source address and no socket option."""
         return (
-            self.tls is None
-            and self.tunnel is None
+            self.tunnel is None
             and self.socks is None
             and self.socket_path is None
             and self.source_address is None
@@ -137,11 +136,13 @@ def open_stream(
         TLSError: a handshake failed, or the certificate was refused.
         ProxyError: the proxy did not open the tunnel.
     """
-    return _open_plain(route, timeout, timings) if route.is_plain else _open_detour(route, timeout, timings, limits)
+    if route.is_direct:
+        return _open_directly(route, timeout, timings)
+    return _open_detour(route, timeout, timings, limits)
 
 
 async def _open_detour(route: Route, timeout: Timeout, timings: Timings, limits: Limits) -> Opened:
-    """Open a connection with TLS, through a proxy, or of another kind that a Route describes."""
+    """Open a connection through a proxy, or of another kind that a Route describes."""
     head = None
     if route.tunnel is not None:
         stream, head = await _open_tunnel(route, route.tunnel, timeout, timings, limits)
@@ -152,14 +153,20 @@ async def _open_detour(route: Route, timeout: Timeout, timings: Timings, limits:
             connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
         stream = AioStream(asyncio.get_running_loop(), route.server, timeout)
         await _adopt(connected, stream, route.tls, route.server_name, timings)
+    _finish(stream, route)
+    return stream, head
+
+
+def _finish(stream: AioStream, route: Route) -> None:
+    """Check the certificate of an open connection if it is pinned, and set the options of the socket."""
     if route.fingerprints and route.tls is not None:
         try:
             check_fingerprint(stream.ssl_object, route.fingerprints, route.server)
         except BaseException:
             stream.abort()
             raise
-    _keep_alive(stream, route.late_options)
-    return stream, head
+    if route.late_options:
+        _keep_alive(stream, route.late_options)
 
 
 async def _open_tunnel(
@@ -201,12 +208,11 @@ async def _open_tunnelled(
     return stream, head
 
 
-async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> Opened:
-    """Resolve and connect. A single address is connected by the loop itself (decision 80)."""
+async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Opened:
+    """Resolve and connect; with TLS, shake hands. A single address is connected by the loop itself (decision 80)."""
     loop = asyncio.get_running_loop()
     stream = AioStream(loop, route.peer, timeout)
-    attempts = Attempts(loop)
-    connected = None
+    attempts, connected, tls = Attempts(loop), None, None
     try:
         with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
             literal = None if route.addresses else parse_literal(route.host, route.port)
@@ -216,8 +222,10 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> Opene
                 timings.resolve = 0.0
             if literal is not None or may_open(infos):
                 host, port = infos[0][4][:2]
+                if route.tls is not None:
+                    tls = _make_transport(stream, route.tls, route.server_name)
                 try:
-                    await loop.create_connection(lambda: stream, host, port)
+                    await loop.create_connection(lambda: tls or stream, host, port)
                 except (OSError, asyncio.CancelledError) as exc:
                     attempts.record(exc, (host, port))
                     raise
@@ -225,13 +233,15 @@ async def _open_plain(route: Route, timeout: Timeout, timings: Timings) -> Opene
                 connected = await race(attempts, infos, None, (), socket.socket)
             timings.connect = time.monotonic() - started
     except BaseException as exc:
-        stream.abort()
+        (tls or stream).abort()
         if isinstance(exc, _FAILURES) and not isinstance(exc, ConnectError):
             raise _build_error(route, attempts, exc) from exc
         raise
     if connected is not None:
-        await _adopt(connected, stream, None, None, timings)
-    _keep_alive(stream, route.late_options)
+        await _adopt(connected, stream, route.tls, route.server_name, timings)
+    elif tls is not None:
+        await _shake_hands(tls, stream, timings)
+    _finish(stream, route)
     return stream, None
 
 
@@ -359,10 +369,10 @@ async def _adopt(
 async def _adopt_with_tls(
     sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, timings: Timings
 ) -> AioStream:
-    timeout, transport = stream.timeout, None
+    transport = None
     try:
-        async with _handshake(stream.peer, timeout, timings):
-            transport = choose_class(stream.loop)(stream.loop, stream, context, server_name, timeout.tls_close)
+        with _handshake(stream.peer, stream.timeout, timings):
+            transport = _make_transport(stream, context, server_name)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
     except BaseException:
@@ -374,13 +384,28 @@ async def _adopt_with_tls(
     return stream
 
 
+async def _shake_hands(transport: TLSTransport, stream: AioStream, timings: Timings) -> None:
+    """Wait for a handshake that began when the transport was connected."""
+    try:
+        with _handshake(stream.peer, stream.timeout, timings):
+            await transport.shake_hands()
+    except BaseException:
+        transport.abort()
+        raise
+
+
+def _make_transport(stream: AioStream, context: ssl.SSLContext, server_name: str | None) -> TLSTransport:
+    """Return a TLS transport above which the stream is."""
+    return choose_class(stream.loop)(stream.loop, stream, context, server_name, stream.timeout.tls_close)
+
+
 async def _wrap(
     outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
 ) -> AioStream:
     """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
     stream = AioStream(outer.loop, peer, timeout)
-    async with _handshake(peer, timeout, timings):
-        transport = choose_class(outer.loop)(outer.loop, stream, context, server_name, timeout.tls_close)
+    with _handshake(peer, timeout, timings):
+        transport = _make_transport(stream, context, server_name)
         below = cast(asyncio.Transport, outer.transport)
         below.set_protocol(transport)
         ending = outer.detach()
@@ -395,8 +420,8 @@ async def _wrap(
     return stream
 
 
-@asynccontextmanager
-async def _handshake(peer: str, timeout: Timeout, timings: Timings) -> AsyncIterator[None]:
+@contextmanager
+def _handshake(peer: str, timeout: Timeout, timings: Timings) -> Iterator[None]:
     """Apply the time limit to a TLS handshake, measure it, and translate its errors."""
     started = time.monotonic()
 
