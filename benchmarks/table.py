@@ -123,7 +123,7 @@ def build_page(run: Run) -> str:
     parts = [build_note(run)]
     for suite in SUITES:
         parts += [
-            f"### {suite.title}",
+            f"## {suite.title}",
             f"CPU per request, as a multiple of {suite.base}'s:",
             build_ratios(run, suite, "cpu"),
             build_goals(run, suite),
@@ -133,7 +133,7 @@ def build_page(run: Run) -> str:
             build_values(run, suite),
         ]
     if run.scale:
-        parts += ["### Many connections", build_scale(run)]
+        parts += ["## Many connections", build_scale(run)]
     return "\n\n".join(parts)
 
 

@@ -6,13 +6,13 @@ from typing import Protocol, TypeVar, Unpack
 
 from .request import Options
 
-Result_co = TypeVar("Result_co", covariant=True)
+Result = TypeVar("Result", covariant=True)
 
 
-class HasRequest(Protocol[Result_co]):
+class HasRequest(Protocol[Result]):
     """A client: its request() returns a response, or the awaitable of one."""
 
-    def request(self, method: str, url: str, **options: Unpack[Options]) -> Result_co:
+    def request(self, method: str, url: str, **options: Unpack[Options]) -> Result:
         """Send a request."""
         ...
 
@@ -20,30 +20,30 @@ class HasRequest(Protocol[Result_co]):
 class Verbs:
     """Base of both clients. Each method returns what request() of the client returns for the method of that name."""
 
-    def get(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def get(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """GET a URL and read the response; see request()."""
         return self.request("GET", url, **options)
 
-    def head(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def head(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """HEAD: as GET, but the response has no content; see request()."""
         return self.request("HEAD", url, **options)
 
-    def options(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def options(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """OPTIONS: ask which methods a URL supports; see request()."""
         return self.request("OPTIONS", url, **options)
 
-    def post(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def post(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """POST a body, a form or JSON to a URL; see request()."""
         return self.request("POST", url, **options)
 
-    def put(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def put(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """PUT a body to a URL; see request()."""
         return self.request("PUT", url, **options)
 
-    def patch(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def patch(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """PATCH the resource at a URL; see request()."""
         return self.request("PATCH", url, **options)
 
-    def delete(self: HasRequest[Result_co], url: str, **options: Unpack[Options]) -> Result_co:
+    def delete(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
         """DELETE the resource at a URL; see request()."""
         return self.request("DELETE", url, **options)
