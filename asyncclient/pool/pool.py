@@ -26,6 +26,7 @@ import time
 import warnings
 import weakref
 from collections import OrderedDict
+from collections.abc import Awaitable
 from functools import partial
 from typing import Final
 
@@ -541,7 +542,8 @@ class Pool:
         for dial in dials:
             dial.cancel()
         streams = list(map(self._close_for_good, [lease for group in groups for lease in (*group.idle, *group.leased)]))
-        done = await asyncio.gather(*dials, wait_all_closed({*streams, *self._closing}), return_exceptions=True)
+        endings: list[Awaitable[Opened | None]] = [*dials, wait_all_closed({*streams, *self._closing})]
+        done = await asyncio.gather(*endings, return_exceptions=True)
         await wait_all_closed(opened[0] for opened in done if isinstance(opened, tuple))
 
     def _close_for_good(self, lease: Lease) -> AioStream:
