@@ -241,7 +241,7 @@ def test_modules_have_no_vague_names() -> None:
     assert not vague
 
 
-def test_no_text_names_a_path_of_somebodys_machine() -> None:
+def test_no_text_contains_a_path_of_a_developers_machine() -> None:
     machine_path = re.compile(rb"(?<![\w.-])/(?:root|work)/")
     guilty = [path.relative_to(ROOT) for path in texts() if machine_path.search(path.read_bytes())]
     assert not guilty

@@ -1,4 +1,4 @@
-"""Texts of errors are bounded, whatever a peer sends and however much there is to tell."""
+"""Texts of errors are bounded, whatever a peer sends."""
 
 import socket
 from typing import Any

@@ -1,4 +1,4 @@
-"""asyncclient.run(): a coroutine on the fastest loop, and clear errors where that can't be."""
+"""asyncclient.run(): a coroutine on the fastest loop, and clear errors where that is impossible."""
 
 import asyncio
 from typing import Any

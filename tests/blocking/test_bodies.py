@@ -1,4 +1,4 @@
-"""Bodies that compat.Client sends: in whose thread they are read, and sent again or not."""
+"""Bodies that compat.Client sends: the thread in which they are read, and which can be sent again."""
 
 import io
 import threading

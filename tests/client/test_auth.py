@@ -1,4 +1,4 @@
-"""Basic, Bearer, netrc files and own functions; what a client takes as auth; and that nothing shows a secret."""
+"""Basic, Bearer, netrc files and functions; the values that a client accepts as auth; and no secret in a text."""
 
 import asyncio
 import base64

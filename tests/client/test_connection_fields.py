@@ -284,7 +284,7 @@ async def test_trailer_that_announces_something_else_is_refused(options: dict[st
     await refuse(text, {"Trailer": "X-Sum"}, **options)
 
 
-# Fields of the client, of a login, and for a proxy
+# Fields of the client, of authentication, and for a proxy
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Content-Type and Content-Encoding of a caller, held against the body that the client encodes."""
+"""Content-Type and Content-Encoding of a caller, compared with the body that the client encodes."""
 
 import io
 import re

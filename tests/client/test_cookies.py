@@ -1,4 +1,4 @@
-"""The cookie jar: what it takes from servers and from the user, what it sends where, and its bounds (RFC 6265bis)."""
+"""The cookie jar: cookies of servers and of the user, the requests they are sent with, and limits (RFC 6265bis)."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Cookies over the wire: set by responses and redirects, sent back where they belong, shared, and never an error."""
+"""Cookies of a client: set by responses and redirects, sent back to their hosts, shared, and never an error."""
 
 import asyncio
 from collections.abc import Callable

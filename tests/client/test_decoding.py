@@ -1,4 +1,4 @@
-"""Content codings undone, against the libraries that made them, and against content that was made to hurt."""
+"""Content codings decoded: content of the usual libraries, and hostile content."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def each_byte(data: bytes) -> list[bytes]:
 
 @pytest.fixture
 def libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Which libraries there are, to be changed: what was found is forgotten before and after."""
+    """The installed libraries, to be changed: the result of the search is forgotten before and after."""
     caches: list[Any] = [value for value in vars(codings).values() if hasattr(value, "cache_clear")]
     caches.append(accept_encoding)
     for cache in caches:

@@ -1,4 +1,4 @@
-"""Digest against the examples of the RFCs, and against a server that checks it in its own way."""
+"""Digest against the examples of the RFCs, and against a server with an implementation of its own."""
 
 import asyncio
 import hashlib
@@ -193,7 +193,7 @@ def test_only_the_parameters_that_rfc_7616_quotes_are_quoted() -> None:
     assert re.fullmatch(pattern, fields[0][1])
 
 
-# Logging in
+# Authentication
 
 ALGORITHMS = ["", *(f"algorithm={name}{end}" for name in HASHES for end in ("", "-sess"))]
 
@@ -489,7 +489,7 @@ PARAM = st.tuples(
 
 
 @given(st.lists(LATIN_1, max_size=2), st.lists(PARAM, max_size=8), LATIN_1, st.integers(1, 2))
-def test_any_field_is_answered_by_one_that_can_be_sent(
+def test_the_answer_to_any_field_can_be_sent(
     junk: list[str], params: list[tuple[str, str]], info: str, attempt: int
 ) -> None:
     pairs = [*params, ("realm", "r"), ("nonce", "n")]

@@ -254,7 +254,7 @@ async def test_content_is_not_kept(tmp_path: Path, caddy: Caddy) -> None:
     assert peak < 2 * MEBIBYTE
 
 
-# Nothing is left of what fails
+# Nothing is left of a failed download
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Downloads from servers that do anything: the file is one that the server had, whole, or as it was before."""
+"""Downloads from servers that behave at random: the file is a complete version of the server's, or unchanged."""
 
 import random
 from pathlib import Path

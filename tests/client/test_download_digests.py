@@ -1,4 +1,4 @@
-"""Downloads whose content is coded, or has a digest."""
+"""Downloads whose content is encoded, or has a digest."""
 
 import gzip
 import os

@@ -173,7 +173,7 @@ async def test_two_downloads_of_one_url(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file"]
 
 
-# Going on
+# Resuming
 
 
 async def test_resuming_in_a_directory(tmp_path: Path) -> None:

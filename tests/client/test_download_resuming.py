@@ -40,7 +40,7 @@ from tests.client.downloads import (
 )
 from tests.connection.conversations import chunked, reply
 
-# Going on
+# Resuming
 
 
 WEAK, UNQUOTED = (b'ETag: W/"v1"', *DATES), (b"ETag: v1-of-webrick", *DATES)
@@ -347,7 +347,7 @@ async def test_the_size_is_that_of_the_whole(tmp_path: Path, limit: int) -> None
                 assert is_whole(path)
 
 
-# Going on within a call
+# Resuming within a call
 
 
 @pytest.mark.parametrize("resume", [False, True])

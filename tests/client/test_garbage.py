@@ -41,7 +41,7 @@ def serve(peer: RawConnection) -> None:
 
 
 def count_tracebacks() -> int:
-    """How many tracebacks only the garbage collector can free."""
+    """The number of tracebacks that only the garbage collector can free."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()

@@ -108,7 +108,7 @@ def run(scenario: str, loop: str, url: str, path: Path, size: int = 0) -> tuple[
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """A response whose content is a thousand times as long as it seems."""
+    """A response whose decoded content is a thousand times as long."""
     coder, zeros = zlib.compressobj(wbits=31), bytes(MEBIBYTE)
     content = b"".join([*(coder.compress(zeros) for _ in range(BOMB_SIZE // MEBIBYTE)), coder.flush()])
     assert len(content) < BOMB_SIZE // 1000

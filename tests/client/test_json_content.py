@@ -1,4 +1,4 @@
-"""JSON of responses: its encoding, and what is wrong with it."""
+"""JSON of responses: its encoding, and its errors."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""NO_PROXY: each rule with the hosts it takes and those it must not."""
+"""NO_PROXY: each rule with hosts that match and hosts that must not."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Requests for a range: of content as it is, which nothing encodes."""
+"""Requests for a range, which is one of the content without a coding."""
 
 import gzip
 from typing import Any

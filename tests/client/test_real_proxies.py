@@ -1,4 +1,4 @@
-"""Requests through proxies that others wrote, proxy.py and pproxy, to servers that others wrote; and through SOCKS."""
+"""Requests through the proxies proxy.py and pproxy, to servers of other projects; and through SOCKS."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""A client with servers that others wrote: Caddy, plain and over TLS, and an application under uvicorn."""
+"""A client with servers of other projects: Caddy, plain and over TLS, and an application under uvicorn."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Sending again: stale connections without a word, all else by a policy; never too often, and never by halves."""
+"""Sending again: at once after a stale connection, else by a policy; not too often, and only complete requests."""
 
 import asyncio
 import io

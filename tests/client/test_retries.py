@@ -399,7 +399,7 @@ def test_the_saved_budget_is_bounded() -> None:
     assert count_retries(budget, "a", 1e6) == 100
 
 
-def test_number_of_origins_is_bounded_and_the_one_longest_unused_is_forgotten() -> None:
+def test_number_of_origins_is_bounded_and_the_origin_longest_unused_is_forgotten() -> None:
     budget = RetryBudget(0.0)
     assert count_retries(budget, "kept", 0.0) == 10
     assert count_retries(budget, "forgotten", 0.0) == 10

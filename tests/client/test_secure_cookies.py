@@ -1,4 +1,4 @@
-"""Which secure cookies a cookie would take the place of: the index against the rule, written out."""
+"""The secure cookies that a cookie would replace: the index, compared with the rule itself."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The test suites of libraries that stand on http.client, once on it and once on compat; to be run in their own venv.
+"""The test suites of libraries that use http.client, run on it and on compat, in a separate venv.
 
 The sources, with the tests in them, come from the package index in the version that is installed. A test that passes on
 http.client alone is run again on both: what then passes on compat, or fails on http.client too, depends on the hour and

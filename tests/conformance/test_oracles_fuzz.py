@@ -1,4 +1,4 @@
-"""Messages made by chance, read by this engine, h11 and llhttp: what both others refuse is refused here, too.
+"""Random messages, read by this engine, h11 and llhttp: a message that both others refuse is refused here, too.
 
 And what all three accept has the same status and content. The exceptions are decisions of test_oracles.py, named here.
 """

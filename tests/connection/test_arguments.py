@@ -1,4 +1,4 @@
-"""Arguments that can't be meant are refused in clear words; those that http.client takes are taken."""
+"""Invalid arguments are refused with clear errors; those that http.client accepts are accepted."""
 
 import asyncio
 import copy

@@ -1,4 +1,4 @@
-"""A real server: files, ranges, codings, an application behind it, big contents and many connections."""
+"""Caddy as the server: files, ranges, codings, an application behind it, large content and many connections."""
 
 import asyncio
 import gzip

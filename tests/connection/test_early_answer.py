@@ -1,4 +1,4 @@
-"""The connection hears the server while it sends: expectations, early answers, silence."""
+"""The connection receives while it sends: expectations, early responses, silence."""
 
 import statistics
 import threading

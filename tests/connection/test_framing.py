@@ -1,4 +1,4 @@
-"""Where an answer begins and ends, against servers that get it wrong: REQUIREMENTS R1 to R15 over real sockets."""
+"""The beginning and the end of a response, of servers with faults in their framing, over real sockets."""
 
 import asyncio
 from collections.abc import Callable

@@ -126,7 +126,7 @@ def exchanges() -> tuple[Exchange, LenientExchange]:
 @example(OK + b"Content-Length: 5\r\n\r\nhello", [1000], 0, 9)
 @example(OK + b"A: b\r\r\n\r\n", [1000], 0, 9)
 @example(b"HTTP/1.1 103 x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n" + OK + b"\r\nhello", [1000], 0, 9)
-def test_lenient_reading_is_the_strict_one_or_reports_repairs(
+def test_lenient_reading_is_like_strict_reading_or_reports_repairs(
     message: bytes, sizes: list[int], reader: int, n: int
 ) -> None:
     strict, lenient = exchanges()
@@ -153,7 +153,7 @@ def test_lenient_reading_does_not_depend_on_the_pieces(message: bytes, sizes: li
 
 
 @given(messages())
-def test_repaired_head_is_one_that_the_strict_parser_reads_alike(message: bytes) -> None:
+def test_repaired_head_is_parsed_alike_by_the_strict_parser(message: bytes) -> None:
     end = message.find(b"\r\n\r\n") + 4
     try:
         head, repairs = parse_head_leniently(message[:end], LIMITS)

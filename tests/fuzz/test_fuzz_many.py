@@ -81,7 +81,7 @@ def test_cookies_of_a_response(name: str, make_jar: Callable[[], CookieJar]) -> 
 
 
 @pytest.mark.parametrize("domain", ["", "; Domain=example.com"])
-def test_cookies_without_tls_beside_as_many_secure_ones_of_their_name(domain: str) -> None:
+def test_cookies_without_tls_and_as_many_secure_cookies_of_the_same_name(domain: str) -> None:
     def make(count: int) -> Callable[[], object]:
         jar = open_jar()
         for number in range(count):

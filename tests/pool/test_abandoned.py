@@ -1,4 +1,4 @@
-"""A response of stream() that is dropped gives its connection's place back when it is collected."""
+"""A response of stream() that is dropped frees the slot of its connection when it is garbage-collected."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Requests that are cancelled at any of their awaits: the books stay right, no place is lost, no answer goes astray."""
+"""Requests that are cancelled at any of their awaits: counts stay right, no slot and no response is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Names that are looked up once: for how long, for how many at a time, and what holds when asking again fails."""
+"""The caching resolver: times, concurrent look-ups, and addresses after a look-up that fails."""
 
 import asyncio
 import gc

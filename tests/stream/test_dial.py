@@ -32,7 +32,7 @@ def closed_port() -> int:
 
 @pytest.fixture
 def black_hole() -> Iterator[tuple[str, int]]:
-    """An address that answers to nothing: its backlog is full."""
+    """An address that does not answer: its backlog is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.3", 0), backlog=0))
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""Content received straight into a caller's buffer: whatever cuts it short, no byte goes to the wrong place."""
+"""Content received straight into a caller's buffer: no byte is lost or misplaced, however it ends."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def begin(response: HTTPResponse, buffer: bytearray | None = None) -> asyn
 
 
 async def is_right(connection: HTTPConnection) -> None:
-    """The connection, or one in its place, gives the right answers."""
+    """The connection, or another one, gives the right responses."""
     for url in ("/a", "/b"):
         assert await fetch(connection, url=url) == (200, url.encode())
 

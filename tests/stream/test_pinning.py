@@ -234,7 +234,7 @@ async def test_a_context_that_verifies_nothing(tls: Certificates) -> None:
         await stream.wait_closed()
 
 
-async def test_a_context_that_verifies_is_the_one_of_the_process(tls: Certificates) -> None:
+async def test_contexts_that_verify_are_the_one_of_the_process(tls: Certificates) -> None:
     context = await context_of(parse_trust(None))
     assert context is await context_of(parse_trust(True))
     assert context is build_default_context()

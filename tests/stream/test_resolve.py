@@ -1,4 +1,4 @@
-"""Resolvers that a user gives: what they are asked, what they may answer, and what becomes of their errors."""
+"""Resolvers of a user: their arguments, their results, and their errors."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Files that the kernel sends: whole, in order, stopped by an answer, and nothing left of them."""
+"""Files that the kernel sends: complete, in order, stopped by a response, and no descriptor left."""
 
 import asyncio
 import os
@@ -143,7 +143,7 @@ async def test_a_file_that_ends_early_is_sent_as_far_as_it_goes(connect: Connect
 async def test_the_loop_runs_while_a_file_is_sent(
     connect: Connect, file: IO[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a peer that keeps up one call would send all of it, and hear no answer."""
+    """With a fast peer a single call would send all of it, and no response would be received meanwhile."""
     counts, send = [], os.sendfile
 
     def noting(to: int, source: int, offset: int, count: int) -> int:

@@ -360,7 +360,7 @@ async def test_cancelling_while_the_proxy_is_silent_ends_the_connection(answers:
         assert await asyncio.to_thread(is_over.wait, 5)
 
 
-# The way to the proxy
+# The connection to the proxy
 
 
 async def test_the_proxy_is_resolved_and_connected_to_like_any_server() -> None:

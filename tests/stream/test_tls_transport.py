@@ -184,7 +184,7 @@ async def test_a_tls_failure_on_a_kept_connection_is_a_tls_error(
         assert server.accepted == 1
 
 
-# Answers behind a reset
+# Responses before a reset
 
 
 @pytest.mark.parametrize("end", [RawConnection.close, RawConnection.close_without_notify, RawConnection.reset])

@@ -97,7 +97,7 @@ async def test_drain_ends_when_the_peer_closes(connect: Connect) -> None:
 
 
 async def test_an_early_answer_is_found_while_writing_does_not_block(connect: Connect) -> None:
-    """A peer that reads all the time: after some writes the loop looks."""
+    """A peer that reads all the time: after some writes the loop receives."""
 
     def handler(connection: RawConnection) -> None:
         connection.send(TOO_LARGE)
