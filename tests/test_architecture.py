@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports from its own floor and from lower ones. The longest name that fits decides.
 FLOORS = {
-    0: ("arguments", "bounded", "caller", "errors", "status", "limits", "timeouts", "timings", "tracing", "version"),
+    0: (
+        *("arguments", "bounded", "caller", "errors", "limits", "program", "status", "timeouts", "timings", "tracing"),
+        "version",
+    ),
     1: ("message",),
     2: ("exchange",),
     3: ("stream",),

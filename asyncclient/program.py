@@ -1,15 +1,12 @@
-"""Running a program with compat in the place of http.client: `python -m asyncclient.compat script.py args…`.
+"""Running another Python program in this process, as the interpreter would run it.
 
-It is run as the interpreter itself runs one: a script, a folder or an archive, `-m module`, `-c code`, `-` or nothing
-for standard input, `-i` to go on by hand. Its traceback begins with its own first line, `sys.path` and `sys.argv` are
-its own, and a module `compat` of its own is what `import compat` gives.
+The program is a script, a folder or an archive, `-m module`, `-c code`, or standard input for `-` and no argument; `-i`
+continues interactively after it. It has its own `sys.argv` and `sys.path`, and its tracebacks begin with its own code.
 """
 
 from __future__ import annotations
 
 import builtins
-import importlib
-import importlib.machinery
 import io
 import linecache
 import os
@@ -22,43 +19,48 @@ from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn
 
-from .install import install
 
-_USAGE = """\
-usage: python -m asyncclient.compat [-i] [-c code | -m module | script | -] [args…]
-Runs a program with compat in the place of http.client. Options of the interpreter go before the first -m."""
+def run_program(arguments: list[str], usage: str, prepare: Callable[[], None]) -> None:
+    """Run the program that the arguments name.
 
+    Args:
+        arguments: as those of the interpreter; of its options, -c, -h, -i, -m and -V are known.
+        usage: the text for -h and for invalid arguments.
+        prepare: called before the program begins, with its `sys.path` in place.
 
-def main(arguments: list[str] | None = None) -> None:
-    """Install compat, then run what the arguments name, those of this process if none are given."""
-    rest = [*(sys.argv[1:] if arguments is None else arguments)]
+    Raises:
+        SystemExit: the program ended so, or the arguments name no program to run.
+        BaseException: whatever the program raised.
+    """
+    rest = [*arguments]
     is_interactive = False
     while rest and rest[0].startswith("-") and rest[0] not in ("-", "-c", "-m"):
-        is_interactive = _read_option(rest.pop(0)) or is_interactive
+        _read_option(rest.pop(0), usage)
+        is_interactive = True
+    if rest and rest[0] in ("-c", "-m") and len(rest) < 2:
+        _refuse(f"Argument expected for the {rest[0]} option", usage)
     program = _choose(rest)
-    _leave_the_name()
-    install()
+    prepare()
     if is_interactive:
-        _run_and_go_on(program)
+        _run_interactively(program)
     else:
         _run(program)
 
 
-def _read_option(option: str) -> bool:
-    """Return whether to go on by hand after the program; end where the option asks for something else."""
+def _read_option(option: str, usage: str) -> None:
+    """Accept -i; every other option ends the process."""
     if option in ("-h", "-?", "--help"):
-        print(_USAGE)
+        print(usage)
         sys.exit(0)
     if option in ("-V", "--version", "-VV"):
         print(f"Python {sys.version if option == '-VV' else platform.python_version()}")
         sys.exit(0)
     if option != "-i":
-        _refuse(f"unknown option {option}")
-    return True
+        _refuse(f"unknown option {option}", usage)
 
 
-def _refuse(reason: str) -> NoReturn:
-    print(reason, _USAGE, sep="\n", file=sys.stderr)
+def _refuse(reason: str, usage: str) -> NoReturn:
+    print(reason, usage, sep="\n", file=sys.stderr)
     sys.exit(2)
 
 
@@ -66,10 +68,8 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def _choose(rest: list[str]) -> Callable[[], None]:
-    """Return what runs the program, once `sys.argv` and `sys.path` are as it would have them."""
+    """Return what runs the program, with its `sys.argv` and `sys.path` set."""
     first = rest[0] if rest else ""
-    if first in ("-c", "-m") and len(rest) < 2:
-        _refuse(f"Argument expected for the {first} option")
     if first == "-c":
         sys.argv = ["-c", *rest[2:]]
         _set_path("")
@@ -102,6 +102,7 @@ def _set_path(first: str) -> None:
 
 
 def _read_script(path: str) -> CodeType:
+    """Return the code of a file, source or bytecode; a file that can't be opened ends the process."""
     try:
         with io.open_code(path) as file:
             code: CodeType | None = pkgutil.read_code(file)
@@ -122,11 +123,11 @@ def _run_input() -> None:
 
 
 def _compile(source: str | bytes, name: str) -> CodeType:
-    return compile(source, name, "exec", dont_inherit=True)  # what is imported of __future__ here is not the program's
+    return compile(source, name, "exec", dont_inherit=True)  # the __future__ imports of this module are not its own
 
 
 def _compile_code(source: str) -> CodeType:
-    """Return the code after -c; its lines are shown in tracebacks where this Python does so."""
+    """Return the code after -c; tracebacks show its lines where this Python does so."""
     if sys.version_info >= (3, 13):
         linecache.cache["<string>"] = (len(source), None, source.splitlines(keepends=True), "<string>")
     return _compile(source, "<string>")
@@ -137,17 +138,6 @@ def _make_main(**names: Any) -> ModuleType:
     module = sys.modules["__main__"] = ModuleType("__main__")
     vars(module).update(__builtins__=builtins, **names)
     return module
-
-
-def _leave_the_name() -> None:
-    """Have `import compat` give the program's own module, if it has one; this package is asyncclient.compat too."""
-    compat = importlib.import_module("asyncclient.compat")
-    found = importlib.machinery.PathFinder.find_spec("compat", sys.path)
-    if found is None or found.origin == compat.__file__:
-        return
-    for name in [*sys.modules]:
-        if name == "compat" or name.startswith("compat."):
-            del sys.modules[name]
 
 
 # Running it
@@ -163,7 +153,7 @@ def _execute_module(name: str, *, sets_argument: bool) -> None:
 
 
 _OURS: Final = frozenset((_execute.__code__, _execute_module.__code__, _compile.__code__))
-"""The steps behind which a traceback is the program's."""
+"""The calls above which the frames of a traceback are the program's."""
 
 
 def _run(program: Callable[[], None]) -> None:
@@ -172,19 +162,19 @@ def _run(program: Callable[[], None]) -> None:
     except SystemExit:
         raise
     except BaseException:
-        sys.excepthook = _begin_with_the_program(sys.excepthook)
+        sys.excepthook = _skip_own_frames(sys.excepthook)
         raise
 
 
-def _begin_with_the_program(hook: Callable[..., object]) -> Callable[..., None]:
-    """Return what tells an error by a hook, without the steps that led to the program."""
+def _skip_own_frames(hook: Callable[..., object]) -> Callable[..., None]:
+    """Return a hook that passes an error on to another, without the frames that led to the program."""
 
-    def tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    def show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         sys.excepthook = hook
         own = _cut(traceback)
         hook(kind, error.with_traceback(own), own)
 
-    return tell
+    return show
 
 
 def _cut(traceback: TracebackType | None) -> TracebackType | None:
@@ -194,7 +184,7 @@ def _cut(traceback: TracebackType | None) -> TracebackType | None:
     return traceback if step is None else step.tb_next
 
 
-def _run_and_go_on(program: Callable[[], None]) -> None:
+def _run_interactively(program: Callable[[], None]) -> None:
     try:
         program()
     except BaseException as error:
@@ -205,12 +195,12 @@ def _run_and_go_on(program: Callable[[], None]) -> None:
 
 
 def _interact(names: dict[str, Any], banner: str | None) -> None:
-    """Take lines from standard input; a banner of None is the usual one."""
-    import code  # only here: it is for programs that go on by hand
+    """Run the lines of standard input; a banner of None is the usual one."""
+    import code  # imported on use: most programs do not continue interactively
 
     class Console(code.InteractiveConsole):
         def raw_input(self, prompt: str = "") -> str:
-            """Return a line of standard input; EOFError at its end."""
+            """Return a line of standard input. Raises EOFError at its end."""
             if sys.stdin.isatty():
                 return input(prompt)
             sys.stderr.write(prompt)
