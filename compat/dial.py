@@ -94,8 +94,6 @@ def start_tls(sock: LoopSocket, context: ssl.SSLContext, server_name: str) -> ss
     if type(secured) is ssl.SSLSocket:
         secured.__class__ = LoopTLSSocket
     try:
-        if isinstance(secured, LoopTLSSocket):
-            secured.take_over()
         secured.do_handshake()
     except BaseException:
         secured.close()

@@ -3,9 +3,9 @@
 The problem: `conn.sock` is public in effect. Programs poll its descriptor, change its timeout between a request and its
 response, wrap it in TLS, detach it, share it with a forked child, or replace it.
 
-So it is a `socket.socket` (or `ssl.SSLSocket`) with everything that such an object has. Only sendall() is overridden,
-and over TLS every call that may wait. Nothing is received in the background, and no received bytes are kept: they stay
-in the kernel until a read call takes them.
+So it is a `socket.socket` (or `ssl.SSLSocket`) with everything that such an object has, and waits as such an object
+does. Only close(), sendall() and the read() of TLS are overridden. Nothing is received in the background, and no
+received bytes are kept: they stay in the kernel until a read call takes them.
 
 While a request is sent, a response is looked at and stays in the kernel; a final response ends the sending.
 """
@@ -15,9 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from asyncclient.exchange.body import Source
@@ -79,26 +77,22 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         if self.fileno() >= 0:
             socket.close(self.detach())
 
-    async def _ready(self, events: int, seconds: float | None) -> int:
-        """Wait on the private loop; return the events that the socket is ready for, 0 after that many seconds."""
-        self._waits_in = os.getpid()  # a child that is forked meanwhile must not shut the connection down
-        try:
-            return await ready(watch(self.fileno(), events), seconds)
-        finally:
-            self._waits_in = 0
-
     def _poll(self) -> int:
         """Return READ if there is something to read, the end included, BROKEN too if the connection is lost."""
         found = watch(self.fileno(), READ).poll(0)
         return found[0][1] if found else 0
 
     def receive(self, buffer: Any) -> int:
-        """Receive at least one byte into a buffer; return how many, 0 at the end.
+        """Receive at least one byte into a buffer; return how many, 0 at the end. Waits in the kernel (decision 36).
 
         Raises:
             TimeoutError: nothing was received within the socket's timeout.
         """
-        raise NotImplementedError
+        self._waits_in = os.getpid()  # a child that is forked meanwhile must not shut the connection down
+        try:
+            return self._base.recv_into(self, buffer)
+        finally:
+            self._waits_in = 0
 
     # Looking at received bytes
 
@@ -127,11 +121,10 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         """Send as the base does, but nothing more to a peer that has responded already."""
         if self.is_answered:
             return
-        if flags or self.gettimeout() == 0 or self._base.sendall is not type(self)._base_sendall:
+        if not self.listens or self.gettimeout() == 0 or self._base.sendall is not type(self)._base_sendall:
             super().sendall(data, flags)
             return
         try:
-            # A bytes object needs no view, as long as all of it may go in one call.
             is_short = type(data) is bytes and len(data) <= WRITE_BEFORE_PEEK
             sent = self.send_some(data) if is_short else 0
             if not is_short or sent < len(data):
@@ -152,7 +145,11 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         Raises:
             TimeoutError: neither within the socket's timeout.
         """
-        found = await self._ready(events, self.gettimeout())
+        self._waits_in = os.getpid()
+        try:
+            found = await ready(watch(self.fileno(), events), self.gettimeout())
+        finally:
+            self._waits_in = 0
         if not found:
             raise TimeoutError(self._sending_timed_out)
         return found
@@ -232,19 +229,11 @@ def may_read_directly(sock: OwnSocket) -> bool:
 
 
 class LoopSocket(OwnSocket, socket.socket):
-    """A TCP socket. Receiving is the call of socket.socket, which waits in the kernel (decision 36)."""
+    """A TCP socket."""
 
     _base = socket.socket
     _base_sendall = socket.socket.sendall
     _sending_timed_out = "timed out"
-
-    def receive(self, buffer: Any) -> int:
-        """See OwnSocket."""
-        self._waits_in = os.getpid()
-        try:
-            return _recv_into(self, buffer)
-        finally:
-            self._waits_in = 0
 
     def send_some(self, data: Any) -> int:
         """See OwnSocket."""
@@ -274,64 +263,25 @@ def _view(data: Any) -> memoryview:
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
-    """A TLS socket that waits on the private loop; an SSLSocket becomes one by a change of its class.
-
-    The socket below never blocks, and the timeout is kept here: one thread may read while another writes.
-    """
+    """A TLS socket; an SSLSocket becomes one by a change of its class. Its calls wait as those of an SSLSocket do."""
 
     _base = ssl.SSLSocket
     _base_sendall = ssl.SSLSocket.sendall
     _sending_timed_out = "The write operation timed out"
 
-    _timeout: float | None = None
     _ahead = b""  # decrypted by peek(), and not read yet
-
-    def take_over(self) -> None:
-        """Begin to wait on the private loop."""
-        self._timeout = super().gettimeout()
-        super().settimeout(0)
-
-    def settimeout(self, value: float | None, /) -> None:
-        """See socket.settimeout()."""
-        super().settimeout(value)  # refuses an invalid value
-        self.take_over()
-
-    def gettimeout(self) -> float | None:
-        """See socket.gettimeout()."""
-        return self._timeout
-
-    @property
-    def timeout(self) -> float | None:
-        """See gettimeout()."""
-        return self._timeout
-
-    def setblocking(self, flag: bool, /) -> None:
-        """See socket.setblocking()."""
-        self.settimeout(None if flag else 0.0)
-
-    def getblocking(self) -> bool:
-        """See socket.getblocking()."""
-        return self._timeout != 0
-
-    def detach(self) -> int:
-        """See socket.detach()."""
-        if self.fileno() >= 0:
-            super().settimeout(self._timeout)
-        return super().detach()
-
-    # The calls that all receiving and sending of an SSLSocket comes down to
+    _tries = False  # a call is made that must not wait
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """See ssl.SSLSocket.read()."""
+        """See ssl.SSLSocket.read(); all receiving comes down to it."""
         if self._ahead:
             return self._take_ahead(len, buffer)
-        read = partial(ssl.SSLSocket.read, self, len, buffer)
-        return run(self._until_done(read, "The read operation timed out", 0 if self.pending() else READ))
-
-    def receive(self, buffer: Any) -> int:
-        """See OwnSocket."""
-        count: int = self.read(len(buffer), buffer)
-        return count
+        while True:
+            try:
+                return super().read(len, buffer)
+            except ssl.SSLWantReadError:  # the socket does not block, or another thread is in _try()
+                if self.gettimeout() == 0 and not self._tries:
+                    raise
 
     def _take_ahead(self, n: int, buffer: Any) -> Any:
         data, self._ahead = self._ahead[:n], self._ahead[n:]
@@ -344,55 +294,27 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
         """See ssl.SSLSocket.pending()."""
         return len(self._ahead) + super().pending()
 
-    def write(self, data: Any) -> int:
-        """See ssl.SSLSocket.write()."""
-        write = super().write
-        return run(self._until_done(lambda: write(data), self._sending_timed_out))
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """See ssl.SSLSocket.send()."""
-        send = super().send
-        return run(self._until_done(lambda: send(data, flags) or _want_write(), self._sending_timed_out))
-
-    def do_handshake(self, block: bool = False) -> None:
-        """See ssl.SSLSocket.do_handshake()."""
-        run(self._until_done(super().do_handshake, "The handshake operation timed out"))
-
-    def unwrap(self) -> socket.socket:
-        """See ssl.SSLSocket.unwrap()."""
-        return run(self._until_done(super().unwrap, "The read operation timed out"))
-
-    async def _until_done(self, call: Callable[[], _T], timed_out: str, first: int = 0) -> _T:
-        """Repeat a TLS call until it no longer has to wait; the socket's timeout is for all of its waits together.
-
-        An event given as `first` is waited for before the first call.
-        """
-        timeout = self._timeout
-        if timeout == 0:
-            return call()
-        until = None if timeout is None else time.monotonic() + timeout
-        event = first
-        while True:
-            if event and not await self._ready(event, None if until is None else max(until - time.monotonic(), 0.0)):
-                raise TimeoutError(timed_out)
-            try:
-                return call()
-            except ssl.SSLWantReadError:
-                event = READ
-            except ssl.SSLWantWriteError:
-                event = WRITE
+    def _try(self, call: Callable[[Any], _T], argument: Any) -> _T:
+        """Make a call that must not wait. Raises SSLWantReadError or SSLWantWriteError where it would."""
+        timeout, self._tries = self.gettimeout(), True
+        try:
+            self.settimeout(0)
+            return call(argument)
+        finally:
+            self.settimeout(timeout)
+            self._tries = False
 
     def send_some(self, data: Any) -> int:
         """See OwnSocket. After a wait the same bytes or more have to be given."""
         try:
-            return super().send(data)
+            return self._try(super().send, data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
 
     def peek(self) -> bytes:
         """See OwnSocket. Decrypted bytes are kept for read(); session tickets leave nothing behind."""
         try:
-            while len(self._ahead) < MAX_PEEK and (data := super().read(MAX_PEEK)):
+            while len(self._ahead) < MAX_PEEK and (data := self._try(super().read, MAX_PEEK)):
                 self._ahead += data
         except OSError:
             pass  # no more for now, or the end: the next call raises the error
@@ -400,9 +322,4 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     def has_unsolicited(self) -> bool:
         """See OwnSocket."""
-        found = self._poll()
-        return (self.pending() > 0 or (found > 0 and not found & BROKEN)) and bool(self.peek())
-
-
-def _want_write() -> int:
-    raise ssl.SSLWantWriteError
+        return (self.pending() > 0 and bool(self.peek())) or super().has_unsolicited()

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import Poll, PrivateLoop
-from compat.sockets import LoopSocket
+from compat.sockets import OwnSocket
 from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
@@ -17,7 +17,7 @@ UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nok"
 
 
 class Waits:
-    """Counts what may wait: the waits on the private loop, and the calls that receive from a plain socket."""
+    """Counts what may wait: the waits on the private loop, and the calls that receive from a socket."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -29,18 +29,18 @@ class Waits:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    found, select, receive = Waits(), PrivateLoop.select, LoopSocket.receive
+    found, select, receive = Waits(), PrivateLoop.select, OwnSocket.receive
 
     def count_wait(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
         found.count += 1
         return select(loop, poll, seconds)
 
-    def count_receive(sock: LoopSocket, buffer: Any) -> int:
+    def count_receive(sock: OwnSocket, buffer: Any) -> int:
         found.count += 1
         return receive(sock, buffer)
 
     monkeypatch.setattr(PrivateLoop, "select", count_wait)
-    monkeypatch.setattr(LoopSocket, "receive", count_receive)
+    monkeypatch.setattr(OwnSocket, "receive", count_receive)
     return found
 
 
