@@ -1,6 +1,6 @@
 """The module `http.client`, on the asyncclient engine: `from compat import client`."""
 
-# ruff: noqa: F401, I001, RUF022  (all names of http.client, in its order)
+# ruff: noqa: F401, I001  (all names of http.client, each on one line)
 
 from __future__ import annotations
 
@@ -9,65 +9,38 @@ import sys as _sys
 from http.client import (
     HTTP_PORT as HTTP_PORT,
     HTTPS_PORT as HTTPS_PORT,
-    BadStatusLine,
-    CannotSendHeader,
-    CannotSendRequest,
-    HTTPException,
-    ImproperConnectionState,
-    IncompleteRead,
-    InvalidURL,
-    LineTooLong,
-    NotConnected,
-    RemoteDisconnected,
-    ResponseNotReady,
-    UnimplementedFileMode,
-    UnknownProtocol,
-    UnknownTransferEncoding,
-    error,
-    responses,
+    BadStatusLine as BadStatusLine,
+    CannotSendHeader as CannotSendHeader,
+    CannotSendRequest as CannotSendRequest,
+    HTTPException as HTTPException,
+    ImproperConnectionState as ImproperConnectionState,
+    IncompleteRead as IncompleteRead,
+    InvalidURL as InvalidURL,
+    LineTooLong as LineTooLong,
+    NotConnected as NotConnected,
+    RemoteDisconnected as RemoteDisconnected,
+    ResponseNotReady as ResponseNotReady,
+    UnimplementedFileMode as UnimplementedFileMode,
+    UnknownProtocol as UnknownProtocol,
+    UnknownTransferEncoding as UnknownTransferEncoding,
+    error as error,
+    responses as responses,
 )
 
-from .connection import HTTPConnection
-from .https import HTTPSConnection
+from .connection import HTTPConnection as HTTPConnection
+from .https import HTTPSConnection as HTTPSConnection
 from .https import create_https_context as _create_https_context
 from .message import HTTPMessage as HTTPMessage
 from .message import parse_header_lines as _parse_header_lines
 from .message import parse_headers as parse_headers
 from .message import read_lines as _read_headers
 from .names import watch as _watch
-from .response import UNKNOWN as _UNKNOWN
-from .response import HTTPResponse
-
-__all__ = [
-    "HTTPResponse",
-    "HTTPConnection",
-    "HTTPException",
-    "NotConnected",
-    "UnknownProtocol",
-    "UnknownTransferEncoding",
-    "UnimplementedFileMode",
-    "IncompleteRead",
-    "InvalidURL",
-    "ImproperConnectionState",
-    "CannotSendRequest",
-    "CannotSendHeader",
-    "ResponseNotReady",
-    "BadStatusLine",
-    "LineTooLong",
-    "RemoteDisconnected",
-    "error",
-    "responses",
-    "HTTPSConnection",
-]
-
-_CS_IDLE = "Idle"
-_CS_REQ_STARTED = "Request-started"
-_CS_REQ_SENT = "Request-sent"
+from .response import HTTPResponse as HTTPResponse
 
 _MAXLINE = 65536
 _MAXHEADERS = 100
 
-# All else, down to the modules that it imports, is http.client's own: constants, patterns, helpers.
+# All other names, `__all__` and imported modules included, are http.client's own.
 globals().update({name: value for name, value in vars(_std).items() if name not in globals()})
 
 _watch(_std)
