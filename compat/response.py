@@ -19,7 +19,7 @@ from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Framing, Kind, decide_framing, parse_chunk_size
-from asyncclient.message.head import StatusLine, parse_head
+from asyncclient.message.head import StatusLine
 
 from .chunks import STEPS, peek_by_steps, pull, read1_by_steps, read_by_steps, readinto_by_steps, take_steps
 from .errors import as_http_client
@@ -111,22 +111,20 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _begin_at_once(self, limits: Limits) -> bool:
         """Take a head that was received in one piece and is sound, as nearly all are; False leaves it to the steps."""
-        file = self._stream.file
-        data = file.peek()
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4:
-            return False
+        stream = self._stream
         try:
-            head = parse_head(data[:end], limits)
+            found = stream.peek_head(limits)
+            if found is None:
+                return False
+            head, size = found
             if head.status < 200 or (self._method == "HEAD" and not head.is_plain):
                 return False
             framing = decide_framing(head, self._framing_method())
         except HTTPException:
             return False
-        file.read(end)
         self.code = self.status = head.status
         self.reason, self.version = head.reason, head.version
-        self._section = data[head.start : end]  # with its folds
+        self._section = stream.file.read(size)[head.start :]  # with its folds
         self._apply_framing(framing)
         return True
 
@@ -503,6 +501,9 @@ class HTTPResponse(io.BufferedIOBase):
     def _read_chunks(self, n: int, mode: str = READ) -> bytes:
         """Read n bytes, of as many chunks as they take; in the mode READ1 what is at hand of one chunk."""
         chunks = self._open(mode)
+        if n == sys.maxsize and (data := chunks.takeall()) is not None:
+            self._note(chunks)
+            return data  # type: ignore[no-any-return]
         parts: list[bytes] = []
         try:
             run(pull(chunks, n, parts, is_one_enough=mode is READ1))

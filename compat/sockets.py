@@ -49,6 +49,8 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         reads_ahead: a stream on this socket may receive more than it is asked for.
         due: responses that were requested and not begun; while there are any, received bytes belong to one of them.
         idle_stream: the stream that the last response was read from, for the next one.
+        waits_in: the process that waits for this socket; 0 if none does. A child that is forked meanwhile must not shut
+            the connection down.
     """
 
     listens = False
@@ -56,8 +58,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
     reads_ahead = True
     due = 0
     idle_stream: Any = None
-
-    _waits_in = 0  # the process that waits for this socket; 0 if none does
+    waits_in = 0
 
     _base: ClassVar[type[socket.socket]]
     _base_sendall: ClassVar[Any]  # the call of the base, unless a program replaces it
@@ -65,7 +66,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def close(self) -> None:
         """Close the socket as soon as no file holds it. A wait in another thread ends."""
-        if self._waits_in == os.getpid():
+        if self.waits_in == os.getpid():
             try:
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
             except OSError:
@@ -81,18 +82,6 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         """Return READ if there is something to read, the end included, BROKEN too if the connection is lost."""
         found = watch(self.fileno(), READ).poll(0)
         return found[0][1] if found else 0
-
-    def receive(self, buffer: Any) -> int:
-        """Receive at least one byte into a buffer; return how many, 0 at the end. Waits in the kernel (decision 36).
-
-        Raises:
-            TimeoutError: nothing was received within the socket's timeout.
-        """
-        self._waits_in = os.getpid()  # a child that is forked meanwhile must not shut the connection down
-        try:
-            return self._base.recv_into(self, buffer)
-        finally:
-            self._waits_in = 0
 
     # Looking at received bytes
 
@@ -145,11 +134,11 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         Raises:
             TimeoutError: neither within the socket's timeout.
         """
-        self._waits_in = os.getpid()
+        self.waits_in = os.getpid()
         try:
             found = await ready(watch(self.fileno(), events), self.gettimeout())
         finally:
-            self._waits_in = 0
+            self.waits_in = 0
         if not found:
             raise TimeoutError(self._sending_timed_out)
         return found

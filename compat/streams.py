@@ -9,17 +9,23 @@ parsing a head.
 from __future__ import annotations
 
 import io
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncclient.errors import IncompleteRead, LineTooLong
+from asyncclient.limits import Limits
+from asyncclient.message.head import LONGEST_KEPT, Head, parse_head
 
 if TYPE_CHECKING:
     from .sockets import OwnSocket
 
 READ_AHEAD: Final = 64 * 1024
 """Bytes received at once. With the 8 KiB of http.client's file it takes eight times the system calls."""
+
+MIN_DIRECT: Final = 32 * 1024
+"""Bytes of a read that are received in place: copying them from the read-ahead buffer takes CPU."""
 
 MAX_RESERVED: Final = 1024 * 1024
 """Bytes of announced content that memory is reserved for; beyond it, memory is taken for received bytes only."""
@@ -62,17 +68,21 @@ class ResponseFile(socket.SocketIO):
 
     def readinto(self, b: Any) -> Any:
         """Receive something, and return how much; 0 at the end and ever after: a TLS socket may not tell it twice."""
-        if self._sock is None:
+        sock = self._sock
+        if sock is None:
             return None
         if self._is_broken:
             raise OSError(_BROKEN)
         if self._has_ended:
             return 0
         try:
-            count: int = self._sock.receive(b)
+            sock.waits_in = os.getpid()
+            count: int = sock.recv_into(b)  # waits in the kernel (decision 36)
         except BaseException:
             self._is_broken = True  # the reader loses the bytes in hand, so later bytes would not follow the earlier
             raise
+        finally:
+            sock.waits_in = 0
         self._has_ended = not count
         return count
 
@@ -91,28 +101,25 @@ def open_stream(sock: OwnSocket) -> FileStream:
         sock.idle_stream = None
         stream.file.raw.attach(sock)
         return stream
-    raw = ResponseFile.__new__(ResponseFile)  # the constructor of SocketIO would check a mode
-    return FileStream(io.BufferedReader(raw.attach(sock), READ_AHEAD if sock.reads_ahead else 1))
+    raw = ResponseFile.__new__(ResponseFile).attach(sock)  # the constructor of SocketIO would check a mode
+    return FileStream(io.BufferedReader(raw, READ_AHEAD if sock.reads_ahead else 1), raw)
 
 
 class FileStream:
     """Reads a response from a blocking file (see exchange.stream.ByteReader); its coroutines never suspend.
 
     Attributes:
-        file: the file.
+        file: the file; its `raw` is given where that is compat's.
         mode: the method of the file that read() calls: READ, READ1 or READLINE.
     """
 
-    __slots__ = ("file", "mode")
+    __slots__ = ("_known", "_raw", "file", "mode")
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, raw: ResponseFile | None = None) -> None:
         self.file = file
+        self._raw = raw
         self.mode = READ
-
-    @property
-    def _own_raw(self) -> ResponseFile | None:
-        raw = self.file.raw if type(self.file) is io.BufferedReader else None
-        return raw if type(raw) is ResponseFile else None
+        self._known: tuple[Limits, Head] | None = None
 
     def has_more(self) -> bool:
         """Return whether compat has received bytes that were not read; it has none of a program's own file."""
@@ -120,7 +127,7 @@ class FileStream:
 
     def _find_received(self) -> bytes:
         """Return the bytes that compat has received and that were not read, and leave them there."""
-        raw = self._own_raw
+        raw = self._raw
         if raw is None:
             return b""
         sock, raw._sock = raw._sock, None
@@ -132,11 +139,27 @@ class FileStream:
 
     def hand_on(self) -> bool:
         """Keep a file that has nothing left for the next response of its socket; False for a program's own file."""
-        raw = self._own_raw
-        if raw is None:
+        if self._raw is None:
             return False
-        raw.detach().idle_stream = self
+        self._raw.detach().idle_stream = self
         return True
+
+    def peek_head(self, limits: Limits) -> tuple[Head, int] | None:
+        """Return the next head, which stays in the file, and its size; None if it was not received in one piece.
+
+        A head that is equal to the last one is not parsed again (decision 12). Raises: see parse_head().
+        """
+        data: bytes = self.file.peek()
+        if self._known is not None and self._known[0] is limits and data.startswith(self._known[1].block):
+            head = self._known[1]
+            return head, len(head.block)
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return None
+        head = parse_head(data[:end], limits)
+        if head.status == 200 and end <= LONGEST_KEPT and data.startswith(head.block):  # has no folds
+            self._known = limits, head
+        return head, end
 
     def take_exactly(self, n: int) -> bytes | None:
         """Return None: nothing is known to be at hand."""
@@ -152,10 +175,19 @@ class FileStream:
 
     async def read(self, n: int) -> bytes:
         """See ByteReader; how much it gives depends on `mode`."""
-        if n > MAX_RESERVED and self.mode is READ:
+        if self.mode is READ and n > MAX_RESERVED:
             return await read_much(self.readinto, n)
-        data: bytes = getattr(self.file, self.mode)(n)
-        return data
+        if self.mode is READ and n >= MIN_DIRECT and self._raw is not None:
+            data: bytes = self.file.read1(n)  # what was read ahead, else what is received, without a copy
+            return data if len(data) == n else self._read_on(data, n)
+        return getattr(self.file, self.mode)(n)  # type: ignore[no-any-return]
+
+    def _read_on(self, data: bytes, n: int) -> bytes:
+        """Return n bytes that begin with the given ones, or those before the end."""
+        parts = [data]
+        while parts[-1] and (n := n - len(parts[-1])):
+            parts.append(self.file.read1(n))
+        return b"".join(parts)
 
     async def readexactly(self, n: int) -> bytes:
         """See ByteReader."""

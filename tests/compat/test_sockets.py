@@ -67,7 +67,6 @@ def test_receiving_at_the_end_gives_nothing() -> None:
     with pair() as (own, other):
         other.close()
         assert own.recv_into(bytearray(1)) == 0
-        assert own.receive(bytearray(1)) == 0
 
 
 def test_socket_without_a_timeout_waits_until_data_is_received() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import Poll, PrivateLoop
-from compat.sockets import OwnSocket
+from compat.streams import ResponseFile
 from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
@@ -29,18 +29,18 @@ class Waits:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
-    found, select, receive = Waits(), PrivateLoop.select, OwnSocket.receive
+    found, select, readinto = Waits(), PrivateLoop.select, ResponseFile.readinto
 
     def count_wait(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
         found.count += 1
         return select(loop, poll, seconds)
 
-    def count_receive(sock: OwnSocket, buffer: Any) -> int:
-        found.count += 1
-        return receive(sock, buffer)
+    def count_receive(file: ResponseFile, buffer: Any) -> Any:
+        found.count += file._sock is not None and not file._has_ended
+        return readinto(file, buffer)
 
     monkeypatch.setattr(PrivateLoop, "select", count_wait)
-    monkeypatch.setattr(OwnSocket, "receive", count_receive)
+    monkeypatch.setattr(ResponseFile, "readinto", count_receive)
     return found
 
 
