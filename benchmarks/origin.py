@@ -38,6 +38,7 @@ FIELDS = (
     b"Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\nX-Request-Id: 7f8d2c3a\r\nAccept-Ranges: bytes\r\n"
 )
 SMALL = FIELDS + b"Content-Length: 200\r\n\r\n" + b"x" * 200
+_LAST = SMALL.replace(b"Connection: keep-alive", b"Connection: close", 1)
 BOMB = 300 * 1024 * 1024
 HOLD = 0.5
 """Seconds between the last request for /held and the responses: in that time the client's memory is measured."""
@@ -89,23 +90,39 @@ def build_name(name: bytes) -> bytes:
 
 
 @cache
-def build(target: bytes) -> bytes | None:
-    """Return the response for a target that always has the same; None if it is long or changes."""
-    kind, *arguments = target[1:].partition(b"?")[0].split(b"/")
-    if kind in (b"small", b"sink"):
-        return SMALL
-    if kind == b"close":
-        return SMALL.replace(b"Connection: keep-alive", b"Connection: close", 1)
-    if kind == b"json":
-        return gzipped(json.dumps(_VALUES).encode())
-    if kind == b"bomb":
-        return gzipped(*[bytes(1024 * 1024)] * (BOMB // 1024**2))
-    if kind in _PARTS and int(arguments[0]) <= _SHORT:
-        return b"".join(_PARTS[kind](*map(int, arguments)))
-    return None
+def build_json(_: bytes) -> bytes:
+    """Return 660 bytes of JSON in gzip."""
+    return gzipped(json.dumps(_VALUES).encode())
 
 
+@cache
+def build_bomb(_: bytes) -> bytes:
+    """Return zeros in gzip, a thousandth of their size."""
+    return gzipped(*[bytes(1024 * 1024)] * (BOMB // 1024**2))
+
+
+_ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"small": lambda _: SMALL,
+    b"varied": lambda _: vary(),
+    b"close": lambda _: _LAST,
+    b"json": build_json,
+    b"bomb": build_bomb,
+    b"name": build_name,
+    b"names": lambda name: build_name(20_000 * name),
+}
 _PARTS: dict[bytes, Callable[..., Iterator[bytes]]] = {b"bytes": by_length, b"chunked": chunked}
+
+
+def parts_of(kind: bytes, sizes: bytes) -> Iterator[bytes]:
+    """Return the parts of a response by length or in chunks; a short one is made once."""
+    size, *chunk = map(int, sizes.split(b"/"))
+    return iter((build_short(kind, size, *chunk),)) if size < _SHORT else _PARTS[kind](size, *chunk)
+
+
+@cache
+def build_short(kind: bytes, *sizes: int) -> bytes:
+    """Return a response by length or in chunks as a whole."""
+    return b"".join(_PARTS[kind](*sizes))
 
 
 class Origin(asyncio.Protocol):
@@ -143,22 +160,16 @@ class Origin(asyncio.Protocol):
             self._transport.write(SMALL)
 
     def _answer(self, target: bytes) -> None:
-        if target.startswith((b"/small?", b"/close?")):  # unlimited in number: not for the cache
-            target = target[:6]
-        kind, _, name = target[1:].partition(b"/")
-        if kind == b"varied":
-            self._transport.write(vary())
-        elif kind in (b"name", b"names"):
-            self._transport.write(build_name(name if kind == b"name" else 20_000 * name))
+        kind, _, name = target[1:].partition(b"?")[0].partition(b"/")
+        if kind in _PARTS:
+            self._parts = parts_of(kind, name)
+            self._send()
         elif kind == b"held":
             self._hold(int(name))
-        elif ready := build(target):
-            self._transport.write(ready)
+        else:
+            self._transport.write(_ANSWERS[kind](name))
             if kind == b"close":
                 self._transport.close()
-        else:
-            self._parts = _PARTS[kind](*map(int, name.split(b"/")))
-            self._send()
 
     def _hold(self, wanted: int) -> None:
         self.held.append(self._transport)
