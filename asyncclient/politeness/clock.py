@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -50,5 +51,8 @@ class LoopClock:
         return time.time()
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Call a function at a time of now(), or up to a few milliseconds later."""
-        return self._loop.call_later(max(0.0, when - time.monotonic()), callback)
+        """Call a function at a time of now(), or a few milliseconds later.
+
+        Whole milliseconds, rounded up: uvloop rounds to the nearest, and a timer that is early is set again at once.
+        """
+        return self._loop.call_later(max(0, math.ceil((when - time.monotonic()) * 1000)) / 1000, callback)

@@ -20,7 +20,7 @@ MAX_SIZE: Final = 500 * 1024
 _TOKEN: Final = re.compile(r"[^\s/;,()*:]+")
 """The product token of an agent: its name before the version (RFC 9309 §2.2.1)."""
 
-_LINE: Final = re.compile(r"[ \t]*(?:(user[- ]?agent)|(site-?maps?)|[^#\s])[ \t]*:?[ \t]*([^#]*)", re.IGNORECASE)
+_LINE: Final = re.compile(r"[ \t]*+(?:(user[- ]?agent)|(site-?maps?)|[^#\s])[ \t]*+:?+[ \t]*+([^#]*+)", re.IGNORECASE)
 """A line that is not empty and not a comment: of an agent, of a sitemap, or a rule."""
 
 

@@ -70,10 +70,10 @@ class Rules:
             if value is not None or name != "max_failures":
                 check_type(name, value, int, "a whole number")
                 check_number(name, value, least)
-        for name in ("delay", "max_crawl_delay", "backoff", "max_backoff", "max_retry_after", "max_wait", "recovery"):
-            value = getattr(self, name)
-            if value is not None or name != "max_wait":
-                check_seconds(name, value)
+        for name in ("delay", "max_crawl_delay", "backoff", "max_backoff", "max_retry_after", "recovery"):
+            check_seconds(name, getattr(self, name))
+        if self.max_wait is not None:
+            check_seconds("max_wait", self.max_wait)
         for name in ("rate", "target_latency"):
             value = getattr(self, name)
             if value is not None:

@@ -1,9 +1,11 @@
 """Rate, burst, delay and connections: when requests to a host start, by a clock that the test sets."""
 
 import asyncio
+import pickle
 
 import pytest
 
+from asyncclient import LocalResponse
 from asyncclient.politeness import Rules
 from tests.politeness.hosts import Crawl
 
@@ -102,8 +104,6 @@ async def test_hosts_of_a_group_share_its_rules() -> None:
 
 
 async def test_redirects_count_at_the_host_they_lead_to() -> None:
-    from asyncclient import LocalResponse
-
     def answer(target: str) -> LocalResponse:
         return LocalResponse(302, headers={"Location": "http://b.test/"}) if target == "/to-b" else LocalResponse()
 
@@ -121,3 +121,12 @@ async def test_requests_of_a_host_start_in_their_order() -> None:
     async with Crawl(Rules(rate=1)) as crawl:
         await crawl.finish(crawl.get(*[f"http://a.test/{n}" for n in range(5)]))
     assert [start.target for start in crawl.hosts.starts] == [f"/{n}" for n in range(5)]
+
+
+async def test_a_response_is_a_usual_one_also_in_a_pickle() -> None:
+    answer = LocalResponse(headers={"Content-Type": "text/plain", "X-A": "1"}, content="ok", trailers={"T": "2"})
+    async with Crawl(Rules(), lambda _: answer) as crawl:
+        (response,) = await crawl.finish(crawl.get("http://a.test/"))
+        copied = pickle.loads(pickle.dumps(response))
+    for each in (response, copied):
+        assert (each.status, each.text, each.headers["x-a"], dict(each.trailers)) == (200, "ok", "1", {"T": "2"})

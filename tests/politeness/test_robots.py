@@ -14,15 +14,22 @@ from asyncclient import (
     ConnectError,
     LocalResponse,
     PoolTransport,
+    Proxy,
     ReadTimeout,
     Timeout,
     TotalTimeout,
+    TransportRequest,
 )
+from asyncclient.message.request import RequestHead
+from asyncclient.message.url import URL
 from asyncclient.politeness import HostResting, Polite, Robots, RobotsDisallowed, Rules
 from asyncclient.politeness import robots_cache as cache_module
 from asyncclient.politeness.robots import MAX_SIZE, RobotsFile
+from asyncclient.politeness.robots_cache import build_robots_request
 from asyncclient.testing import ManualClock, ScriptedTransport, SentRequest
 from asyncclient.testing.scripted import Answer
+from asyncclient.timeouts import NEVER
+from asyncclient.transport import Destination
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
 from tests.politeness.hosts import Crawl
@@ -253,7 +260,8 @@ async def test_closing_ends_a_fetch_and_those_that_wait_for_it() -> None:
 
 
 async def test_the_oldest_files_are_dropped_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_module, "MAX_FILES", 2)
+    size = RobotsFile(RULES_TEXT, "examplebot").size + cache_module.SIZE_OF_ENTRY
+    monkeypatch.setattr(cache_module, "MAX_KEPT", 2 * size)
     table: dict[str, Answer | Sequence[Answer]] = {}
     for name in "bcd":
         table |= {f"GET http://{name}.test/robots.txt": text(RULES_TEXT), f"GET http://{name}.test/": 200}
@@ -263,7 +271,7 @@ async def test_the_oldest_files_are_dropped_when_there_are_too_many(monkeypatch:
         cache = site.polite._robots
         assert cache is not None
         assert len(cache._known) == 2
-        assert cache._kept == sum(entry.file.size for entry in cache._known.values())
+        assert cache._kept == 2 * size
     assert site.urls.count("http://b.test/robots.txt") == 2
 
 
@@ -345,3 +353,18 @@ def test_an_agent_has_a_name(agent: str) -> None:
 
 def test_the_product_token_of_an_agent() -> None:
     assert Robots(agent="ExampleBot/1.0 (+https://a.test)").token == "examplebot"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_request_for_a_file_goes_through_the_same_proxy(scheme: str) -> None:
+    proxy = Proxy("http://user:secret@proxy.test:3128")
+    head = RequestHead("GET", "http://a.test/x" if scheme == "http" else "/x")
+    for name, value in (("User-Agent", "bot"), ("Proxy-Authorization", "Basic abc"), ("Authorization", "Basic s")):
+        head.add(name, value)
+    request = TransportRequest(head, Destination(scheme, "a.test", 80, proxy), Timeout(), NEVER)
+    made = build_robots_request(request, URL(scheme, "a.test", 8080, "/robots.txt"), "examplebot")
+    assert made.destination == Destination(scheme, "a.test", 8080, proxy)
+    assert made.head.target == ("http://a.test:8080/robots.txt" if scheme == "http" else "/robots.txt")
+    assert made.headers.get("proxy-authorization") == ("Basic abc" if scheme == "http" else None)
+    assert (made.headers["host"], made.headers["user-agent"]) == ("a.test:8080", "bot")
+    assert "authorization" not in made.headers
