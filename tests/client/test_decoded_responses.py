@@ -334,6 +334,26 @@ async def test_max_body_size_is_exact(build: Callable[[int], bytes], read: Read,
             assert await read_whole(client, f"{server.url}/next", max_body_size=2) == b"ok"
 
 
+@pytest.mark.parametrize("frame", [reply, chunked])
+@pytest.mark.parametrize("size", [1, 7_000, 8_200, 70_000, 500_000])
+async def test_gzip_of_any_length_is_decoded(frame: Frame, size: int) -> None:
+    content = os.urandom(size // 2) + bytes(size // 2)
+    assert (await get(coded("gzip", pack(content), frame))).content == content
+
+
+@pytest.mark.parametrize("frame", [reply, chunked])
+async def test_short_gzip_may_be_long_content(frame: Frame) -> None:
+    assert (await get(coded("gzip", pack(bytes(1_000_000)), frame))).content == bytes(1_000_000)
+    assert (await get(coded("gzip", pack(b"a") + pack(b"b") + bytes(9), frame))).content == b"ab"
+
+
+@pytest.mark.parametrize("frame", [reply, chunked])
+@pytest.mark.parametrize("data", [pack(b"text")[:-1], pack(b"text")[:-4] + b"1234", pack(b"text") + b"more", b"text"])
+async def test_short_gzip_that_is_invalid_is_refused(frame: Frame, data: bytes) -> None:
+    with pytest.raises(DecodingError, match="gzip content"):
+        await get(coded("gzip", data, frame))
+
+
 async def test_a_request_may_have_no_limit() -> None:
     with Answering(default=announced(10_000)) as server:
         async with Client(max_body_size=5) as client:

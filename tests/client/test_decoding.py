@@ -585,3 +585,25 @@ def test_libraries_are_not_loaded_before_they_are_needed() -> None:
     assert not optional & before
     assert optional & after == {"zlib_ng.zlib_ng"}
     assert decoding.open_decoder("gzip") is not None
+
+
+@pytest.mark.parametrize("content", [b"", b"text", bytes(MAX_DECODE_STEP)])
+def test_short_gzip_is_decoded_by_one_call(content: bytes) -> None:
+    assert codings.decode_gzip(gzip.compress(content), MAX_DECODE_STEP) == content
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"text",
+        gzip.compress(b"text")[:-1],
+        gzip.compress(b"text")[:-4] + b"\1\0\0\0",
+        gzip.compress(b"text") + b"\0",
+        gzip.compress(b"te") + gzip.compress(b"xt"),
+        gzip.compress(bytes(MAX_DECODE_STEP + 1)),
+        zlib.compress(b"text"),
+    ],
+)
+def test_other_gzip_is_left_to_a_decoder(data: bytes) -> None:
+    assert codings.decode_gzip(data, MAX_DECODE_STEP) is None

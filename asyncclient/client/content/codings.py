@@ -222,6 +222,20 @@ def open_stage(name: str, *, is_lenient: bool = False) -> Stage:
     raise DecodingError(f"expected content codings among {expected}, got {name!r}")
 
 
+def decode_gzip(data: bytes, n: int) -> bytes | None:
+    """Return the content of gzip that is one member and decodes to at most n bytes; None for anything else.
+
+    The content is decoded by one call, without a stage (decision 64). Where it returns None, a stage finds the reason.
+    """
+    zlib = load_zlib()
+    member = zlib.decompressobj(31)
+    try:
+        content: bytes = member.decompress(data, n)
+    except zlib.error:
+        return None
+    return content if member.eof and not member.unused_data else None
+
+
 @functools.cache
 def load_zlib() -> Any:
     """Return zlib-ng if it is installed, otherwise zlib (decision 55)."""

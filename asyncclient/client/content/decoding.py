@@ -163,7 +163,7 @@ class Decoder:
         """
         pieces: list[bytes] = []
         if 0 < len(data) <= MAX_INNER_STEP and not self.received and len(self._stages) == 1:
-            # The common case: one step of one stage decodes everything, without the queue (decision 64).
+            # One step of one stage most often decodes everything, without the queue.
             stage = self._stages[0]
             self.received = self._used = len(data)
             stage.feed(data)

@@ -11,6 +11,7 @@ from ...message.repairs import Repair
 from ...stream.deadlines import TimeLimit
 from ...timeouts import Timeout
 from ...transport import TransportResponse
+from .codings import decode_gzip
 from .decoding import MAX_DECODE_STEP, MAX_SIZE, Decoder, open_decoder
 
 _P = ParamSpec("_P")
@@ -19,6 +20,9 @@ _T = TypeVar("_T")
 MAX_SINGLE_DECODE: Final = 64 * 1024
 """Received bytes that are decoded without yielding to the loop: at worst 55 ms of work, usually 1 ms."""
 
+
+SHORT: Final = 8 * 1024
+"""Received bytes that decode_gzip() is called for: they seldom decode to more than one step."""
 
 MIN_READ_TIME: Final = 0.02
 """Seconds allowed for each read, so that the loop can look for received bytes at least once."""
@@ -86,13 +90,15 @@ class ContentReader:
         """
         if self._max_size is None and self._coding is None and self._pace is None:  # the common case
             return await self._raw.read()
-        self._begin()
-        if self._pace is None:
-            data = self._raw.take() if self._may_take() else None
+        if self._coding == "gzip" and self._may_take():
+            data = self._raw.take()
             if data is None and self._is_short():
                 data = await self._raw.read()
             if data is not None:
-                return self._decode_whole(data)
+                return self._decode_gzip(data)
+        self._begin()
+        if self._pace is None and self._is_short():
+            return self._decode_whole(await self._raw.read())
         parts = []
         while part := await self.read1():
             parts.append(part)
@@ -123,8 +129,18 @@ class ContentReader:
             raise self._too_large()
         return data
 
+    def _decode_gzip(self, data: bytes) -> bytes:
+        """Return the content, given all bytes of it in gzip (decision 64)."""
+        if len(data) <= SHORT:
+            content = decode_gzip(data, MAX_DECODE_STEP)
+            if content is not None and (self._max_size is None or len(content) <= self._max_size):
+                self.received = len(data)
+                return content
+        self._open_decoder("gzip")
+        return self._decode_whole(data)
+
     def _decode_whole(self, data: bytes) -> bytes:
-        """Return all content, given the received bytes of it."""
+        """Return the rest of the content, given all received bytes that were not read before."""
         self.received += len(data)
         return data if self._decoder is None else self._guarded(self._decoder.decode_whole, data)
 
@@ -133,11 +149,13 @@ class ContentReader:
         if self._max_size is not None and (self._raw.length or 0) > self._max_size:
             raise self._too_large()
         if self._coding is not None and self._decoder is None and self._raw.length != 0:
-            max_size = MAX_SIZE if self._max_size is None else self._max_size
-            lenient = self._raw.is_lenient
-            self._decoder = self._guarded(open_decoder, self._coding, max_size=max_size, is_lenient=lenient)
-            if lenient and self._decoder is not None:
+            self._open_decoder(self._coding)
+            if self._raw.is_lenient and self._decoder is not None:
                 self._raw.hold()  # keep the connection until the last bytes are decoded: a fault there must end it
+
+    def _open_decoder(self, coding: str) -> None:
+        max_size = MAX_SIZE if self._max_size is None else self._max_size
+        self._decoder = self._guarded(open_decoder, coding, max_size=max_size, is_lenient=self._raw.is_lenient)
 
     def _finish(self, decoder: Decoder) -> None:
         """Check that the content may end here. Content known to be cut short may end anywhere."""
@@ -159,14 +177,14 @@ class ContentReader:
             raise
 
     def _may_take(self) -> bool:
-        """Return True if content that was received as a whole may be taken at once: its size is allowed."""
-        if self._decoder is not None and self._raw.is_lenient:
+        """Return True if the content may be taken in case that all of it was received: its size is allowed."""
+        if self._pace is not None or self.received or self._raw.is_lenient:
             return False
-        return self._max_size is None or self._raw.length is not None
+        return self._max_size is None or (self._raw.length or self._max_size + 1) <= self._max_size
 
     def _is_short(self) -> bool:
         """Return True if all content may be waited for: its size is allowed and small enough to decode."""
         length = self._raw.length
-        if self._decoder is not None:
+        if self._coding is not None:
             return length is not None and length <= MAX_SINGLE_DECODE and not self._raw.is_lenient
         return length is not None or self._max_size is None
