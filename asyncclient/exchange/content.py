@@ -21,6 +21,7 @@ from ..message.cycle import CloseReason
 from ..message.fields import Fields, check_section
 from ..message.framing import (
     LAST_CHUNK,
+    LENGTH,
     LONGEST_PLAIN_LINE,
     Framing,
     Kind,
@@ -374,8 +375,9 @@ def open_framed(stream: ByteReader, head: Head, method: str, limits: Limits) -> 
     # As decide_framing() does: one call less for most exchanges (decision 12).
     if head.usual_size is not None and method != "HEAD" and method != "CONNECT":
         return LengthContent(stream, head.usual_size), None
-    framing = decide_framing(head, method)
-    return open_content(stream, framing, limits), framing[2]
+    kind, length, reason = decide_framing(head, method)
+    content = LengthContent(stream, length) if kind is LENGTH else READERS[kind](stream, length, limits)
+    return content, reason
 
 
 def open_content(stream: ByteReader, framing: Framing, limits: Limits) -> Content:

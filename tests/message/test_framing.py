@@ -265,6 +265,15 @@ def test_other_responses_have_content(method: str, status: int) -> None:
     assert decide(TE, b"HTTP/1.1 %d x" % status, method) == CHUNKED
 
 
+def test_framing_that_was_decided_before_holds_for_methods_with_content_only() -> None:
+    head = parse_head(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + CL + b"\r\n")
+    for _ in range(2):
+        assert decide_framing(head, "GET") == length(5, SERVER_CLOSE)
+        assert decide_framing(head, "POST") == length(5, SERVER_CLOSE)
+        assert decide_framing(head, "HEAD") == length(0, SERVER_CLOSE)
+        assert decide_framing(head, "CONNECT") == length(0, SERVER_CLOSE)
+
+
 @pytest.mark.parametrize(
     ("fields", "is_plain"),
     [
