@@ -201,6 +201,9 @@ def has_final_begun(data: bytes) -> bool:
     return len(code) == 3 and (code[:1] != b"1" or code == b"101")
 
 
+_USUAL_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"))
+
+
 def build_request_line(method: str, target: str) -> bytes:
     """Return a request line without its line ending (RFC 9112 §3).
 
@@ -209,6 +212,10 @@ def build_request_line(method: str, target: str) -> bytes:
         ValueError: the method is not a token.
         InvalidURL: the target has a blank, a control character or a non-ASCII character; the caller must encode them.
     """
+    # As the pattern below, in less time: a known method, and at least one character, all of them visible ASCII.
+    is_usual = type(target) is str and type(method) is str and method in _USUAL_METHODS
+    if is_usual and target and target.isascii() and target.isprintable() and " " not in target:
+        return f"{method} {target} HTTP/1.1".encode("ascii")
     try:
         line = method + " " + target + " HTTP/1.1"
     except TypeError:

@@ -187,6 +187,20 @@ def test_target_that_could_end_the_line_is_refused(target: str) -> None:
         build_request_line("GET", target)
 
 
+@pytest.mark.parametrize("method", ["GET", "PURGE"])
+def test_a_target_has_the_same_characters_for_any_method(method: str) -> None:
+    def is_valid(target: str) -> bool:
+        try:
+            return build_request_line(method, target) == f"{method} {target} HTTP/1.1".encode()
+        except InvalidURL:
+            return False
+
+    assert [chr(code) for code in range(0x300) if is_valid(f"/{chr(code)}")] == [
+        chr(code) for code in range(0x21, 0x7F)
+    ]
+    assert not is_valid("")
+
+
 @pytest.mark.parametrize(
     ("name", "values", "line"),
     [
