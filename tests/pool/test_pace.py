@@ -1,11 +1,12 @@
 """The pace of dials: of many connections that are wanted at once, some are begun in each turn of the loop."""
 
 import asyncio
+import time
 
 from asyncclient import Timeout
 from asyncclient.errors import ClientClosed, PoolTimeout
 from asyncclient.pool.dialer import AT_ONCE, PER_TURN
-from tests.pool.hosts import Doors, Host, ask, client_of, failures, held, served, turn
+from tests.pool.hosts import Doors, Host, ask, client_of, failures, held, served, turn, until
 from tests.pool.invariant import check, check_quiet
 
 MANY = 5 * AT_ONCE
@@ -108,7 +109,8 @@ async def test_a_dial_of_another_waiter_that_fails_leaves_no_waiter_behind() -> 
         first, second = ask(client, host, *held(2))
         await doors.wait_until_held(2)
         third = ask(client, other, "/ok/held/3", timeout=Timeout(pool=60))
-        await asyncio.sleep(0.02)  # the time for getting a slot is over
+        over = time.monotonic() + 0.02
+        await until(lambda: time.monotonic() > over)  # the time for getting a slot
         doors.let_in(1)  # the dial of the second waiter serves the first one, and that one's dial the second
         await host.wait_until_held("/ok/held/0")
         assert not second.done()
