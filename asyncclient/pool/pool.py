@@ -34,7 +34,7 @@ from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
 from ..stream.aio import AioStream, wait_all_closed
-from ..stream.deadlines import GRAIN, TimeLimit, schedule_expiry
+from ..stream.deadlines import GRAIN, DeadlineTimer, TimeLimit, schedule_expiry, timer_of
 from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
@@ -74,8 +74,9 @@ class Pool:
         self.is_closed = False
         # How many connections there are in all groups, those being opened included.
         self.counted = 0
-        # The loop that uses this pool first.
+        # The loop that uses this pool first, and the timer of its deadlines, kept between two connections.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: DeadlineTimer | None = None
         # The groups by their keys, as long as they have connections or are in use elsewhere.
         self._groups: weakref.WeakValueDictionary[object, Group] = weakref.WeakValueDictionary()
         # The idle connections of all groups, the one that has been idle longest first.
@@ -194,7 +195,7 @@ class Pool:
         if loop is not self._loop:
             if self._loop is not None:
                 raise ImproperConnectionState("the client belongs to another event loop: make one on each")
-            self._loop = loop
+            self._loop, self._deadlines = loop, timer_of(loop)
         if self.is_closed:
             raise ClientClosed("the client is closed")
         return loop

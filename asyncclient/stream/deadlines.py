@@ -47,28 +47,27 @@ class HasDeadline(Protocol):
 
 
 class DeadlineTimer:
-    """The timer of one loop. Its objects are referenced weakly: an abandoned stream must not live on for its timeout.
+    """The timer of one loop. An object with a deadline adds itself, and is referred to until it is discarded.
 
     Attributes:
         next_check: the time of the loop at which the deadlines are checked next; infinite if they are not.
     """
 
-    __slots__ = ("_forget", "_handle", "_known", "next_check")
+    __slots__ = ("__weakref__", "_handle", "_known", "next_check")
 
     def __init__(self) -> None:
-        # Not a WeakSet, whose methods are Python code: each connection is added and discarded (decision 89).
-        self._known: set[ref[HasDeadline]] = set()
-        self._forget = self._known.discard  # called with the reference to an object that is collected
+        # No weak references: each would be one more object for each connection (decision 23).
+        self._known: set[HasDeadline] = set()
         self._handle: asyncio.TimerHandle | None = None
         self.next_check = math.inf
 
     def add(self, item: HasDeadline) -> None:
         """Check this object's deadline from now on."""
-        self._known.add(ref(item, self._forget))
+        self._known.add(item)
 
     def discard(self, item: Any) -> None:
         """Check this object's deadline no more; without any object the timer is stopped."""
-        self._known.discard(ref(item))
+        self._known.discard(item)
         if not self._known:
             self._stop()
 
@@ -88,10 +87,7 @@ class DeadlineTimer:
         self._stop()
         now = loop.time()
         nearest = math.inf
-        for reference in list(self._known):
-            item = reference()
-            if item is None:
-                continue
+        for item in list(self._known):
             if item.deadline <= now:
                 item.expire(now)
             if now < item.deadline < nearest:  # also a later deadline that expire() has set
@@ -100,18 +96,24 @@ class DeadlineTimer:
             self.schedule(max(nearest, now + GRAIN), loop)
 
 
-_timers: WeakKeyDictionary[asyncio.AbstractEventLoop, DeadlineTimer] = WeakKeyDictionary()
-_last: tuple[ref[asyncio.AbstractEventLoop], DeadlineTimer] | None = None
-"""The loop of the last call of timer_of(), and its timer: a look-up in the dictionary is Python code."""
+_timers: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[DeadlineTimer]] = WeakKeyDictionary()
+"""The timer of each loop, held by its users: its objects refer to the loop, which must be collected."""
+
+_last: tuple[ref[asyncio.AbstractEventLoop], ref[DeadlineTimer]] | None = None
+"""The loop whose timer was asked for last, and that timer: a look-up in the dictionary is Python code."""
 
 
 def timer_of(loop: asyncio.AbstractEventLoop) -> DeadlineTimer:
-    """Return the timer of a loop."""
+    """Return the timer of a loop; keep it as long as an object is added to it."""
     global _last
     last = _last
-    if last is None or last[0]() is not loop:
-        last = _last = ref(loop), _timers.setdefault(loop, DeadlineTimer())
-    return last[1]
+    timer = None if last is None or last[0]() is not loop else last[1]()
+    if timer is None:
+        known = _timers.get(loop)
+        timer = (None if known is None else known()) or DeadlineTimer()
+        _last = ref(loop), ref(timer)
+        _timers[loop] = _last[1]
+    return timer
 
 
 def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> DeadlineTimer:

@@ -3,15 +3,17 @@
 import asyncio
 import gc
 import math
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from asyncclient.errors import TotalTimeout
-from asyncclient.stream.deadlines import GRAIN, Alarm, DeadlineTimer, TimeLimit, timer_of, wait_at_most
+from asyncclient.stream.deadlines import GRAIN, Alarm, DeadlineTimer, TimeLimit, schedule_expiry, timer_of, wait_at_most
 from asyncclient.testing import RawConnection
 from asyncclient.timeouts import NEVER, Deadline
+from tests.conftest import LOOPS
 from tests.stream.peers import Connect
 
 
@@ -159,15 +161,35 @@ def test_the_timer_is_freed_with_the_last_stream(timer: DeadlineTimer, clock: Cl
     assert timer.next_check == math.inf
 
 
-def test_an_abandoned_stream_is_freed(timer: DeadlineTimer, clock: Clock) -> None:
+def test_an_object_that_is_not_discarded_expires(timer: DeadlineTimer, clock: Clock) -> None:
     waiter = Waiter(timer, clock)
     waiter.wait(5)
     expired = waiter.expired
     del waiter
     gc.collect()
     clock.go_on(110)
-    assert expired == []
+    assert expired == [105]
     assert clock.timers == []
+
+
+@pytest.mark.parametrize("new_loop", LOOPS.values(), ids=LOOPS)
+def test_a_loop_that_was_left_in_a_wait_is_collected(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    class Waiting:
+        deadline = math.inf
+
+        def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+            self.loop = loop
+            self.timer = schedule_expiry(self, loop)
+
+        def expire(self, now: float) -> None:
+            pass
+
+    loop = new_loop()
+    waiting = weakref.ref(Waiting(loop))
+    loop.close()
+    del loop
+    gc.collect()
+    assert waiting() is None
 
 
 def test_an_object_that_expires_may_end_others(timer: DeadlineTimer, clock: Clock) -> None:
