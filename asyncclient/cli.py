@@ -22,7 +22,7 @@ from .version import __version__
 
 
 class Row(NamedTuple):
-    """The result of fetching one URL; times in seconds, None if that point was not reached."""
+    """The result of fetching one URL; times in seconds, None after an error."""
 
     url: str
     status: str
@@ -50,10 +50,10 @@ async def fetch(client: Client, url: str) -> Row:
 
 def list_extras(response: Response) -> list[str]:
     """Return notes on a response: redirects, interim responses, content codings and trailers."""
-    extras = [f"{earlier.status} before" for earlier in response.history]
-    extras += [f"{interim.status} first" for interim in response.interim]
-    extras += [f"from {value}" for value in response.headers.get_all("content-encoding", [])]
-    return extras + [f"{name} after" for name in response.trailers or ()]
+    extras = [f"redirect {earlier.status}" for earlier in response.history]
+    extras += [f"interim {interim.status}" for interim in response.interim]
+    extras += [f"coding {value}" for value in response.headers.get_all("content-encoding", [])]
+    return extras + [f"trailer {name}" for name in response.trailers or ()]
 
 
 async def fetch_all(client: Client, urls: Iterable[str]) -> list[Row]:
@@ -103,8 +103,9 @@ async def demonstrate(connections: int) -> bool:
             print(f"plain HTTP only: {exc}")
         else:
             bases.append((await stack.enter_async_context(DemoServer(server_context))).url)
-        asking = Client(ssl=context, pool=_allow(connections), trust_env=False)  # local servers: never by a proxy
-        client = await stack.enter_async_context(asking)
+        # Local servers are never reached by a proxy.
+        opened = Client(ssl=context, pool=_allow(connections), trust_env=False)
+        client = await stack.enter_async_context(opened)
         ok = True
         for base in bases:
             ok &= await _demonstrate_one(client, base)
@@ -191,7 +192,7 @@ def _url(text: str) -> str:
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
 
 
@@ -199,9 +200,11 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m asyncclient", description=__doc__)
     parser.add_argument(
-        "urls", nargs="*", type=_url, metavar="URL", help="what to fetch; a server is started if there is none"
+        "urls", nargs="*", type=_url, metavar="URL", help="a URL to fetch; without URLs, a demo server is started"
     )
-    parser.add_argument("-c", "--connections", type=_positive, default=8, metavar="N", help="to each host (default: 8)")
+    parser.add_argument(
+        "-c", "--connections", type=_positive, default=8, metavar="N", help="connections to each host (default: 8)"
+    )
     parser.add_argument("--cafile", metavar="FILE", help="trust these authorities instead of the system's")
     parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     return parser

@@ -454,9 +454,9 @@ def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
     result = run("-m", "asyncclient")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.search(r"/json +200 +34 +[\d.]+ ms +[\d.]+ ms  reused\n", result.stdout)
-    assert re.search(r"/gzip +200 +1,032 .* reused  \(from gzip\)\n", result.stdout)
-    assert re.search(r"/redirect/302/json +200 +34 .* reused  \(302 before\)\n", result.stdout)
-    assert re.search(r"/early-hints .* reused TLSv1\.3  \(103 first\)\n", result.stdout)
+    assert re.search(r"/gzip +200 +1,032 .* reused  \(coding gzip\)\n", result.stdout)
+    assert re.search(r"/redirect/302/json +200 +34 .* reused  \(redirect 302\)\n", result.stdout)
+    assert re.search(r"/early-hints .* reused TLSv1\.3  \(interim 103\)\n", result.stdout)
     assert "\n2,000 URLs at once, 8 connections to each server\n" in result.stdout
     assert re.search(r"\n2,000 responses, 0 failed, .*; 1,98\d on a reused connection\n", result.stdout)
     assert "\n<Client <Pool 0 active, 16 idle, 0 connecting, 0 waiting>>\n" in result.stdout

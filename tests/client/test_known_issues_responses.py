@@ -61,7 +61,7 @@ def drip(connection: RawConnection) -> None:
     [
         (Timeout(read=0.2, total=0.3), TotalTimeout, r"0\.3 s"),
         (0.3, TotalTimeout, r"0\.3 s"),
-        (Timeout(read=0.2, min_rate=1000, rate_patience=0.3), RateTimeout, r"less than 1000 bytes/s for 0\.3 s"),
+        (Timeout(read=0.2, min_rate=1000, rate_patience=0.3), RateTimeout, r"slower than 1000 bytes/s for 0\.3 s"),
     ],
 )
 async def test_dripping_content_is_ended_by_a_time_limit(

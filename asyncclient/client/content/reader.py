@@ -54,7 +54,7 @@ class Pace:
         return data
 
     def _build_error(self, _: float) -> RateTimeout:
-        text = f"content from {self._label} came with less than {self._rate:g} bytes/s for {self._patience:g} s"
+        text = f"content from {self._label} was slower than {self._rate:g} bytes/s for {self._patience:g} s"
         return RateTimeout(text, "rate", self._patience)
 
 
