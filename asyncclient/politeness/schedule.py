@@ -131,8 +131,6 @@ class Schedule:
             with TimeLimit.until(deadline, f"request not sent to {host.name}"):
                 await future
         except BaseException:
-            if future.done() and not future.cancelled():
-                future.exception()  # a cancelled task does not ask for it
             self._leave_queue(place)
             raise
         finally:

@@ -93,13 +93,14 @@ async def test_content_that_breaks_off_each_time_opens_it() -> None:
 
 
 async def test_waiting_requests_fail_when_it_opens() -> None:
-    async with Crawl(Rules(connections=1, max_failures=1)) as crawl:
+    async with Crawl(Rules(connections=2, max_failures=1, delay=50)) as crawl:
         first, *waiting = crawl.get("http://a.test/held/0", URL, URL)
         await crawl.advance()
         crawl.hosts.release("/held/0", failing())
         await crawl.finish([first])
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(result) for result in results] == [CircuitOpen] * 2
+        assert crawl.clock.now() == 0
         assert crawl.polite.stats().waiting == 0
 
 

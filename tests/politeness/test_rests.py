@@ -90,8 +90,11 @@ async def test_the_back_off_is_forgotten_after_its_longest_pause() -> None:
 
 
 async def test_a_request_that_may_not_wait_for_so_long_fails_at_once() -> None:
-    async with Crawl(Rules(connections=1, max_wait=5), Script(refusal(429, "6"))) as crawl:
-        first, *waiting = crawl.get(URL, URL, URL)
+    async with Crawl(Rules(connections=1, max_wait=5)) as crawl:
+        first, *waiting = crawl.get("http://a.test/held/0", URL, URL)
+        await crawl.advance()
+        assert crawl.polite.host("a.test").waiting == 2
+        crawl.hosts.release("/held/0", refusal(429, "6"))
         await crawl.finish([first])
         for error in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(error, HostResting)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import compat
-from asyncclient import Client, HTTPException, PoolLimits, PoolTransport, Retry, StaticResolver
+from asyncclient import Client, ConnectError, HTTPException, PoolLimits, PoolTransport, Retry, StaticResolver
 from asyncclient.politeness import Polite, Rules
 from asyncclient.testing import ManualClock
 from tests.client.answering import Answering, redirect
@@ -126,6 +126,22 @@ async def test_the_delay_counts_from_when_a_request_is_sent_not_from_when_it_may
         doors.let_in(0)
         await drive(client, clock, tasks)
         assert host.arrivals["a.test"] == [5, 6]
+
+
+async def test_a_connection_that_can_not_be_opened_counts_as_a_request() -> None:
+    clock, doors = ManualClock(), Doors()
+    async with TimedHost(clock) as host, polite_client(clock, Rules(delay=1), resolver=doors) as client:
+        failed, other = get_all(client, host.urls("a.test", 2))
+        await doors.wait_until_held(1)
+        doors.refuse(0)
+        await asyncio.wait([failed])
+        await turn(5)
+        assert (len(doors.waiting), clock.next_at) == (1, 1)
+        await clock.advance(1)
+        await doors.wait_until_held(2)
+        doors.let_in(1)
+        await drive(client, clock, [other])
+        assert (type(failed.exception()), other.result().status) == (ConnectError, 200)
 
 
 async def test_a_request_that_waits_for_a_connection_when_its_host_asks_for_a_pause_waits_on() -> None:

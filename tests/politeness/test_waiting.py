@@ -1,6 +1,7 @@
 """Requests that wait: deadlines, cancellation, closing, the order, and what they cost."""
 
 import asyncio
+import gc
 import time
 import tracemalloc
 
@@ -56,6 +57,33 @@ async def test_a_request_that_is_cancelled_when_it_is_granted_costs_no_turn() ->
     assert [(start.at, start.target) for start in crawl.hosts.starts] == [(0, "/"), (1, "/2")]
 
 
+async def test_a_request_that_is_cancelled_just_before_it_would_be_granted_is_passed_over() -> None:
+    async with Crawl(Rules(rate=1)) as crawl:
+        await crawl.finish(crawl.get(URL))
+        first, second = crawl.get("http://a.test/1", "http://a.test/2")
+        await crawl.advance()
+        first.cancel()
+        crawl.clock._now = 1
+        crawl.polite._schedule._wake()
+        await crawl.finish([first, second])
+        assert first.cancelled()
+    assert [(start.at, start.target) for start in crawl.hosts.starts] == [(0, "/"), (1, "/2")]
+
+
+async def test_an_error_that_a_cancelled_request_does_not_see_is_not_reported() -> None:
+    reports: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    async with Crawl(Rules(rate=1)) as crawl:
+        first, second = crawl.get(URL, URL)
+        await crawl.advance()
+        crawl.polite._schedule.close()
+        second.cancel()
+        await asyncio.wait([first, second])
+        assert second.cancelled()
+    gc.collect()
+    assert reports == []
+
+
 async def test_closing_fails_waiting_requests() -> None:
     async with Crawl(Rules(rate=1)) as crawl:
         tasks = crawl.get(URL, URL, URL)
@@ -98,6 +126,20 @@ async def test_a_polite_transport_around_another_one() -> None:
     await clock.advance(20)
     await asyncio.gather(*tasks)
     assert hosts.times() == [0, 1, 4, 8]
+    await outer.aclose()
+
+
+async def test_a_polite_transport_around_another_one_counts_from_the_start() -> None:
+    clock = ManualClock()
+    hosts = Hosts(clock)
+    outer = Polite(Polite(hosts, clock=clock), Rules(delay=1), clock=clock)
+    tasks = [asyncio.create_task(outer.send(request_to("a.test", f"/held/{n}"))) for n in range(2)]
+    await clock.advance(1)  # without a response to the first
+    assert hosts.times() == [0, 1]
+    for target in [*hosts.held]:
+        hosts.release(target)
+    for response in await asyncio.gather(*tasks):
+        response.close()
     await outer.aclose()
 
 
@@ -156,14 +198,10 @@ async def test_a_host_without_rules_about_time_is_forgotten_with_its_last_respon
 
 
 async def test_outdated_entries_of_the_heap_are_dropped() -> None:
-    async with Crawl(Rules(rate=1, max_retry_after=1000)) as crawl:
-        crawl.hosts.answer = lambda _: LocalResponse(429, headers={"Retry-After": "1000"})
-        await crawl.finish(crawl.get(URL))
-        for _ in range(100):
-            (task,) = crawl.get(URL)
-            await crawl.advance(0.01)
-            task.cancel()
-            await asyncio.wait([task])
+    async with Crawl(Rules(rate=100, recovery=1000), lambda _: LocalResponse(500)) as crawl:
+        await crawl.finish(crawl.get("http://b.test/"))  # its entry stays before those of the other host
+        for _ in range(100):  # between two requests the host is to be forgotten after its recovery
+            await crawl.finish(crawl.get(URL))
         assert len(crawl.polite._schedule._heap) < 20
 
 
