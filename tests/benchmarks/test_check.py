@@ -10,6 +10,7 @@ import pytest
 from benchmarks import check
 from benchmarks.check import BYTES, CPU, INSTRUCTIONS, Verdict, judge, read_record, read_total, relate, write_record
 from benchmarks.machine import serving
+from benchmarks.profiled import profile, read_lines
 from benchmarks.steps import BARE, STEPS, measure_idle, repeat
 
 
@@ -86,6 +87,14 @@ def test_a_step_can_be_repeated(name: str) -> None:
 
     with serving() as port:
         asyncio.run(use(port))
+
+
+def test_a_profile_names_the_functions_of_a_step() -> None:
+    with serving() as port:
+        lines = read_lines(asyncio.run(profile(STEPS["new head"], port)))
+    assert sum(line.share for line in lines) == pytest.approx(1.0)
+    assert lines == sorted(lines, reverse=True)
+    assert {line.name: line.calls for line in lines}["asyncclient/message/head.py: parse_head"] == 1.0
 
 
 def test_an_idle_connection_takes_kilobytes() -> None:
