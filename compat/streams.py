@@ -169,6 +169,10 @@ class FileStream:
         """See ByteReader; only the mode READ may take more than one chunk."""
         return self._find_received() if self.mode is READ else b"", 0
 
+    async def receive_more(self) -> bool:
+        """Return False: the other methods wait."""
+        return False
+
     def skip(self, n: int) -> None:
         """See ByteReader."""
         self.file.read(n)

@@ -121,7 +121,10 @@ class ScriptedStream:
         return self._take(n) if self._reads_ahead and len(self._buffer) >= n else None
 
     def buffered(self) -> tuple[bytes, int]:
-        return (bytes(b"read" + self._buffer), 4) if self._reads_ahead else (b"", 0)
+        return (bytes(b"read" + self._buffer), 4) if self._reads_ahead and self._buffer else (b"", 0)
+
+    async def receive_more(self) -> bool:
+        return self._reads_ahead and self._receive()
 
     def skip(self, n: int) -> None:
         self._take(n)

@@ -202,7 +202,10 @@ class ChunkedContent:
         self.trailers: Fields | None = None
 
     async def read(self, n: int) -> bytes:
-        if data := self._take_chunks(n):
+        while not (data := self._take_chunks(n)):
+            if self.is_done or self.stream.buffered()[0] or not await self.stream.receive_more():
+                break
+        if data or self.is_done:
             return data
         if not self.in_chunk:
             if not await self.begin_chunk():

@@ -39,10 +39,14 @@ class ByteReader(Protocol):
         ...
 
     def buffered(self) -> tuple[bytes, int]:
-        """Return received bytes in one piece, and the position of the first unread byte in them; never waits.
+        """Return received bytes in one piece, and the position of the first unread byte in them; b"" and 0 without any.
 
-        There may be more pieces. A stream that buffers nothing always returns b"" and 0.
+        Never waits. There may be more pieces. A stream that buffers nothing always returns b"" and 0.
         """
+        ...
+
+    async def receive_more(self) -> bool:
+        """Wait until more is buffered; False if nothing more will be received, or if the stream buffers nothing."""
         ...
 
     def skip(self, n: int) -> None:

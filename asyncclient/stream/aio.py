@@ -175,8 +175,8 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             raise self._take_failure()
         return self._pieces
 
-    async def _has_more(self) -> bool:
-        """Wait for something to happen; False when nothing more will be received."""
+    async def receive_more(self) -> bool:
+        """See ByteStream."""
         if self.ending is not None:
             if self.ending.is_local:
                 raise self._take_failure()
@@ -228,7 +228,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             return await self._read_limited_line()
         pieces = self._readable()
         while (line := pieces.take_line(limit)) is None:
-            if not await self._has_more():
+            if not await self.receive_more():
                 return pieces.take_exactly(pieces.size)
         return line
 
@@ -257,7 +257,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             searched = max(0, pieces.size + 1 - len(separators[-1]))
             if searched > self.limit:
                 raise asyncio.LimitOverrunError("Separator is not found, and chunk exceed the limit", searched)
-            if not await self._has_more():
+            if not await self.receive_more():
                 raise ShortRead(pieces.take_exactly(pieces.size), None) from self.loss()
         if found[0] > self.limit:
             raise asyncio.LimitOverrunError("Separator is found, but chunk is longer than limit", found[0])
@@ -269,7 +269,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         if n < 0:
             return await collect(self.read)
         while not pieces.size:
-            if not n or not await self._has_more():
+            if not n or not await self.receive_more():
                 return b""
         return pieces.take(n)
 
@@ -287,7 +287,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
                 if pieces.size:
                     parts.append(pieces.take(left))
                     left -= len(parts[-1])
-                elif not await self._has_more():
+                elif not await self.receive_more():
                     raise ShortRead(b"".join(parts), n) from self.loss()
         except asyncio.CancelledError:
             pieces.put_back(b"".join(parts))  # as a StreamReader, which takes nothing before it has everything
@@ -313,7 +313,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         if len(buffer) >= DIRECT_FROM and not self.has_news and self.tls is None:
             return await self._read_directly(buffer)
         while not pieces.size:
-            if not await self._has_more():
+            if not await self.receive_more():
                 return 0
         return pieces.take_into(buffer)
 
