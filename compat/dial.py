@@ -1,10 +1,9 @@
-"""Opening the sockets of compat: resolve, connect, TLS. Failures raise what the socket calls themselves raise."""
+"""Opening the sockets of compat: resolve and connect. Failures raise what the socket calls themselves raise."""
 
 from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from asyncclient.stream.address import AddrInfo, parse_literal
 from asyncclient.stream.connecting import open_connected
 
 from .loop import loop, run
-from .sockets import LoopSocket, LoopTLSSocket
+from .sockets import LoopSocket
 
 _NO_DELAY: Final = ((int(socket.IPPROTO_TCP), socket.TCP_NODELAY, 1),)
 
@@ -86,16 +85,3 @@ async def _find_fastest(infos: list[Any], timeout: float | None, sources: list[A
         number = attempts.errors[-1].errno if attempts.errors else None
         # The error of the last address as the socket call itself raises it.
         raise exc if number is None else OSError(number, os.strerror(number)) from None
-
-
-def start_tls(sock: LoopSocket, context: ssl.SSLContext, server_name: str) -> ssl.SSLSocket:
-    """Do the TLS handshake; the socket that is returned owns the connection. Raises what wrap_socket() does."""
-    secured = context.wrap_socket(sock, server_hostname=server_name, do_handshake_on_connect=False)
-    if type(secured) is ssl.SSLSocket:
-        secured.__class__ = LoopTLSSocket
-    try:
-        secured.do_handshake()
-    except BaseException:
-        secured.close()
-        raise
-    return secured

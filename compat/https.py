@@ -8,13 +8,12 @@ import warnings
 from typing import Any, ClassVar
 
 from .connection import DEFAULT_TIMEOUT, HTTPConnection
-from .dial import start_tls
 from .names import find, note_own
-from .sockets import LoopSocket
+from .sockets import LoopSocket, LoopTLSSocket
 
 
 def create_https_context(http_version: int) -> ssl.SSLContext:
-    """Return a new context that verifies certificates and host names, unless Python was told otherwise for all."""
+    """Return a new context, which verifies certificates and host names unless ssl's default was replaced."""
     context: ssl.SSLContext = find("ssl", ssl)._create_default_https_context()
     if http_version == 11:
         context.set_alpn_protocols(["http/1.1"])
@@ -26,7 +25,7 @@ note_own("_create_https_context", create_https_context)
 
 
 def _ask_later(context: ssl.SSLContext) -> None:
-    """Let a server ask for a client certificate after the handshake (TLS 1.3)."""
+    """Allow a server to request a client certificate after the handshake (TLS 1.3)."""
     if context.post_handshake_auth is not None:
         context.post_handshake_auth = True
 
@@ -73,18 +72,21 @@ class HTTPSConnection(HTTPConnection):
             self._context.check_hostname = check_hostname
 
     def connect(self) -> None:
-        """Connect to the host and port given to the constructor, and go through the TLS handshake."""
+        """Connect to the host and port given to the constructor, and perform the TLS handshake."""
         super().connect()
         try:
             self._secure()
         except BaseException:
-            self._drop_socket()  # the next request would go out in the clear
+            self._drop_socket()  # the next request would be sent without TLS
             raise
 
     def _secure(self) -> None:
         name = self._tunnel_host or self.host
-        # A context of another class may look at the connection as soon as wrap_socket() has made it.
-        if type(self.sock) is LoopSocket and type(self._context) is ssl.SSLContext:
-            self.sock = start_tls(self.sock, self._context, name)
-        else:
+        # A context of another class may use the connection as soon as wrap_socket() has made it.
+        if type(self.sock) is not LoopSocket or type(self._context) is not ssl.SSLContext:
             self.sock = self._context.wrap_socket(self.sock, server_hostname=name)
+            return
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=name, do_handshake_on_connect=False)
+        if type(self.sock) is ssl.SSLSocket:
+            self.sock.__class__ = LoopTLSSocket
+        self.sock.do_handshake()  # here, because connect() closes the socket whatever ends it

@@ -1,7 +1,7 @@
-"""Putting compat in the place of http.client, for a whole program, and taking it back.
+"""Putting compat in the place of http.client for a whole program, and reverting that.
 
-Modules that were imported before hold the module `http.client` itself: so it is changed in place. What they took out of
-it by name they keep; a warning says which they are.
+Modules that were imported before refer to the module `http.client` itself, so that module is changed. They keep what
+they imported from it by name; a warning names them.
 """
 
 from __future__ import annotations
@@ -10,32 +10,22 @@ import http.client as std
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from . import client
 from .names import is_own
 
-_NAMES: Final = (
-    "HTTPConnection",
-    "HTTPSConnection",
-    "HTTPResponse",
-    "HTTPMessage",
-    "parse_headers",
-    "_read_headers",
-    "_parse_header_lines",
-    "_create_https_context",
-)
+_CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
+_FUNCTIONS: Final = ("parse_headers", "_read_headers", "_parse_header_lines", "_create_https_context")
+_NAMES: Final = (*_CLASSES, "HTTPMessage", *_FUNCTIONS)
 
 _FOLDER: Final = os.path.dirname(__file__)
 
 _missing: Final = object()
 
 ORIGINAL: Final[dict[str, Any]] = {name: vars(std).get(name, _missing) for name in _NAMES}
-"""The objects that http.client had under each name before."""
-
-_CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
-_FUNCTIONS: Final = tuple(name for name in _NAMES if not isinstance(getattr(client, name), type))
+"""The objects that http.client had under each name when compat was imported."""
 
 
 class Installation:
@@ -57,15 +47,15 @@ def is_installed() -> bool:
 
 
 def install() -> Installation:
-    """Have every program part that uses http.client run on the asyncclient engine.
+    """Put compat's classes and functions into the module http.client, for all code of the program.
 
-    What was imported by name before (`from http.client import HTTPConnection`), or made a base class, stays what it is:
-    a RuntimeWarning names the modules. A function that a program has put into http.client stays there, and counts.
-    Calling it again changes nothing.
+    Classes that were imported by name before (`from http.client import HTTPConnection`), or are base classes already,
+    stay what they are: a RuntimeWarning names the modules. A function that a program has put into http.client stays
+    there and is used. A second call changes nothing.
     """
     if not is_installed():
         holders = sorted(set(_find_holders()))
-        if holders:  # first: as an error it leaves everything as it was
+        if holders:  # before any change: if warnings are errors, nothing is installed
             text = (
                 f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
             )
@@ -77,7 +67,7 @@ def install() -> Installation:
 
 
 def uninstall() -> None:
-    """Give http.client its own classes back; connections, and functions that a program has put there, stay."""
+    """Revert install(). Existing connections, and functions that a program has put into http.client, stay."""
     for name, value in ORIGINAL.items():
         if name in _FUNCTIONS and vars(std).get(name) is not getattr(client, name):
             continue
@@ -88,26 +78,21 @@ def uninstall() -> None:
 
 
 def _find_holders() -> Iterator[str]:
-    """Give the names of modules that hold one of the old classes, or one made of it."""
+    """Yield the names of modules that refer to one of the old classes, or to a subclass."""
     old = {ORIGINAL[name] for name in _CLASSES}
     for name, module in list(sys.modules.items()):
         if module is std or _is_ours(module):
             continue
         if any(
-            isinstance(value, type) and not old.isdisjoint(_bases(value))
+            # issubclass() would call methods of a metaclass; a class that is being made may have no bases yet.
+            isinstance(value, type) and not old.isdisjoint(getattr(value, "__mro__", None) or ())
             for value in [*getattr(module, "__dict__", {}).values()]
         ):
             yield name
 
 
 def _is_ours(module: object) -> bool:
-    """Return whether a module is one of compat's, under whichever name; a program may have a `compat` of its own."""
+    """Return whether a module is one of compat's, by its file: a program may have a module `compat` of its own."""
     spec = getattr(module, "__spec__", None)
     origin = getattr(spec, "origin", None)
     return isinstance(origin, str) and os.path.dirname(origin) == _FOLDER
-
-
-def _bases(kind: type) -> Iterable[type]:
-    """Return a class and all its bases; issubclass() would ask foreign code, and some classes are never finished."""
-    found: Any = getattr(kind, "__mro__", None)
-    return found or ()

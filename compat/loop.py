@@ -9,8 +9,7 @@ The rules kept:
   and the result resumes it. The loop has no state, so threads, nested calls and forked children can share it.
 - It waits with poll(): a forked child shares nothing with its parent, as it would with an epoll object.
 - Only a race of several addresses needs tasks. `run_tasks` runs it on an asyncio loop that is made for that call; a
-  loop that runs in this thread already is set aside meanwhile, and stands still as with any blocking call.
-- No thread: names are resolved in the caller's thread, as http.client does.
+  loop that runs in this thread already is set aside meanwhile, and waits as for any blocking call.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import os
 import select
 import types
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncclient.errors import HTTPException
 
@@ -36,14 +35,6 @@ BROKEN: Final = getattr(select, "POLLERR", 8)
 _T = TypeVar("_T")
 
 
-class Poll(Protocol):
-    """A select.poll object, or its replacement on systems without one."""
-
-    def poll(self, milliseconds: float | None = None, /) -> list[tuple[int, int]]:
-        """Wait; return the descriptors that are ready, each with the events that it is ready for."""
-        ...
-
-
 class _SelectPoll:
     """select.poll() made of select(), for Windows; one descriptor."""
 
@@ -52,7 +43,7 @@ class _SelectPoll:
         self._descriptor, self._events = descriptor, events
 
     def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
-        """See Poll."""
+        """Wait; return the descriptors that are ready, each with the events that it is ready for."""
         fds = (self._descriptor,)
         wanted = (fds if self._events & READ else (), fds if self._events & WRITE else ())
         found = select.select(*wanted, fds, None if milliseconds is None else milliseconds / 1000)
@@ -63,20 +54,17 @@ class _SelectPoll:
 _Poll: Any = getattr(select, "poll", _SelectPoll)
 
 
-def watch(descriptor: int, events: int) -> Poll:
+def watch(descriptor: int, events: int) -> Any:
     """Return a poll object for READ, WRITE or both on one descriptor; it is valid for as long as that is open."""
     if descriptor < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     poll = _Poll()
     poll.register(descriptor, events)
-    return poll  # type: ignore[no-any-return]
-
-
-Waiting = Generator[tuple[Poll, float | None], int, int]
+    return poll
 
 
 @types.coroutine
-def ready(poll: Poll, seconds: float | None) -> Waiting:
+def ready(poll: Any, seconds: float | None) -> Generator[tuple[Any, float | None], int, int]:
     """Wait on the private loop; return the events that the descriptor is ready for, 0 after that many seconds."""
     return (yield poll, seconds)
 
@@ -104,7 +92,7 @@ class PrivateLoop:
             coroutine.close()
             raise
 
-    def select(self, poll: Poll, seconds: float | None) -> int:
+    def select(self, poll: Any, seconds: float | None) -> int:
         """Wait for one descriptor; return the events that it is ready for, 0 after that many seconds."""
         found = poll.poll(None if seconds is None else seconds * 1000)
         return found[0][1] if found else 0

@@ -1,9 +1,9 @@
-"""The names that http.client's own code looks up in its module at each call, so that programs put others there.
+"""The names that http.client's own code looks up in its module at each call, and which programs replace there.
 
 Examples: `http.client.print = log.debug`, `http.client.parse_headers = …`, `http.client._is_legal_header_name = …`.
-What a program has put into `http.client` or into `compat.client` counts. Both modules get a class that tells of each
-assignment to them: to compare the names at each request takes a tenth of all its time. What is put into their
-dictionaries past that (`vars(http.client)["print"] = …`) is found with the next assignment.
+A replacement in `http.client` or in `compat.client` is used. Both modules get a class that notices each assignment,
+because comparing the names for each request would take a tenth of its time. A change of a module's dictionary
+(`vars(http.client)["print"] = …`) is noticed with the next assignment.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _PATTERNS: Final = {
     "_contains_disallowed_url_pchar_re": "[\x00-\x20\x7f]",
     "_contains_disallowed_method_pchar_re": "[\x00-\x1f]",
 }
-"""The patterns of http.client, to know them from what a program has put there before compat was imported."""
+"""http.client's own patterns: any other was put there by a program before compat was imported."""
 
 _MOST: Final = sys.maxsize - 1
-"""The largest bound: one byte more is asked for, to see whether a line is longer."""
+"""The largest limit: one byte more is read, to see whether a line is longer."""
 
 _VALUES: Final = {"_MAXLINE": 65536, "_MAXHEADERS": 100}
 
@@ -44,12 +44,12 @@ _own: Final[dict[str, list[Any]]] = {}
 
 
 def note_own(name: str, value: Any) -> None:
-    """Take a value for http.client's or compat's own: it is not a program's replacement."""
+    """Register a value as http.client's or compat's own, and not a replacement by a program."""
     _own.setdefault(name, []).append(value)
 
 
 class WatchedModule(ModuleType):
-    """The class of http.client and compat.client: it tells of what is put there."""
+    """The class of the modules http.client and compat.client, which notices assignments."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -61,14 +61,14 @@ class WatchedModule(ModuleType):
 
 
 def watch(module: ModuleType) -> None:
-    """Have what a program puts into a module count; what is there already is looked at now."""
+    """Use what a program puts into a module, or has put there already."""
     module.__class__ = WatchedModule
     _modules.append(module.__dict__)
     replaced.look_again()
 
 
 def is_own(name: str, value: Any) -> bool:
-    """Return whether a value is http.client's or compat's own, not what a program has put there."""
+    """Return whether a value under a name is http.client's or compat's own, and not a replacement by a program."""
     if name in _VALUES:
         return bool(value == _VALUES[name])
     return any(value is own for own in _own.get(name, ()))
@@ -86,7 +86,7 @@ _FOREIGN: Final = ("urllib.parse", "ssl", "socket")
 
 
 def find(name: str, default: Any) -> Any:
-    """Return what a program has put in the place of a name, in either module; the default if it has not."""
+    """Return the replacement of a name by a program, in either module; the default if there is none."""
     for names in _modules:
         value = names.get(name, _missing)
         if value is not _missing and not is_own(name, value):
@@ -96,12 +96,12 @@ def find(name: str, default: Any) -> Any:
 
 @lru_cache(maxsize=8)
 def build_limits(line: int, headers: int) -> Limits:
-    """Return bounds for a line's bytes and a section's lines, the empty one included."""
+    """Return limits of a line's bytes and of a section's lines, the empty line included."""
     return Limits(line=line, head=line * headers, fields=max(headers - 1, 1), chunk_line=line)
 
 
 def _find_limits() -> Limits:
-    """Return the limits that the modules have; the usual ones if a value is not a number: no assignment may fail."""
+    """Return the limits in the modules; the usual ones if a value is not a number, because no assignment may fail."""
     line, headers = (find(name, usual) for name, usual in _VALUES.items())
     try:
         return build_limits(min(line, _MOST), min(headers, _MOST))
@@ -127,7 +127,7 @@ class Replaced:
     methods_with_body: Any
 
     def look_again(self) -> None:
-        """Look at each name; after an assignment."""
+        """Find the replacements again, after an assignment."""
         is_legal_name = find("_is_legal_header_name", lenient.FIELD_NAME.fullmatch)
         self.field_checks = is_legal_name, find("_is_illegal_header_value", lenient.NOT_IN_VALUE.search)
         self.has_own_checks = all(find(name, None) is None for name in _PATTERNS)
@@ -139,13 +139,7 @@ class Replaced:
 
 OF_HEADS: Final = ("parse_headers", "_read_headers", "_parse_header_lines")
 _OF_OTHERS: Final = (
-    "_strip_ipv6_iface",
-    "urlsplit",
-    "_encode",
-    "_create_https_context",
-    "_METHODS_EXPECTING_BODY",
-    "ssl",
-    "socket",
+    *("_strip_ipv6_iface", "urlsplit", "_encode", "_create_https_context", "_METHODS_EXPECTING_BODY", "ssl", "socket"),
 )
 
 for _name in (*_PATTERNS, *OF_HEADS, *_OF_OTHERS):
@@ -156,5 +150,5 @@ replaced: Final = Replaced()
 
 
 def say(*words: object) -> None:
-    """Print debug output, by the `print` that a program has put into the module if it has."""
+    """Print debug output, by the `print` of the module if a program has put one there."""
     find("print", print)(*words)

@@ -25,7 +25,7 @@ from .chunks import STEPS, peek_by_steps, pull, read1_by_steps, read_by_steps, r
 from .errors import as_http_client
 from .head import Status, limits_of, missing, parse_status, read_line, select_framing, stream_of
 from .loop import run
-from .message import HTTPMessage, build_message, read_section
+from .message import HTTPMessage, build_message, read_lines, read_section
 from .names import build_limits, find, replaced, say
 from .sockets import OwnSocket, may_read_directly
 from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, open_stream
@@ -180,7 +180,7 @@ class HTTPResponse(io.BufferedIOBase):
         """Return the first response that is final or 101, or the last one before the end of the connection."""
         size = 0
         for _ in range(limits.interim):
-            lines = find("_read_headers", self._read_lines)(self if parse is None else self.fp)
+            lines = self._read_lines(parse)
             size += sum(map(len, lines))
             if self.debuglevel > 0:
                 say("headers:", lines)
@@ -197,7 +197,9 @@ class HTTPResponse(io.BufferedIOBase):
                 break
         raise std.HTTPException(f"got more than {limits.interim} interim responses")
 
-    def _read_lines(self, file: Any) -> list[bytes]:
+    def _read_lines(self, parse: _Parse | None) -> Any:
+        if parse is not None:
+            return find("_read_headers", read_lines)(self.fp)
         section = run(read_section(self._stream, limits_of(self), may_end=not self._is_own))
         return section.splitlines(keepends=True)
 

@@ -8,11 +8,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from asyncclient.errors import IncompleteRead
-from compat.loop import READ, WRITE, Poll, loop, ready, run, watch
+from compat.loop import READ, WRITE, loop, ready, run, watch
 from tests.compat.connections import in_thread, signalled
 
 LONG = 10.0
@@ -28,7 +29,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 Ends = tuple[socket.socket, socket.socket]
 
 
-def wait(poll: Poll, seconds: float | None) -> int:
+def wait(poll: Any, seconds: float | None) -> int:
     async def wait_once() -> int:
         return await ready(poll, seconds)
 
@@ -44,7 +45,8 @@ class Announcing:
 
     def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
         self._then()
-        return self._poll.poll(milliseconds)
+        found: list[tuple[int, int]] = self._poll.poll(milliseconds)
+        return found
 
 
 @pytest.mark.parametrize("seconds", [None, LONG, 0.0])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient.testing import RawConnection, RawServer
-from compat.loop import Poll, PrivateLoop
+from compat.loop import PrivateLoop
 from compat.streams import ResponseFile
 from tests.compat.connections import fetch, securely_to, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
@@ -31,7 +31,7 @@ class Waits:
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     found, select, readinto = Waits(), PrivateLoop.select, ResponseFile.readinto
 
-    def count_wait(loop: PrivateLoop, poll: Poll, seconds: float | None) -> int:
+    def count_wait(loop: PrivateLoop, poll: Any, seconds: float | None) -> int:
         found.count += 1
         return select(loop, poll, seconds)
 
