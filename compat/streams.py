@@ -25,7 +25,7 @@ READ_AHEAD: Final = 64 * 1024
 """Bytes received at once. With the 8 KiB of http.client's file it takes eight times the system calls."""
 
 MIN_DIRECT: Final = 32 * 1024
-"""Bytes of a read that are received in place: copying them from the read-ahead buffer takes CPU."""
+"""Bytes from which on a read is received in place, and not copied from the read-ahead buffer (decision 38)."""
 
 MAX_RESERVED: Final = 1024 * 1024
 """Bytes of announced content that memory is reserved for; beyond it, memory is taken for received bytes only."""

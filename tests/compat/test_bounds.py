@@ -11,7 +11,7 @@ import pytest
 from compat import client
 from compat.message import HTTPMessage, parse_headers
 from compat.names import replaced
-from tests.compat.connections import responding, serving
+from tests.compat.connections import fetch, responding, serving
 from tests.connection.conversations import OK
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])
@@ -69,6 +69,14 @@ def test_lines_may_be_bounded_on_the_module(module: ModuleType, over: str, monke
         response.begin()
     with responding(head(5), over) as response, pytest.raises(client.HTTPException, match="more than 5 headers"):
         response.begin()
+
+
+def test_head_that_is_equal_to_the_last_one_is_held_to_a_new_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(head(5), head(5), head(5)) as connection:
+        assert fetch(connection) == fetch(connection) == (200, b"")
+        monkeypatch.setattr(client, "_MAXHEADERS", 5)
+        with pytest.raises(client.HTTPException, match="got more than 5 headers"):
+            fetch(connection)
 
 
 @OVER

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from compat import client
 from compat.loop import run
 from compat.streams import FileStream, open_stream, read_much
-from tests.compat.connections import Tape, fetch, pair, responding, serving, start
+from tests.compat.connections import Tape, fetch, in_thread, pair, responding, serving, start
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 
 Call = tuple[str, int]
@@ -276,3 +276,27 @@ def test_much_content_is_received_whole(over: str) -> None:
         if over == "plain":
             assert response.fp
         assert response.read() == content
+
+
+@pytest.mark.parametrize("size", [32 * 1024, 40_000, 64 * 1024])
+def test_long_reads_return_the_bytes_asked_for_however_they_are_received(size: int) -> None:
+    content = os.urandom(300_000)
+    with pair() as (own, other), closing(client.HTTPResponse(own)) as response:
+
+        def send() -> None:
+            message = reply(content)
+            for start_of_piece in range(0, len(message), 7_777):
+                other.sendall(message[start_of_piece : start_of_piece + 7_777])
+
+        with in_thread(send):
+            response.begin()
+            blocks = list(iter(lambda: response.read(size), b""))
+        assert b"".join(blocks) == content
+        assert {len(block) for block in blocks[:-1]} == {size}
+
+
+def test_long_read_of_truncated_content_returns_what_there_is() -> None:
+    with responding(reply(bytes(100_000))[:-1], "own") as response:
+        response.begin()
+        assert [len(response.read(65_536)) for _ in range(3)] == [65_536, 34_463, 0]
+        assert response.isclosed()
