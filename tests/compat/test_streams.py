@@ -295,7 +295,7 @@ def test_long_reads_return_the_bytes_asked_for_however_they_are_received(size: i
         assert {len(block) for block in blocks[:-1]} == {size}
 
 
-def test_long_read_of_truncated_content_returns_what_there_is() -> None:
+def test_long_read_of_truncated_content_returns_the_received_bytes() -> None:
     with responding(reply(bytes(100_000))[:-1], "own") as response:
         response.begin()
         assert [len(response.read(65_536)) for _ in range(3)] == [65_536, 34_463, 0]
