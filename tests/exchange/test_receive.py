@@ -210,6 +210,18 @@ def test_chunks_that_were_received_are_one_read() -> None:
     assert (content.is_done, stream.unread) == (True, b"next")
 
 
+class WithoutLines(ScriptedStream):
+    """A stream whose lines must not be read."""
+
+    async def readline(self, limit: int) -> bytes:
+        raise AssertionError("a line was read")
+
+
+def test_whole_chunks_in_each_piece_are_read_without_reading_lines() -> None:
+    content = ChunkedContent(WithoutLines([b"2\r\nhe\r\n", b"3\r\nllo\r\n1\r\n \r\n", b"0\r\n\r\n"]), DEFAULT)
+    assert run_now(content.readall()) == b"hello "
+
+
 def test_last_chunk_is_taken_with_the_content_before_it() -> None:
     stream = ScriptedStream([b"5\r\nhello\r\n0\r\n\r\n0\r\n\r\n"])
     content = ChunkedContent(stream, DEFAULT)
