@@ -122,8 +122,8 @@ def build_about(server: str, rounds: int, options: argparse.Namespace) -> dict[s
 
 def write(run: Run) -> None:
     """Write the figures, the tables and the picture."""
-    run = Run.load(RESULTS).updated(run)
-    run.save(RESULTS)
+    Run.load(RESULTS).updated(run).save(RESULTS)
+    run = Run.load(RESULTS)  # with rounded values: the pages can be written again from the file
     table.insert(DOCS / "performance.md", table.build_page(run))
     table.insert(HERE.parent / "README.md", table.build_summary(run))
     (DOCS / "performance.svg").write_text(picture.draw(run))

@@ -79,7 +79,7 @@ def build_goals(run: Run, suite: Suite) -> str:
     missed = [
         f"{ROWS[row].title}: {ratio(each.median)} instead of {ratio(ROWS[row].goal)}"
         for row, each in found.items()
-        if each and each.median > ROWS[row].goal
+        if each and round(each.median, 2) > ROWS[row].goal
     ]
     return f"Goals that {ours} misses: {'; '.join(missed)}." if missed else f"{ours} reaches each goal."
 
