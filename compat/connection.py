@@ -61,7 +61,7 @@ class HTTPConnection:
     Args:
         host: a name or address; may hold the port: "host:port", "[v6]:port".
         port: 80 if the host does not hold it either.
-        timeout: seconds for each blocking operation; None waits for ever. socket's global default if not given.
+        timeout: seconds for each blocking operation; None waits without limit; socket's global default if not given.
         source_address: (host, port) to connect from.
         blocksize: bytes read at once from a body that is a file.
         max_response_headers: lines that the head of a response may have; 100 if not given.

@@ -41,7 +41,6 @@ MANY_FILE_LINES = 500
 FILES_WITH_MANY_LINES = {
     "asyncclient.connection",
     "asyncclient.pool.pool",
-    "compat.connection",
     "compat.response",
 }
 MOST_ATTRIBUTES = {
