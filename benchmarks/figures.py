@@ -69,7 +69,8 @@ class Run(NamedTuple):
 
     def updated(self, newer: Run) -> Run:
         """Return this run with the rows that a newer run has measured again."""
-        return Run(newer.about, self.versions | newer.versions, self.turns | newer.turns, self.scale | newer.scale)
+        many = newer.scale or self.scale  # measured as a whole: --quick has other numbers of connections
+        return Run(newer.about, self.versions | newer.versions, self.turns | newer.turns, many)
 
     def ratios(self, row: str, contender: str, field: str) -> Spread | None:
         """Return a figure of a contender as a multiple of that of the base, in each round; None if it took no part."""

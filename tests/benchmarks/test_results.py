@@ -72,6 +72,12 @@ def test_a_new_run_replaces_the_rows_that_it_measured() -> None:
     assert both.scale == make_run().scale
 
 
+def test_figures_of_many_connections_are_replaced_as_a_whole() -> None:
+    newer = Run(ABOUT, {}, {}, {"asyncclient, 10 connections": {"connections": 10}})
+    assert make_run().scale
+    assert make_run().updated(newer).scale == newer.scale
+
+
 @pytest.mark.parametrize(
     ("value", "shown"), [(0.333, ".33"), (1.0, "1.00"), (9.99, "9.99"), (0.0, ".00"), (71.4, "71")]
 )
