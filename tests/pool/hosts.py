@@ -77,6 +77,8 @@ class Peer(asyncio.Protocol):
         self.is_open = True
         self.host.peers.append(self)
         self.host.meter.note(+1)
+        if self.host.is_closed:  # accepted in the turn in which the host was closed
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -161,6 +163,7 @@ class Host:
         self.peers: list[Peer] = []
         self.targets: list[str] = []
         self.faults: list[str] = []
+        self.is_closed = False
         self.held: dict[str, Peer] = {}
 
     @property
@@ -181,6 +184,7 @@ class Host:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.is_closed = True
         self._server.close()
         for peer in self.peers:
             peer.transport.abort()
