@@ -28,7 +28,7 @@ from .loop import run
 from .message import HTTPMessage, build_message, read_lines, read_section
 from .names import build_limits, find, replaced, say
 from .sockets import OwnSocket, may_read_directly
-from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, open_stream
+from .streams import READ, READ1, READ_AHEAD, READLINE, as_stream, open_stream
 
 UNKNOWN: Final = "UNKNOWN"
 
@@ -71,7 +71,7 @@ class HTTPResponse(io.BufferedIOBase):
             if sock.due:
                 sock.due -= 1
             self._is_own = may_read_directly(sock)
-        self._stream = open_stream(sock) if self._is_own else FileStream(sock.makefile("rb"))
+        self._stream = open_stream(sock) if self._is_own else as_stream(sock.makefile("rb"))
         self.debuglevel = debuglevel
         self._method = method
 
@@ -83,7 +83,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     @fp.setter
     def fp(self, value: Any) -> None:
-        self._stream = None if value is None else FileStream(value)
+        self._stream = as_stream(value)
 
     # The head
 

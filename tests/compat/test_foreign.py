@@ -347,3 +347,18 @@ def test_file_of_a_program_is_read_in_the_pieces_of_http_client() -> None:
         assert response.read() == b"helloyou"
         reads.append(file.reads)
     assert reads == [[5, 2, 3, 2]] * 2
+
+
+class Fileless:
+    """A socket of some tests of urllib3, whose file is None."""
+
+    def makefile(self, mode: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize("module", [client, std], ids=["compat", "http.client"])
+def test_a_response_without_a_file_has_ended_and_can_be_closed(module: Any) -> None:
+    response = module.HTTPResponse(Fileless(), method="HEAD")
+    assert (response.fp, response.isclosed()) == (None, True)
+    response.close()
+    assert response.closed
