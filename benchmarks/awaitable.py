@@ -28,8 +28,8 @@ class Client(Protocol):
     async def upload(self, urls: list[str]) -> None: ...
 
 
-class Ours:
-    """asyncclient.Client."""
+class ContentRead:
+    """Base of clients whose get() and post() return a response with its content read."""
 
     def __init__(self, client: Any, setup: Setup) -> None:
         self._client = client
@@ -44,6 +44,10 @@ class Ours:
         for url in urls:
             response = await self._client.post(url, json=BODY)
             assert response.content
+
+
+class Ours(ContentRead):
+    """asyncclient.Client."""
 
     async def download(self, urls: list[str]) -> None:
         for url in urls:
@@ -112,22 +116,8 @@ async def open_aiohttp(setup: Setup) -> AsyncIterator[Client]:
         yield Aiohttp(session, setup)
 
 
-class Httpx:
+class Httpx(ContentRead):
     """httpx.AsyncClient."""
-
-    def __init__(self, client: Any, setup: Setup) -> None:
-        self._client = client
-        self._file = setup.file
-
-    async def get(self, urls: list[str]) -> None:
-        for url in urls:
-            response = await self._client.get(url)
-            assert response.content
-
-    async def post(self, urls: list[str]) -> None:
-        for url in urls:
-            response = await self._client.post(url, json=BODY)
-            assert response.content
 
     async def download(self, urls: list[str]) -> None:
         for url in urls:

@@ -162,7 +162,7 @@ def _to_part(name: str, file: Any) -> Part:
 
 
 def _find_filename(content: Any) -> str | None:
-    """Return the base name of a path or a file; None or "" if there is none, as for <stdin>."""
+    """Return the base name of a path or a file; None or "" if it has no name, as <stdin>."""
     path = content if isinstance(content, os.PathLike) else getattr(content, "name", None)
     if not isinstance(path, str | bytes | os.PathLike):
         return None  # the name of a file may be its descriptor
