@@ -25,7 +25,7 @@ FLOORS = {
     4: ("connection", "debug", "https", "local_response", "response", "routes", "transport", "wire"),
     5: ("pool",),
     6: ("client", "politeness"),
-    7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "runner", "testing"),
+    7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "crawl", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 HIGHEST_FOR_COMPAT = 4
