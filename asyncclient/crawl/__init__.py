@@ -1,0 +1,1 @@
+"""Crawling: a frontier of URLs, fetched politely, with the pages as they are received."""

@@ -1,0 +1,5 @@
+"""Sinks: where a crawl writes its pages."""
+
+from .sink import Sink
+
+__all__ = ["Sink"]
