@@ -1,1 +1,59 @@
 """Crawling: a frontier of URLs, fetched politely, with the pages as they are received."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .entry import Counts, Entry, Outcome, State
+    from .frontier import Frontier, Taken
+    from .page import Page
+    from .sinks.sink import Sink
+    from .urls import TRACKING, drop_params, find_host, normalize_url
+
+__all__ = [
+    "TRACKING",
+    "Counts",
+    "Entry",
+    "Frontier",
+    "Outcome",
+    "Page",
+    "Sink",
+    "State",
+    "Taken",
+    "drop_params",
+    "find_host",
+    "normalize_url",
+]
+
+_HOMES: Final = {
+    "Counts": "entry",
+    "Entry": "entry",
+    "Frontier": "frontier",
+    "Outcome": "entry",
+    "Page": "page",
+    "Sink": "sinks.sink",
+    "State": "entry",
+    "TRACKING": "urls",
+    "Taken": "frontier",
+    "drop_params": "urls",
+    "find_host": "urls",
+    "normalize_url": "urls",
+}
+"""The modules of the names: each is imported on first use, because a crawl needs only some of them."""
+
+
+if not TYPE_CHECKING:  # with a module-level __getattr__, a type checker would accept any name
+
+    def __getattr__(name: str) -> object:
+        """Import a name on first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found: object = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        """List all names, for completion and for Python's "did you mean"."""
+        return sorted({*globals(), *__all__})

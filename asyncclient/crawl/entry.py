@@ -82,4 +82,3 @@ class Counts(NamedTuple):
     waiting: int = 0
     done: int = 0
     failed: int = 0
-
