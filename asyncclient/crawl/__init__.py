@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .entry import Counts, Entry, Outcome, State
     from .frontier import Frontier, Taken
     from .page import Page
+    from .scope import Scope
     from .sinks.sink import Sink
     from .urls import TRACKING, drop_params, find_host, normalize_url
 
@@ -19,6 +20,7 @@ __all__ = [
     "Frontier",
     "Outcome",
     "Page",
+    "Scope",
     "Sink",
     "State",
     "Taken",
@@ -33,6 +35,7 @@ _HOMES: Final = {
     "Frontier": "frontier",
     "Outcome": "entry",
     "Page": "page",
+    "Scope": "scope",
     "Sink": "sinks.sink",
     "State": "entry",
     "TRACKING": "urls",
