@@ -22,6 +22,7 @@ from asyncclient import (
     StaleConnectionError,
     StatusError,
 )
+from asyncclient.politeness import CircuitOpen, HostResting, RobotsDisallowed
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
 from tests.client.answering import Answering, redirect
@@ -200,6 +201,29 @@ async def test_errors_keep_the_request_and_the_response(again: Callable[[Any], A
         assert (type(twin), str(twin)) == (type(error), str(error))
         assert (twin.request.url, twin.response.status) == (server.url, 404)
         assert twin.response.request is twin.request
+
+
+POLITE = [
+    HostResting("text", "example.com", 3.5),
+    CircuitOpen("text", "example.com", 30.0),
+    RobotsDisallowed("text", "http://example.com/a?b", is_unreachable=True),
+]
+
+
+@AGAIN
+@pytest.mark.parametrize("error", POLITE, ids=lambda error: type(error).__name__)
+def test_errors_of_politeness_keep_their_attributes(again: Callable[[Any], Any], error: Exception) -> None:
+    twin = again(error)
+    assert (type(twin), str(twin), vars(twin)) == (type(error), "text", vars(error))
+
+
+@AGAIN
+async def test_the_parts_of_a_response_are_pickled_and_copied_alone(again: Callable[[Any], Any]) -> None:
+    response = await get(WHOLE)
+    assert again(response.headers) == response.headers
+    timings = again(response.timings)
+    assert (timings.done, timings.first_byte) == (response.timings.done, response.timings.first_byte)
+    assert [(one.status, one.headers) for one in again(response.interim)] == [(103, response.interim[0].headers)]
 
 
 # The blocking client
