@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from .client.auth.schemes import Auth, AuthLike, AuthRequest, Basic, Bearer
     from .client.body.arguments import Part
     from .client.client import Client
+    from .client.content.events import ServerSentEvent
     from .client.cookies.jar import Cookie, CookieJar
+    from .client.events import EventSource
     from .client.pool_transport import PoolTransport
     from .client.proxy.proxies import Proxy
     from .client.request import Headers, Options, Request
@@ -116,6 +118,7 @@ __all__ = [
     "CookieJar",
     "DecodingError",
     "Digest",
+    "EventSource",
     "Fields",
     "HTTPConnection",
     "HTTPException",
@@ -160,6 +163,7 @@ __all__ = [
     "ResponseNotReady",
     "Retry",
     "Routes",
+    "ServerSentEvent",
     "StaleConnectionError",
     "StaticResolver",
     "StatusError",
@@ -197,6 +201,8 @@ _HOMES: Final = {
     "Request": "client.request",
     "Response": "client.response",
     "Retry": "client.retries",
+    "EventSource": "client.events",
+    "ServerSentEvent": "client.content.events",
     "CookieJar": "client.cookies.jar",
     "Cookie": "client.cookies.jar",
     "Auth": "client.auth.schemes",

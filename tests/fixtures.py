@@ -16,7 +16,7 @@ def tls() -> Certificates:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """An ASGI application under uvicorn: /echo, /stream/N, /empty, /too-large."""
+    """An ASGI application under uvicorn: /echo, /stream/N, /empty, /too-large, /events/N."""
     with App.started(tmp_path_factory.mktemp("app")) as server:
         yield server
 

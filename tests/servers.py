@@ -135,12 +135,14 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """An ASGI application: /echo, /stream/N, /empty, /too-large."""
+    """An ASGI application: /echo, /stream/N, /empty, /too-large, /events/N."""
     name, _, argument = scope["path"].strip("/").partition("/")
     if name == "echo":
         await reply(send, 200, json.dumps(await describe(scope, receive)).encode())
     elif name == "stream":
         await stream(send, int(argument))
+    elif name == "events":
+        await send_events(scope, receive, send, int(argument))
     elif name == "empty":
         await reply(send, 204)
     elif name == "too-large":  # answered before a byte of the content is read
@@ -176,6 +178,20 @@ async def stream(send: Send, n: int) -> None:
         await send({"type": "http.response.body", "body": b"line %d\n" % number, "more_body": True})
         await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b""})
+
+
+async def send_events(scope: dict[str, Any], receive: Receive, send: Send, n: int) -> None:
+    """Send the next three of n events by sse-starlette, after that of Last-Event-ID; 204 after the last one."""
+    from sse_starlette import EventSourceResponse, ServerSentEvent
+
+    start = int(dict(scope["headers"]).get(b"last-event-id", b"0"))
+    if start >= n:
+        await reply(send, 204)
+        return
+    numbers = range(start + 1, min(start + 3, n) + 1)
+    events = [ServerSentEvent(f"line {number}\nof event", event="count", id=str(number), retry=1) for number in numbers]
+    response: Any = EventSourceResponse(iter(events))
+    await response(scope, receive, send)
 
 
 async def reply(send: Send, status: int, content: bytes = b"") -> None:

@@ -119,6 +119,7 @@ PRINTED_CLIENT = {
         r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
+    "event_streams": r"(count \d: line \d\n){7}7\n1\n2\n",
     "polite": r"190 bytes\n",
     "typed_client": (
         r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n"

@@ -7,20 +7,26 @@ import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, suppress
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, Unpack
 
 from ..caller import find_caller
 from ..client import client as awaitable
 from ..client import response as awaitable_response
+from ..client import streams as awaitable_streams
 from ..client.cookies.jar import CookieJar
 from ..client.request import Options, Request
+from ..client.response import MAX_EVENT
+from ..client.retries import DEFAULT_RECONNECT, Retry
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
 from .body import wrap_callback, wrap_options
 from .portal import Portal
-from .response import Response
+from .response import Response, replace_response
+
+if TYPE_CHECKING:
+    from .events import EventSource
 
 __all__ = ["Client", "Response", "Streaming"]
 
@@ -87,7 +93,7 @@ class Client(Verbs):
         try:
             return Response(self._portal.run(coroutine), self._portal)
         except ResponseError as error:
-            self._replace_response(error)
+            replace_response(error, self._portal)
             raise
 
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
@@ -98,8 +104,36 @@ class Client(Verbs):
 
         Raises: see request().
         """
-        streaming = awaitable.Streaming(self._client, self.build_request(method, url, **options), find_caller())
+        streaming = awaitable_streams.Streaming(self._client, self.build_request(method, url, **options), find_caller())
         return Streaming(self, streaming)
+
+    def events(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        last_event_id: str = "",
+        reconnect: Retry | int | None = DEFAULT_RECONNECT,
+        read_timeout: float | None = None,
+        max_event_size: int = MAX_EVENT,
+        **options: Unpack[Options],
+    ) -> EventSource:
+        """Open an event stream at the start of the `with` block; iterate over its events.
+
+        See asyncclient.Client.events() for the arguments, the reconnects and the errors.
+        """
+        from .events import EventSource  # imported on use: few programs need it
+
+        source = self._client.events(
+            url,
+            method=method,
+            last_event_id=last_event_id,
+            reconnect=reconnect,
+            read_timeout=read_timeout,
+            max_event_size=max_event_size,
+            **wrap_options(options),
+        )
+        return EventSource(source, self._portal)
 
     def download(
         self,
@@ -132,11 +166,6 @@ class Client(Verbs):
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
         """Return the request that request() would send; see asyncclient.Client.build_request()."""
         return self._client.build_request(method, url, **wrap_options(options))
-
-    def _replace_response(self, error: ResponseError) -> None:
-        """Replace the response in an error by a blocking one."""
-        if isinstance(error.response, awaitable_response.Response):
-            error.response = Response(error.response, self._portal)
 
     # Connections
 
@@ -180,7 +209,7 @@ class Client(Verbs):
 class Streaming(AbstractContextManager[Response]):
     """A request that is sent when the `with` block is entered; see Client.stream()."""
 
-    def __init__(self, client: Client, streaming: awaitable.Streaming) -> None:
+    def __init__(self, client: Client, streaming: awaitable_streams.Streaming) -> None:
         self._client = client
         self._streaming = streaming
         self._response: awaitable_response.Response | None = None
@@ -190,7 +219,7 @@ class Streaming(AbstractContextManager[Response]):
         try:
             return Response(portal.run(self._open(), self._close), portal)
         except ResponseError as error:
-            self._client._replace_response(error)
+            replace_response(error, portal)
             raise
 
     async def _open(self) -> awaitable_response.Response:

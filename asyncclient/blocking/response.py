@@ -6,13 +6,14 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from copy import copy
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..client import response as awaitable
 from ..client.content.text import LineSplitter
 from ..client.request import Request
-from ..errors import ResponseNotRead, StatusError
+from ..errors import ResponseError, ResponseNotRead, StatusError
 from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
@@ -21,6 +22,7 @@ from ..timings import Timings
 from .portal import Portal
 
 if TYPE_CHECKING:
+    from ..client.content.events import ServerSentEvent
     from ..message.links import Link
 
 
@@ -178,6 +180,23 @@ class Response:
             yield from splitter.feed(text)
         yield from splitter.finish()
 
+    def iter_events(self, *, max_event_size: int = awaitable.MAX_EVENT) -> Iterator[ServerSentEvent]:
+        """Iterate over the events of an event stream (text/event-stream), as they are received.
+
+        Client.events() opens such a stream, and opens it again when it ends.
+
+        Args:
+            max_event_size: limit of one event in characters.
+
+        Raises:
+            DecodingError: Content-Type is not text/event-stream.
+            ContentTooLarge: an event is larger than the limit; the connection was dropped.
+            Others: the errors of read().
+        """
+        parser = awaitable.open_event_parser(self._response, max_event_size)
+        feed = partial(awaitable.feed_events, self._response, parser)
+        return (event for chunk in self.iter_chunks() for event in feed(chunk))
+
     # Ending
 
     def close(self) -> None:
@@ -211,6 +230,12 @@ class NoPortal:
 
 def _restore(response: awaitable.Response) -> Response:
     return Response(response, NoPortal())
+
+
+def replace_response(error: ResponseError, portal: Portal) -> None:
+    """Replace the response in an error by a blocking one."""
+    if isinstance(error.response, awaitable.Response):
+        error.response = Response(error.response, portal)
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import wraps
 from typing import Any, Final, ParamSpec, Self, Unpack
 
 from ..arguments import check_type, list_collection
-from ..caller import Caller, find_caller
+from ..caller import Caller
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.fields import list_pairs
 from ..message.url import Params, add_params, join_base, parse_base, parse_url, strip_url
@@ -33,6 +32,7 @@ from .retries import Retry, RetryBudget
 from .round import Rounds
 from .settings import DefaultEncoding, Settings, find_deadline, find_timeout
 from .site import Sites
+from .streams import Streams
 from .transfer import Transfer
 from .verbs import Verbs
 
@@ -75,7 +75,7 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
     return explaining
 
 
-class Client(Verbs):
+class Client(Verbs, Streams):
     """An HTTP client: a pool of connections, and the rules of HTTP above it.
 
     It belongs to the event loop that first uses it. Any number of tasks may use it at once. `async with Client() as
@@ -217,17 +217,6 @@ class Client(Verbs):
         transfer = Transfer(self._settings, request)
         return await self._read(transfer, await self._run(transfer))
 
-    def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
-        """Send a request at the start of the `async with` block, and return the response with unread content.
-
-        At the end of the block the connection is kept if the content was read or little of it is left, otherwise it is
-        dropped. After an exception it is dropped at once. If the block is never left and the response is collected, the
-        connection is dropped with a ResourceWarning.
-
-        Raises: see request().
-        """
-        return Streaming(self, self.build_request(method, url, **options), find_caller())
-
     async def download(
         self,
         url: str,
@@ -286,9 +275,9 @@ class Client(Verbs):
             return Request(method, url, encode_json=self._encode_json, **options)
         return Request(method, url, **options)
 
-    def _open(self, request: Request) -> Responding:
+    def _open(self, request: Request, caller: Caller | None = None) -> Responding:
         """Send a request; return its response with unread content."""
-        return self._run(Transfer(self._settings, request))
+        return self._run(Transfer(self._settings, request, caller))
 
     def _run(self, transfer: Transfer) -> Responding:
         return transfer.run() if self._settings.tracer is None else _traced(self._settings.tracer, transfer)
@@ -353,25 +342,6 @@ class Client(Verbs):
 
     def __repr__(self) -> str:
         return f"<Client {self._transport!r}>"
-
-
-class Streaming(AbstractAsyncContextManager[Response]):
-    """A request that is sent when the `async with` block is entered; see Client.stream()."""
-
-    def __init__(self, client: Client, request: Request, caller: Caller) -> None:
-        self._client = client
-        self._request = request
-        self._caller = caller
-        self._response: Response | None = None
-
-    async def __aenter__(self) -> Response:
-        client = self._client
-        self._response = await client._run(Transfer(client._settings, self._request, self._caller))
-        return self._response
-
-    async def __aexit__(self, *exc_info: Any) -> None:
-        if self._response is not None:
-            await self._response.__aexit__(*exc_info)
 
 
 async def _traced(tracer: Tracer, transfer: Transfer) -> Response:

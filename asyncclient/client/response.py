@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
 
+from ..arguments import check_number
 from ..errors import HTTPException, InvalidJSON, ResponseNotRead, StatusError, clip
 from ..message.fields import Fields
 from ..message.head import Interim
@@ -23,8 +24,12 @@ from .stored import StoredResponse
 
 if TYPE_CHECKING:
     from ..message.links import Link
+    from .content.events import EventParser, ServerSentEvent
     from .content.text import TextDecoder
     from .settings import DefaultEncoding
+
+MAX_EVENT: Final = 1024 * 1024
+"""Characters of one event of an event stream, by default."""
 
 
 class Response:
@@ -313,6 +318,21 @@ class Response:
         splitter = LineSplitter()
         return MappedIterator(self.iter_text(), splitter.feed, splitter.finish)
 
+    def iter_events(self, *, max_event_size: int = MAX_EVENT) -> AsyncIterator[ServerSentEvent]:
+        """Iterate over the events of an event stream (text/event-stream), as they are received.
+
+        Client.events() opens such a stream, and opens it again when it ends.
+
+        Args:
+            max_event_size: limit of one event in characters.
+
+        Raises:
+            DecodingError: Content-Type is not text/event-stream.
+            ContentTooLarge: an event is larger than the limit; the connection was dropped.
+            Others: the errors of read().
+        """
+        return iterate_events(self, open_event_parser(self, max_event_size))
+
     # Ending
 
     @property
@@ -390,6 +410,38 @@ def open_text_decoder(response: Response) -> TextDecoder:
     from .content.text import TextDecoder
 
     return TextDecoder(response._content_type, response._encoding, response._default)
+
+
+def open_event_parser(response: Response, max_size: int, last_id: str = "", retry: float | None = None) -> EventParser:
+    """Return a parser for the events of a response; see EventParser.
+
+    Raises:
+        DecodingError: the response is not an event stream.
+    """
+    from .content.events import EventParser, check_event_stream  # imported on use: few responses are event streams
+
+    check_number("max_event_size", max_size, 1)
+    try:
+        check_event_stream(response._content_type)
+    except HTTPException as error:
+        add_context(error, response.request, response)
+        raise
+    return EventParser(max_size, last_id, retry)
+
+
+def iterate_events(response: Response, parser: EventParser) -> AsyncIterator[ServerSentEvent]:
+    """Return an iterator over the events of a response. An incomplete event at the end is dropped."""
+    return MappedIterator(response.iter_chunks(), partial(feed_events, response, parser), tuple)
+
+
+def feed_events(response: Response, parser: EventParser, chunk: bytes) -> list[ServerSentEvent]:
+    """Return the events that a chunk of a response completes; on an error, drop the connection."""
+    try:
+        return parser.feed(chunk)
+    except HTTPException as error:
+        response.close()
+        add_context(error, response.request, response)
+        raise
 
 
 def build_status_error(response: Response) -> StatusError:

@@ -13,7 +13,7 @@ import math
 import re
 import socket
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..arguments import list_collection
 from ..bounded import BoundedDict
@@ -102,6 +102,10 @@ def _check_number(name: str, value: object, *, may_be_none: bool) -> None:
         raise TypeError(f"expected a number for {name}, got {type(value).__name__}")
     if not 0 <= value < math.inf:
         raise ValueError(f"expected {name} of at least 0 and finite, got {value!r}")
+
+
+DEFAULT_RECONNECT: Final = Retry(total=8, backoff=1.0)
+"""The policy for opening an event stream again."""
 
 
 class Outcome(NamedTuple):

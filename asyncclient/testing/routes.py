@@ -7,6 +7,7 @@
     /delay/SECONDS   a reply after up to 60 s               /cookies        the received cookies, as JSON
     /status/CODE     a reply with this status               /cookies/N/V    the same, and sets the cookie N to V
     /from/TIME       503 until that time in Unix seconds    /redirect/CODE/PATH     a redirect to PATH
+    /events/N        the next three of N events after Last-Event-ID, as text/event-stream; 204 after the last one
     /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 without these credentials
 
 The server has no state between requests.
@@ -133,6 +134,14 @@ def _lines(request: Request, n: str) -> Reply:
     return Reply(200, lines, None, (("Content-Type", "text/plain"), ("Trailer", "Content-Digest")))
 
 
+def _events(request: Request, n: str) -> Reply:
+    last = "".join(request.values("last-event-id"))
+    start = int(last) if last.isascii() and last.isdigit() else 0
+    numbers = range(start + 1, min(start + 3, int(n)) + 1)
+    events = (b"retry: 10\nid: %d\nevent: count\ndata: line %d\n\n" % (number, number) for number in numbers)
+    return Reply(200, events, None, (("Content-Type", "text/event-stream"),)) if numbers else Reply(204)
+
+
 def _gzip(request: Request) -> Reply:
     content = gzip.compress(json.dumps({"gzipped": True, "padding": "-" * 1000}).encode(), mtime=0)
     fields = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
@@ -221,6 +230,7 @@ _ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
     (re.compile(r"/redirect/(30[12378])(/(?!/).*)"), _ANY, _redirect),
     (re.compile(r"/echo"), _ANY, _echo),
     (re.compile(r"/early-hints"), _READ, _early_hints),
+    (re.compile(r"/events/([0-9]{1,9})"), _READ, _events),
     (re.compile(r"/gzip"), _READ, _gzip),
     (re.compile(r"/cookies"), _READ, _cookies),
     (re.compile(r"/cookies/(\w+)/(\w+)"), _READ, _set_cookie),

@@ -1,4 +1,4 @@
-"""Asynchronous iterators over content: bytes, text and lines.
+"""Asynchronous iterators over content: bytes, text, lines and events.
 
 They are classes, not generators: a generator that is not finished is closed by the garbage collector, in another task.
 """
@@ -13,6 +13,7 @@ from ...exchange.content import collect
 from ...message.buffer import Pieces
 
 _T = TypeVar("_T")
+_Item = TypeVar("_Item")
 
 
 class BufferedContent:
@@ -41,7 +42,7 @@ class ChunkIterator(AsyncIterator[bytes]):
         return piece
 
 
-class MappedIterator(AsyncIterator[str], Generic[_T]):
+class MappedIterator(AsyncIterator[_Item], Generic[_T, _Item]):
     """Iterator over the items that `feed()` makes of each chunk, and `finish()` at the end.
 
     Args:
@@ -51,15 +52,15 @@ class MappedIterator(AsyncIterator[str], Generic[_T]):
     """
 
     def __init__(
-        self, chunks: AsyncIterator[_T], feed: Callable[[_T], Iterable[str]], finish: Callable[[], Iterable[str]]
+        self, chunks: AsyncIterator[_T], feed: Callable[[_T], Iterable[_Item]], finish: Callable[[], Iterable[_Item]]
     ) -> None:
         self._chunks = chunks
         self._feed = feed
         self._finish = finish
-        self._ready: deque[str] = deque()
+        self._ready: deque[_Item] = deque()
         self._is_over = False
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> _Item:
         while not self._ready:
             if self._is_over:
                 raise StopAsyncIteration

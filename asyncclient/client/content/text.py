@@ -221,13 +221,17 @@ class LineSplitter:
     str.splitlines() would also split at U+2028, form feeds and others, which are content. A CR ends its line at once,
     even though its LF may be in the next piece. Each piece is scanned once, however long a line becomes; the limit on
     content also limits the length of a line.
+
+    Attributes:
+        unfinished_size: characters of the line that has not ended.
     """
 
-    __slots__ = ("_is_after_cr", "_unfinished")
+    __slots__ = ("_is_after_cr", "_unfinished", "unfinished_size")
 
     def __init__(self) -> None:
         self._unfinished: list[str] = []
         self._is_after_cr = False
+        self.unfinished_size = 0
 
     def feed(self, text: str) -> list[str]:
         """Return the lines that end in the next piece."""
@@ -241,8 +245,10 @@ class LineSplitter:
         if lines:
             lines[0] = "".join([*self._unfinished, lines[0]])
             self._unfinished.clear()
+            self.unfinished_size = 0
         if rest:
             self._unfinished.append(rest)
+            self.unfinished_size += len(rest)
         return lines
 
     def finish(self) -> list[str]:
