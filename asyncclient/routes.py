@@ -49,8 +49,8 @@ class Routes:
     specific is used: a whole host, otherwise a longer end of a name; then a port, then a scheme.
 
     >>> from asyncclient import LocalResponse, PoolTransport
-    >>> from asyncclient.testing import ScriptedTransport
-    >>> offline = ScriptedTransport({"GET https://api.example.com/": LocalResponse(content="hello")})
+    >>> from asyncclient.testing import MockTransport
+    >>> offline = MockTransport({"GET https://api.example.com/": LocalResponse(content="hello")})
     >>> transport = Routes({"*": PoolTransport(), "api.example.com": offline})
 
     Args:

@@ -1,4 +1,4 @@
-"""Transports: an application in the same process, a wrapper around the pool, and a table for tests."""
+"""Transports: an application in the same process, and a wrapper around the pool."""
 
 import argparse
 import uuid
@@ -7,14 +7,12 @@ from asyncclient import (
     Client,
     LocalResponse,
     PoolTransport,
-    Retry,
     Routes,
     Transport,
     TransportRequest,
     TransportResponse,
     run,
 )
-from asyncclient.testing import ScriptedTransport
 
 
 class Greeter:
@@ -50,23 +48,6 @@ async def main(url: str) -> None:
         print((await client.get("http://greeter.internal/ada")).text)
         fields = (await client.get(f"{url}/echo")).json()["fields"]
         print("X-Request-Id" in dict(fields))
-    await check_users()
-
-
-async def list_users(client: Client) -> list[str]:
-    response = await client.get("https://api.example.com/users")
-    names: list[str] = response.raise_for_status().json()
-    return names
-
-
-async def check_users() -> None:
-    busy = LocalResponse(503, headers={"Retry-After": "0"})
-    found = LocalResponse(headers={"Content-Type": "application/json"}, content='["ada", "grace"]')
-    transport = ScriptedTransport({"GET https://api.example.com/users": [busy, found]})
-    async with Client(transport=transport, retries=Retry(statuses=(503,), backoff=0)) as client:
-        assert await list_users(client) == ["ada", "grace"]
-    first, second = transport.requests
-    assert first.headers["Accept"] == second.headers["Accept"] == "*/*"
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from asyncclient import (
 from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
 from asyncclient.message.challenges import parse_challenges
 from asyncclient.message.links import Link
-from asyncclient.testing import Answer, ScriptedTransport, SentRequest
+from asyncclient.testing import Answer, MockTransport, SentRequest
 
 
 async def verbs(client: Client) -> None:
@@ -200,7 +200,7 @@ async def transports() -> None:
         "GET http://a.test/": LocalResponse(content="text", trailers={"X-Sum": "1"}),
         "PUT http://a.test/": [503, asyncclient.ConnectError("refused"), TimeoutError, answer],
     }
-    scripted = ScriptedTransport(table)
+    scripted = MockTransport(table)
     async with Client(transport=Routes({"*": PoolTransport(), "*.test": Wrapper(scripted)}), retries=3) as client:
         assert_type((await client.get("http://a.test/")).text, str)
         print((await client.put("http://a.test/", body=b"x")).status)

@@ -23,7 +23,7 @@ from pytest_asyncio import is_async_test
 
 pytest_plugins = ["tests.fixtures"]
 
-ONE_LOOP = {"blocking", "client", "compat", "politeness"}
+ONE_LOOP = {"blocking", "client", "compat", "politeness", "testing"}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if importlib.util.find_spec("uvloop"):
     import uvloop

@@ -136,6 +136,8 @@ PRINTED_BLOCKING = {
         r"200 OK 34\n204 No Content 0\n200 OK 1000\nHTTP Error 404: Not Found b'not found\\n'\n"
     ),
 }
+# Examples that are tests themselves.
+RUN_BY_PYTEST = sorted(name for name in EXAMPLES if name.startswith("testing_"))
 NEED_MORE = (
     blocking_client,
     blocking_tunnel,
@@ -181,7 +183,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_is_run_here() -> None:
     needing_more = {module.__name__.removeprefix("examples.") for module in NEED_MORE}
-    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_CLIENT, *PRINTED_BLOCKING, *needing_more}
+    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_CLIENT, *PRINTED_BLOCKING, *RUN_BY_PYTEST, *needing_more}
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -225,6 +227,15 @@ async def test_blocking_example(name: str, demo: tuple[str, int]) -> None:
     result = await asyncio.to_thread(run, f"examples/{name}.py", f"{demo[0]}:{demo[1]}")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.fullmatch(PRINTED_BLOCKING[name], result.stdout)
+
+
+def test_examples_that_are_tests_pass(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    )
+    paths = [f"examples/{name}.py" for name in RUN_BY_PYTEST]
+    result = run("-m", "pytest", "-q", "-c", tmp_path / "pytest.ini", "-p", "no:cacheprovider", *paths)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -520,7 +531,8 @@ def test_targets_of_the_readme_exist(target: str) -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    documented = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", PAGES["api.rst"], re.MULTILINE)
+    reference = PAGES["api.rst"] + PAGES["testing.md"]
+    documented = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", reference, re.MULTILINE)
     names = {*asyncclient.__all__, *testing.__all__, *compat.__all__, *vars(compat.client)["__all__"]} - {"__version__"}
     assert not names - {*documented}
 

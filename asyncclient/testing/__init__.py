@@ -1,4 +1,4 @@
-"""For tests: a transport that answers from a table, a raw server that sends any bytes, and a small correct server.
+"""For tests: a transport that answers from routes, a raw server that sends any bytes, and a small correct server.
 
 >>> from asyncclient.testing import RawServer
 >>> with RawServer.replying(b"HTTP/1.1 204 No Content\\r\\n\\r\\n") as server:
@@ -6,20 +6,25 @@
 True
 """
 
+from .answers import Answer, build_response
 from .clock import ManualClock
 from .demo import DemoServer, demo_certificates
+from .mock import Call, MockTransport, Route, UnexpectedRequest
 from .raw import RawConnection, RawServer, parse_fields
-from .scripted import Answer, ScriptedTransport, SentRequest, UnexpectedRequest
+from .sent import SentRequest
 
 __all__ = [
     "Answer",
+    "Call",
     "DemoServer",
     "ManualClock",
+    "MockTransport",
     "RawConnection",
     "RawServer",
-    "ScriptedTransport",
+    "Route",
     "SentRequest",
     "UnexpectedRequest",
+    "build_response",
     "demo_certificates",
     "parse_fields",
 ]

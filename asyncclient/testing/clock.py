@@ -16,9 +16,9 @@ class ManualClock:
     """A clock that stands still until a test moves it, so that no test has to wait.
 
     >>> from asyncclient.politeness import Polite, Rules
-    >>> from asyncclient.testing import ManualClock, ScriptedTransport
+    >>> from asyncclient.testing import ManualClock, MockTransport
     >>> clock = ManualClock()
-    >>> transport = Polite(ScriptedTransport({}), Rules(rate=1), clock=clock)
+    >>> transport = Polite(MockTransport({}), Rules(rate=1), clock=clock)
 
     Args:
         now: the seconds at which it starts.

@@ -25,7 +25,7 @@ from asyncclient import (
     Retry,
 )
 from asyncclient.message.fields import Fields
-from asyncclient.testing import ScriptedTransport, SentRequest
+from asyncclient.testing import MockTransport, SentRequest
 from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, redirect
 from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
@@ -55,7 +55,7 @@ def basic(user: str, password: str) -> str:
 
 async def send_one(client: dict[str, Any], user: str = "", **options: Any) -> SentRequest:
     """Return the request that the transport gets."""
-    transport = ScriptedTransport({"GET http://example.com/": 200})
+    transport = MockTransport({"GET http://example.com/": 200})
     async with Client(transport=transport, **client) as asking:
         await asking.get(f"http://{user}example.com/", **options)
     (sent,) = transport.requests
@@ -145,7 +145,7 @@ async def test_invalid_auth_is_refused_without_showing_secrets(auth: Any, error:
     with pytest.raises(error) as raised:
         Client(auth=auth)
     assert not re.search("us3r|s3cret", str(raised.value))
-    transport = ScriptedTransport({})
+    transport = MockTransport({})
     async with Client(transport=transport) as client:
         with pytest.raises(error):
             await client.get(URL, auth=auth)
@@ -186,7 +186,7 @@ def sign(request: AuthRequest) -> str:
 )
 async def test_an_auth_function_gets_the_request_that_is_sent(function: Any, name: str) -> None:
     url, target = f"{URL}/x?k=%C3%A4", "/x?k=%C3%A4"
-    transport = ScriptedTransport({f"POST {url}": 200, f"PUT {url}": 200})
+    transport = MockTransport({f"POST {url}": 200, f"PUT {url}": 200})
     async with Client(transport=transport, auth=function, params={"k": "ä"}) as client:
         await client.post(f"{URL}/x#part", body=b"content")
         await client.put(f"{URL}/x", body=iter([b"unknown"]))
@@ -196,14 +196,14 @@ async def test_an_auth_function_gets_the_request_that_is_sent(function: Any, nam
 
 async def test_an_auth_function_is_called_for_each_sending() -> None:
     tokens = iter("abcdef")
-    transport = ScriptedTransport({f"GET {URL}/": [503, moved("/to")], f"GET {URL}/to": 200})
+    transport = MockTransport({f"GET {URL}/": [503, moved("/to")], f"GET {URL}/to": 200})
     policy = Retry(backoff=0)
     async with Client(transport=transport, auth=lambda _: f"Token {next(tokens)}", retries=policy) as client:
         await client.get(URL)
     assert authorizations(transport) == ["Token a", "Token b", "Token c"]
 
 
-def authorizations(transport: ScriptedTransport) -> list[str | None]:
+def authorizations(transport: MockTransport) -> list[str | None]:
     return [request.headers.get("authorization") for request in transport.requests]
 
 
@@ -221,7 +221,7 @@ async def raise_later(_: AuthRequest) -> str:
 
 @pytest.mark.parametrize("function", [raise_at_once, raise_later])
 async def test_exceptions_of_a_clients_auth_function_reach_the_caller(function: Any) -> None:
-    transport = ScriptedTransport({})
+    transport = MockTransport({})
     async with Client(transport=transport, auth=function) as client:
         with pytest.raises(Refused):
             await client.get(URL)
@@ -230,7 +230,7 @@ async def test_exceptions_of_a_clients_auth_function_reach_the_caller(function: 
 
 @pytest.mark.parametrize("found", [5, [("X", 1)], [("X",)], {"X\r\n": "1"}, {"X": "a\r\nb"}])
 async def test_invalid_results_of_an_auth_function_are_errors(found: Any) -> None:
-    transport = ScriptedTransport({})
+    transport = MockTransport({})
     async with Client(transport=transport, auth=lambda _: found) as client:
         with pytest.raises((TypeError, ValueError)):
             await client.get(URL)
@@ -277,7 +277,7 @@ async def test_a_custom_auth_answers_challenges() -> None:
 
 @pytest.mark.parametrize(("most", "sent"), [(0, 1), (1, 2), (2, 3), (99, 3)])
 async def test_repeated_challenges_are_answered_twice_at_most(most: int, sent: int) -> None:
-    transport = ScriptedTransport({f"GET {URL}/": refuse("Try")})
+    transport = MockTransport({f"GET {URL}/": refuse("Try")})
     async with Client(transport=transport, auth=Answerer(most)) as client:
         response = await client.get(URL)
         assert (response.status, response.content) == (401, b"log in")
@@ -287,7 +287,7 @@ async def test_repeated_challenges_are_answered_twice_at_most(most: int, sent: i
 @pytest.mark.parametrize("auth", [None, ("user", "pass"), Bearer("x"), Digest("u", "p"), lambda _: "Own"])
 async def test_a_refusal_that_cannot_be_answered_is_the_response(auth: Any) -> None:
     refusal = refuse('Basic realm="x"', 'Negotiate abc, NewScheme a="\\"", ,', "")
-    transport = ScriptedTransport({f"GET {URL}/": refusal})
+    transport = MockTransport({f"GET {URL}/": refusal})
     async with Client(transport=transport, auth=auth, retries=2) as client:
         response = await client.get(URL)
     assert (response.status, response.content, len(transport.requests)) == (401, b"log in", 1)
@@ -295,7 +295,7 @@ async def test_a_refusal_that_cannot_be_answered_is_the_response(auth: Any) -> N
 
 @pytest.mark.parametrize("status", [403, 407])
 async def test_other_statuses_are_not_challenges(status: int) -> None:
-    transport = ScriptedTransport({f"GET {URL}/": LocalResponse(status, headers={"WWW-Authenticate": "Try"})})
+    transport = MockTransport({f"GET {URL}/": LocalResponse(status, headers={"WWW-Authenticate": "Try"})})
     async with Client(transport=transport, auth=Answerer()) as client:
         assert (await client.get(URL)).status == status
     assert len(transport.requests) == 1
@@ -330,7 +330,7 @@ async def test_exceptions_of_an_auth_about_a_response_reach_the_caller(status: i
 
 async def test_a_redirect_restarts_the_attempts_of_auth() -> None:
     refusal, auth = refuse("Try"), Answerer()
-    transport = ScriptedTransport({f"GET {URL}/": [refusal, moved("/to")], f"GET {URL}/to": [refusal, refusal, 200]})
+    transport = MockTransport({f"GET {URL}/": [refusal, moved("/to")], f"GET {URL}/to": [refusal, refusal, 200]})
     async with Client(transport=transport, auth=auth) as client:
         response = await client.get(URL)
     assert (response.status, [attempt for _, _, attempt in auth.seen]) == (200, [1, 1, 2])
@@ -417,7 +417,7 @@ async def test_digest(algorithm: str, qop: str | None) -> None:
     if qop is None and algorithm.endswith("-sess"):
         qop = "auth"
     verifier, url = Verifier(algorithm, qop), f"{URL}/dir/x?a=b"
-    transport = ScriptedTransport({f"{method} {url}": verifier for method in ("GET", "POST", "PUT")})
+    transport = MockTransport({f"{method} {url}": verifier for method in ("GET", "POST", "PUT")})
     async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
         await send_three(client, url)
     assert verifier.refusals == ["no credentials"]
@@ -439,10 +439,10 @@ async def test_digest_on_one_connection() -> None:
     assert server.accepted == 1
 
 
-def verify(verifier: Verifier, password: str = PASSWORD, **options: Any) -> tuple[Client, ScriptedTransport]:
+def verify(verifier: Verifier, password: str = PASSWORD, **options: Any) -> tuple[Client, MockTransport]:
     """Return a client with Digest, whose transport answers by the verifier; and the transport."""
     table = {f"{method} {URL}{path}": verifier for method in ("GET", "POST") for path in ("/", "/busy")}
-    transport = ScriptedTransport(table)
+    transport = MockTransport(table)
     return Client(transport=transport, auth=Digest(USER, password), **options), transport
 
 
@@ -463,7 +463,7 @@ async def test_a_first_nonce_that_is_stale_at_once_gets_a_second_answer() -> Non
     verifier = Verifier()
     first = verifier(SentRequest("GET", URL, Fields(), b""))  # a challenge
     verifier.nonces.clear()
-    transport = ScriptedTransport({f"GET {URL}/": [first, verifier, verifier]})
+    transport = MockTransport({f"GET {URL}/": [first, verifier, verifier]})
     async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
         assert (await client.get(URL)).content == b"in"
     assert (len(transport.requests), verifier.refusals) == (3, ["no credentials", "stale"])
@@ -506,7 +506,7 @@ async def test_no_count_is_sent_twice_when_a_request_is_retried() -> None:
 
 async def test_digest_credentials_are_sent_to_their_origin_only() -> None:
     verifier, other = Verifier(), "http://other.example/x"
-    transport = ScriptedTransport({f"GET {URL}/": moved(other), f"GET {other}": verifier})
+    transport = MockTransport({f"GET {URL}/": moved(other), f"GET {other}": verifier})
     async with Client(transport=transport, auth=Digest(USER, PASSWORD)) as client:
         response = await client.get(URL)
     assert (response.status, verifier.refusals, len(transport.requests)) == (401, ["no credentials"], 2)
@@ -541,7 +541,7 @@ async def test_netrc_is_used_for_the_hosts_of_redirects_that_it_names(netrc: Pat
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
     auth: dict[str, Any] = {"auth": Netrc(netrc)}
     table: dict[str, Any] = {START: moved(ONE), ONE: moved(TWO), TWO: moved(LOCAL), LOCAL: 200}
-    transport = ScriptedTransport({f"GET {url}/": answer for url, answer in table.items()})
+    transport = MockTransport({f"GET {url}/": answer for url, answer in table.items()})
     async with Client(transport=transport, **(auth if is_clients else {})) as client:
         await client.get(START, **({} if is_clients else auth))
     assert authorizations(transport) == [basic("anybody", "d"), basic("user", "secret"), None, basic("local", "x")]
@@ -549,7 +549,7 @@ async def test_netrc_is_used_for_the_hosts_of_redirects_that_it_names(netrc: Pat
 
 async def test_netrc_is_used_for_its_hosts_in_addition_to_base_url(netrc: Path) -> None:
     netrc.write_text(f"{netrc.read_text()}default login anybody password d")
-    transport = ScriptedTransport({f"GET {url}/": 200 for url in (START, ONE, TWO)})
+    transport = MockTransport({f"GET {url}/": 200 for url in (START, ONE, TWO)})
     async with Client(transport=transport, base_url=START, auth=Netrc(netrc)) as client:
         for url in ("/", ONE, TWO):
             await client.get(url)

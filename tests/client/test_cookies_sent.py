@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, CookieJar, Digest, LocalResponse, Retry
-from asyncclient.testing import ScriptedTransport
+from asyncclient.testing import MockTransport
 from tests.client.answering import Answering, by_name, is_clean, redirect
 from tests.connection.conversations import OK, reply
 from tests.servers import Certificates
@@ -59,7 +59,7 @@ BELOW_ONE = {*AT_ONE, "sub.one.example/"}
 async def test_hosts_to_which_a_cookie_is_sent(cookie: str, sent_to: set[str]) -> None:
     places = ("one.example/dir/x", "one.example/dir", "one.example/", "sub.one.example/", "two.example/")
     login = "http://one.example/dir/login"
-    transport = ScriptedTransport(
+    transport = MockTransport(
         {f"GET {login}": sets(cookie), **{f"GET http://{place}": LocalResponse() for place in places}}
     )
     async with Client(transport=transport) as client:
@@ -114,7 +114,7 @@ async def test_secure_cookies_of_this_machine_are_not_sent_through_a_proxy() -> 
 async def test_cookies_are_given_as_params_are(make: Callable[[], Any], sent: str, is_clients: bool) -> None:
     given: dict[str, Any] = {"cookies": make()}
     moved = LocalResponse(302, headers={"Location": "/to"})
-    transport = ScriptedTransport({f"GET {URL}": moved, f"GET {URL}to": 200})
+    transport = MockTransport({f"GET {URL}": moved, f"GET {URL}to": 200})
     async with Client(transport=transport, **(given if is_clients else {})) as client:
         await client.get(URL, **({} if is_clients else given))
     assert [request.headers["cookie"] for request in transport.requests] == [sent] * 2
@@ -190,7 +190,7 @@ async def test_cookies_of_a_request_are_its_own() -> None:
 async def test_precedence_of_cookies(
     client: dict[str, str], jar: str, own: dict[str, str] | None, headers: Any, sent: set[str]
 ) -> None:
-    transport = ScriptedTransport({f"GET {URL}set": sets(jar) if jar else 200, f"GET {URL}": 200})
+    transport = MockTransport({f"GET {URL}set": sets(jar) if jar else 200, f"GET {URL}": 200})
     async with Client(transport=transport, cookies=client) as asking:
         await asking.get(f"{URL}set")
         await asking.get(URL, cookies=own, headers=headers)

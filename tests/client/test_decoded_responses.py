@@ -12,7 +12,7 @@ import pytest
 
 from asyncclient import Client, ContentTooLarge, DecodingError, LocalResponse, Response
 from asyncclient.client.content.decoding import MAX_SIZE, RATIO_FREE
-from asyncclient.testing import RawConnection, RawServer, ScriptedTransport
+from asyncclient.testing import MockTransport, RawConnection, RawServer
 from tests.client.answering import Answering, becomes_true, gather_chunks, is_clean
 from tests.connection.conversations import OK, chunked, reply
 
@@ -129,7 +129,7 @@ READ: list[tuple[Read, Content]] = [(read_whole, bytes), (read_later, bytes), *(
 def offline(coding: str, content: bytes | Pieces) -> Client:
     """A client whose transport answers with encoded content."""
     response = LocalResponse(headers={"Content-Encoding": coding}, content=content)
-    return Client(transport=ScriptedTransport({f"GET {URL}": response}))
+    return Client(transport=MockTransport({f"GET {URL}": response}))
 
 
 # Decoding

@@ -20,7 +20,7 @@ from asyncclient import (
     Timeout,
     TooManyRedirects,
 )
-from asyncclient.testing import RawConnection, RawServer, ScriptedTransport, SentRequest
+from asyncclient.testing import MockTransport, RawConnection, RawServer, SentRequest
 from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
 from tests.connection.conversations import OK, chunked, reply
 from tests.servers import Certificates
@@ -54,7 +54,7 @@ async def follow_offline(
     **options: Any,
 ) -> tuple[Response, list[SentRequest]]:
     """Return the last response and all requests, without a socket; the answers are by URL, for any method."""
-    transport = ScriptedTransport({f"{verb} {url}": answer for url, answer in answers.items() for verb in METHODS})
+    transport = MockTransport({f"{verb} {url}": answer for url, answer in answers.items() for verb in METHODS})
     async with Client(transport=transport, **(client or {})) as asking:
         response = await asking.request(method, start, **options)
     return response, transport.requests
@@ -195,7 +195,7 @@ async def test_a_location_is_used_as_received(location: str, target: str) -> Non
     site = "http://one.example:8080"
     found = moved(location.format(authority="one.example:8080"))
     table: dict[str, Any] = {f"GET {site}{target}": LocalResponse(), f"GET {site}/dir/page": [found, LocalResponse()]}
-    transport = ScriptedTransport(table)
+    transport = MockTransport(table)
     async with Client(transport=transport) as client:
         response = await client.get(f"{site}/dir/page")
     assert [request.url for request in transport.requests] == [f"{site}/dir/page", f"{site}{target}"]
@@ -436,7 +436,7 @@ async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
     [{"auth": ("user", SECRET)}, {"headers": {"X-Api-Key": SECRET}}, {"headers": {"Authorization": SECRET}}],
 )
 async def test_with_a_base_url_secrets_are_sent_to_its_origin_only(options: dict[str, Any]) -> None:
-    transport = ScriptedTransport({f"GET {url}": 200 for url in (f"{ONE}/api/x", f"{TWO}/x", f"{ONE}/elsewhere")})
+    transport = MockTransport({f"GET {url}": 200 for url in (f"{ONE}/api/x", f"{TWO}/x", f"{ONE}/elsewhere")})
     async with Client(transport=transport, base_url=f"{ONE}/api", secret_headers=["X-Api-Key"], **options) as client:
         await client.get("/x")
         await client.get(f"{TWO}/x")
@@ -600,7 +600,7 @@ ONCE: list[Callable[[], Any]] = [
 @pytest.mark.parametrize("make", ONCE)
 @pytest.mark.parametrize("retries", [None, Retry(total=3, backoff=0)])
 async def test_a_used_up_body_is_never_sent_as_empty(make: Callable[[], Any], retries: Retry | None) -> None:
-    transport = ScriptedTransport({f"PUT {ONE}": moved("/to", 307)})
+    transport = MockTransport({f"PUT {ONE}": moved("/to", 307)})
     async with Client(transport=transport, retries=retries) as client:
         with pytest.raises(BodyNotReplayable, match="give a function that creates it again"):
             await client.put(ONE, body=make())
@@ -620,7 +620,7 @@ async def test_a_used_up_body_leaves_the_client_usable() -> None:
 @pytest.mark.parametrize("make", ONCE)
 async def test_a_factory_that_returns_the_same_used_up_body_is_an_error(make: Callable[[], Any]) -> None:
     body = make()
-    transport = ScriptedTransport({f"PUT {ONE}": moved("/to", 307), f"PUT {ONE}/to": 200})
+    transport = MockTransport({f"PUT {ONE}": moved("/to", 307), f"PUT {ONE}/to": 200})
     async with Client(transport=transport) as client:
         with pytest.raises(BodyNotReplayable):
             await client.put(ONE, body=lambda: body)

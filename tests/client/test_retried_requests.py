@@ -24,7 +24,7 @@ from asyncclient import (
     StaleConnectionError,
     Timeout,
 )
-from asyncclient.testing import RawConnection, RawServer, ScriptedTransport
+from asyncclient.testing import MockTransport, RawConnection, RawServer
 from tests.client.answering import Answering, Gate, Recording, becomes_true, is_clean, lasts, redirect
 from tests.connection.conversations import OK, reply
 
@@ -306,7 +306,7 @@ async def test_statuses_are_retried(status: int, method: str) -> None:
     ],
 )
 async def test_responses_that_are_not_retried(retries: Retry | int | None, method: str, status: int) -> None:
-    transport = ScriptedTransport({f"{method} {URL}": [LocalResponse(status, content=b"busy")]})
+    transport = MockTransport({f"{method} {URL}": [LocalResponse(status, content=b"busy")]})
     async with Client(transport=transport, retries=retries) as client:
         response = await client.request(method, URL)
         assert (response.status, response.content) == (status, b"busy")
@@ -341,7 +341,7 @@ async def test_redirects_and_challenges_do_not_count_as_retries() -> None:
 
 async def test_each_request_has_its_own_retries() -> None:
     urls = [f"{URL}{number}" for number in range(10)]
-    transport = ScriptedTransport({f"GET {url}": 503 for url in urls})
+    transport = MockTransport({f"GET {url}": 503 for url in urls})
     async with Client(transport=transport, retries=Retry(total=1, backoff=0, budget=None)) as client:
         await asyncio.gather(*map(client.get, urls))
     assert sorted(request.url for request in transport.requests) == sorted(urls * 2)
@@ -599,7 +599,7 @@ async def test_stale_and_retries_add_up() -> None:
 
 async def count_requests(requests: int, budget: float | None, urls: Sequence[str] = (URL,)) -> list[int]:
     """Make requests that are always answered with 503; return how many were sent to each URL."""
-    transport = ScriptedTransport({f"GET {url}": 503 for url in urls})
+    transport = MockTransport({f"GET {url}": 503 for url in urls})
     async with Client(transport=transport, retries=Retry(total=1, backoff=0, budget=budget)) as client:
         for url in urls:
             for _ in range(requests):

@@ -4,7 +4,7 @@ import pytest
 
 import compat
 from asyncclient import Client, LocalResponse, PoolTransport, Routes, TransportRequest, TransportResponse
-from asyncclient.testing import ScriptedTransport
+from asyncclient.testing import MockTransport
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
 
@@ -76,7 +76,7 @@ async def test_a_request_without_a_matching_pattern_fails_at_once() -> None:
 
 
 async def test_a_redirect_leads_from_one_transport_to_another() -> None:
-    offline = ScriptedTransport({"GET http://offline.test/": LocalResponse(content="offline")})
+    offline = MockTransport({"GET http://offline.test/": LocalResponse(content="offline")})
     with Answering({"/a": redirect("http://offline.test/")}, OK) as server:
         async with Client(transport=Routes({"*": PoolTransport(), "offline.test": offline})) as client:
             response = await client.get(f"{server.url}/a")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from asyncclient import Client, PoolLimits, PoolTransport, Routes, Transport, TransportRequest, TransportResponse
-from asyncclient.testing import ScriptedTransport
+from asyncclient.testing import MockTransport
 from tests.pool.hosts import Doors, Host, turn
 from tests.pool.invariant import check_quiet
 
@@ -27,7 +27,7 @@ class Watching:
 
 async def test_a_scripted_transport_calls_it_once() -> None:
     calls: list[str] = []
-    scripted = ScriptedTransport({"GET http://a.test/": 200})
+    scripted = MockTransport({"GET http://a.test/": 200})
     async with Client(transport=Watching(Routes({"*": scripted}), lambda: calls.append("start"))) as client:
         await client.get("http://a.test/")
     assert calls == ["start"]

@@ -26,8 +26,7 @@ from asyncclient.politeness import HostResting, Polite, Robots, RobotsDisallowed
 from asyncclient.politeness import robots_cache as cache_module
 from asyncclient.politeness.robots import MAX_SIZE, RobotsFile
 from asyncclient.politeness.robots_cache import build_robots_request
-from asyncclient.testing import ManualClock, ScriptedTransport, SentRequest
-from asyncclient.testing.scripted import Answer
+from asyncclient.testing import Answer, ManualClock, MockTransport, SentRequest
 from asyncclient.timeouts import NEVER
 from asyncclient.transport import Destination
 from tests.client.answering import Answering, redirect
@@ -56,7 +55,7 @@ class Site:
     ) -> None:
         pages = {f"GET http://a.test{path}": 200 for path in ("/", "/x", "/private/x", "/private/open")}
         self.clock = ManualClock()
-        self.transport = ScriptedTransport({**pages, **table})
+        self.transport = MockTransport({**pages, **table})
         robots = Robots(agent="examplebot/1.0", **settings)
         self.polite = Polite(self.transport, rules or Rules(), robots=robots, clock=self.clock)
         self.client = Client(transport=self.polite, headers={"User-Agent": "ExampleBot/1.0 (+https://a.test/bot)"})
@@ -66,6 +65,12 @@ class Site:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.client.aclose()
+
+    def answer_first(self, url: str, answer: Answer) -> None:
+        """Answer the requests for a URL before the table does."""
+        routes = self.transport.routes
+        routes.insert(0, self.transport.get(url).respond(answer))
+        routes.pop()
 
     async def allows(self, path: str) -> bool:
         try:
@@ -195,7 +200,7 @@ async def test_crawl_delay_becomes_the_delay_of_the_host() -> None:
             times.append(site.clock.now())
             return LocalResponse()
 
-        site.transport._table["GET http://a.test/x"] = note
+        site.answer_first("http://a.test/x", note)
         tasks = [asyncio.create_task(site.client.get("http://a.test/x")) for _ in range(3)]
         await site.clock.advance(20)
         await asyncio.gather(*tasks)
@@ -211,7 +216,8 @@ async def test_the_request_for_a_file_counts_and_goes_first() -> None:
             times.append((site.clock.now(), sent.url.rpartition("/")[2]))
             return LocalResponse()
 
-        site.transport._table.update({"GET http://a.test/x": note, ROBOTS: note})
+        site.answer_first("http://a.test/x", note)
+        site.answer_first("http://a.test/robots.txt", note)
         tasks = [asyncio.create_task(site.client.get("http://a.test/x")) for _ in range(4)]
         await site.clock.advance(1.75)
         tasks.append(asyncio.create_task(site.client.get("http://a.test/x")))
@@ -294,7 +300,7 @@ def _reply(content: bytes) -> bytes:
 def test_without_protego_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "protego", None)
     with pytest.raises(ImportError, match=r"asyncclient-http\[crawl\]"):
-        Polite(ScriptedTransport({}), robots=Robots(agent="examplebot"))
+        Polite(MockTransport({}), robots=Robots(agent="examplebot"))
 
 
 # The file

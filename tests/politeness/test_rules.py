@@ -8,7 +8,7 @@ import pytest
 from asyncclient import LocalResponse
 from asyncclient.politeness import Polite, Rules
 from asyncclient.politeness.rules import RuleTable
-from asyncclient.testing import ManualClock, ScriptedTransport
+from asyncclient.testing import ManualClock, MockTransport
 from tests.politeness.hosts import Crawl
 
 TABLE = RuleTable(
@@ -109,9 +109,9 @@ def test_rules_take_keyword_arguments_only() -> None:
     ("arguments", "options", "text"),
     [
         ((object(),), {}, "expected an object with send"),
-        ((ScriptedTransport({}), 1), {}, "expected Rules, or a mapping"),
-        ((ScriptedTransport({}), {"*": 1}), {}, "expected Rules as rules for '\\*', got int"),
-        ((ScriptedTransport({}),), {"robots": "examplebot"}, "expected Robots"),
+        ((MockTransport({}), 1), {}, "expected Rules, or a mapping"),
+        ((MockTransport({}), {"*": 1}), {}, "expected Rules as rules for '\\*', got int"),
+        ((MockTransport({}),), {"robots": "examplebot"}, "expected Robots"),
     ],
 )
 def test_arguments_of_another_type_are_refused(arguments: tuple[Any, ...], options: dict[str, Any], text: str) -> None:
@@ -127,6 +127,6 @@ async def test_a_table_of_rules_holds_for_each_host() -> None:
 
 
 def test_repr() -> None:
-    polite = Polite(ScriptedTransport({"GET http://a.test/": LocalResponse()}))
-    assert repr(polite) == "<Polite 0 hosts, 0 active, 0 waiting, <ScriptedTransport 0 requests>>"
+    polite = Polite(MockTransport({"GET http://a.test/": LocalResponse()}))
+    assert repr(polite) == "<Polite 0 hosts, 0 active, 0 waiting, <MockTransport 1 routes, 0 calls>>"
     assert repr(ManualClock(3)) == "<ManualClock 3 s>"
