@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .message.head import Head, Interim
     from .message.repairs import Repair
     from .message.request import RequestHead
+    from .recording import Recording
     from .stream.tls import TLSInfo
     from .timings import Timings
 
@@ -100,6 +101,8 @@ class TransportRequest:
         on_start: called without arguments when the request is about to be sent: a transport that waits for a connection
             calls it after that, before it opens the body. If it raises an error, nothing is sent, and send() raises
             that error. None if there is nothing to call.
+        recorder: returns the Recording that gets the bytes of the exchange; called without arguments after `on_start`,
+            by a transport that writes to a connection. None if they are not recorded.
     """
 
     __slots__ = (
@@ -110,6 +113,7 @@ class TransportRequest:
         "head",
         "may_resend",
         "on_start",
+        "recorder",
         "timeout",
         "trailers",
         "wants_new",
@@ -127,6 +131,7 @@ class TransportRequest:
         caller: Caller | None = None,
         may_resend: bool = False,
         on_start: Callable[[], object] | None = None,
+        recorder: Callable[[], Recording] | None = None,
     ) -> None:
         self.head = head
         self.destination = destination
@@ -138,6 +143,7 @@ class TransportRequest:
         self.caller = caller
         self.may_resend = may_resend
         self.on_start = on_start
+        self.recorder = recorder
 
     @property
     def method(self) -> str:
@@ -185,6 +191,7 @@ class TransportRequest:
         timeout: Timeout | None = None,
         deadline: Deadline | None = None,
         on_start: Callable[[], object] | None = None,
+        recorder: Callable[[], Recording] | None = None,
     ) -> TransportRequest:
         """Return a request with changes, for a transport that passes requests on to another transport.
 
@@ -194,6 +201,7 @@ class TransportRequest:
             timeout: other timeouts of the phases.
             deadline: another deadline.
             on_start: another function instead of `on_start`.
+            recorder: another function instead of `recorder`.
 
         Raises:
             ValueError, TypeError: a field that can't be sent.
@@ -210,6 +218,7 @@ class TransportRequest:
             self.caller,
             self.may_resend,
             self.on_start if on_start is None else on_start,
+            self.recorder if recorder is None else recorder,
         )
 
     def __repr__(self) -> str:

@@ -27,6 +27,7 @@ FLOORS = {
         "debug",
         "https",
         "local_response",
+        "recording",
         "response",
         "routes",
         "transport",

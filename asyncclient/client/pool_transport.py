@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
@@ -77,8 +77,8 @@ class PoolTransport:
             lease = None if request.wants_new else pool.take_idle(group, recent)
             if lease is None:
                 lease = await pool.acquire(group, request.timeout, request.deadline, recent, is_new=request.wants_new)
-            if request.on_start is not None:
-                _start(request.on_start, lease)
+            if request.on_start is not None or request.recorder is not None:
+                _start(request, exchange, lease)
             if request.body is None:
                 lease.send(exchange, request.timeout, request.deadline)
             elif not self._send_at_once(lease, exchange, request, request.body):
@@ -162,10 +162,15 @@ class PoolTransport:
         return repr(self.pool)
 
 
-def _start(on_start: Callable[[], object], lease: Lease) -> None:
+def _start(request: TransportRequest, exchange: Exchange, lease: Lease) -> None:
     """Tell that a request is about to be sent; if that raises an error, another request may use the connection."""
     try:
-        on_start()
+        if request.on_start is not None:
+            request.on_start()
+        if request.recorder is not None:
+            from ..recording import start_recording  # imported on use: few programs need it
+
+            start_recording(lease.wire, exchange, request.recorder())
     except BaseException:
         lease.release()
         raise

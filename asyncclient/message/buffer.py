@@ -38,10 +38,9 @@ class Pieces:
 
     def put_back(self, data: bytes) -> None:
         """Put bytes that were taken in front of the others again."""
-        others = self.take_exactly(self.size)
-        for part in (data, others):
-            if part:
-                self.append(part)
+        self._first = data + self.take_exactly(self.size)
+        self._at = 0
+        self.size = len(self._first)
 
     def take(self, n: int) -> bytes:
         """Return at most n bytes of the first piece; b"" if the queue is empty. A whole piece is not copied."""
