@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .entry import Counts, Entry, Outcome, State
     from .frontier import Frontier, Taken
+    from .links import find_links
     from .page import Page
     from .scope import Scope
     from .sinks.sink import Sink
@@ -26,6 +27,7 @@ __all__ = [
     "Taken",
     "drop_params",
     "find_host",
+    "find_links",
     "normalize_url",
 ]
 
@@ -42,6 +44,7 @@ _HOMES: Final = {
     "Taken": "frontier",
     "drop_params": "urls",
     "find_host": "urls",
+    "find_links": "links",
     "normalize_url": "urls",
 }
 """The modules of the names: each is imported on first use, because a crawl needs only some of them."""
