@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .client.content.events import ServerSentEvent
     from .client.cookies.jar import Cookie, CookieJar
     from .client.events import EventSource
+    from .client.middlewares import BlockingMiddleware, CallNext, Middleware
     from .client.pool_transport import PoolTransport
     from .client.proxy.proxies import Proxy
     from .client.request import Headers, Options, Request
@@ -105,8 +106,10 @@ __all__ = [
     "BadStatusLine",
     "Basic",
     "Bearer",
+    "BlockingMiddleware",
     "BodyNotReplayable",
     "CachingResolver",
+    "CallNext",
     "CannotSendHeader",
     "CannotSendRequest",
     "Client",
@@ -136,6 +139,7 @@ __all__ = [
     "LineTooLong",
     "Link",
     "LocalResponse",
+    "Middleware",
     "Netrc",
     "NotConnected",
     "Options",
@@ -202,6 +206,9 @@ _HOMES: Final = {
     "Response": "client.response",
     "Retry": "client.retries",
     "EventSource": "client.events",
+    "BlockingMiddleware": "client.middlewares",
+    "CallNext": "client.middlewares",
+    "Middleware": "client.middlewares",
     "ServerSentEvent": "client.content.events",
     "CookieJar": "client.cookies.jar",
     "Cookie": "client.cookies.jar",

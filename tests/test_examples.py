@@ -120,6 +120,10 @@ PRINTED_CLIENT = {
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
     "event_streams": r"(count \d: line \d\n){7}7\n1\n2\n",
+    "middlewares_coalescing": r"100 \{'0\.1 s\\n'\}\n1 connection\n",
+    "middlewares_correlation": r"a-[12]\na-[12]\n",
+    "middlewares_signing": r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\nTrue\n",
+    "middlewares_tokens": r"\{200\} \['expired', 'valid'\]\n",
     "polite": r"190 bytes\n",
     "typed_client": (
         r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n"

@@ -22,6 +22,7 @@ from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
 from .body import wrap_callback, wrap_options
+from .middlewares import BlockingMiddlewares
 from .portal import Portal
 from .response import Response, replace_response
 
@@ -52,6 +53,7 @@ class Client(Verbs):
     - Iterables and functions given as a body or as the content of a file, and the progress function of a download, run
       in the thread that makes the request, while it waits. They may block and use the client; a response or a timeout
       meanwhile takes effect afterwards. This applies to requests made by this client, not to a Request() made directly.
+    - Middlewares are plain functions in the thread that makes the request. They may block and use the client.
     - An exception that ends the wait, for example from Ctrl-C or a signal handler, cancels the request.
     """
 
@@ -59,8 +61,9 @@ class Client(Verbs):
 
     @_like(awaitable.Client.__init__)
     def __init__(self, *args: Any, **settings: Any) -> None:
-        self._client = awaitable.Client(*args, **settings)
-        self._portal = Portal(self._client, find_loop_factory())
+        middlewares = BlockingMiddlewares(settings.pop("middlewares", ()))
+        self._client = awaitable.Client(*args, middlewares=middlewares.adapt(), **settings)
+        self._portal = middlewares.portal = Portal(self._client, find_loop_factory())
         self._is_closed = False
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
-from typing import Any, Final, ParamSpec, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, Unpack
 
 from ..arguments import check_type, list_collection
 from ..caller import Caller
@@ -35,6 +35,9 @@ from .site import Sites
 from .streams import Streams
 from .transfer import Transfer
 from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from .middlewares import BlockingMiddleware, CallNext, Middleware
 
 CONNECTING: Final = (
     "limits",
@@ -113,6 +116,8 @@ class Client(Verbs, Streams):
             or a function that returns a label or None for the first 64 KiB of the content. None is UTF-8.
         lenient: repair faults of responses that browsers repair and that are unambiguous, and list them in
             Response.repairs; a connection is not reused after a repair.
+        middlewares: coroutine functions around each request, outside redirects and retries, the first one outermost:
+            `async def middleware(request, call_next)` returns the response of `await call_next(request)` or another.
         transport: sends the requests instead of a pool of connections. aclose() closes it with the client. The
             arguments for connections (limits, pool, ssl, resolver, local_address, socket_options, socket_path,
             stall_warning, lenient) are then given to the transport: `Client(transport=PoolTransport(ssl=…))`.
@@ -150,6 +155,7 @@ class Client(Verbs, Streams):
         encode_json: Callable[[Any], str | bytes] | None = None,
         default_encoding: DefaultEncoding | None = None,
         lenient: bool = False,
+        middlewares: Iterable[Middleware] | Iterable[BlockingMiddleware] = (),
         transport: Transport | None = None,
     ) -> None:
         self.base_url = base_url = strip_url(base_url or "")
@@ -159,11 +165,11 @@ class Client(Verbs, Streams):
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
         _check_arguments(retries, max_redirects, max_body_size, default_encoding)
         _check_kinds(trust_env, follow_redirects, tracer, encode_json)
+        self._middlewares = () if middlewares == () else _list_middlewares(middlewares)
         secret_names = _list_secret_names(secret_headers)
         connecting = (limits, pool, ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient)
         self._transport = _open_transport(transport, dict(zip(CONNECTING, connecting, strict=True)), tracer)
         selector = _select_proxies(proxy, trust_env, transport, socket_path)
-        limit = find_timeout(timeout, _DEFAULT_TIMEOUT)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         origin = parse_base(base_url)[:3] if base_url else None
         sites = Sites(selector, list_pairs(headers or ()), secret_names, origin)
@@ -172,7 +178,7 @@ class Client(Verbs, Streams):
             pauses=Pauses(),
             rounds=Rounds(sites, open_auth(auth), secret_names),
             jar=self.cookies,
-            timeout=limit,
+            timeout=find_timeout(timeout, _DEFAULT_TIMEOUT),
             retries=retry,
             budget=None if retry is None or retry.budget is None else RetryBudget(retry.budget),
             follow_redirects=follow_redirects,
@@ -199,6 +205,8 @@ class Client(Verbs, Streams):
             ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
+        if self._middlewares:
+            return await self.send(request)
         transfer = Transfer(self._settings, request)
         response = await (transfer.run() if self._settings.tracer is None else self._run(transfer))
         if not take_received(response):
@@ -214,8 +222,20 @@ class Client(Verbs, Streams):
         """
         if not isinstance(request, Request):
             raise TypeError(f"expected a Request, got {type(request).__name__}: send a URL by request()")
+        if not self._middlewares:
+            return await self._send(request)
+        response = await self._surround(self._send)(request)
+        await response.read()
+        return response
+
+    async def _send(self, request: Request) -> Response:
         transfer = Transfer(self._settings, request)
         return await self._read(transfer, await self._run(transfer))
+
+    def _surround(self, send: CallNext) -> Callable[[Request], Responding]:
+        from .middlewares import surround  # imported on use: few clients have middlewares
+
+        return surround(send, self._middlewares)
 
     async def download(
         self,
@@ -277,6 +297,8 @@ class Client(Verbs, Streams):
 
     def _open(self, request: Request, caller: Caller | None = None) -> Responding:
         """Send a request; return its response with unread content."""
+        if self._middlewares:
+            return self._surround(lambda request: self._run(Transfer(self._settings, request, caller)))(request)
         return self._run(Transfer(self._settings, request, caller))
 
     def _run(self, transfer: Transfer) -> Responding:
@@ -375,6 +397,12 @@ def _open_transport(transport: Transport | None, connecting: dict[str, Any], tra
     if given:
         raise ValueError(f"expected no {given[0]} with a transport: give it to that, as PoolTransport({given[0]}=...)")
     return transport
+
+
+def _list_middlewares(given: Iterable[Any]) -> tuple[Any, ...]:
+    from .middlewares import list_middlewares  # imported on use: few clients have middlewares
+
+    return list_middlewares(given)
 
 
 def _list_secret_names(given: Iterable[str]) -> frozenset[str]:

@@ -191,6 +191,42 @@ class Request:
                 raise ValueError(f"expected 100-continue as Expect, got {clip(value)}")
         return bool(expected)
 
+    def replace(
+        self,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        headers: Headers = (),
+        **choices: Unpack[ChoiceOptions],
+    ) -> Request:
+        """Return a request with changes and the same body, for a middleware.
+
+        Args:
+            method: another method.
+            url: another absolute URL.
+            headers: they replace the fields of the same names; None removes such a field of the client.
+            choices: as for Request; the others are kept.
+
+        Raises:
+            ValueError, TypeError: a value that can't be sent; or Expect, which is `expect_continue`.
+        """
+        given = [(as_text(name), value) for name, value in list_pairs(headers)]
+        names = {name.lower() for name, _ in given}
+        if "expect" in names:
+            raise ValueError("expected no Expect in headers: give expect_continue=True")
+        kept = [pair for pair in self.headers if pair[0].lower() not in names]
+        new = self.choices
+        if choices:
+            checked = _choose(choices)
+            new = new._replace(**{name: getattr(checked, name) for name in choices})
+        return build_derived(
+            self.method if method is None else _check_method(method),
+            self.url if url is None else strip_url(url),
+            [*kept, *given],
+            self.payload,
+            new,
+        )
+
     def __copy__(self) -> Request:
         return build_derived(self.method, self.url, self.headers, self.payload, self.choices)
 

@@ -65,7 +65,7 @@ class Response:
         request: Request,
         url: str,
         raw: TransportResponse,
-        reader: ContentReader | None,
+        reader: ContentReader | None = None,
         history: tuple[Response, ...] = (),
         default_encoding: DefaultEncoding | None = None,
     ) -> None:
