@@ -21,6 +21,8 @@ import pytest
 from hypothesis import settings
 from pytest_asyncio import is_async_test
 
+from tests.durations import STALL
+
 pytest_plugins = ["tests.fixtures"]
 
 ONE_LOOP = {"blocking", "client", "compat", "politeness", "testing"}
@@ -34,7 +36,6 @@ for name in [*os.environ]:
     if name.lower().endswith("_proxy"):  # settings of the user's shell, which a client would follow
         del os.environ[name]
 
-PATIENCE = 2.0  # seconds for a peer in another thread to see that a connection was closed
 
 settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("full", settings.get_profile("quick"), max_examples=50)
@@ -150,7 +151,7 @@ def new_threads(before: set[threading.Thread]) -> set[threading.Thread]:
 
 
 def wait_until_empty(kind: str, left: Callable[[], set[str]]) -> None:
-    """Fail if the test has left anything of this kind after PATIENCE."""
+    """Fail if the test has left anything of this kind after the time of a stall."""
     for _ in attempts(left):
         time.sleep(0.01)
     if left():
@@ -168,10 +169,10 @@ async def wait_on_the_loop(kind: str, left: Callable[[], set[str]]) -> None:
 
 
 def attempts(left: Callable[[], set[str]]) -> Iterator[None]:
-    """Yield while something is left, for PATIENCE; garbage is collected first, and only if something is left."""
+    """Yield while something is left, for the time of a stall. Garbage is collected first if something is left."""
     if not left():
         return
     gc.collect()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STALL
     while left() and time.monotonic() < deadline:
         yield

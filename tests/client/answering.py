@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from asyncclient import Client, Response, StaticResolver, Tracer
 from asyncclient.testing import RawConnection, RawServer, parse_fields
+from tests.durations import STALL
 
 HOST = "127.0.0.1"
 
@@ -130,7 +130,7 @@ async def is_clean(client: Client) -> bool:
     return (stats.active, stats.connecting, stats.waiting) == (0, 0, 0)
 
 
-async def becomes_true(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+async def becomes_true(condition: Callable[[], bool], seconds: float = STALL) -> bool:
     """Wait until something holds that another thread brings about; False if it does not in time."""
     until = monotonic() + seconds
     while not condition():
@@ -138,15 +138,6 @@ async def becomes_true(condition: Callable[[], bool], seconds: float = 5.0) -> b
             return False
         await asyncio.sleep(0.002)
     return True
-
-
-@contextmanager
-def lasts(least: float, most: float) -> Iterator[None]:
-    """Fail if the block is over too early or too late, in seconds."""
-    start = monotonic()
-    yield
-    seconds = monotonic() - start
-    assert least <= seconds <= most, f"took {seconds:.3f} s"
 
 
 async def gather_chunks(response: Response, size: int | None = None) -> list[bytes]:

@@ -20,7 +20,7 @@ from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.client.download.part_file import PartFile
 from asyncclient.client.download.resuming import Note
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import is_clean, lasts
+from tests.client.answering import is_clean
 from tests.client.downloads import (
     AT_ONCE,
     CONTENT,
@@ -39,6 +39,7 @@ from tests.client.downloads import (
     whole,
 )
 from tests.connection.conversations import chunked, reply
+from tests.durations import lasts
 
 # Resuming
 
@@ -388,11 +389,11 @@ async def test_the_time_limit_is_for_all_requests_together(tmp_path: Path) -> No
         connection.send(reply(CONTENT, b'ETag: "v1"')[:1000])
         connection.wait_closed(0.15)  # and then cut it off
 
-    with RawServer(drip) as server, lasts(0.3, 2):
-        async with Client(retries=Retry(total=99, backoff=0), timeout=0.4) as client:
+    with RawServer(drip) as server, lasts(0.4):
+        async with Client(retries=Retry(total=99, backoff=0, budget=None), timeout=0.4) as client:
             with pytest.raises(TotalTimeout):
                 await client.download(server.url, tmp_path / "file")
-    assert 2 <= len(server.requests) <= 4
+    assert len(server.requests) < 99
 
 
 async def test_silence_is_a_cut(tmp_path: Path) -> None:

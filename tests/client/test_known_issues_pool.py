@@ -21,8 +21,9 @@ from asyncclient import (
     TooManyRedirects,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.client.answering import HOST, Answering, Recording, becomes_true, lasts
+from tests.client.answering import HOST, Answering, Recording, becomes_true
 from tests.connection.conversations import NOTHING, OK, echo_target, reply
+from tests.durations import STALL, lasts
 from tests.servers import Certificates, ConnectProxy, ProxyPy
 
 PATIENT = Timeout(total=20)
@@ -139,7 +140,7 @@ async def test_a_server_that_hangs_leaves_the_pool_usable(
 ) -> None:
     """encode/httpcore#550: connect and read timeouts under overload poison the pool until the process restarts."""
     async with echoing(pool=PoolLimits(connections=4)) as (client, server):
-        with kind(host) as port, lasts(0.05, 5):
+        with kind(host) as port, lasts(0.05):
             asking = (client.get(f"{scheme}://{host}:{port}/", timeout=timeout) for _ in range(20))
             failures = await asyncio.gather(*asking, return_exceptions=True)
         assert {type(failure) for failure in failures} == {error}
@@ -199,7 +200,7 @@ async def test_the_limit_per_host_holds_and_never_deadlocks() -> None:
 
     def hesitate(connection: RawConnection) -> None:
         while head := connection.read_request()[0]:
-            if b"/hangs" in head and not release.wait(0.5):
+            if b"/hangs" in head and not release.wait(STALL):
                 return
             connection.send(reply(head.split()[1]))
 

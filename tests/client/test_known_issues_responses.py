@@ -20,8 +20,9 @@ from asyncclient import (
     TotalTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.client.answering import Answering, gather_chunks, is_clean, lasts, redirect
+from tests.client.answering import Answering, gather_chunks, is_clean, redirect
 from tests.connection.conversations import MEBIBYTE, OK, chunked, echo_target, reply
+from tests.durations import FOREVER, STALL, lasts
 from tests.servers import raw_response
 
 # Time
@@ -70,9 +71,9 @@ async def test_dripping_content_is_ended_by_a_time_limit(
     """encode/httpx#1450: against a slow-loris server the timeout of each read never fires."""
     with RawServer(drip) as server:
         async with Client(timeout=timeout) as client:
-            with lasts(0.29, 1.5), pytest.raises(error, match=text):
+            with lasts(0.3), pytest.raises(error, match=text):
                 await client.get(server.url)
-            with lasts(0.29, 1.5), pytest.raises(error, match=text):
+            with lasts(0.3), pytest.raises(error, match=text):
                 async with client.stream("GET", server.url) as response:
                     await gather_chunks(response)
             assert await is_clean(client)
@@ -88,7 +89,7 @@ async def test_a_server_that_drips_fast_enough_is_read_to_the_end() -> None:
         connection.send_slowly(content[n : n + 1] for n in range(40))
 
     with RawServer(drip_to_the_end) as server:
-        async with Client(timeout=Timeout(read=0.5, min_rate=1, rate_patience=0.5)) as client:
+        async with Client(timeout=Timeout(read=STALL, min_rate=1, rate_patience=STALL)) as client:
             assert (await client.get(server.url)).content == content
 
 
@@ -151,8 +152,8 @@ class Expecting:
 @pytest.mark.parametrize(
     ("first", "last", "expect", "statuses"),
     [
-        (CONTINUE, OK, 10.0, [100, 200]),
-        (HINTS + CONTINUE, OK, 10.0, [103, 100, 200]),
+        (CONTINUE, OK, FOREVER, [100, 200]),
+        (HINTS + CONTINUE, OK, FOREVER, [103, 100, 200]),
         (b"", OK, 0.05, [200]),
         (b"", CONTINUE + OK, 0.05, [100, 200]),
     ],
@@ -165,7 +166,7 @@ async def test_content_waits_for_100_continue_for_a_limited_time(
     script = Expecting(first, last)
     with RawServer(script) as server:
         async with Client(timeout=Timeout(expect=expect)) as client:
-            with lasts(0, 3):
+            with lasts(expect if expect < STALL else 0):
                 response = await client.post(server.url, body=b"content", expect_continue=True)
             assert [*(interim.status for interim in response.interim), response.status] == statuses
             assert (await client.get(server.url)).content == b"ok"
@@ -236,8 +237,8 @@ async def test_endless_trailers_and_interim_responses_are_ended_by_their_size(
 ) -> None:
     """python/cpython#150743: endless trailers or 100s hang a client."""
     with RawServer(lambda connection: repeat(connection, first, piece)) as server:
-        async with Client(timeout=Timeout(total=20)) as client:
-            with lasts(0, 5), pytest.raises(error) as raised:
+        async with Client(timeout=Timeout(total=FOREVER)) as client:
+            with lasts(), pytest.raises(error) as raised:
                 await client.get(server.url)
             assert not isinstance(raised.value, TotalTimeout)
             assert await is_clean(client)
@@ -248,8 +249,8 @@ async def test_endless_dripping_is_ended_by_the_total_limit(first: bytes) -> Non
     """python/cpython#150743: and despite a timeout."""
     piece = TRAILER if first else CONTINUE
     with RawServer(lambda connection: repeat(connection, first, piece, 0.05)) as server:
-        async with Client(timeout=Timeout(read=5, total=0.3)) as client:
-            with lasts(0.29, 1.5), pytest.raises(TotalTimeout):
+        async with Client(timeout=Timeout(read=FOREVER, total=0.3)) as client:
+            with lasts(0.3), pytest.raises(TotalTimeout):
                 await client.get(server.url)
             assert await is_clean(client)
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from asyncclient import Client, Retry, StaticResolver
+from asyncclient import Client, Retry, StaticResolver, Timeout
+from asyncclient.stream import racing
 from asyncclient.testing import RawServer
-from tests.client.answering import HOST, Answering, Recording, by_name, is_clean, lasts, redirect
+from tests.client.answering import HOST, Answering, Recording, by_name, is_clean, redirect
 from tests.client.test_known_issues_pool import black_hole
 from tests.connection.conversations import OK, echo_target, reply
+from tests.durations import FOREVER, lasts
 from tests.servers import Certificates, ConnectProxy
 
 StartProxy = Callable[..., ConnectProxy]
@@ -100,12 +102,16 @@ async def test_proxy_credentials_are_sent_to_the_proxy_alone(tls: Certificates, 
 
 
 @pytest.mark.parametrize("order", ["dead first", "dead last"])
-async def test_an_address_that_does_not_answer_costs_little_time(order: str) -> None:
+async def test_an_address_that_does_not_answer_costs_little_time(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """urllib3/urllib3#797, #2030; python/cpython#105249: broken IPv6 means two minutes' wait."""
+    delay = racing.HAPPY_EYEBALLS_DELAY
+    if order == "dead last":  # not even the delay
+        monkeypatch.setattr(racing, "HAPPY_EYEBALLS_DELAY", FOREVER)
     with black_hole("::1") as dead, RawServer(echo_target) as server:
         addresses = [("::1", dead), (HOST, server.port)][:: 1 if order == "dead first" else -1]
-        async with Client(resolver=StaticResolver({"both.test": addresses})) as client:
-            with lasts(0, 0.5 if order == "dead first" else 0.2):  # RFC 8305 gives the first address 0.25 s
+        resolver = StaticResolver({"both.test": addresses})
+        async with Client(resolver=resolver, timeout=Timeout(connect=FOREVER)) as client:
+            with lasts(delay if order == "dead first" else 0):
                 assert (await client.get(f"http://both.test:{server.port}/a")).text == "/a"
             assert await is_clean(client)
 
@@ -199,7 +205,7 @@ async def test_pauses_grow_and_follow_retry_after() -> None:
     busy = reply(b"", status=b"503 Busy")
     with Answering({"/": [busy, reply(b"", b"Retry-After: 0.1", status=b"429 Slow Down"), busy, OK]}) as server:
         async with Client(retries=Retry(total=3, backoff=0.01, jitter=0.0), tracer=tracer) as client:
-            with lasts(0.14, 1):
+            with lasts(0.15):
                 assert (await client.get(server.url)).status == 200
     assert tracer.repeats == [("retry", 0.01), ("retry", 0.1), ("retry", 0.04)]
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -21,8 +22,9 @@ from asyncclient import (
     TooManyRedirects,
 )
 from asyncclient.testing import MockTransport, RawConnection, RawServer, SentRequest
-from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, lasts, redirect
+from tests.client.answering import Answering, Asked, Recording, by_name, is_clean, redirect
 from tests.connection.conversations import OK, chunked, reply
+from tests.durations import lasts
 from tests.servers import Certificates
 
 
@@ -478,7 +480,7 @@ def endless(connection: RawConnection) -> None:
 async def test_an_endless_redirect_is_dropped() -> None:
     with RawServer(endless) as server:
         async with Client() as client:
-            with lasts(0, 2):
+            with lasts():
                 response = await client.get(server.url)
         assert (response.content, server.accepted) == (b"ok", 2)
 
@@ -490,11 +492,11 @@ async def test_a_slow_redirect_is_dropped_after_the_close_timeout() -> None:
                 connection.send(OK)
                 continue
             connection.send(b"HTTP/1.1 302 Found\r\nLocation: /to\r\nContent-Length: 1000\r\n\r\n")
-            connection.send_slowly((b"x" for _ in range(1000)), pause=0.02)
+            connection.send_slowly(itertools.repeat(b"x"), pause=0.02)
 
     with RawServer(drip) as server:
         async with Client(timeout=Timeout(close=0.2)) as client:
-            with lasts(0.15, 1.5):
+            with lasts(0.2):
                 response = await client.get(server.url)
         assert (response.content, server.accepted) == (b"ok", 2)
 

@@ -12,8 +12,9 @@ import asyncclient
 from asyncclient import Auth, BodyNotReplayable, Client, InvalidURL, Limits, Part, PoolLimits, Request, Retry, Timeout
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.client.answering import Answering, Asked, Recording, becomes_true, by_name, is_clean, lasts, parse_request
+from tests.client.answering import Answering, Asked, Recording, becomes_true, by_name, is_clean, parse_request
 from tests.connection.conversations import OK, EarlyAnswer, reply
+from tests.durations import FOREVER, lasts
 from tests.servers import raw_response
 
 OWN_FIELDS = {"user-agent": f"asyncclient/{asyncclient.__version__}", "accept": "*/*"}
@@ -540,8 +541,8 @@ def patient(expect: float) -> Timeout:
 async def test_the_content_is_sent_after_100_continue(first: bytes) -> None:
     script = Expecting(first)
     with RawServer(script) as server:
-        async with Client(timeout=patient(TIMEOUT)) as client:
-            with lasts(0, TIMEOUT / 2):
+        async with Client(timeout=patient(FOREVER)) as client:
+            with lasts():
                 response = await client.post(server.url, body=b"content", expect_continue=True)
             assert (await client.get(server.url)).content == b"ok"
     assert (script.asked[0]["expect"], response.status) == ("100-continue", 200)
@@ -553,7 +554,7 @@ async def test_the_content_is_sent_if_no_100_continue_is_received() -> None:
     script = Expecting(b"")
     with RawServer(script) as server:
         async with Client(timeout=patient(0.05)) as client:
-            with lasts(0.05, 1):
+            with lasts(0.05):
                 response = await client.post(server.url, body=b"content", expect_continue=True)
     assert (response.content, script.content) == (b"ok", b"content")
 

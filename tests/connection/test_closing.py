@@ -13,6 +13,7 @@ import pytest
 from asyncclient import ConnectError, HTTPConnection, HTTPException, HTTPSConnection, NotConnected
 from asyncclient.testing import RawConnection, RawServer
 from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, happens, reply, serving, start, to
+from tests.durations import STALL
 from tests.servers import Certificates
 
 Step = Callable[[HTTPConnection], Awaitable[object]]
@@ -133,9 +134,9 @@ async def test_close_ends_the_wait_of_another_task(script: Any, step: Step, name
         async with to(server) as connection:
             task = asyncio.ensure_future(step(connection))
             await asyncio.wait((task,), timeout=0.1)  # it must not end by itself
-            await asyncio.wait_for(closed_by(connection, name), 3)
+            await asyncio.wait_for(closed_by(connection, name), STALL)
             with pytest.raises(NotConnected):
-                await asyncio.wait_for(task, 3)
+                await asyncio.wait_for(task, STALL)
 
 
 async def closed_by(connection: HTTPConnection, name: str) -> None:
@@ -163,7 +164,7 @@ async def test_close_ends_an_opening_that_hangs(tls: Certificates, name: str, ki
         await happens(reached)
         await closed_by(connection, name)
         with pytest.raises(NotConnected):
-            await asyncio.wait_for(task, 3)
+            await asyncio.wait_for(task, STALL)
 
 
 # Dropping without close

@@ -18,6 +18,7 @@ from asyncclient import (
 )
 from asyncclient.testing import RawConnection, RawServer
 from tests.connection.conversations import MEBIBYTE, OK, chunked, fetch, serving, start, to
+from tests.durations import STALL
 
 Then = Callable[[RawConnection], object]
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -36,7 +37,7 @@ async def is_refused(answer: bytes, error: type[BaseException], then: Then = Raw
     with RawServer(handler) as server:
         async with to(server) as connection:
             with pytest.raises(error):
-                await asyncio.wait_for(fetch(connection), 3)
+                await asyncio.wait_for(fetch(connection), STALL)
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
 
@@ -234,7 +235,7 @@ async def test_invalid_chunks(body: bytes, read: str) -> None:
     async with serving(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body) as connection:
         response = await start(connection)
         with pytest.raises(HTTPException):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(STALL):
                 while await getattr(response, read)():
                     pass
 

@@ -9,6 +9,7 @@ import pytest
 from asyncclient import HTTPConnection, NotConnected, UnknownProtocol
 from asyncclient.testing import RawConnection, RawServer
 from tests.connection.conversations import NOTHING, OK, echo_target, fetch, reply, serving, start, to
+from tests.durations import STALL
 
 
 async def test_declared_body_that_is_not_given_is_refused() -> None:
@@ -51,7 +52,7 @@ async def test_cancelling_while_a_file_is_opened_leaves_it_closed(tmp_path: path
     with pytest.raises(asyncio.CancelledError):
         await sending
     os.close(await asyncio.to_thread(os.open, fifo, os.O_WRONLY))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(STALL):
         await asyncio.get_running_loop().shutdown_default_executor()  # the worker has opened the file
         for _ in range(3):
             await asyncio.sleep(0)

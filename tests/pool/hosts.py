@@ -19,10 +19,11 @@ from typing import Any, Self
 
 from asyncclient import Client, PoolLimits, Response
 from asyncclient.pool.group import Group, Lease
+from tests.durations import STALL
 from tests.pool.invariant import check
 
 HOST = "127.0.0.1"
-PATIENCE = 5.0
+PATIENCE = STALL
 """Seconds that a test waits for an event."""
 
 

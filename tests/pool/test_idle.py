@@ -12,6 +12,7 @@ import pytest
 
 from asyncclient import Client, IncompleteRead, Timeout
 from asyncclient.testing import RawConnection, RawServer
+from tests.durations import STALL
 from tests.pool.hosts import (
     ANSWERS,
     LONG,
@@ -320,7 +321,7 @@ async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> 
         tasks = await occupy(client, host, 2)
         host.release(held(2)[0])
         await served(tasks[0])
-        connection = await asyncio.wait_for(client._pool.acquire(group_of(client, host), Timeout(), is_new=True), 2)
+        connection = await asyncio.wait_for(client._pool.acquire(group_of(client, host), Timeout(), is_new=True), STALL)
         assert host.accepted == 3
         connection.release()
         host.release()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient import ClientClosed, ConnectError, Timeout, TotalTimeout
+from tests.durations import STALL
 from tests.pool.hosts import (
     Doors,
     Host,
@@ -169,7 +170,7 @@ async def test_connections_serve_requests_before_preconnect_is_done() -> None:
 async def test_preconnect_does_not_wait_for_slots() -> None:
     async with Host() as host, client_of(connections=1) as client:
         first = await occupy(client, host)
-        await asyncio.wait_for(client.preconnect(host.url()), 2)
+        await asyncio.wait_for(client.preconnect(host.url()), STALL)
         check(client)
         assert (client.stats().waiting, client.stats().connecting, host.accepted) == (0, 0, 1)
         host.release()
@@ -181,7 +182,7 @@ async def test_preconnect_is_limited_by_the_total_timeout() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, timeout=0.05) as client:
         with pytest.raises(TotalTimeout):
-            await asyncio.wait_for(client.preconnect(host.url(), 2), 2)
+            await asyncio.wait_for(client.preconnect(host.url(), 2), STALL)
         await until(lambda: not client.stats().connecting)
         check_quiet(client)
 

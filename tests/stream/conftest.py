@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from asyncclient.timeouts import Timeout
+from tests.durations import STALL
 from tests.servers import Certificates
 from tests.stream.peers import Connect, Feed, connected, fed, scripted
 
@@ -30,7 +31,7 @@ def connect(over: str, tls: Certificates) -> Connect:
     """connect(handler, read=…, …): a stream to a server that runs the handler, with these timeouts."""
 
     def connect(handler: Any, *, options: Any = (), **timeouts: Any) -> Any:
-        limits = {"read": 5.0, "write": 5.0, "close": 0.2, **timeouts}
+        limits = {"read": STALL, "write": STALL, "close": 0.2, **timeouts}
         return connected(handler, tls if over == "tls" else None, Timeout(**limits), socket_options=options)
 
     return connect

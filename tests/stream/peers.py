@@ -17,6 +17,7 @@ from asyncclient.stream.dial import Route, open_stream
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from asyncclient.timings import Timings
+from tests.durations import STALL
 from tests.scripted import ScriptedStream
 from tests.servers import Certificates
 
@@ -33,6 +34,7 @@ READS: dict[str, Wait] = {
     "readinto, large": lambda stream: stream.readinto(memoryview(bytearray(512 * 1024))),
 }
 MEBIBYTE = bytes(1024 * 1024)
+PATIENCE = Timeout(connect=STALL, tls=STALL, read=STALL, close=0.2)
 TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n\r\n"
 
 
@@ -44,7 +46,7 @@ class Gate:
         self.open = self._event.set
 
     def wait(self) -> None:
-        assert self._event.wait(5)
+        assert self._event.wait(STALL)
 
     def then(self, action: Callable[[RawConnection], object]) -> Callable[[RawConnection], None]:
         """Return a server's handler that acts once the gate is open."""

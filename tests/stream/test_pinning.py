@@ -19,11 +19,9 @@ from asyncclient.stream.dial import Route, Tunnel
 from asyncclient.stream.socks import Socks
 from asyncclient.stream.tls import Trust, build_default_context, context_of, parse_trust
 from asyncclient.testing import RawConnection, RawServer
-from asyncclient.timeouts import Timeout
 from tests.servers import ROOT, Certificates, ConnectProxy
-from tests.stream.peers import dial
+from tests.stream.peers import PATIENCE, dial
 
-PATIENCE = Timeout(connect=5.0, tls=5.0, read=5.0, close=0.2)
 PIN = bytes(range(32))
 OTHER = bytes(32)
 
