@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from asyncclient import Client, PoolLimits, Response
 from asyncclient.pool.group import Group, Lease
-from tests.durations import STALL
+from tests.durations import FOREVER, STALL
 from tests.pool.invariant import check
 
 HOST = "127.0.0.1"
@@ -301,7 +301,7 @@ async def occupy(client: Client, host: Host, n: int = 1) -> list[asyncio.Task[No
 
 
 async def served(*tasks: asyncio.Task[None]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(FOREVER):
         await asyncio.gather(*tasks)
 
 
@@ -315,7 +315,7 @@ async def fill(client: Client, host: Host, n: int) -> None:
 
 async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
     """Return the exceptions of these tasks."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(FOREVER):
         await asyncio.wait(tasks)
     return [asyncio.CancelledError() if task.cancelled() else task.exception() for task in tasks]
 

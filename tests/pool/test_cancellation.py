@@ -10,6 +10,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from asyncclient import Client, HTTPException, Timeout
+from tests.durations import FOREVER
 from tests.pool.hosts import PATIENCE, Host, client_of, get, prove, turn
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
@@ -166,7 +167,7 @@ async def finish(client: Client, hosts: list[Host], running: list[Running]) -> N
 async def check_usable(client: Client, hosts: list[Host]) -> None:
     """See that all of twenty requests pass, and that nothing is left of them."""
     targets = [f"/{kind}/after-{number}" for number in range(5) for kind in ("ok", "chunked")]
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(FOREVER):
         await asyncio.gather(*(get(client, host, target) for host in hosts for target in targets))
         while client.stats().connecting:  # for a request that another connection served
             await turn()
