@@ -29,7 +29,7 @@ from asyncclient import (
 )
 from asyncclient.client.content import reader
 from asyncclient.client.content.reader import Pace
-from asyncclient.testing import RawConnection, RawServer, ScriptedTransport
+from asyncclient.testing import MockTransport, RawConnection, RawServer
 from asyncclient.timeouts import NEVER
 from asyncclient.transport import TransportRequest, TransportResponse
 from tests.client.answering import Answering, Asked, Gate, becomes_true, gather_chunks, is_clean
@@ -332,7 +332,7 @@ def after(seconds: float, data: bytes) -> Callable[[Asked], bytes]:
 async def test_all_sendings_share_one_total(first: LocalResponse) -> None:
     deadlines = []
 
-    class Noting(ScriptedTransport):
+    class Noting(MockTransport):
         async def send(self, request: TransportRequest) -> TransportResponse:
             deadlines.append(request.deadline)
             return await super().send(request)
