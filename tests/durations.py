@@ -7,7 +7,7 @@ from contextlib import contextmanager
 STALL = 10.0
 """Seconds that a busy machine may stall a test."""
 FOREVER = 60.0
-"""Seconds of a time limit that does not pass in a test: what waits for it takes far longer than STALL."""
+"""Seconds of a time limit that does not pass in a test: a wait until then takes far longer than STALL."""
 
 
 @contextmanager
