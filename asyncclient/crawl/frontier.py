@@ -8,6 +8,10 @@ from typing import NamedTuple, Protocol
 from .entry import Counts, Entry, Outcome
 
 
+class FrontierError(OSError):
+    """The file of a frontier is of another kind or version, is in use by another process, or can't be opened."""
+
+
 class Taken(NamedTuple):
     """The entries that were taken for a host.
 
@@ -31,7 +35,11 @@ class Frontier(Protocol):
     """
 
     async def open(self) -> Counts:
-        """Open the frontier, and return what an earlier crawl left in it."""
+        """Open the frontier, and return what an earlier crawl left in it.
+
+        Raises:
+            FrontierError: its file is of another kind or version, is in use, or can't be opened.
+        """
         ...
 
     async def add(self, entries: Sequence[Entry]) -> dict[str, int]:
@@ -56,11 +64,18 @@ class Frontier(Protocol):
         ...
 
     async def find_hosts(self, limit: int, known: Collection[str]) -> list[str]:
-        """Return at most `limit` hosts that have waiting entries and are not known."""
+        """Return at most `limit` hosts that have waiting entries, beside those taken, and are not known.
+
+        `known` is not changed meanwhile.
+        """
         ...
 
     def failures(self) -> AsyncIterator[tuple[Entry, str]]:
         """Yield each failed entry with its reason."""
+        ...
+
+    async def retry_failed(self) -> int:
+        """Give all failed entries again, with 0 attempts; return how many there were."""
         ...
 
     async def aclose(self) -> None:
