@@ -48,7 +48,7 @@ class SQLiteFrontier:
         try:
             return await self._call(self._store.open)
         except BaseException:
-            self._start_closing()
+            await self.aclose()  # the file may be open, also after a cancellation
             raise
 
     async def add(self, entries: Sequence[Entry]) -> dict[str, int]:
@@ -97,15 +97,12 @@ class SQLiteFrontier:
 
     async def aclose(self) -> None:
         """Close the file; may be called any number of times."""
-        if self._thread is not None:
-            await asyncio.shield(asyncio.wrap_future(self._start_closing()))
-
-    def _start_closing(self) -> Future[None]:
+        if self._thread is None:
+            return
         closing, thread = self._submit(self._store.close), self._thread
         self._thread = None
-        assert thread is not None
-        thread.shutdown(wait=False)  # the thread ends after its last call
-        return closing
+        thread.shutdown(wait=False)  # it ends after its last call
+        await asyncio.shield(asyncio.wrap_future(closing))
 
     async def _call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await asyncio.wrap_future(self._submit(function, *args, **kwargs))

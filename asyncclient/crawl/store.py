@@ -273,7 +273,7 @@ class Store:
 
 def _explain(error: sqlite3.Error) -> str:
     is_locked = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-    return "it is used by another process" if is_locked else str(error)
+    return "it is in use by another process" if is_locked else str(error)
 
 
 def _build_row(entry: Entry) -> tuple[Any, ...]:
