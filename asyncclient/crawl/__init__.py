@@ -6,19 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .crawler import Crawler
     from .entry import Counts, Entry, Outcome, State
     from .frontier import Frontier, Taken
     from .links import find_links
     from .page import Page
     from .scope import Scope
     from .sinks.sink import Sink
+    from .stats import CrawlStats, HostStats
     from .urls import TRACKING, drop_params, find_host, normalize_url
 
 __all__ = [
     "TRACKING",
     "Counts",
+    "CrawlStats",
+    "Crawler",
     "Entry",
     "Frontier",
+    "HostStats",
     "Outcome",
     "Page",
     "Scope",
@@ -33,8 +38,11 @@ __all__ = [
 
 _HOMES: Final = {
     "Counts": "entry",
+    "CrawlStats": "stats",
+    "Crawler": "crawler",
     "Entry": "entry",
     "Frontier": "frontier",
+    "HostStats": "stats",
     "Outcome": "entry",
     "Page": "page",
     "Scope": "scope",

@@ -17,14 +17,18 @@ class Page:
         entry: the entry of the frontier.
         response: the response, of any status; None if there is an error.
         error: why there is no response; None if there is one.
+        reason: why it counts as failed in the frontier; "" if it does not.
     """
 
-    __slots__ = ("entry", "error", "response")
+    __slots__ = ("entry", "error", "reason", "response")
 
-    def __init__(self, entry: Entry, response: Response | None, error: Exception | None = None) -> None:
+    def __init__(
+        self, entry: Entry, response: Response | None, error: Exception | None = None, reason: str = ""
+    ) -> None:
         self.entry = entry
         self.response = response
         self.error = error
+        self.reason = reason
 
     @property
     def url(self) -> str:

@@ -39,8 +39,8 @@ class LoopClock:
     The loop's own time() is not used: uvloop's is that of the loop's last turn, in whole milliseconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop  # None for the running one
 
     def now(self) -> float:
         """Return the seconds of time.monotonic()."""
@@ -55,4 +55,5 @@ class LoopClock:
 
         Whole milliseconds, rounded up: uvloop rounds to the nearest, and a timer that is early is set again at once.
         """
-        return self._loop.call_later(max(0, math.ceil((when - time.monotonic()) * 1000)) / 1000, callback)
+        loop = self._loop or asyncio.get_running_loop()
+        return loop.call_later(max(0, math.ceil((when - time.monotonic()) * 1000)) / 1000, callback)

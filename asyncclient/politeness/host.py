@@ -111,6 +111,14 @@ class Host:
             return math.inf
         return max(at, self._free_at - (rules.burst - 1 - unstarted) / rules.rate)
 
+    def opens_at(self) -> float:
+        """Return from when on a further request may be sent; infinite if that depends on another request."""
+        trouble = self.trouble
+        if self.queue or (trouble is not None and trouble.is_probing):
+            return math.inf
+        at = self.ready_at()
+        return max(at, trouble.opens_until) if trouble is not None else at
+
     # Places
 
     def grant(self, ticket: Ticket) -> None:

@@ -87,6 +87,11 @@ class Schedule:
         """Return the rules for a host."""
         return self._table.find(name)
 
+    def ready_at(self, name: str) -> float:
+        """Return from when on a further request to a host would be granted a place; see Host.opens_at()."""
+        host = self.hosts.get(name)
+        return -math.inf if host is None else host.opens_at()
+
     # Requests
 
     async def admit(

@@ -15,7 +15,7 @@ from .place import Place, Postponed
 from .response import PoliteResponse
 from .robots import Robots
 from .robots_cache import RobotsCache
-from .rules import DEFAULT, RulesLike, RuleTable
+from .rules import DEFAULT, Rules, RulesLike, RuleTable
 from .schedule import PoliteStats, Schedule
 
 
@@ -136,6 +136,17 @@ class Polite:
     def stats(self) -> PoliteStats:
         """Return the numbers of known hosts, of exchanges in progress, and of waiting requests."""
         return PoliteStats(len(self._schedule.hosts), self._schedule.active, self._schedule.waiting)
+
+    def find_rules(self, name: str) -> Rules:
+        """Return the rules for a host, by its name in lower case; after `group_by`, if that is given."""
+        return self._schedule.find_rules(name)
+
+    def ready_at(self, name: str) -> float:
+        """Return from when on a further request to a host would be sent at once, as a time of the clock.
+
+        It is -inf if the host is at rest, and infinite if that depends on a request that waits or is in progress.
+        """
+        return self._schedule.ready_at(name)
 
     def host(self, name: str) -> HostState:
         """Return the state of a host, by its name in lower case; after `group_by`, if that is given."""

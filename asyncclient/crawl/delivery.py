@@ -1,0 +1,89 @@
+"""The way of the pages to the program: a queue of limited size, and which pages the program is done with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from .page import Page
+
+
+class Delivery:
+    """Hands pages to the loops of the program. A full queue lets those wait that fetch pages.
+
+    Args:
+        size: pages that may wait.
+        write: called with each page before a loop gets it.
+        finish: called with each page when its loop asks for the next one.
+    """
+
+    def __init__(self, size: int, write: Callable[[Page], Awaitable[None]], finish: Callable[[Page], None]) -> None:
+        self._queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(size)
+        self._write = write
+        self._finish = finish
+        self._in_hand = 0
+        self._left: list[Page] = []
+        self._error: BaseException | None = None
+        self.has_ended = False
+
+    @property
+    def ready(self) -> int:
+        """The number of pages that wait."""
+        return 0 if self.has_ended else self._queue.qsize()
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no page waits, and none is in the hands of a loop."""
+        return not self._in_hand and self._queue.empty()
+
+    async def put(self, page: Page) -> None:
+        """Add a page; wait while the queue is full."""
+        if self._queue.full():
+            await self._queue.put(page)
+        else:
+            self._queue.put_nowait(page)
+
+    async def iterate(self) -> AsyncIterator[Page]:
+        """Yield pages until the end. Several loops may share the pages."""
+        while (page := await self._get()) is not None:
+            self._in_hand += 1
+            try:
+                await self._write(page)
+                yield page
+            except GeneratorExit:
+                self._left.append(page)
+                raise
+            finally:
+                self._in_hand -= 1
+            self._finish(page)
+
+    async def _get(self) -> Page | None:
+        queue = self._queue
+        item = queue.get_nowait() if queue.qsize() else await queue.get()
+        if isinstance(item, Page):
+            return item
+        queue.put_nowait(item)  # for the other loops
+        if item is not None:
+            raise item
+        return None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End all loops, once they have got the pages that wait, or at once with an error."""
+        if self.has_ended:
+            return
+        while error is not None and not self._queue.empty():
+            self._queue.get_nowait()
+        self.has_ended, self._error = True, error
+        self._queue.put_nowait(error)
+
+    def reopen(self) -> None:
+        """Let loops go on after an end without error."""
+        if self.has_ended and self._error is None:
+            self._queue.get_nowait()
+            self.has_ended = False
+
+    def finish_left(self) -> None:
+        """Finish the pages whose loops were left, as by `break`."""
+        left, self._left = self._left, []
+        for page in left:
+            self._finish(page)

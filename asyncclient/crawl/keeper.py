@@ -1,0 +1,172 @@
+"""Writing to the frontier and taking from it, together for many entries, by one task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from .agenda import Agenda
+from .entry import Entry, Outcome, State
+from .frontier import Frontier
+
+WRITE_EVERY: Final = 0.01
+"""Seconds for which changes are collected before they are written, unless something waits for them."""
+
+MOST_UNWRITTEN: Final = 500
+"""Changes that are written at once."""
+
+
+class Keeper:
+    """Keeps frontier and agenda equal: it writes new entries and outcomes, and takes entries for the hosts that run out.
+
+    An outcome is written after all entries that were added before it: after a crash, no page is finished whose links
+    are not known.
+
+    Args:
+        frontier: the frontier.
+        agenda: the agenda.
+        flush: called before outcomes are written; it passes the pages on to their sinks.
+        on_change: called after entries were written or taken.
+
+    Attributes:
+        waiting, done, failed: the numbers of entries in the frontier.
+    """
+
+    def __init__(
+        self,
+        frontier: Frontier,
+        agenda: Agenda,
+        flush: Callable[[], Awaitable[None]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._frontier = frontier
+        self._agenda = agenda
+        self._flush = flush
+        self._on_change = on_change
+        self._added: list[Entry] = []
+        self._outcomes: list[Outcome] = []
+        self._adders: list[asyncio.Future[None]] = []
+        self._is_wanted = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_busy = False
+        self.waiting = self.done = self.failed = 0
+
+    async def open(self) -> None:
+        """Open the frontier, and note what an earlier crawl has left in it."""
+        self.waiting, self.done, self.failed = await self._frontier.open()
+        self._agenda.has_unknown_hosts = self.waiting > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """True if the frontier knows everything, and nothing is to be taken from it."""
+        return not (self._is_busy or self._added or self._outcomes or self._agenda.wants)
+
+    # Changes
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry; the frontier ignores it if it has seen the URL."""
+        self._added.append(entry)
+
+    async def add_all(self, entries: Iterable[Entry]) -> None:
+        """Add entries; return when they are written."""
+        self._added.extend(entries)
+        future = asyncio.get_running_loop().create_future()
+        self._adders.append(future)
+        self._is_wanted.set()
+        await future
+
+    def finish(self, outcome: Outcome) -> None:
+        """Note the outcome of an entry whose fetch has ended."""
+        self._outcomes.append(outcome)
+
+    def ask(self, *, is_urgent: bool) -> None:
+        """Let the changes be written and entries be taken: now, or together with those of the next few milliseconds."""
+        if is_urgent or self._agenda.wants or len(self._added) + len(self._outcomes) >= MOST_UNWRITTEN:
+            self._is_wanted.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WRITE_EVERY, self._is_wanted.set)
+
+    # The task
+
+    async def run(self) -> None:
+        """Write and take until cancelled."""
+        try:
+            while True:
+                await self._is_wanted.wait()
+                self._is_wanted.clear()
+                self._stop_timer()
+                self._is_busy = True
+                try:
+                    await self.write()
+                    await self._load()
+                finally:
+                    self._is_busy = False
+                self._on_change()
+        except BaseException as error:
+            self._fail_adders(error)
+            raise
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def write(self) -> None:
+        """Write everything."""
+        outcomes, self._outcomes = self._outcomes, []  # first: the links of later pages may not have been added yet
+        await self._write_added()
+        back = [Outcome(entry, State.WAITING, counts=False) for entry in self._agenda.give_back()]
+        if not outcomes and not back:
+            return
+        await self._flush()
+        await self._frontier.finish(outcomes + back)
+        self._count(outcomes)
+        self._agenda.note_written(outcome.entry for outcome in outcomes)
+        self._agenda.note_added({outcome.entry.host for outcome in outcomes if outcome.state is State.WAITING})
+
+    async def _write_added(self) -> None:
+        if self._added:
+            added, self._added = self._added, []
+            new = await self._frontier.add(added)
+            self.waiting += sum(new.values())
+            self._agenda.note_added(new)
+            for entry in added:
+                if entry.priority > 0:
+                    self._agenda.prefer(entry)
+        adders, self._adders = self._adders, []
+        for future in adders:
+            if not future.done():
+                future.set_result(None)
+
+    def _count(self, outcomes: list[Outcome]) -> None:
+        done = sum(outcome.state is State.DONE for outcome in outcomes)
+        failed = sum(outcome.state is State.FAILED for outcome in outcomes)
+        self.done += done
+        self.failed += failed
+        self.waiting -= done + failed
+
+    async def _load(self) -> None:
+        agenda = self._agenda
+        if agenda.has_unknown_hosts and (places := agenda.count_places()):
+            hosts = await self._frontier.find_hosts(places, agenda.list_known())
+            agenda.has_unknown_hosts = len(hosts) >= places
+            agenda.note_added(hosts)
+        wanted = agenda.want()
+        if wanted:
+            agenda.put(await self._frontier.take(wanted))
+        if agenda.wants:
+            self._is_wanted.set()
+
+    def _fail_adders(self, error: BaseException) -> None:
+        for future in self._adders:
+            if not future.done():
+                future.set_exception(error) if isinstance(error, Exception) else future.cancel()
+
+    async def aclose(self) -> None:
+        """Write everything, and close the frontier; the task must have ended."""
+        self._stop_timer()
+        try:
+            await self.write()
+        finally:
+            await self._frontier.aclose()

@@ -1,0 +1,121 @@
+"""The progress of a crawl: a table on a terminal, and a summary as text."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from heapq import nlargest
+from typing import IO, TYPE_CHECKING, Final, Self
+
+from .stats import CrawlStats, HostStats
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+    from .crawler import Crawler
+
+REFRESH: Final = 0.5
+"""Seconds between two pictures."""
+
+_UNITS: Final = ("B", "KB", "MB", "GB", "TB")
+
+
+class Progress:
+    """A table of the busiest hosts, which is drawn again while its block runs; nothing where there is no terminal.
+
+    >>> async def crawl(crawler):
+    ...     async with Progress(crawler):
+    ...         await crawler.run()
+
+    Args:
+        crawler: the crawler.
+        hosts: rows of the table.
+        file: the terminal; by default the standard error.
+
+    Raises:
+        ImportError: rich is not installed, which asyncclient-http[crawl] installs.
+    """
+
+    def __init__(self, crawler: Crawler, *, hosts: int = 10, file: IO[str] | None = None) -> None:
+        try:
+            from rich.console import Console
+        except ImportError as error:
+            raise ImportError("a table needs rich: install asyncclient-http[crawl]", name="rich") from error
+        self._crawler = crawler
+        self._hosts = hosts
+        self._console: Console = Console(file=file or sys.stderr)
+        self._live: Live | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        from rich.live import Live
+
+        if self._console.is_terminal:
+            self._live = Live(self._draw(), console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+            self._task = asyncio.create_task(self._refresh(self._live))
+        return self
+
+    async def _refresh(self, live: Live) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            live.update(self._draw(), refresh=True)
+
+    def _draw(self) -> RenderableType:
+        rows = nlargest(self._hosts, self._crawler.hosts(), key=lambda host: (host.running, host.at_hand))
+        return build_table(self._crawler.stats(), rows)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._live is not None:
+            self._live.stop()
+
+
+def build_table(stats: CrawlStats, hosts: Iterable[HostStats]) -> RenderableType:
+    """Return a table of hosts, with the figures of the crawl below it."""
+    from rich.table import Table
+
+    table = Table(caption=describe(stats), box=None, pad_edge=False, caption_justify="left", caption_style="")
+    table.add_column("host", overflow="ellipsis", no_wrap=True, min_width=12)
+    for title in ("running", "at hand", "pages", "errors", "rests"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for host in hosts:
+        rest = f"{host.resting:.1f} s" if host.resting else ""
+        table.add_row(host.host, f"{host.running}", f"{host.at_hand:,}", f"{host.pages:,}", f"{host.errors:,}", rest)
+    return table
+
+
+def describe(stats: CrawlStats) -> str:
+    """Return the figures of a crawl in one sentence."""
+    parts = [
+        f"{stats.pages:,} pages in {show_seconds(stats.seconds)} ({stats.rate:,.1f}/s)",
+        show_size(stats.bytes),
+        f"{stats.errors:,} errors",
+        f"{stats.retries:,} retries",
+        f"{stats.waiting:,} URLs wait",
+    ]
+    return ", ".join(parts)
+
+
+def show_size(size: float) -> str:
+    """Return a number of bytes with a unit, such as 1.5 MB."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def show_seconds(seconds: float) -> str:
+    """Return a duration, such as 9.5 s or 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
