@@ -43,8 +43,16 @@ async def crawl_in_memory(urls: list[str], folder: Path, frontier: Path | None =
     from asyncclient.crawl import Crawler
 
     fetched = 0
-    limits = {"connections": CONNECTIONS, "per_host": PER_HOST, "idle": 0}
-    async with Crawler(agent="bench", frontier=frontier, rules=None, robots=False, **limits) as crawler:
+    crawler = Crawler(
+        agent="bench",
+        frontier=frontier,
+        rules=None,
+        robots=False,
+        connections=CONNECTIONS,
+        per_host=PER_HOST,
+        idle=0,
+    )
+    async with crawler:
         await crawler.add(urls)
         async for page in crawler:
             fetched += page.status == 200
@@ -169,7 +177,9 @@ def compare(names: list[str], scrapy: str, options: argparse.Namespace) -> None:
     for name in names:
         figures = {key: median(turn[key] for turn in turns[name]) for key in turns[name][0]}
         ratios = [median(a[key] / b[key] for a, b in zip(turns[name], turns[first], strict=True)) for key in figures]
-        shown = "  ".join(f"{key} {value:9,.0f} ({ratio:.2f})" for (key, value), ratio in zip(figures.items(), ratios))
+        shown = "  ".join(
+            f"{key} {value:9,.0f} ({ratio:.2f})" for (key, value), ratio in zip(figures.items(), ratios, strict=True)
+        )
         print(f"{name:16} {shown}")
 
 

@@ -195,7 +195,9 @@ class Agenda:
     @property
     def wants(self) -> bool:
         """True if entries should be given back to the frontier or taken from it, or hosts be looked for in it."""
-        return bool(self._hungry or self._given_back) or (self.has_unknown_hosts and self.count_places() > self._most_hosts // 4)
+        return bool(self._hungry or self._given_back) or (
+            self.has_unknown_hosts and self.count_places() > self._most_hosts // 4
+        )
 
     def put(self, taken: dict[str, Taken]) -> None:
         """Put the entries at hand that were taken for the hosts of want(); a host that is missing has none."""
@@ -217,7 +219,7 @@ class Agenda:
             self._check_stock(line)
 
     def give_back(self) -> list[Entry]:
-        """Return entries at hand that must go back to the frontier, because their hosts rest or their budget is spent."""
+        """Return entries at hand that must go back to the frontier: their hosts rest, or have no budget left."""
         entries, self._given_back = self._given_back, []
         return entries
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -128,8 +127,8 @@ class Crawler:
         transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        for name, value in {"attempts": attempts, "connections": connections, "per_host": per_host}.items():
-            check_number(name, value, 1)
+        _check_numbers(1, attempts=attempts, connections=connections, per_host=per_host, buffer=buffer)
+        _check_numbers(0, max_depth=max_depth, max_pages=max_pages, max_pages_per_host=max_pages_per_host, idle=idle)
         self.scope = Scope.of(scope)
         self._attempts = attempts
         self._max_depth = math.inf if max_depth is None else max_depth
@@ -137,10 +136,7 @@ class Crawler:
         self._follows = follow_redirects
         self._sinks = tuple(sinks)
         self._clock = clock or LoopClock()
-        most = connections + idle
-        transport = transport or PoolTransport(
-            pool=PoolLimits(connections=most, per_host=connections, idle=most, idle_per_host=connections)
-        )
+        transport = transport or _open_pool(connections, idle)
         if rules is not None or robots:
             given = Rules(connections=per_host) if rules is None else rules
             obeyed = Robots(agent=agent) if robots else None
@@ -163,7 +159,7 @@ class Crawler:
         self._hops: dict[str, int] = {}
         self._seeds: set[str] = set()
         self._tally = Tally()
-        self._keeping: asyncio.Task[None] | None = None
+        self._is_open = False
         self._started = 0.0
 
     def _make_agenda(self, per_host: int, max_pages: int | None) -> Agenda:
@@ -232,7 +228,7 @@ class Crawler:
 
     def __aiter__(self) -> AsyncIterator[Page]:
         """Yield the pages as they are received, until every URL is finished. Several tasks may iterate at once."""
-        if self._keeping is None:
+        if not self._is_open:
             raise ImproperConnectionState("the crawler is not open: use `async with`")
         self._workers.begin()
         self._ask()
@@ -385,25 +381,19 @@ class Crawler:
         await self._keeper.open()
         self._started = self._clock.now()
         self._workers.left = self._max_pages - self._keeper.done - self._keeper.failed
-        self._keeping = asyncio.create_task(self._keeper.run())
-        self._keeping.add_done_callback(self._note_end)
+        self._keeper.start(self._delivery.end)
+        self._is_open = True
         return self
-
-    def _note_end(self, keeping: asyncio.Task[None]) -> None:
-        if not keeping.cancelled():
-            self._delivery.end(keeping.exception())
 
     async def __aexit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
         """End the fetches in progress, finish the pages that the loops were done with, and close everything.
 
         A page that a loop was left with, as by `break`, is finished if no exception has ended the block.
         """
+        self._is_open = False
         await self._workers.aclose()
         if kind is None:
             self._delivery.finish_left()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait((self._keeping,))
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.client.aclose)
             for sink in self._sinks:
@@ -412,6 +402,16 @@ class Crawler:
 
     def __repr__(self) -> str:
         return f"<Crawler {self.stats()}>"
+
+
+def _check_numbers(least: int, **numbers: int | None) -> None:
+    for name, value in numbers.items():
+        check_number(name, least if value is None else value, least)
+
+
+def _open_pool(connections: int, idle: int) -> PoolTransport:
+    most = connections + idle
+    return PoolTransport(pool=PoolLimits(connections=most, per_host=connections, idle=most, idle_per_host=connections))
 
 
 def open_frontier(frontier: str | os.PathLike[str] | Frontier | None) -> Frontier:

@@ -8,7 +8,7 @@ from typing import Final
 
 from .agenda import Agenda
 from .entry import Entry, Outcome, State
-from .frontier import Frontier
+from .frontier import Frontier, FrontierError
 
 WRITE_EVERY: Final = 0.01
 """Seconds for which changes are collected before they are written, unless something waits for them."""
@@ -18,7 +18,7 @@ MOST_UNWRITTEN: Final = 500
 
 
 class Keeper:
-    """Keeps frontier and agenda equal: it writes new entries and outcomes, and takes entries for the hosts that run out.
+    """Keeps frontier and agenda equal: it writes new entries and outcomes, and takes entries for hosts that run out.
 
     An outcome is written after all entries that were added before it: after a crash, no page is finished whose links
     are not known.
@@ -49,7 +49,8 @@ class Keeper:
         self._adders: list[asyncio.Future[None]] = []
         self._is_wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._is_busy = False
+        self._is_busy = self._is_closing = self._has_failed = False
+        self._task: asyncio.Task[None] | None = None
         self.waiting = self.done = self.failed = 0
 
     async def open(self) -> None:
@@ -71,6 +72,8 @@ class Keeper:
     async def add_all(self, entries: Iterable[Entry]) -> None:
         """Add entries; return when they are written."""
         self._added.extend(entries)
+        if self._has_failed:
+            raise FrontierError("the frontier has failed before")
         future = asyncio.get_running_loop().create_future()
         self._adders.append(future)
         self._is_wanted.set()
@@ -89,31 +92,38 @@ class Keeper:
 
     # The task
 
-    async def run(self) -> None:
-        """Write and take until cancelled."""
+    def start(self, on_error: Callable[[BaseException], None]) -> None:
+        """Start the task; `on_error` is called if the frontier or a sink fails."""
+        self._task = asyncio.create_task(self._run(on_error))
+
+    async def _run(self, on_error: Callable[[BaseException], None]) -> None:
         try:
-            while True:
+            while not self._is_closing:
                 await self._is_wanted.wait()
                 self._is_wanted.clear()
                 self._stop_timer()
-                self._is_busy = True
-                try:
-                    await self.write()
-                    await self._load()
-                finally:
-                    self._is_busy = False
+                await self._work()
                 self._on_change()
-        except BaseException as error:
+        except Exception as error:
+            self._has_failed = True
             self._fail_adders(error)
-            raise
+            on_error(error)
+
+    async def _work(self) -> None:
+        self._is_busy = True
+        try:
+            await self._write()
+            if not self._is_closing:
+                await self._load()
+        finally:
+            self._is_busy = False
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    async def write(self) -> None:
-        """Write everything."""
+    async def _write(self) -> None:
         outcomes, self._outcomes = self._outcomes, []  # first: the links of later pages may not have been added yet
         await self._write_added()
         back = [Outcome(entry, State.WAITING, counts=False) for entry in self._agenda.give_back()]
@@ -158,15 +168,20 @@ class Keeper:
         if agenda.wants:
             self._is_wanted.set()
 
-    def _fail_adders(self, error: BaseException) -> None:
+    def _fail_adders(self, error: Exception) -> None:
         for future in self._adders:
             if not future.done():
-                future.set_exception(error) if isinstance(error, Exception) else future.cancel()
+                future.set_exception(error)
 
     async def aclose(self) -> None:
-        """Write everything, and close the frontier; the task must have ended."""
-        self._stop_timer()
+        """Write everything, unless that has failed before, and close the frontier."""
+        self._is_closing = True
+        self._is_wanted.set()
         try:
-            await self.write()
+            if self._task is not None:
+                await self._task
+            if not self._has_failed:
+                await self._write()  # outcomes that were added meanwhile
         finally:
+            self._stop_timer()
             await self._frontier.aclose()

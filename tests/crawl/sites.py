@@ -5,7 +5,7 @@ from typing import Any
 
 from asyncclient import LocalResponse
 from asyncclient.crawl import Crawler, Page
-from asyncclient.testing import ScriptedTransport
+from asyncclient.testing import MockTransport
 
 AGENT = "testbot/1.0 (+https://example.com/bot)"
 
@@ -21,14 +21,14 @@ def redirect_to(location: str, status: int = 302) -> LocalResponse:
     return LocalResponse(status, headers={"Location": location})
 
 
-def site(answers: Answers) -> ScriptedTransport:
+def site(answers: Answers) -> MockTransport:
     """A transport with answers by URL; each host has no robots.txt."""
     hosts = {url.split("/")[2] for url in answers}
     robots = {f"GET http://{host}/robots.txt": 404 for host in hosts}
-    return ScriptedTransport({**robots, **{f"GET {url}": answer for url, answer in answers.items()}})
+    return MockTransport({**robots, **{f"GET {url}": answer for url, answer in answers.items()}})
 
 
-def fetched(transport: ScriptedTransport) -> list[str]:
+def fetched(transport: MockTransport) -> list[str]:
     """The URLs that were requested, without those of robots.txt."""
     return [request.url for request in transport.requests if not request.url.endswith("/robots.txt")]
 

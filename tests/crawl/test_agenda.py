@@ -50,7 +50,7 @@ def test_a_host_has_no_more_fetches_than_its_limit() -> None:
     assert choose_all(agenda) != []
 
 
-def test_a_host_that_rests_is_chosen_when_its_time_has_come() -> None:
+def test_a_resting_host_is_chosen_after_its_rest() -> None:
     agenda = agenda_with({"a": 1, "b": 1}, ready_at={"a": 5.0, "b": 0.0}.__getitem__)
     assert [entry.host for entry in choose_all(agenda)] == ["b"]
     assert agenda.wakes_at == 5.0
@@ -58,7 +58,7 @@ def test_a_host_that_rests_is_chosen_when_its_time_has_come() -> None:
     assert [entry.host for entry in choose_all(agenda, 5.0)] == ["a"]
 
 
-def test_a_host_whose_time_depends_on_a_request_is_looked_at_again_soon() -> None:
+def test_a_host_of_unknown_readiness_is_checked_again_soon() -> None:
     times = {"a": math.inf}
     agenda = agenda_with({"a": 1}, ready_at=times.__getitem__)
     assert agenda.choose(0) is None
@@ -67,7 +67,7 @@ def test_a_host_whose_time_depends_on_a_request_is_looked_at_again_soon() -> Non
     assert agenda.choose(agenda.wakes_at) is not None
 
 
-def test_a_host_that_rests_for_long_gives_its_entries_back_and_its_place() -> None:
+def test_a_long_rest_gives_entries_back_and_makes_a_place_free() -> None:
     agenda = agenda_with({"a": 2}, ready_at={"a": 3600.0}.__getitem__)
     assert agenda.choose(0) is None
     assert len(agenda.give_back()) == 2
@@ -89,7 +89,7 @@ def test_a_host_without_budget_gives_its_entries_back() -> None:
     assert agenda.is_over
 
 
-def test_fetches_that_give_no_page_do_not_use_the_budget() -> None:
+def test_fetches_without_a_page_do_not_use_the_budget() -> None:
     agenda = agenda_with({"a": 3}, max_pages=1)
     (first,) = choose_all(agenda)
     finish(agenda, first, is_page=False)
