@@ -51,6 +51,7 @@ from .errors import (
     UnimplementedFileMode,
     UnknownProtocol,
     UnknownTransferEncoding,
+    WebSocketClosed,
     WriteTimeout,
 )
 from .limits import Limits, PoolLimits
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .client.request import Headers, Options, Request
     from .client.response import Response
     from .client.retries import Retry
+    from .client.websocket.connection import WebSocket
     from .connection import HTTP_PORT, HTTPConnection
     from .https import HTTPS_PORT, HTTPSConnection
     from .local_response import LocalResponse
@@ -185,6 +187,8 @@ __all__ = [
     "UnimplementedFileMode",
     "UnknownProtocol",
     "UnknownTransferEncoding",
+    "WebSocket",
+    "WebSocketClosed",
     "WriteTimeout",
     "__version__",
     "create_tls_context",
@@ -209,6 +213,7 @@ _HOMES: Final = {
     "BlockingMiddleware": "client.middlewares",
     "CallNext": "client.middlewares",
     "Middleware": "client.middlewares",
+    "WebSocket": "client.websocket.connection",
     "ServerSentEvent": "client.content.events",
     "CookieJar": "client.cookies.jar",
     "Cookie": "client.cookies.jar",

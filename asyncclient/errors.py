@@ -316,6 +316,29 @@ class InvalidJSON(DecodingError, ValueError):
     """
 
 
+class WebSocketClosed(HTTPException):
+    """A WebSocket is closed, or was closed meanwhile.
+
+    Attributes:
+        code: the code of the peer's close frame; without one, that of ours after a fault of the peer, otherwise 1006.
+        reason: the reason in that frame; "" if there is none.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    @property
+    def is_normal(self) -> bool:
+        """True if the peer ended the connection in order: 1000 (done), 1001 (going away) or 1005 (no code)."""
+        return self.code in (1000, 1001, 1005)
+
+    def _describe(self) -> str:
+        reason = f": {clip(self.reason)}" if self.reason else ""
+        return f"WebSocket closed with code {self.code}{reason}"
+
+
 class ContentTooLarge(HTTPException):
     """Content is larger than a limit, encoded or decoded; the connection was dropped. `limit` is in bytes."""
 

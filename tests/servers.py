@@ -135,7 +135,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """An ASGI application: /echo, /stream/N, /empty, /too-large, /events/N."""
+    """An ASGI application: /echo, /stream/N, /empty, /too-large, /events/N, and a WebSocket that echoes."""
+    if scope["type"] == "websocket":
+        await echo_messages(scope, receive, send)
+        return
     name, _, argument = scope["path"].strip("/").partition("/")
     if name == "echo":
         await reply(send, 200, json.dumps(await describe(scope, receive)).encode())
@@ -178,6 +181,17 @@ async def stream(send: Send, n: int) -> None:
         await send({"type": "http.response.body", "body": b"line %d\n" % number, "more_body": True})
         await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b""})
+
+
+async def echo_messages(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Accept a WebSocket with its first subprotocol, and return each message; "bye" is answered by code 4000."""
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") == "bye":
+            await send({"type": "websocket.close", "code": 4000, "reason": "as you wish"})
+            return
+        await send({**message, "type": "websocket.send"})
 
 
 async def send_events(scope: dict[str, Any], receive: Receive, send: Send, n: int) -> None:
@@ -226,7 +240,12 @@ def run_application(descriptor: str) -> None:
 
     listener = socket.socket(fileno=int(descriptor))
     config = uvicorn.Config(
-        application, http="h11", ws="none", lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+        application,
+        http="h11",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_level="warning",
+        timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

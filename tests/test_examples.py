@@ -44,8 +44,9 @@ from examples import (
     connection_upgrade,
     connection_upload,
     server,
+    websocket_messages,
 )
-from tests.servers import HOST, ROOT, Certificates, ConnectProxy, ProxyPy
+from tests.servers import HOST, ROOT, App, Certificates, ConnectProxy, ProxyPy
 
 Capture = pytest.CaptureFixture[str]
 
@@ -160,6 +161,7 @@ NEED_MORE = (
     connection_upgrade,
     connection_upload,
     server,
+    websocket_messages,
 )
 
 
@@ -298,6 +300,11 @@ async def test_form_of_the_client(demo: tuple[str, int], tmp_path: Path, capsys:
     kind, _, length = second.rpartition(" ")
     assert kind == "multipart/form-data; boundary"
     assert 100_300 < int(length) < 100_600
+
+
+async def test_websocket(app: App, capsys: Capture) -> None:
+    await websocket_messages.main(f"{app.url}/any".replace("http", "ws"))
+    assert capsys.readouterr().out == "hello b'\\x01\\x02'\nTrue\n4000 as you wish\n"
 
 
 async def test_proxy_of_the_client(proxy_py: ProxyPy, demo: tuple[str, int], capsys: Capture) -> None:

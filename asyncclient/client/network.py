@@ -89,7 +89,7 @@ def label_of(destination: Destination) -> str:
 
 def is_asked(proxy: Proxy, scheme: str) -> bool:
     """Return True if whole URLs of that scheme are sent to the proxy, instead of opening a tunnel to their origin."""
-    return scheme == "http" and not proxy.is_socks
+    return scheme == "http" and not proxy.is_socks and not proxy.tunnels_all
 
 
 def _trust_of_proxy(trust: Trust) -> Trust:

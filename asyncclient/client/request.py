@@ -74,6 +74,7 @@ class Choices(NamedTuple):
     max_body_size: int | Unset | None = UNSET
     expect_continue: bool = False
     trailers: Pairs | TrailerFunction | None = None
+    needs_tunnel: bool = False  # set by websocket(): a proxy opens a tunnel for http URLs, too
 
 
 class ChoiceOptions(TypedDict, total=False):

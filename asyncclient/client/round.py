@@ -100,8 +100,11 @@ class Rounds:
         elif not isinstance(request.choices.auth, Unset):
             is_stranger = found.is_foreign
             auth = _restrict(open_auth(request.choices.auth), is_stranger, found.is_downgraded)
-        login = _open_proxy_login(request, found.url, found.site)
-        return found.replace(auth=auth, is_stranger=is_stranger, proxy_login=login, **changes)
+        site = found.site
+        if request.choices.needs_tunnel:
+            site = self.sites.find_tunnelled(found.url, site, found.is_foreign)
+        login = _open_proxy_login(request, found.url, site)
+        return found.replace(site=site, auth=auth, is_stranger=is_stranger, proxy_login=login, **changes)
 
     def redirect(self, request: Request, current: Round, redirect: Redirect) -> tuple[Request, Round]:
         """Return the request after a redirect, without secrets of another origin, and its first round.

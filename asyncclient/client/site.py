@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from ..bounded import BoundedDict
 from ..message.head import build_field
@@ -156,6 +156,18 @@ class Sites:
             if not (selector.needs_url or selector.is_empty):
                 proxy = selector.select(*url[:3])
             site = known[key] = self._build(url, proxy, is_foreign)
+        return site
+
+    def find_tunnelled(self, url: URL, found: Site, is_foreign: bool) -> Site:
+        """Return a site for requests that need a tunnel through a proxy, also to an http origin."""
+        proxy = cast(Proxy | None, found.destination.proxy)
+        if proxy is None or not is_asked(proxy, url.scheme):
+            return found
+        known = self._foreign if is_foreign else self.known
+        key = (*url[:3], proxy.tunnelling())
+        site = known.get(key)
+        if site is None:
+            site = known[key] = self._build(url, key[3], is_foreign)
         return site
 
     def _build(self, url: URL, proxy: Proxy | None, is_foreign: bool) -> Site:

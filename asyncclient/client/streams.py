@@ -1,8 +1,8 @@
-"""The methods of a client that return a block to enter: a response that is read by the caller, events."""
+"""The methods of a client that return a block to enter: a response that is read by the caller, events, a WebSocket."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
@@ -15,6 +15,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .events import EventSource
+    from .websocket.connection import OpeningWebSocket
+    from .websocket.opening import Compression
 
 
 class Opens(Protocol):
@@ -91,6 +93,50 @@ class Streams:
             read_timeout=read_timeout,
             max_event_size=max_event_size,
         )
+
+    def websocket(
+        self: Opens,
+        url: str,
+        *,
+        subprotocols: Iterable[str] = (),
+        compression: Compression = "deflate",
+        max_message_size: int | None = 1024 * 1024,
+        ping_interval: float | None = 20.0,
+        close_timeout: float = 10.0,
+        **options: Unpack[Options],
+    ) -> OpeningWebSocket:
+        """Open a WebSocket (RFC 6455) at the start of the `async with` block; needs asyncclient-http[websocket].
+
+        The request for it is a GET to which all rules of the client apply: TLS, cookies, authentication, redirects,
+        timeouts. A proxy opens a tunnel. At the end of the block the WebSocket is closed in order, code 1000; after an
+        exception at once, code 1011, and after a cancellation 1001.
+
+        Args:
+            url: a URL of scheme ws, wss, http or https, or a relative one.
+            subprotocols: names of subprotocols, the preferred one first; the server may choose one.
+            compression: "deflate" offers permessage-deflate (RFC 7692); None does not.
+            max_message_size: limit of a received message in bytes; None for no limit.
+            ping_interval: seconds between pings that check the connection; if a pong is missing when the next ping is
+                due, the connection is dropped. None for no pings.
+            close_timeout: seconds that the peer has to end the connection after a close frame.
+            options: as in request().
+
+        Raises:
+            StatusError: the status is not 101.
+            ProtocolError: the response is not that of a handshake, or chooses something that was not offered.
+            ImportError: the library websockets is not installed.
+            Others: see request().
+        """
+        from .websocket.connection import OpeningWebSocket  # imported on use: few programs need it
+        from .websocket.link import Limits
+        from .websocket.opening import check_extra, open_protocol, to_http
+
+        check_extra()
+        caller = find_caller()
+        open = partial(self._open, caller=caller)
+        request = self.build_request("GET", to_http(url), **options)
+        protocol = open_protocol(subprotocols, compression, max_message_size)
+        return OpeningWebSocket(open, request, protocol, Limits(ping_interval, close_timeout), caller)
 
 
 class Streaming(AbstractAsyncContextManager[Response]):

@@ -6,6 +6,7 @@ import asyncio
 
 from ..timeouts import NEVER, Timeout
 from .aio import AioStream
+from .deadlines import timer_of
 
 
 def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -21,6 +22,7 @@ def hand_over(stream: AioStream) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     stream.end_exchange()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
+    timer_of(stream.loop).discard(stream)  # the timer would keep the stream after the end of the connection
     if stream.is_lost:  # the transport will not report it again
         protocol.connection_lost(stream.exception())
     return stream, asyncio.StreamWriter(transport, protocol, stream, stream.loop)

@@ -37,6 +37,7 @@ class _Parts(NamedTuple):
     password: str | None
     headers: tuple[tuple[str, str], ...]
     auth: Auth | None
+    tunnels_all: bool = False
 
 
 class Proxy(_Parts):
@@ -54,6 +55,7 @@ class Proxy(_Parts):
         headers: pairs for the proxy only: sent with CONNECT, and with each request whose whole URL is sent to the
             proxy. A field of the request with the same name takes precedence there.
         auth: authenticates to the proxy, for example by Digest; None if `username` does, or nothing.
+        tunnels_all: True if a tunnel is opened for http URLs, too, as a WebSocket needs it; the client sets it.
 
     Args:
         scheme: the scheme, or a URL, see parse_proxy(); with a URL the next four arguments are not given.
@@ -111,6 +113,10 @@ class Proxy(_Parts):
             raise ValueError("expected a user or an auth for a proxy, got both")
         if not self.is_socks and self.username is not None:
             basic_value(self.username, self.password or "")
+
+    def tunnelling(self) -> Proxy:
+        """Return the same proxy with `tunnels_all`."""
+        return self._replace(tunnels_all=True)
 
     @property
     def is_socks(self) -> bool:
