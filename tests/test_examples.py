@@ -120,6 +120,11 @@ PRINTED_CLIENT = {
         r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
+    "crawl_archive": (
+        r"warcinfo None\nresponse 200 OK\nrequest /bytes/100 HTTP/1.1\n"
+        r"response 302 Found\nrequest /redirect/302/gzip HTTP/1.1\nresponse 200 OK\nrequest /gzip HTTP/1.1\n"
+        r"revisit 200 OK\nrequest /bytes/100 HTTP/1.1\n"
+    ),
     "event_streams": r"(count \d: line \d\n){7}7\n1\n2\n",
     "middlewares_coalescing": r"100 \{'0\.1 s\\n'\}\n1 connection\n",
     "middlewares_correlation": r"a-[12]\na-[12]\n",

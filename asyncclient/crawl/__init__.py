@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from .sinks.sink import Sink
     from .stats import CrawlStats, HostStats
     from .urls import TRACKING, drop_params, find_host, normalize_url
+    from .warc.archive import WARC, WARCError
 
 __all__ = [
     "TRACKING",
+    "WARC",
     "Counts",
     "CrawlStats",
     "Crawler",
@@ -30,6 +32,7 @@ __all__ = [
     "Sink",
     "State",
     "Taken",
+    "WARCError",
     "drop_params",
     "find_host",
     "find_links",
@@ -50,6 +53,8 @@ _HOMES: Final = {
     "State": "entry",
     "TRACKING": "urls",
     "Taken": "frontier",
+    "WARC": "warc.archive",
+    "WARCError": "warc.archive",
     "drop_params": "urls",
     "find_host": "urls",
     "find_links": "links",
