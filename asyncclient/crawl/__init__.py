@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .page import Page
     from .scope import Scope
     from .sinks.sink import Sink
+    from .sitemaps import Sitemap, SitemapError, SitemapURL, parse_sitemap
     from .stats import CrawlStats, HostStats
     from .urls import TRACKING, drop_params, find_host, normalize_url
     from .warc.archive import WARC, WARCError
@@ -30,6 +31,9 @@ __all__ = [
     "Page",
     "Scope",
     "Sink",
+    "Sitemap",
+    "SitemapError",
+    "SitemapURL",
     "State",
     "Taken",
     "WARCError",
@@ -37,6 +41,7 @@ __all__ = [
     "find_host",
     "find_links",
     "normalize_url",
+    "parse_sitemap",
 ]
 
 _HOMES: Final = {
@@ -50,6 +55,9 @@ _HOMES: Final = {
     "Page": "page",
     "Scope": "scope",
     "Sink": "sinks.sink",
+    "Sitemap": "sitemaps",
+    "SitemapError": "sitemaps",
+    "SitemapURL": "sitemaps",
     "State": "entry",
     "TRACKING": "urls",
     "Taken": "frontier",
@@ -59,6 +67,7 @@ _HOMES: Final = {
     "find_host": "urls",
     "find_links": "links",
     "normalize_url": "urls",
+    "parse_sitemap": "sitemaps",
 }
 """The modules of the names: each is imported on first use, because a crawl needs only some of them."""
 

@@ -14,13 +14,10 @@ from ..message.media import choose_content_type, parse_content_type
 from ..message.url import build_url, join_url, parse_url
 from .page import Page
 from .tags import BLANKS, find_tags
-from .urls import normalize_url
+from .urls import MAX_LENGTH, normalize_url
 
 MAX_LINKS: Final = 10_000
 """Links of a page that are returned, unless the caller sets another limit."""
-
-MAX_REFERENCE: Final = 8000
-"""Characters of the longest reference that is followed; servers should accept as much (RFC 9110 §4.1)."""
 
 _MAX_CHARACTERS: Final = 8 * 1024 * 1024
 """Characters of all links of a page together: a long base would make each of many short references long."""
@@ -164,7 +161,7 @@ class _Document:
             return
         reference = _clean(reference)
         is_elsewhere = reference != "" and reference[0] != "#" and _OTHER_SCHEME.match(reference) is None
-        if is_elsewhere and len(reference) <= MAX_REFERENCE:
+        if is_elsewhere and len(reference) <= MAX_LENGTH:
             self._references[reference] = None
 
     def _resolve_all(self) -> list[str]:

@@ -16,6 +16,9 @@ from ..errors import InvalidURL
 from ..message.target import show_url
 from ..message.url import URL, build_url, join_url, parse_url
 
+MAX_LENGTH: Final = 8000
+"""Characters of the longest URL that is taken from a page; servers should accept as much (RFC 9110 §4.1)."""
+
 _PLAIN_HOST: Final = r"[a-z0-9_-]{1,63}+(?:\.[a-z0-9_-]{1,63}+)*+"
 _PLAIN_PORT: Final = r"(?::(?!(?:80|443)/)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?+"
 _LEGAL: Final = r"[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]*+"
