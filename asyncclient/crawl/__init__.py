@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .links import find_links
     from .page import Page
     from .scope import Scope
+    from .sinks.files import Files
+    from .sinks.json_lines import JSONLines
     from .sinks.sink import Sink
     from .sitemaps import Sitemap, SitemapError, SitemapURL, parse_sitemap
     from .stats import CrawlStats, HostStats
@@ -25,8 +27,10 @@ __all__ = [
     "CrawlStats",
     "Crawler",
     "Entry",
+    "Files",
     "Frontier",
     "HostStats",
+    "JSONLines",
     "Outcome",
     "Page",
     "Scope",
@@ -49,8 +53,10 @@ _HOMES: Final = {
     "CrawlStats": "stats",
     "Crawler": "crawler",
     "Entry": "entry",
+    "Files": "sinks.files",
     "Frontier": "frontier",
     "HostStats": "stats",
+    "JSONLines": "sinks.json_lines",
     "Outcome": "entry",
     "Page": "page",
     "Scope": "scope",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import stat
 import sys
@@ -76,6 +77,29 @@ def check_owner(found: os.stat_result, path: str) -> None:
         return
     if found.st_uid not in (os.geteuid(), os.stat(os.path.dirname(path) or ".").st_uid):
         raise PermissionError(errno.EPERM, "expected a file of this user", path)
+
+
+def lock_file(file: io.FileIO, path: str, reason: str) -> None:
+    """Lock an open file until it is closed, for this and other processes; without effect where there are no locks.
+
+    Args:
+        file: the file.
+        path: its path, for the error.
+        reason: the text of the error.
+
+    Raises:
+        BlockingIOError: it is locked already.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError(errno.EAGAIN, reason, path) from None
+    except OSError:
+        pass  # the file system has no locks
 
 
 async def offload(function: Callable[..., _T], *args: Any) -> _T:

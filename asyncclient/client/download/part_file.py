@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Final
 
-from ...stream.files import SAFE_OPEN_FLAGS, check_owner, check_regular, open_regular
+from ...stream.files import SAFE_OPEN_FLAGS, check_owner, check_regular, lock_file, open_regular
 from .resuming import Note
 
 PART: Final = ".part"
@@ -118,7 +118,7 @@ class PartFile:
         while True:
             file = io.FileIO(self._part, "r+", opener=self._open_descriptor)
             try:
-                _lock(file, self._part)
+                lock_file(file, self._part, "another download is writing to it")
                 if _is_at(file, self._part):
                     return file
             except BaseException:
@@ -239,19 +239,6 @@ def _move_to_new(source: str, path: str) -> None:
         os.replace(source, path)
     else:
         os.remove(source)
-
-
-def _lock(file: io.FileIO, path: str) -> None:
-    if sys.platform == "win32":
-        return
-    import fcntl  # not on Windows
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(errno.EAGAIN, "another download is writing to it", path) from None
-    except OSError:
-        pass  # the file system has no locks
 
 
 def _is_at(file: io.FileIO, path: str) -> bool:
