@@ -35,7 +35,7 @@ FLOORS = {
         "wrapped_response",
     ),
     5: ("pool",),
-    6: ("client", "politeness"),
+    6: ("cache", "client", "politeness"),
     7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "crawl", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

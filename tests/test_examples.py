@@ -92,6 +92,7 @@ PRINTED = {
 }
 # The same of those that use the client; they are given the server's URL.
 PRINTED_CLIENT = {
+    "cache": r"True\nTrue\nCacheStats\(hits=1, confirmed=1, stale=0, misses=1, stored=1\)\n504\n",
     "client_authentication": r"\{'user': 'ada'\}\n401\n200\n64\n\{'user': 'ada'\}\n\{'user': 'ada'\}\n",
     "client_bodies": (
         r"200 5\n200 4\n200 15\n200 24\n"

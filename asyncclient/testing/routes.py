@@ -7,6 +7,7 @@
     /delay/SECONDS   a reply after up to 60 s               /cookies        the received cookies, as JSON
     /status/CODE     a reply with this status               /cookies/N/V    the same, and sets the cookie N to V
     /from/TIME       503 until that time in Unix seconds    /redirect/CODE/PATH     a redirect to PATH
+    /cached/SECONDS  the time, with this max-age and an ETag; 304 if that is in If-None-Match
     /events/N        the next three of N events after Last-Event-ID, as text/event-stream; 204 after the last one
     /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 without these credentials
 
@@ -142,6 +143,13 @@ def _events(request: Request, n: str) -> Reply:
     return Reply(200, events, None, (("Content-Type", "text/event-stream"),)) if numbers else Reply(204)
 
 
+def _cached(request: Request, seconds: str) -> Reply:
+    fields = (("Cache-Control", f"max-age={seconds}"), ("ETag", '"demo"'))
+    if request.values("if-none-match") == ['"demo"']:
+        return Reply(304, fields=fields)
+    return _text(200, f"{time.time()}\n", *fields)
+
+
 def _gzip(request: Request) -> Reply:
     content = gzip.compress(json.dumps({"gzipped": True, "padding": "-" * 1000}).encode(), mtime=0)
     fields = (("Content-Type", "application/json"), ("Content-Encoding", "gzip"))
@@ -230,6 +238,7 @@ _ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
     (re.compile(r"/redirect/(30[12378])(/(?!/).*)"), _ANY, _redirect),
     (re.compile(r"/echo"), _ANY, _echo),
     (re.compile(r"/early-hints"), _READ, _early_hints),
+    (re.compile(r"/cached/([0-9]{1,9})"), _READ, _cached),
     (re.compile(r"/events/([0-9]{1,9})"), _READ, _events),
     (re.compile(r"/gzip"), _READ, _gzip),
     (re.compile(r"/cookies"), _READ, _cookies),
