@@ -10,7 +10,6 @@ The rules kept:
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import math
 import os
 import re
@@ -27,10 +26,11 @@ from ...recording import Recording
 from ...stream.files import offload
 from ...timeouts import Deadline
 from ...transport import Transport, TransportRequest, TransportResponse, check_transport
+from .files import Files
+from .records import Capture, Records
 
 if TYPE_CHECKING:
     from ..page import Page
-    from .records import Capture
 
 MEBIBYTE: Final = 1 << 20
 
@@ -56,7 +56,7 @@ class ArchiveFull(Exception):
 
 
 class WARC:
-    """An archive of exchanges in files of the format WARC 1.1, written by warcio.
+    """An archive of exchanges in files of the format WARC 1.1.
 
     >>> from asyncclient import Client, PoolTransport
     >>> async def archive(url: str) -> None:
@@ -86,7 +86,6 @@ class WARC:
 
     Raises:
         ValueError, TypeError: an argument that is invalid.
-        ImportError: warcio is not installed.
     """
 
     def __init__(
@@ -109,11 +108,6 @@ class WARC:
         check_number("max_digests", max_digests, 0)
         if digest not in ("sha1", "sha256"):
             raise ValueError(f"expected 'sha1' or 'sha256' as digest, got {clip(digest)}")
-        if importlib.util.find_spec("warcio") is None:
-            raise ImportError("WARC needs warcio: install asyncclient-http[crawl]", name="warcio")
-        from .files import Files
-        from .records import Records
-
         records = Records(gzip=gzip, digest=digest, max_digests=max_digests, mask=_check_names(mask))
         suffix = ".warc.gz" if gzip else ".warc"
         self._files = Files(
@@ -186,8 +180,6 @@ class WARC:
         """Add an exchange; one without the head of a response is left out, as is one that ends too late."""
         if not recording.head_size or self._is_closed or self._error is not None:
             return
-        from .records import Capture  # known by now
-
         self._queue.append(Capture(request.url, _find_address(request, recording.peer), recording))
         self._pending += recording.size
         self._added += 1

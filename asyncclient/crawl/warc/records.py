@@ -1,23 +1,18 @@
-"""Records of WARC 1.1 (ISO 28500:2017), as bytes: one or two for each exchange, and one that describes the file.
+"""Records of WARC 1.1 (ISO 28500:2017), as bytes: two for each exchange, and one that describes the file.
 
-warcio builds and writes the records. The blocks are the recorded bytes: warcio's own heads of HTTP messages are parsed
-and built again, which changes blanks, folded lines and repeated fields.
+They are built here and not by warcio, which would parse the heads of HTTP messages and build them again, with other
+blanks and without folded lines (decision 104).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-
-from warcio.recordloader import ArcWarcRecord
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
 from ...bounded import BoundedDict
 from ...client.content.codings import load_zlib
@@ -64,27 +59,6 @@ class Original(NamedTuple):
     id: str
     url: str
     date: str
-
-
-class ExactHead(StatusAndHeaders):  # type: ignore[misc]  # warcio has no types
-    """A head of a message that is written as it was received."""
-
-    def __init__(self, head: bytes) -> None:
-        super().__init__("", [])
-        self.headers_buff = head
-
-    def compute_headers_buffer(self, header_filter: object = None) -> None:
-        """Keep the bytes."""
-
-    def __bool__(self) -> bool:
-        return True
-
-
-class Writer(WARCWriter):  # type: ignore[misc]
-    """warcio's writer, without digests of its own."""
-
-    def ensure_digest(self, record: object, block: bool = True, payload: bool = True) -> None:
-        """Leave the digests as they are."""
 
 
 class Records:
@@ -170,15 +144,15 @@ class Records:
         """
         if payload is None and body:
             payload = self._hash(body)
-        own = [("WARC-Type", kind), *fields, ("WARC-Block-Digest", self._format_digest(self._hash(head, body)))]
-        if payload is not None:
-            own.append(("WARC-Payload-Digest", self._format_digest(payload)))
-        named = StatusAndHeaders("", own, protocol=VERSION)
-        record = ArcWarcRecord("warc", kind, named, io.BytesIO(body), ExactHead(head), MEDIA_TYPES[kind], len(body))
-        record.payload_length = len(body)
-        out = io.BytesIO()
-        Writer(out, gzip=False, warc_version=VERSION).write_record(record)
-        return _compress(out.getvalue()) if self._gzip else out.getvalue()
+        lines = [
+            f"{VERSION}\r\nWARC-Type: {kind}\r\n",
+            *(f"{name}: {value}\r\n" for name, value in fields),
+            f"WARC-Block-Digest: {self._format_digest(self._hash(head, body))}\r\n",
+            "" if payload is None else f"WARC-Payload-Digest: {self._format_digest(payload)}\r\n",
+            f"Content-Type: {MEDIA_TYPES[kind]}\r\nContent-Length: {len(head) + len(body)}\r\n\r\n",
+        ]
+        record = b"".join(("".join(lines).encode(), head, body, b"\r\n\r\n"))
+        return _compress(record) if self._gzip else record
 
     def _hash(self, *parts: bytes) -> bytes:
         digest = hashlib.new(self._digest)
@@ -201,7 +175,7 @@ def _build_pattern(names: Sequence[str]) -> re.Pattern[bytes]:
 
 
 def _format_date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _make_id() -> str:
