@@ -132,6 +132,7 @@ PRINTED_CLIENT = {
     "middlewares_signing": r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\nTrue\n",
     "middlewares_tokens": r"\{200\} \['expired', 'valid'\]\n",
     "polite": r"190 bytes\n",
+    "uploads": r"(\d+ of 850000 bytes\n){3}850000 of 850000 bytes\ngzip True\n10\n99990\n",
     "typed_client": (
         r"1 True <Cookie 'a' for 'example.com' '/'>\n5 clients\n200 POST\n(?s:.*)\[200, 200(, 401){4}\]\n"
         r"201\n5 True\n0 2\n"
@@ -140,6 +141,7 @@ PRINTED_CLIENT = {
 # The same of those without asyncio; as commands only, for one of them replaces http.client.
 PRINTED_BLOCKING = {
     "blocking_connection": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
+    "blocking_files": r"line 0\nline 1\nline 2\n\d+\n100000\n",
     "blocking_threads": r"4950 bytes\n10 bytes\n20 bytes\n1 thread\n",
     "blocking_upload": r"413 413 .*\nTrue\n200 hinted\n100000\nsha-256=:.*:\n",
     "blocking_install": r"True\n200 b'\{.*\}\\n'\n200 b'hinted\\n'\nFalse\n",

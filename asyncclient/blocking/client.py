@@ -14,14 +14,14 @@ from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client import streams as awaitable_streams
 from ..client.cookies.jar import CookieJar
-from ..client.request import Options, Request
+from ..client.request import DownloadOptions, Options, Progress, Request
 from ..client.response import MAX_EVENT
 from ..client.retries import DEFAULT_RECONNECT, Retry
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
-from .body import wrap_callback, wrap_options
+from .body import wrap_bodies, wrap_callback, wrap_options
 from .middlewares import BlockingMiddlewares
 from .portal import Portal
 from .response import Response, replace_response
@@ -145,8 +145,8 @@ class Client(Verbs):
         *,
         resume: bool = False,
         overwrite: bool = False,
-        progress: Callable[[int, int | None], object] | None = None,
-        **options: Unpack[Options],
+        progress: Progress | None = None,
+        **options: Unpack[DownloadOptions],
     ) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
 
@@ -162,7 +162,7 @@ class Client(Verbs):
         """
         report = None if progress is None else wrap_callback(progress)
         download = self._client.download(
-            url, path, resume=resume, overwrite=overwrite, progress=report, **wrap_options(options)
+            url, path, resume=resume, overwrite=overwrite, progress=report, **wrap_bodies(options)
         )
         return self._finish(download)
 

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from copy import copy
 from functools import partial
+from io import BytesIO
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from ..client import response as awaitable
 from ..client.content.text import LineSplitter
@@ -179,6 +180,20 @@ class Response:
         for text in self.iter_text():
             yield from splitter.feed(text)
         yield from splitter.finish()
+
+    def as_file(self) -> BinaryIO:
+        """Return the content as a file, from where it was read up to, for tarfile, gzip, csv and the like.
+
+        It can be read once and has no position to go back to. Closing it does not close the response, which ends as
+        without it. Reading it raises the errors of read().
+        """
+        from .file import open_content  # imported on use: few programs need it
+
+        content = self._find_content()
+        if content is not None:
+            return BytesIO(content)
+        file = self._response.as_file()
+        return open_content(lambda n: self._portal.run(file.read1(n), self._response.close))
 
     def iter_events(self, *, max_event_size: int = awaitable.MAX_EVENT) -> Iterator[ServerSentEvent]:
         """Iterate over the events of an event stream (text/event-stream), as they are received.

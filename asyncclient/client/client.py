@@ -26,7 +26,7 @@ from .cookies.jar import CookieJar, NamedCookies
 from .pauses import Pauses
 from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
-from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, Headers, Options, Request
+from .request import CLIENT_OPTIONS, REQUEST_OPTIONS, DownloadOptions, Headers, Options, Progress, Request
 from .response import Response, take_received
 from .retries import Retry, RetryBudget
 from .round import Rounds
@@ -244,8 +244,8 @@ class Client(Verbs, Streams):
         *,
         resume: bool = False,
         overwrite: bool = False,
-        progress: Callable[[int, int | None], object] | None = None,
-        **options: Unpack[Options],
+        progress: Progress | None = None,
+        **options: Unpack[DownloadOptions],
     ) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, Unpack, cast
 
 from ..arguments import check_number, check_type
 from ..errors import clip
@@ -25,6 +25,12 @@ Headers = Mapping[str, HeaderValue | None] | HasItems | Iterable[tuple[str | byt
 """Fields of a request, or of all requests of a client; None removes a field of the client."""
 
 TrailerFunction = Callable[[], TrailerFields]
+
+Coding = Literal["gzip", "deflate", "zstd", "br"]
+"""A content coding that a body can be compressed with."""
+
+Progress = Callable[[int, int | None], object]
+"""Called with the bytes so far, and their number in all (None: unknown)."""
 
 
 NO_FIELDS: Final[Pairs] = []
@@ -90,8 +96,8 @@ class ChoiceOptions(TypedDict, total=False):
     trailers: Trailers | None
 
 
-class Options(ChoiceOptions, total=False):
-    """All keyword arguments of Request."""
+class DownloadOptions(ChoiceOptions, total=False):
+    """The keyword arguments of Request without `progress`, which a download has for the received content."""
 
     params: Params | None
     headers: Headers | None
@@ -99,6 +105,13 @@ class Options(ChoiceOptions, total=False):
     json: Any
     data: Any
     files: Any
+    compress: Coding | None
+
+
+class Options(DownloadOptions, total=False):
+    """All keyword arguments of Request."""
+
+    progress: Progress | None
 
 
 REQUEST_OPTIONS: Final = frozenset(Options.__annotations__)
@@ -126,6 +139,10 @@ class Request:
         data: a form: a mapping or pairs. Together with files, the other fields of a multipart form.
         files: parts of a multipart form: name to content, (filename, content) or (filename, content, type). An empty
             collection makes `data` a multipart form.
+        compress: "gzip", "deflate", "zstd" or "br": compress the body, and declare it by Content-Encoding. The server
+            must be known to accept that.
+        progress: called after each write with the bytes of the body so far, before they are compressed, and its length
+            (None: unknown); from the beginning again if the body is sent again.
         auth: (user, password), an Auth, or a function; None sends no credentials, not even the client's.
         timeout: a Timeout, or seconds in total; None for no limits.
         follow_redirects: True or False; None uses the client's setting.
@@ -159,6 +176,8 @@ class Request:
         data: Any = None,
         files: Any = None,
         encode_json: Callable[[Any], str | bytes] | None = None,
+        compress: Coding | None = None,
+        progress: Progress | None = None,
         **choices: Unpack[ChoiceOptions],
     ) -> None:
         self.method = method if type(method) is str and method in _STANDARD else _check_method(method)
@@ -178,9 +197,28 @@ class Request:
             )
             if files is not None and fields is not None and payload is not None and payload.content_type is not None:
                 self.headers = fields.add_boundary(self.headers, payload.content_type)
+        if compress is not None or progress is not None:
+            self._change_payload(compress, progress)
         self.choices = _choose(choices) if choices else USUAL
         if self.choices.trailers is not None and self.payload is None:
             raise ValueError("trailers can only follow content, and there is none")
+
+    def _change_payload(self, compress: Coding | None, progress: Progress | None) -> None:
+        if self.payload is None:
+            name = "progress" if compress is None else "compress"
+            raise ValueError(f"expected a body with {name}, got none; download() has a progress of its own")
+        if progress is not None:
+            if not callable(progress):
+                raise TypeError(f"expected a function as progress, got {type(progress).__name__}")
+            from .body.reported import ReportedPayload  # imported on use, as the next one: few requests need them
+
+            self.payload = ReportedPayload(self.payload, progress)
+        if compress is not None:
+            from .body.compressed import check_coding, compress_payload, declare_coding
+
+            check_coding(compress)
+            self.headers = declare_coding(self.headers, compress)
+            self.payload = compress_payload(self.payload, compress)
 
     def _take_expectation(self) -> bool:
         """Remove Expect from the fields; return True if it asks for 100 Continue, as expect_continue=True does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ from .stored import StoredResponse
 if TYPE_CHECKING:
     from ..message.links import Link
     from .content.events import EventParser, ServerSentEvent
+    from .content.file import ContentFile
     from .content.text import TextDecoder
     from .settings import DefaultEncoding
 
@@ -298,9 +299,10 @@ class Response:
         """
         if size is not None and size < 1:
             raise ValueError(f"expected pieces of at least 1 byte, got {size!r}")
-        if self._content is not None:
-            return ChunkIterator(BufferedContent(self._content).read1, size)
-        return ChunkIterator(self._read1, size)
+        return ChunkIterator(self._find_read1(), size)
+
+    def _find_read1(self) -> Callable[..., Awaitable[bytes]]:
+        return self._read1 if self._content is None else BufferedContent(self._content).read1
 
     def iter_text(self) -> AsyncIterator[str]:
         """Iterate over the content as text, as received; invalid bytes become U+FFFD. Raises the errors of read()."""
@@ -317,6 +319,15 @@ class Response:
 
         splitter = LineSplitter()
         return MappedIterator(self.iter_text(), splitter.feed, splitter.finish)
+
+    def as_file(self) -> ContentFile:
+        """Return the content as an asynchronous file with read(n), from where it was read up to.
+
+        With it the content can be the body of another request. The response ends as without it.
+        """
+        from .content.file import ContentFile  # imported on use: few programs need it
+
+        return ContentFile(self._find_read1())
 
     def iter_events(self, *, max_event_size: int = MAX_EVENT) -> AsyncIterator[ServerSentEvent]:
         """Iterate over the events of an event stream (text/event-stream), as they are received.

@@ -206,3 +206,21 @@ async def test_request_of_a_blocking_client_may_be_sent_by_another() -> None:
         requests = [client.build_request("POST", server.url, body=body) for body in (count(), Thrice(), count)]
         async with asyncclient.Client() as other:
             assert [(await other.send(request)).content for request in requests] == [b"123"] * 3
+
+
+def test_progress_of_a_body_is_reported_in_the_waiting_thread_and_may_end_the_request(client: Client) -> None:
+    seen: list[tuple[int, int | None, threading.Thread]] = []
+
+    def progress(sent: int, total: int | None) -> None:
+        seen.append((sent, total, threading.current_thread()))
+
+    with RawServer(echo_body) as server:
+        assert client.post(server.url, body=b"123", progress=progress, compress="gzip").status == 200
+        assert seen == [(3, 3, threading.current_thread())]
+
+        def fail(sent: int, total: int | None) -> None:
+            raise KeyError("enough")
+
+        with pytest.raises(KeyError, match="enough"):
+            client.post(server.url, body=Thrice(), progress=fail)
+        assert client.stats().active == 0
