@@ -26,8 +26,9 @@ from .message.head import Head, HeadCache, build_field
 from .message.request import RequestHead
 from .response import HTTPResponse
 from .stream.deadlines import TimeLimit
-from .stream.dial import Route, Tunnel, open_stream
+from .stream.dial import Route, open_stream
 from .stream.files import offload, open_file
+from .stream.hops import Tunnel
 from .stream.interruptible import Interruptible
 from .stream.options import SocketOption, parse_options
 from .stream.tls import default_context

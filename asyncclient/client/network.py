@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
+from ssl import SSLContext
 from typing import NamedTuple, cast
 
 from ..exchange.tunnel import build_connect
 from ..message.target import build_authority, build_server_name
-from ..stream.dial import Route, Tunnel
+from ..stream.dial import Route
+from ..stream.hops import Hop, Tunnel
 from ..stream.options import SocketOption, list_keep_alive
 from ..stream.resolve import Resolver
 from ..stream.socks import Socks
@@ -39,8 +42,10 @@ class Network(NamedTuple):
         proxy = cast(Proxy | None, destination.proxy)
         if proxy is None:
             return await self._build_direct(destination.origin, self.trust)
+        if proxy.via:
+            return await self._build_chain(destination, proxy)
         if is_asked(proxy, destination.scheme):
-            return await self._build_direct((proxy.scheme, proxy.host, proxy.port), _trust_of_proxy(self.trust))
+            return await self._build_direct(_origin_of(proxy), _trust_of_proxy(self.trust))
         return await self._build_tunnelled(destination.origin, proxy)
 
     async def _build_direct(self, origin: Origin, trust: Trust) -> Route:
@@ -68,23 +73,59 @@ class Network(NamedTuple):
                 socks=Socks(proxy.scheme, proxy.username, proxy.password),
                 target=origin[1:],
             )
-        authority = build_authority(*origin[1:])
-        open_auth = (
-            None if proxy.auth is None else partial(ProxyAuthentication, proxy, proxy.auth, "CONNECT", authority)
-        )
-        is_secure = proxy.scheme == "https"
         return direct._replace(
             host=proxy.host,
             port=proxy.port,
-            proxy_tls=await context_of(_trust_of_proxy(self.trust)) if is_secure else None,
-            tunnel=Tunnel(authority, build_connect(authority, proxy.list_fields()), open_auth),
+            proxy_tls=await self._find_context(_origin_of(proxy)),
+            tunnel=_build_tunnel(proxy, origin),
         )
+
+    async def _build_chain(self, destination: Destination, last: Proxy) -> Route:
+        """Return the route through several proxies: each is asked for a tunnel to the next, the last for the URL."""
+        asked = is_asked(last, destination.scheme)
+        end = _origin_of(last) if asked else destination.origin
+        direct = await self._build_direct(end, _trust_of_proxy(self.trust) if asked else self.trust)
+        chain = last.via if asked else (*last.via, last)
+        hops = []
+        for proxy, following in pairwise(chain):
+            hops.append(_build_hop(proxy, _origin_of(following), await self._find_context(_origin_of(following))))
+        return direct._replace(
+            host=chain[0].host,
+            port=chain[0].port,
+            proxy_tls=await self._find_context(_origin_of(chain[0])),
+            hops=(*hops, _build_hop(chain[-1], end, direct.tls)),
+            target=end[1:],
+        )
+
+    async def _find_context(self, proxy: Origin) -> SSLContext | None:
+        """Return the TLS context for a proxy; None if it does not use TLS."""
+        return await context_of(_trust_of_proxy(self.trust)) if proxy[0] == "https" else None
+
+
+def _origin_of(proxy: Proxy) -> Origin:
+    return proxy.scheme, proxy.host, proxy.port
+
+
+def _build_hop(proxy: Proxy, end: Origin, tls: SSLContext | None) -> Hop:
+    """Return the tunnel that a proxy opens, with TLS inside of it if the end uses TLS."""
+    _, host, port = end
+    name = build_server_name(host)
+    if proxy.is_socks:
+        return Hop(host, port, None, Socks(proxy.scheme, proxy.username, proxy.password), tls, name)
+    return Hop(host, port, _build_tunnel(proxy, end), None, tls, name)
+
+
+def _build_tunnel(proxy: Proxy, end: Origin) -> Tunnel:
+    authority = build_authority(*end[1:])
+    open_auth = None if proxy.auth is None else partial(ProxyAuthentication, proxy, proxy.auth, "CONNECT", authority)
+    return Tunnel(authority, build_connect(authority, proxy.list_fields()), open_auth)
 
 
 def label_of(destination: Destination) -> str:
     """Return a destination for messages and statistics, without secrets."""
     authority = build_authority(destination.host, destination.port)
-    return authority if destination.proxy is None else f"{authority} via {destination.proxy}"
+    proxy = cast(Proxy | None, destination.proxy)
+    return authority if proxy is None else f"{authority} via {', '.join(map(str, (*proxy.via, proxy)))}"
 
 
 def is_asked(proxy: Proxy, scheme: str) -> bool:

@@ -17,13 +17,12 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from ..errors import ConnectError, ConnectTimeout, ProxyError, TLSError, TLSTimeout, join_errors
-from ..exchange.tunnel import AuthenticationContinues, TunnelAuthentication, open_tunnel
+from ..errors import ConnectError, ConnectTimeout, ProxyError, join_errors
+from ..exchange.tunnel import AuthenticationContinues, TunnelAuthentication
 from ..limits import DEFAULT, Limits
 from ..message.head import Head
 from ..message.target import build_authority, build_server_name
@@ -32,30 +31,17 @@ from ..timings import Timings
 from .address import AddrInfo, parse_literal
 from .aio import AioStream
 from .deadlines import TimeLimit
+from .hops import Hop, Tunnel, begin_authentication, open_hops, open_tunnel_on
 from .options import SocketOption, set_options
 from .racing import Attempts, may_open, race
 from .resolve import Resolver, as_os_error, forget, resolve
+from .securing import adopt, make_transport, shake_hands, wrap
 from .socks import Socks, open_socks
 from .tls import check_fingerprint
-from .tls_transport import TLSTransport, choose_class
 
 _build_peer = lru_cache(maxsize=1024)(build_authority)  # for each connection to a server
 
 _FAILURES = (OSError, RuntimeError, OverflowError, UnicodeError)  # raised by loops and socket calls
-
-
-class Tunnel(NamedTuple):
-    """A CONNECT request.
-
-    Attributes:
-        authority: of the target, for messages.
-        head: the CONNECT request.
-        authenticate: makes the authentication for one connection, if the fields of the head are not enough.
-    """
-
-    authority: str
-    head: bytes
-    authenticate: Callable[[], TunnelAuthentication] | None = None
 
 
 class Route(NamedTuple):
@@ -74,6 +60,8 @@ class Route(NamedTuple):
         socks, target: the SOCKS proxy, and the host and port to reach through it; instead of a tunnel.
         resolver: for the host, and for a target that the SOCKS proxy does not resolve; None is the system's.
         fingerprints: if any, the SHA-256 of the server's certificate must be one of these.
+        hops: the tunnels of a chain of proxies, in place of `tunnel` and `socks`; `target` is then where the last one
+            leads.
     """
 
     host: str
@@ -91,6 +79,7 @@ class Route(NamedTuple):
     target: tuple[str, int] | None = None
     resolver: Resolver | None = None
     fingerprints: tuple[bytes, ...] = ()
+    hops: tuple[Hop, ...] = ()
 
     @property
     def peer(self) -> str:
@@ -111,6 +100,7 @@ class Route(NamedTuple):
             and self.socket_path is None
             and self.source_address is None
             and not self.socket_options
+            and not self.hops
         )
 
     @property
@@ -146,13 +136,15 @@ async def _open_detour(route: Route, timeout: Timeout, timings: Timings, limits:
     head = None
     if route.tunnel is not None:
         stream, head = await _open_tunnel(route, route.tunnel, timeout, timings, limits)
+    elif route.hops:
+        stream, head = await _open_chain(route, timeout, timings, limits)
     else:
         connected = await open_socket(route, timeout, timings)
         if route.socks is not None:
             assert route.target is not None
             connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
         stream = AioStream(asyncio.get_running_loop(), route.server, timeout)
-        await _adopt(connected, stream, route.tls, route.server_name, timings)
+        await adopt(connected, stream, route.tls, route.server_name, timings)
     _finish(stream, route)
     return stream, head
 
@@ -173,7 +165,7 @@ async def _open_tunnel(
     route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
 ) -> tuple[AioStream, Head]:
     """Open a tunnel, on as many connections as authentication needs: a proxy may close after each challenge."""
-    authentication = None if tunnel.authenticate is None else tunnel.authenticate()
+    authentication = begin_authentication(tunnel)
     while True:
         connected = await open_socket(route, timeout, timings)
         try:
@@ -194,18 +186,34 @@ async def _open_tunnelled(
     limits: Limits,
 ) -> tuple[AioStream, Head]:
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-    await _adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
+    await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
     try:
-        stream.timeout = Timeout.each(None)
-        with stream.limited(timeout.connect):
-            head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
-        stream.timeout = timeout
+        head = await open_tunnel_on(stream, tunnel, authentication, timeout, limits)
         if route.tls is not None:
-            stream = await _wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)
+            stream = await wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)
     except BaseException:
         stream.abort()
         raise
     return stream, head
+
+
+async def _open_chain(
+    route: Route, timeout: Timeout, timings: Timings, limits: Limits
+) -> tuple[AioStream, Head | None]:
+    """Open the tunnels of a chain, on as many connections as authentication needs."""
+    authentications = [begin_authentication(hop.tunnel) for hop in route.hops]
+    while True:
+        connected = await open_socket(route, timeout, timings)
+        stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
+        await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
+        try:
+            stream, head = await open_hops(
+                stream, route.hops, authentications, timeout, timings, limits, route.resolver
+            )
+        except AuthenticationContinues:
+            continue
+        stream.proxy_head = head
+        return stream, head
 
 
 async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Opened:
@@ -223,7 +231,7 @@ async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Op
             if literal is not None or may_open(infos):
                 host, port = infos[0][4][:2]
                 if route.tls is not None:
-                    tls = _make_transport(stream, route.tls, route.server_name)
+                    tls = make_transport(stream, route.tls, route.server_name)
                 try:
                     await loop.create_connection(lambda: tls or stream, host, port)
                 except (OSError, asyncio.CancelledError) as exc:
@@ -238,9 +246,9 @@ async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Op
             raise _build_error(route, attempts, exc) from exc
         raise
     if connected is not None:
-        await _adopt(connected, stream, route.tls, route.server_name, timings)
+        await adopt(connected, stream, route.tls, route.server_name, timings)
     elif tls is not None:
-        await _shake_hands(tls, stream, timings)
+        await shake_hands(tls, stream, timings)
     _finish(stream, route)
     return stream, None
 
@@ -342,97 +350,3 @@ async def _resolve_source(loop: asyncio.AbstractEventLoop, source: tuple[str, in
         return [*await loop.getaddrinfo(source[0] or None, source[1], type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)]
     except OSError as exc:
         raise ConnectError(f"no source address {source[0]}:{source[1]}: {exc}", [exc]) from exc
-
-
-async def _adopt(
-    sock: socket.socket,
-    stream: AioStream,
-    context: ssl.SSLContext | None,
-    server_name: str | None,
-    timings: Timings,
-) -> AioStream:
-    """Give a connected socket to the loop, do the TLS handshake if there is a context, and return the open stream."""
-    if context is not None:
-        return await _adopt_with_tls(sock, stream, context, server_name, timings)
-    try:
-        await stream.loop.create_connection(lambda: stream, sock=sock)
-    except BaseException:
-        # If cancelled in the turn in which the transport was created, the transport owns the socket.
-        if stream.transport is not None:
-            stream.abort()
-        else:
-            sock.close()
-        raise
-    return stream
-
-
-async def _adopt_with_tls(
-    sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, timings: Timings
-) -> AioStream:
-    transport = None
-    try:
-        with _handshake(stream.peer, stream.timeout, timings):
-            transport = _make_transport(stream, context, server_name)
-            await stream.loop.create_connection(lambda: transport, sock=sock)
-            await transport.shake_hands()
-    except BaseException:
-        if transport is not None and transport.is_connected:
-            transport.abort()
-        else:
-            sock.close()
-        raise
-    return stream
-
-
-async def _shake_hands(transport: TLSTransport, stream: AioStream, timings: Timings) -> None:
-    """Wait for a handshake that began when the transport was connected."""
-    try:
-        with _handshake(stream.peer, stream.timeout, timings):
-            await transport.shake_hands()
-    except BaseException:
-        transport.abort()
-        raise
-
-
-def _make_transport(stream: AioStream, context: ssl.SSLContext, server_name: str | None) -> TLSTransport:
-    """Return a TLS transport above which the stream is."""
-    return choose_class(stream.loop)(stream.loop, stream, context, server_name, stream.timeout.tls_close)
-
-
-async def _wrap(
-    outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
-) -> AioStream:
-    """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
-    stream = AioStream(outer.loop, peer, timeout)
-    with _handshake(peer, timeout, timings):
-        transport = _make_transport(stream, context, server_name)
-        below = cast(asyncio.Transport, outer.transport)
-        below.set_protocol(transport)
-        ending = outer.detach()
-        if ending is not None:
-            raise ending.error or ConnectionResetError("the connection was closed")
-        try:
-            transport.connection_made(below)
-            await transport.shake_hands()
-        except BaseException:
-            transport.abort()
-            raise
-    return stream
-
-
-@contextmanager
-def _handshake(peer: str, timeout: Timeout, timings: Timings) -> Iterator[None]:
-    """Apply the time limit to a TLS handshake, measure it, and translate its errors."""
-    started = time.monotonic()
-
-    def build_error(seconds: float) -> TLSTimeout:
-        return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
-
-    try:
-        with TimeLimit(timeout.tls, build_error):
-            yield
-    except TLSTimeout:
-        raise
-    except OSError as exc:  # includes ssl.SSLError
-        raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
-    timings.tls = (timings.tls or 0.0) + time.monotonic() - started

@@ -7,15 +7,17 @@ proxy's reply, so no stray byte can be taken for the start of the target's TLS.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 import socket
 from typing import Any, Final, NamedTuple
 
-from ..errors import ConnectTimeout, ProxyError, clip
+from ..errors import ConnectTimeout, HTTPException, ProxyError, clip
 from ..message.target import build_authority, check_host, encode_host
 from ..timeouts import Timeout
 from .address import parse_literal
+from .aio import AioStream
 from .deadlines import TimeLimit
 from .resolve import Resolver, resolve
 
@@ -88,20 +90,60 @@ async def open_socks(
         ConnectTimeout: it took too long.
         ConnectError: the target has no address.
     """
-    failure = f"no tunnel to {build_authority(*target)} through {proxy}"
+    try:
+        await _open(_Connected(sock), "python_socks.async_.asyncio", socks, proxy, target, timeout, resolver)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def ask_on_stream(
+    stream: AioStream, socks: Socks, target: tuple[str, int], timeout: Timeout, resolver: Resolver | None = None
+) -> None:
+    """Ask the proxy at the end of a stream for a tunnel to a target; the stream is then the tunnel.
+
+    Raises:
+        ProxyError: as for open_socks(); or the proxy sent more than its reply, which could be taken for data of the
+            target.
+        ConnectTimeout, ConnectError: see open_socks().
+    """
+    stream.timeout = Timeout.each(None)
+    await _open(_Stream(stream), "python_socks.async_.asyncio.v2", socks, stream.peer, target, timeout, resolver)
+    if await stream.wait_readable(0):
+        raise ProxyError(f"{_describe_failure(target, stream.peer)}: the proxy sent more than its reply, or closed")
+    stream.timeout = timeout
+
+
+def _describe_failure(target: tuple[str, int], proxy: str) -> str:
+    return f"no tunnel to {build_authority(*target)} through {proxy}"
+
+
+async def _open(
+    forward: object,
+    module: str,
+    socks: Socks,
+    proxy: str,
+    target: tuple[str, int],
+    timeout: Timeout,
+    resolver: Resolver | None,
+) -> None:
+    """Ask a proxy for a tunnel.
+
+    Args:
+        forward: the connection to the proxy, as the preceding proxy in the chain of python-socks.
+        module: of the class in python-socks that takes such a connection.
+    """
+    failure = _describe_failure(target, proxy)
 
     def build_error(seconds: float) -> ConnectTimeout:
         return ConnectTimeout(f"{failure} in {seconds:g} s", "proxy", seconds)
 
-    try:
-        with TimeLimit(timeout.connect, build_error):
-            host, port = await _choose_address(socks, target, resolver)
-            if socks.is_v4 and ":" in host:
-                raise ProxyError(f"{failure}: SOCKS4 knows IPv4 addresses only")
-            return await _ask(sock, socks, host, port, failure)
-    except BaseException:
-        sock.close()
-        raise
+    with TimeLimit(timeout.connect, build_error):
+        host, port = await _choose_address(socks, target, resolver)
+        if socks.is_v4 and ":" in host:
+            raise ProxyError(f"{failure}: SOCKS4 knows IPv4 addresses only")
+        await _ask(forward, module, socks, host, port, failure)
 
 
 async def _choose_address(socks: Socks, target: tuple[str, int], resolver: Resolver | None) -> tuple[str, int]:
@@ -132,17 +174,36 @@ class _Connected:
         return self._sock
 
 
-async def _ask(sock: socket.socket, socks: Socks, host: str, port: int, failure: str) -> socket.socket:
+class _Stream:
+    """Stands for the preceding proxy, and for its stream, over a stream of ours."""
+
+    def __init__(self, stream: AioStream) -> None:
+        self._stream = stream
+
+    async def connect(self, dest_host: str, dest_port: int) -> _Stream:
+        return self
+
+    async def write(self, data: bytes) -> None:
+        self._stream.write(data)
+
+    async def read_exactly(self, n: int) -> bytes:
+        return await self._stream.readexactly(n)
+
+    async def close(self) -> None:
+        """Do nothing: the caller aborts the stream."""
+
+
+async def _ask(forward: object, module: str, socks: Socks, host: str, port: int, failure: str) -> None:
     # Imported on use: 20 ms, and optional.
     import python_socks
-    from python_socks.async_.asyncio import Proxy
 
     kind = python_socks.ProxyType.SOCKS4 if socks.is_v4 else python_socks.ProxyType.SOCKS5
-    forward: Any = _Connected(sock)
+    proxy_class: Any = importlib.import_module(module).Proxy
     # rdns=True: python-socks must not resolve names; a name left here is for the proxy to resolve.
-    client = Proxy(kind, "", 0, socks.username, socks.password, rdns=True, forward=forward)
+    client = proxy_class(kind, "", 0, socks.username, socks.password, rdns=True, forward=forward)
     try:
         # The time limit is ours: without one of its own, python-socks would have 60 s.
-        return await client.connect(host, port, timeout=math.inf)
-    except (python_socks.ProxyError, OSError, ValueError) as exc:  # ValueError: a name too long, a malformed reply
+        await client.connect(host, port, timeout=math.inf)
+    except (python_socks.ProxyError, HTTPException, OSError, ValueError) as exc:
+        # ValueError: a name too long, a malformed reply. HTTPException: of our own stream.
         raise ProxyError(f"{failure}: {exc}") from exc

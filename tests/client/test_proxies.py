@@ -62,7 +62,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 )
 def test_proxy_url(url: str, proxy: tuple[object, ...]) -> None:
     assert parse_proxy(url)[:5] == proxy
-    assert parse_proxy(url)[5:] == ((), None, False)
+    assert parse_proxy(url)[5:] == ((), None, False, ())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from asyncclient.errors import ConnectTimeout, ProxyError, TLSError, TLSTimeout
 from asyncclient.exchange.tunnel import build_connect
-from asyncclient.stream.dial import Route, Tunnel, open_stream
+from asyncclient.stream.dial import Route, open_stream
+from asyncclient.stream.hops import Tunnel
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from asyncclient.timings import Timings

@@ -15,7 +15,8 @@ import pytest
 
 from asyncclient.errors import ConnectError, TLSError
 from asyncclient.exchange.tunnel import build_connect
-from asyncclient.stream.dial import Route, Tunnel
+from asyncclient.stream.dial import Route
+from asyncclient.stream.hops import Tunnel
 from asyncclient.stream.socks import Socks
 from asyncclient.stream.tls import Trust, build_default_context, context_of, parse_trust
 from asyncclient.testing import RawConnection, RawServer

@@ -12,7 +12,7 @@ import pytest
 from asyncclient import Client, HTTPSConnection, Retry, TLSError
 from asyncclient.exchange.tunnel import build_connect
 from asyncclient.stream.aio import AioStream
-from asyncclient.stream.dial import Tunnel
+from asyncclient.stream.hops import Tunnel
 from asyncclient.stream.tls_transport import BufferedTLSTransport
 from asyncclient.stream.transport import is_readable
 from asyncclient.testing import RawConnection, RawServer

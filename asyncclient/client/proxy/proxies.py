@@ -8,7 +8,7 @@ without a proxy means no proxy at all. Proxy settings of Windows and macOS are n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ class _Parts(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     auth: Auth | None
     tunnels_all: bool = False
+    via: tuple[Proxy, ...] = ()
 
 
 class Proxy(_Parts):
@@ -56,6 +57,7 @@ class Proxy(_Parts):
             proxy. A field of the request with the same name takes precedence there.
         auth: authenticates to the proxy, for example by Digest; None if `username` does, or nothing.
         tunnels_all: True if a tunnel is opened for http URLs, too, as a WebSocket needs it; the client sets it.
+        via: the proxies of a chain before this one, in order; the client sets it.
 
     Args:
         scheme: the scheme, or a URL, see parse_proxy(); with a URL the next four arguments are not given.
@@ -143,7 +145,8 @@ class Proxy(_Parts):
     def __repr__(self) -> str:
         """Show the URL, and of credentials and fields only their presence."""
         has_credentials = self.username is not None or self.auth is not None
-        return f"<Proxy {self}{' with credentials' if has_credentials else ''}{' and fields' if self.headers else ''}>"
+        shown = f"{self}{' with credentials' if has_credentials else ''}{' and fields' if self.headers else ''}"
+        return f"<Proxy {' via '.join(map(str, (shown, *reversed(self.via))))}>"
 
 
 def _check_fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -157,7 +160,7 @@ def _check_fields(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tup
     return tuple(fields)
 
 
-ProxyValue = str | Proxy | None
+ProxyValue = str | Proxy | Sequence[str | Proxy] | None
 ProxySetting = ProxyValue | Mapping[str, ProxyValue] | Callable[[str], ProxyValue]
 """The argument `proxy` of a client."""
 
@@ -223,11 +226,11 @@ class ProxySelector:
 
     Args:
         proxy: one of
-            - a URL or a Proxy, for all requests;
+            - a URL or a Proxy, for all requests; or a list of them, a chain: each opens a tunnel to the next one;
             - a mapping from "http", "https", "all", or one of them with a host, "https://example.com" or
-              "all://example.com:8080", to a URL, a Proxy, or None for no proxy. Host takes precedence over port, port
-              over scheme: `https://h:1`, `all://h:1`, `https://h`, `all://h`, `https`, `all`;
-            - a callable that takes the URL of a request and returns a URL, a Proxy or None;
+              "all://example.com:8080", to a URL, a Proxy, a chain, or None for no proxy. Host takes precedence over
+              port, port over scheme: `https://h:1`, `all://h:1`, `https://h`, `all://h`, `https`, `all`;
+            - a callable that takes the URL of a request and returns a URL, a Proxy, a chain or None;
             - None: the environment.
         trust_env: read the environment if proxy is None.
 
@@ -250,7 +253,7 @@ class ProxySelector:
         if proxy is None:
             if trust_env:
                 self._rules, self._no_proxy = _read_environment(os.environ)
-        elif isinstance(proxy, str | Proxy):
+        elif isinstance(proxy, str | list | tuple):  # a Proxy is a tuple
             self._rules = {("all", "", None): _to_proxy(proxy)}
         elif isinstance(proxy, Mapping):
             self._rules = {_parse_key(key): _to_proxy(value) for key, value in proxy.items()}
@@ -313,11 +316,21 @@ def _to_proxy(value: ProxyValue) -> Proxy | None:
         return value
     if isinstance(value, str):
         return parse_proxy(value)
+    if isinstance(value, list | tuple):
+        return _build_chain(value)
     raise _build_type_error(value)
 
 
+def _build_chain(values: Sequence[str | Proxy]) -> Proxy:
+    """Return the last proxy of a chain, with the others in `via`."""
+    chain = [proxy for value in values if (proxy := _to_proxy(value)) is not None]
+    if not chain or len(chain) < len(values):
+        raise ValueError("expected at least one proxy, and no None, in a chain of proxies")
+    return chain[-1]._replace(via=tuple(chain[:-1]))
+
+
 def _build_type_error(value: Any) -> TypeError:
-    return TypeError(f"expected a URL, Proxy, mapping, callable or None as proxy, got {type(value).__name__}")
+    return TypeError(f"expected a URL, Proxy, list, mapping, callable or None as proxy, got {type(value).__name__}")
 
 
 def _parse_key(key: str) -> _Target:

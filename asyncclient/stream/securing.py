@@ -1,0 +1,115 @@
+"""Connected sockets as streams, and TLS: of a new connection, or inside of an open one.
+
+The rules of dial.py hold: each step releases its socket or transport if it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from ..errors import TLSError, TLSTimeout
+from ..timeouts import Timeout
+from ..timings import Timings
+from .aio import AioStream
+from .deadlines import TimeLimit
+from .tls_transport import TLSTransport, choose_class
+
+
+async def adopt(
+    sock: socket.socket,
+    stream: AioStream,
+    context: ssl.SSLContext | None,
+    server_name: str | None,
+    timings: Timings,
+) -> AioStream:
+    """Give a connected socket to the loop, do the TLS handshake if there is a context, and return the open stream."""
+    if context is not None:
+        return await _adopt_with_tls(sock, stream, context, server_name, timings)
+    try:
+        await stream.loop.create_connection(lambda: stream, sock=sock)
+    except BaseException:
+        # If cancelled in the turn in which the transport was created, the transport owns the socket.
+        if stream.transport is not None:
+            stream.abort()
+        else:
+            sock.close()
+        raise
+    return stream
+
+
+async def _adopt_with_tls(
+    sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, timings: Timings
+) -> AioStream:
+    transport = None
+    try:
+        with _handshake(stream.peer, stream.timeout, timings):
+            transport = make_transport(stream, context, server_name)
+            await stream.loop.create_connection(lambda: transport, sock=sock)
+            await transport.shake_hands()
+    except BaseException:
+        if transport is not None and transport.is_connected:
+            transport.abort()
+        else:
+            sock.close()
+        raise
+    return stream
+
+
+async def shake_hands(transport: TLSTransport, stream: AioStream, timings: Timings) -> None:
+    """Wait for a handshake that began when the transport was connected."""
+    try:
+        with _handshake(stream.peer, stream.timeout, timings):
+            await transport.shake_hands()
+    except BaseException:
+        transport.abort()
+        raise
+
+
+def make_transport(stream: AioStream, context: ssl.SSLContext, server_name: str | None) -> TLSTransport:
+    """Return a TLS transport above which the stream is."""
+    return choose_class(stream.loop)(stream.loop, stream, context, server_name, stream.timeout.tls_close)
+
+
+async def wrap(
+    outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
+) -> AioStream:
+    """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
+    stream = AioStream(outer.loop, peer, timeout)
+    with _handshake(peer, timeout, timings):
+        transport = make_transport(stream, context, server_name)
+        below = cast(asyncio.Transport, outer.transport)
+        below.set_protocol(transport)
+        ending = outer.detach()
+        if ending is not None:
+            raise ending.error or ConnectionResetError("the connection was closed")
+        try:
+            transport.connection_made(below)
+            await transport.shake_hands()
+        except BaseException:
+            transport.abort()
+            raise
+    return stream
+
+
+@contextmanager
+def _handshake(peer: str, timeout: Timeout, timings: Timings) -> Iterator[None]:
+    """Apply the time limit to a TLS handshake, measure it, and translate its errors."""
+    started = time.monotonic()
+
+    def build_error(seconds: float) -> TLSTimeout:
+        return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
+
+    try:
+        with TimeLimit(timeout.tls, build_error):
+            yield
+    except TLSTimeout:
+        raise
+    except OSError as exc:  # includes ssl.SSLError
+        raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
+    timings.tls = (timings.tls or 0.0) + time.monotonic() - started
