@@ -45,6 +45,7 @@ CONNECTING: Final = (
     "ssl",
     "resolver",
     "local_address",
+    "interface",
     "socket_options",
     "socket_path",
     "stall_warning",
@@ -95,7 +96,7 @@ class Client(Verbs, Streams):
         limits: limits on what a server may send.
         pool: limits on the number of connections and how long they are kept.
         ssl: an SSLContext; False verifies nothing; "sha256:…" accepts only the certificate with this fingerprint.
-        proxy: a URL, a mapping by scheme or host, or a function of the URL.
+        proxy: a URL, a list of them (a chain), a mapping by scheme or host, or a function of the URL.
         trust_env: read proxies from the environment if none is given; nothing else is read from there. True unless a
             `transport` is given.
         follow_redirects: follow up to max_redirects redirects.
@@ -103,6 +104,8 @@ class Client(Verbs, Streams):
         max_body_size: limit of a response's content in bytes, encoded and decoded.
         resolver: finds the addresses of a host name.
         local_address: the address to connect from: a host, or (host, port).
+        interface: the network interface that connections use, such as "eth1", where the system has SO_BINDTODEVICE
+            (Linux).
         socket_options: (level, name, value) to set on each socket before it connects. TCP keep-alive is on unless it is
             turned off here.
         socket_path: a Unix socket to connect to, whatever the URL, whose host and port then only name the server in
@@ -119,8 +122,9 @@ class Client(Verbs, Streams):
         middlewares: coroutine functions around each request, outside redirects and retries, the first one outermost:
             `async def middleware(request, call_next)` returns the response of `await call_next(request)` or another.
         transport: sends the requests instead of a pool of connections. aclose() closes it with the client. The
-            arguments for connections (limits, pool, ssl, resolver, local_address, socket_options, socket_path,
-            stall_warning, lenient) are then given to the transport: `Client(transport=PoolTransport(ssl=…))`.
+            arguments for connections (limits, pool, ssl, resolver, local_address, interface, socket_options,
+            socket_path, stall_warning, lenient) are then given to the transport:
+            `Client(transport=PoolTransport(ssl=…))`.
 
     Raises:
         ValueError, TypeError: an argument that is invalid, or not allowed together with `transport`.
@@ -147,6 +151,7 @@ class Client(Verbs, Streams):
         max_body_size: int | None = None,
         resolver: Resolver | None = None,
         local_address: str | tuple[str, int] | None = None,
+        interface: str | None = None,
         socket_options: Sequence[SocketOption] = (),
         socket_path: str | os.PathLike[str] | None = None,
         stall_warning: float | None = 30.0,
@@ -166,17 +171,16 @@ class Client(Verbs, Streams):
         _check_arguments(retries, max_redirects, max_body_size, default_encoding)
         _check_kinds(trust_env, follow_redirects, tracer, encode_json)
         self._middlewares = () if middlewares == () else _list_middlewares(middlewares)
-        secret_names = _list_secret_names(secret_headers)
-        connecting = (limits, pool, ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient)
-        self._transport = _open_transport(transport, dict(zip(CONNECTING, connecting, strict=True)), tracer)
-        selector = _select_proxies(proxy, trust_env, transport, socket_path)
+        secrets = _list_secret_names(secret_headers)
+        connecting = (limits, pool, ssl, resolver, local_address, interface, socket_options, socket_path)
+        self._transport = _open_transport(transport, tracer, *connecting, stall_warning, lenient)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
-        origin = parse_base(base_url)[:3] if base_url else None
-        sites = Sites(selector, list_pairs(headers or ()), secret_names, origin)
+        selector = _select_proxies(proxy, trust_env, transport, socket_path)
+        sites = Sites(selector, list_pairs(headers or ()), secrets, parse_base(base_url)[:3] if base_url else None)
         self._settings = Settings(
             transport=self._transport,
             pauses=Pauses(),
-            rounds=Rounds(sites, open_auth(auth), secret_names),
+            rounds=Rounds(sites, open_auth(auth), secrets),
             jar=self.cookies,
             timeout=find_timeout(timeout, _DEFAULT_TIMEOUT),
             retries=retry,
@@ -383,12 +387,13 @@ async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
     return response
 
 
-def _open_transport(transport: Transport | None, connecting: dict[str, Any], tracer: Tracer | None) -> Transport:
+def _open_transport(transport: Transport | None, tracer: Tracer | None, *values: Any) -> Transport:
     """Return the transport of a client: a pool of connections, or the given one.
 
     Args:
-        connecting: arguments of PoolTransport, by the names in CONNECTING.
+        values: arguments of PoolTransport, in the order of CONNECTING.
     """
+    connecting = dict(zip(CONNECTING, values, strict=True))
     if transport is None:
         return PoolTransport(tracer=tracer, **connecting)
     check_transport(transport)
@@ -414,7 +419,7 @@ def _select_proxies(
     proxy: ProxySetting, trust_env: bool | Unset, transport: Transport | None, socket_path: object
 ) -> ProxySelector:
     if socket_path is not None and proxy is not None:
-        raise ValueError("expected no proxy and no local_address with a socket_path")
+        raise ValueError("expected no proxy, local_address or interface with a socket_path")
     if isinstance(trust_env, Unset):
         trust_env = transport is None
     return ProxySelector(proxy, trust_env=trust_env and socket_path is None)

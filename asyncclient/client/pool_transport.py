@@ -16,7 +16,7 @@ from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..pool.group import Group, Lease
 from ..pool.pool import Pool
 from ..response import HTTPResponse
-from ..stream.options import SocketOption, parse_options
+from ..stream.options import SocketOption, bind_to_interface, parse_options
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Deadline, Timeout
@@ -38,7 +38,7 @@ class PoolTransport:
     Args:
         limits: limits on what servers may send.
         pool: limits on the number of connections and how long they are kept.
-        ssl, resolver, local_address, socket_options, socket_path, stall_warning, lenient: as for Client.
+        ssl, resolver, local_address, interface, socket_options, socket_path, stall_warning, lenient: as for Client.
         tracer: its methods are called when connections are opened.
 
     Attributes:
@@ -53,6 +53,7 @@ class PoolTransport:
         ssl: TrustLike = None,
         resolver: Resolver | None = None,
         local_address: str | tuple[str, int] | None = None,
+        interface: str | None = None,
         socket_options: Sequence[SocketOption] = (),
         socket_path: str | os.PathLike[str] | None = None,
         stall_warning: float | None = 30.0,
@@ -60,9 +61,12 @@ class PoolTransport:
         lenient: bool = False,
     ) -> None:
         _check_arguments(limits, pool, resolver, local_address, lenient)
-        path = _check_socket_path(socket_path, local_address)
+        path = _check_socket_path(socket_path, local_address, interface)
         source = (local_address, 0) if isinstance(local_address, str) else local_address
-        self._network = Network(parse_trust(ssl), resolver, source, parse_options(socket_options), path)
+        options = parse_options(socket_options)
+        if interface is not None:
+            options = (*options, bind_to_interface(interface))
+        self._network = Network(parse_trust(ssl), resolver, source, options, path)
         self._exchange_class = _choose_exchange(lenient)
         self._known: BoundedDict[Destination, Group] = BoundedDict(MAX_GROUPS)
         self.pool = Pool(limits, pool, tracer, stall_warning)
@@ -194,11 +198,11 @@ def _check_arguments(limits: object, pool: object, resolver: object, local_addre
         raise TypeError(f"expected an object with resolve() as resolver, got {type(resolver).__name__}")
 
 
-def _check_socket_path(path: str | os.PathLike[str] | None, local_address: object) -> str | None:
-    """Return the path of a Unix socket; refuse a local address in addition to it."""
+def _check_socket_path(path: str | os.PathLike[str] | None, local_address: object, interface: object) -> str | None:
+    """Return the path of a Unix socket; refuse a local address or an interface in addition to it."""
     if path is None:
         return None
-    if local_address is not None:
-        raise ValueError("expected no proxy and no local_address with a socket_path")
+    if local_address is not None or interface is not None:
+        raise ValueError("expected no proxy, local_address or interface with a socket_path")
     check_type("socket_path", path, str | os.PathLike, "a path")
     return os.fspath(path)

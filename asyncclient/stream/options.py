@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -13,6 +14,9 @@ SocketOption = tuple[int, int, int | bytes]
 """Level, name and value for setsockopt()."""
 
 _KINDS: Final = (int, int, int | bytes)
+
+_LONGEST_INTERFACE: Final = 15
+"""Bytes of the name of an interface: IFNAMSIZ without the NUL."""
 
 
 def _list_keep_alive() -> tuple[SocketOption, ...]:
@@ -40,6 +44,22 @@ def parse_options(options: Iterable[Any]) -> tuple[SocketOption, ...]:
         if not (isinstance(option, tuple | list) and len(option) == 3 and all(map(isinstance, option, _KINDS))):
             raise TypeError(f"expected (level, name, value) in socket_options, got {clip(option)}")
     return parsed
+
+
+def bind_to_interface(interface: str) -> SocketOption:
+    """Return the option that binds a socket to a network interface.
+
+    Raises:
+        TypeError: the name is not a str.
+        ValueError: it can't be that of an interface, or the system has no such option.
+    """
+    check_type("interface", interface, str, "the name of a network interface")
+    name = os.fsencode(interface)
+    if not 0 < len(name) <= _LONGEST_INTERFACE or b"\0" in name:
+        raise ValueError(f"expected a name of 1 to {_LONGEST_INTERFACE} bytes as interface, got {clip(interface)}")
+    if not hasattr(socket, "SO_BINDTODEVICE"):
+        raise ValueError("expected no interface on this system, which has no SO_BINDTODEVICE: use local_address")
+    return socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name + b"\0"
 
 
 def list_keep_alive(options: Sequence[SocketOption]) -> tuple[SocketOption, ...]:

@@ -297,5 +297,5 @@ def test_proxies_differ_by_their_fields_and_auth() -> None:
 
 
 def test_a_proxy_is_copied_and_pickled() -> None:
-    proxy = Proxy("http://u:secret@p:1", headers={"X": "1"})
+    proxy = Proxy("http://u:secret@p:1", headers={"X": "1"}).tunnelling()._replace(via=(Proxy("http://first"),))
     assert copy.copy(proxy) == copy.deepcopy(proxy) == pickle.loads(pickle.dumps(proxy)) == proxy

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -111,7 +110,7 @@ async def test_a_chain_of_four_proxies(start: Start, tls: Certificates) -> None:
             assert (await client.get(f"https://localhost:{server.port}/a")).text == "/a"
 
 
-async def test_each_proxy_is_told_the_next_address_and_names_are_resolved_by_the_proxies(
+async def test_each_proxy_gets_the_address_of_the_next_and_resolves_names(
     connect_proxy: StartProxy, tls: Certificates
 ) -> None:
     first = connect_proxy()
@@ -288,11 +287,10 @@ def test_an_invalid_proxy_in_a_chain_is_refused_without_its_secret() -> None:
     assert SECRET not in str(raised.value)
 
 
-async def test_connections_of_different_chains_are_not_shared_and_are_told_apart(start: Start) -> None:
+async def test_connections_of_different_chains_are_not_shared_and_have_labels(start: Start) -> None:
     one, two, three = (start("http") for _ in range(3))
     chains = {"/a": [one, three], "/b": [two, three], "/c": three}
-    with ExitStack() as stack:
-        server = stack.enter_context(RawServer(echo_target))
+    with RawServer(echo_target) as server:
         socks = start("socks5")
         setting = {path: [*([chain] if isinstance(chain, str) else chain), socks] for path, chain in chains.items()}
         async with Client(proxy=lambda url: setting["/" + url.rpartition("/")[2]]) as client:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import compat
-from asyncclient import Client, ConnectError, HTTPConnection, StaticResolver
+from asyncclient import Client, ConnectError, HTTPConnection, Response, StaticResolver
 from asyncclient.testing import RawServer
 from tests.client.answering import Answering
 from tests.pool.invariant import check_quiet
@@ -90,6 +90,54 @@ def test_invalid_socket_options_are_refused(make: Callable[..., object], options
         make(socket_options=options)
 
 
+# Interfaces
+
+
+def interface_of(response: Response) -> bytes:
+    own = raw_response(response)._stream.get_extra_info("socket")
+    name: bytes = own.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
+    return name.rstrip(b"\0")
+
+
+@pytest.mark.parametrize("options", [{}, {"local_address": "127.0.0.1", "socket_options": [(*IDLE, 7)]}])
+async def test_connections_are_bound_to_an_interface(options: dict[str, Any], tls: Certificates) -> None:
+    with Answering(default=OK) as server, RawServer.replying(OK, tls=tls.server_context()) as secure:
+        resolver = StaticResolver({"a.test": ["::1", "127.0.0.1"]})
+        async with Client(interface="lo", resolver=resolver, ssl=tls.client_context(), **options) as client:
+            for url in (server.url, server.url_as("a.test"), secure.url):
+                async with client.stream("GET", url) as response:
+                    assert (interface_of(response), await response.read()) == (b"lo", b"ok")
+        async with Client() as client, client.stream("GET", server.url) as response:
+            assert interface_of(response) == b""
+
+
+async def test_the_connection_to_a_proxy_is_bound_to_the_interface(tls: Certificates) -> None:
+    with RawServer.replying(OK, tls=tls.server_context()) as server, ConnectProxy() as proxy:
+        client = Client(ssl=tls.client_context(), proxy=proxy.url, interface="lo")
+        async with client, client.stream("GET", f"https://localhost:{server.port}") as response:
+            assert interface_of(response) == b"lo"
+
+
+async def test_an_unknown_interface_is_a_connect_error() -> None:
+    with Answering(default=OK) as server:
+        async with Client(interface="no-such-device") as client:
+            with pytest.raises(ConnectError, match="No such device"):
+                await client.get(server.url)
+            check_quiet(client)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 16, "a\0b"])
+def test_an_invalid_interface_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="expected a name of 1 to 15 bytes as interface, got"):
+        Client(interface=name)
+
+
+def test_an_interface_is_refused_where_the_system_can_not_bind_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "SO_BINDTODEVICE")
+    with pytest.raises(ValueError, match="expected no interface on this system, which has no SO_BINDTODEVICE"):
+        Client(interface="lo")
+
+
 # Unix sockets
 
 
@@ -155,9 +203,9 @@ async def test_a_unix_socket_without_a_server_is_a_connect_error(tmp_path: Path)
         check_quiet(client)
 
 
-@pytest.mark.parametrize("other", [{"proxy": "http://a.test"}, {"local_address": "127.0.0.1"}])
+@pytest.mark.parametrize("other", [{"proxy": "http://a.test"}, {"local_address": "127.0.0.1"}, {"interface": "lo"}])
 def test_a_unix_socket_excludes_other_routes(other: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="expected no proxy and no local_address with a socket_path"):
+    with pytest.raises(ValueError, match="expected no proxy, local_address or interface with a socket_path"):
         Client(socket_path="/s", **other)
 
 

@@ -75,7 +75,7 @@ def test_the_error_for_a_misplaced_option_names_its_call() -> None:
 def test_an_unknown_option_is_an_error_that_lists_all_options() -> None:
     with pytest.raises(TypeError, match=r"'xyzzy': there are auth, base_url, cookies, .*trust_env$"):
         Client(timeout=3, xyzzy=1)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"'xyzzy': there are auth, body, cookies, .*trailers$"):
+    with pytest.raises(TypeError, match=r"'xyzzy': there are auth, body, compress, cookies, .*trailers$"):
         Request("GET", "http://h/", timeout=3, xyzzy=1)  # type: ignore[call-arg]
 
 
@@ -167,6 +167,7 @@ WRONG_TYPES: list[tuple[Callable[..., object], str, list[object]]] = [
     (Client, "tracer", [Odd(), print]),
     (Client, "encode_json", [Odd(), "json"]),
     (Client, "local_address", [5, Odd()]),
+    (Client, "interface", [5, Odd(), b"lo"]),
     (Client, "trust_env", ["no", None]),
     (Client, "follow_redirects", ["no", None]),
     (Client, "limits", [5, None]),

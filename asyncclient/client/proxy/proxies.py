@@ -116,6 +116,10 @@ class Proxy(_Parts):
         if not self.is_socks and self.username is not None:
             basic_value(self.username, self.password or "")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy all parts, also those that the constructor does not take."""
+        return Proxy._make, (tuple(self),)
+
     def tunnelling(self) -> Proxy:
         """Return the same proxy with `tunnels_all`."""
         return self._replace(tunnels_all=True)
