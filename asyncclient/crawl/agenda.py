@@ -193,11 +193,19 @@ class Agenda:
         return wanted
 
     @property
+    def is_hungry(self) -> bool:
+        """True if a host has few entries at hand, and others in the frontier."""
+        return bool(self._hungry)
+
+    @property
+    def has_places(self) -> bool:
+        """True if there are places for so many hosts that looking for them in the frontier is worth it."""
+        return self.count_places() > self._most_hosts // 4
+
+    @property
     def wants(self) -> bool:
-        """True if entries should be given back to the frontier or taken from it, or hosts be looked for in it."""
-        return bool(self._hungry or self._given_back) or (
-            self.has_unknown_hosts and self.count_places() > self._most_hosts // 4
-        )
+        """True if entries should be taken from the frontier, or hosts be looked for in it."""
+        return bool(self._hungry) or (self.has_unknown_hosts and self.has_places)
 
     def put(self, taken: dict[str, Taken]) -> None:
         """Put the entries at hand that were taken for the hosts of want(); a host that is missing has none."""
@@ -222,6 +230,22 @@ class Agenda:
         """Return entries at hand that must go back to the frontier: their hosts rest, or have no budget left."""
         entries, self._given_back = self._given_back, []
         return entries
+
+    def empty(self, host: str) -> None:
+        """Give the entries of a host back and take no more of them; it is forgotten when its fetches are written."""
+        self._parked.pop(host, None)
+        self._spent.discard(host)
+        self._hungry.pop(host, None)
+        line = self._lines.get(host)
+        if line is not None:
+            self._given_back.extend(line.entries)
+            line.entries.clear()
+            line.is_all = True
+            self._remove_if_over(line)
+
+    def __contains__(self, host: object) -> bool:
+        """Return True if a host has entries at hand or fetches whose outcomes are not written."""
+        return host in self._lines
 
     # Choosing
 

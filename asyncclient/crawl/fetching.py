@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..client.client import Client
+from ..client.pool_transport import PoolTransport
 from ..client.redirects import decide_redirect, find_location
 from ..errors import (
     ClientClosed,
@@ -16,12 +19,15 @@ from ..errors import (
     StaleConnectionError,
     clip,
 )
+from ..limits import PoolLimits
+from ..message.fields import HeaderValue
 from ..politeness import HostResting, RobotsDisallowed
+from ..timeouts import Timeout
+from ..transport import Transport
 from .entry import Entry
 from .page import Page
 
 if TYPE_CHECKING:
-    from ..client.client import Client
     from ..client.response import Response
 
 TRIED_AGAIN: Final = frozenset((408, 429, 500, 502, 503, 504))
@@ -88,3 +94,27 @@ def _find_target(response: Response) -> str | None:
     except RedirectError:
         return None
     return None if redirect is None else redirect.url
+
+
+def open_pool(connections: int, idle: int) -> PoolTransport:
+    """Return the connections of a crawler: so many in use, and so many others that are kept open."""
+    most = connections + idle
+    return PoolTransport(pool=PoolLimits(connections=most, per_host=connections, idle=most, idle_per_host=connections))
+
+
+def open_client(
+    transport: Transport,
+    agent: str,
+    *,
+    headers: Mapping[str, HeaderValue] | None,
+    timeout: float | Timeout,
+    max_content: int,
+) -> Client:
+    """Return the client of a crawler, which leaves redirects and retries to it."""
+    return Client(
+        transport=transport,
+        headers={"User-Agent": agent, **(headers or {})},
+        timeout=timeout,
+        max_body_size=max_content,
+        follow_redirects=False,
+    )

@@ -3,18 +3,86 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Final, Protocol
 
-from .agenda import Agenda
+from .agenda import HostAgenda
 from .entry import Entry, Outcome, State
-from .frontier import Frontier, FrontierError
+from .frontier import Frontier, FrontierError, Taken
 
 WRITE_EVERY: Final = 0.01
 """Seconds for which changes are collected before they are written, unless something waits for them."""
 
 MOST_UNWRITTEN: Final = 500
 """Changes that are written at once."""
+
+
+class Stock(Protocol):
+    """The entries at hand, as a keeper and a crawler see them; see Agenda."""
+
+    has_unknown_hosts: bool
+
+    @property
+    def wants(self) -> bool:
+        """True if entries should be taken from the frontier, or hosts be looked for in it."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """True if nothing is left to do."""
+        ...
+
+    def note_added(self, hosts: Iterable[str]) -> None:
+        """Note that the frontier has new entries of these hosts."""
+        ...
+
+    def prefer(self, entry: Entry) -> None:
+        """Make room for a new entry that comes before those at hand."""
+        ...
+
+    def count_places(self) -> int:
+        """Return how many further hosts may be admitted."""
+        ...
+
+    def count_hosts(self) -> int:
+        """Return how many hosts are known."""
+        ...
+
+    def list_known(self) -> list[str]:
+        """Return the hosts that need not be looked for in the frontier."""
+        ...
+
+    def hosts(self) -> Iterator[HostAgenda]:
+        """Yield the hosts that have entries at hand or fetches in progress."""
+        ...
+
+    def want(self) -> dict[str, int]:
+        """Return how many entries to take from the frontier for which hosts."""
+        ...
+
+    def put(self, taken: dict[str, Taken]) -> None:
+        """Put the entries at hand that were taken."""
+        ...
+
+    def give_back(self) -> list[Entry]:
+        """Return entries that must go back to the frontier."""
+        ...
+
+    def end(self, entry: Entry, *, is_page: bool, is_error: bool) -> None:
+        """Note the end of a fetch."""
+        ...
+
+    def delay(self, outcome: Outcome, until: float) -> None:
+        """Keep the outcome of a fetch until a time."""
+        ...
+
+    def take_due(self, now: float) -> Iterator[Outcome]:
+        """Yield the delayed outcomes whose time has come."""
+        ...
+
+    def note_written(self, entries: Iterable[Entry]) -> None:
+        """Note that the frontier knows the outcomes of these entries."""
+        ...
 
 
 class Keeper:
@@ -36,7 +104,7 @@ class Keeper:
     def __init__(
         self,
         frontier: Frontier,
-        agenda: Agenda,
+        agenda: Stock,
         flush: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
     ) -> None:

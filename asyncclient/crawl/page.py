@@ -51,6 +51,11 @@ class Page:
         return None if self.response is None else self.response.status
 
     @property
+    def size(self) -> int:
+        """Bytes of decoded content; 0 without a response."""
+        return 0 if self.response is None else len(self.response.content)
+
+    @property
     def ok(self) -> bool:
         """True if there is a response with a status below 400."""
         return self.response is not None and self.response.status < 400

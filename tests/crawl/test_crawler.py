@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient import ConnectError, ImproperConnectionState, InvalidURL, LocalResponse
 from asyncclient.crawl import Crawler, Page, Scope
-from asyncclient.crawl.crawler import MOST_HOPS
+from asyncclient.crawl.base import MOST_HOPS
 from asyncclient.crawl.memory import MemoryFrontier
 from asyncclient.politeness import RobotsDisallowed, Rules
 from asyncclient.testing import ManualClock, MockTransport
