@@ -7,6 +7,7 @@ True
 """
 
 from .answers import Answer, build_response
+from .asgi import ASGITransport, WSGITransport
 from .clock import ManualClock
 from .demo import DemoServer, demo_certificates
 from .mock import Call, MockTransport, Route, UnexpectedRequest
@@ -14,6 +15,7 @@ from .raw import RawConnection, RawServer, parse_fields
 from .sent import SentRequest
 
 __all__ = [
+    "ASGITransport",
     "Answer",
     "Call",
     "DemoServer",
@@ -24,6 +26,7 @@ __all__ = [
     "Route",
     "SentRequest",
     "UnexpectedRequest",
+    "WSGITransport",
     "build_response",
     "demo_certificates",
     "parse_fields",
