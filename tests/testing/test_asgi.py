@@ -385,7 +385,7 @@ async def test_exceptions_of_the_application_are_raised(handler: Handler) -> Non
             await client.get(URL)
 
 
-async def test_exceptions_of_the_application_become_what_a_server_makes_of_them() -> None:
+async def test_exceptions_of_the_application_are_answered_as_by_a_server() -> None:
     _, client = client_of(fail_before, raise_app_exceptions=False)
     async with client:
         response = await client.get(URL)
