@@ -18,7 +18,7 @@ class Entry:
         priority: entries of a host with a higher number are fetched before others.
         attempts: how many times it was fetched without success.
         meta: any value of the user that JSON can hold; None without one.
-        id: the number of it in its frontier, in the order in which URLs were added; 0 before that.
+        id: its number in the frontier, in the order in which URLs of its host were added; 0 before that.
     """
 
     __slots__ = ("attempts", "depth", "host", "id", "meta", "priority", "url")

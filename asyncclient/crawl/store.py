@@ -24,7 +24,7 @@ from .frontier import FrontierError, Taken
 
 _APPLICATION = 0x61637266
 _VERSION = 1
-_BATCH = 5000
+_BATCH = 10_000
 """Entries in one statement, which bounds its memory."""
 
 _PAGE = 500
@@ -43,9 +43,9 @@ CREATE TEMPORARY TABLE taken (id INTEGER PRIMARY KEY);
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE hosts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, pages INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE seen (key INTEGER PRIMARY KEY);
 CREATE TABLE urls (
     id INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL,
     host INTEGER NOT NULL,
     url TEXT NOT NULL,
     depth INTEGER NOT NULL,
@@ -55,7 +55,6 @@ CREATE TABLE urls (
     reason TEXT,
     meta TEXT
 );
-CREATE UNIQUE INDEX keys ON urls (key);
 CREATE INDEX queue ON urls (host, priority DESC, attempts, id) WHERE state = 0;
 CREATE INDEX failures ON urls (id) WHERE state = 2;
 PRAGMA application_id = {_APPLICATION};
@@ -63,24 +62,25 @@ PRAGMA user_version = {_VERSION};
 COMMIT;
 """
 
-_ADD_HOSTS = "INSERT OR IGNORE INTO hosts (name) SELECT value FROM json_each(?)"
-
-_ADD_URLS = """
-INSERT OR IGNORE INTO urls (key, host, url, depth, priority, attempts, meta)
-SELECT
-    json_extract(value, '$[0]'),
-    (SELECT id FROM hosts WHERE name = json_extract(value, '$[1]')),
-    json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'),
-    json_extract(value, '$[4]'),
-    json_extract(value, '$[5]'),
-    json_extract(value, '$[6]')
-FROM json_each(?)
+_FIND_NEW = """
+SELECT json_group_array(each.key) FROM json_each(?) AS each WHERE NOT EXISTS (SELECT 1 FROM seen WHERE key = value)
 """
 
-_COUNT_NEW = """
-SELECT json_group_object(name, number)
-FROM (SELECT host, count(*) AS number FROM urls WHERE id > ? GROUP BY host) JOIN hosts ON hosts.id = host
+_ADD_KEYS = "INSERT OR IGNORE INTO seen SELECT value FROM json_each(?)"
+_ADD_HOSTS = "INSERT OR IGNORE INTO hosts (name) SELECT value FROM json_each(?)"
+_FIND_HOST_IDS = "SELECT json_group_object(name, hosts.id) FROM json_each(?) CROSS JOIN hosts ON name = value"
+
+# The URL is the name, so that the value, which is parsed for each column, is short.
+_ADD_URLS = """
+INSERT INTO urls (url, host, depth, priority, attempts, meta)
+SELECT
+    key,
+    json_extract(value, '$[0]'),
+    json_extract(value, '$[1]'),
+    json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'),
+    json_extract(value, '$[4]')
+FROM json_each(?)
 """
 
 _TAKE = """
@@ -194,18 +194,39 @@ class Store:
 
     def add(self, entries: Sequence[Entry]) -> dict[str, int]:
         """Add the entries whose URLs were never added; return how many were new, by host."""
+        new = Counter[str]()
         with self._db:
             self._db.execute("BEGIN")
-            last = self._last_id()
             for start in range(0, len(entries), _BATCH):
-                self._add(entries[start : start + _BATCH])
-            new: dict[str, int] = json.loads(self._value(_COUNT_NEW, last))
+                new.update(self._add(entries[start : start + _BATCH]))
         return new
 
-    def _add(self, entries: Sequence[Entry]) -> None:
-        rows = [_build_row(entry) for entry in entries]
-        self._db.execute(_ADD_HOSTS, (json.dumps([*{row[1]: None for row in rows}]),))
-        self._db.execute(_ADD_URLS, (json.dumps(rows),))
+    def _add(self, entries: Sequence[Entry]) -> list[str]:
+        """Add entries, and return the hosts of those that were new."""
+        new = self._find_new(entries)
+        if new:
+            hosts = self._find_host_ids(sorted({entry.host for entry in new}))
+            new.sort(key=lambda entry: hosts[entry.host])  # neighbours in the index are written together
+            self._db.execute(_ADD_URLS, (json.dumps({entry.url: _build_row(entry, hosts) for entry in new}),))
+        return [entry.host for entry in new]
+
+    def _find_new(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the entries whose URLs were never seen, in their order; from now on they were."""
+        given: dict[int, Entry] = {}
+        for entry in entries:
+            given.setdefault(_find_key(entry.url), entry)
+        keys = sorted(given)
+        text = json.dumps(keys)
+        new = {keys[position] for position in json.loads(self._value(_FIND_NEW, text))}
+        if new:
+            self._db.execute(_ADD_KEYS, (text,))
+        return [entry for key, entry in given.items() if key in new]
+
+    def _find_host_ids(self, names: list[str]) -> dict[str, int]:
+        text = json.dumps(names)
+        self._db.execute(_ADD_HOSTS, (text,))
+        ids: dict[str, int] = json.loads(self._value(_FIND_HOST_IDS, text))
+        return ids
 
     def take(self, wanted: Mapping[str, int]) -> dict[str, Taken]:
         """Take waiting entries: for each host at most as many as the number says."""
@@ -276,9 +297,9 @@ def _explain(error: sqlite3.Error) -> str:
     return "it is in use by another process" if is_locked else str(error)
 
 
-def _build_row(entry: Entry) -> tuple[Any, ...]:
+def _build_row(entry: Entry, hosts: Mapping[str, int]) -> tuple[Any, ...]:
     meta = None if entry.meta is None else json.dumps(entry.meta)
-    return _find_key(entry.url), entry.host, entry.url, entry.depth, entry.priority, entry.attempts, meta
+    return hosts[entry.host], entry.depth, entry.priority, entry.attempts, meta
 
 
 def _build_entry(host: str, url: str, depth: int, priority: int, attempts: int, meta: str | None, number: int) -> Entry:

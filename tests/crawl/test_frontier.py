@@ -167,7 +167,7 @@ async def test_all_hosts_are_found_in_some_calls(frontier: Frontier) -> None:
 
 
 async def test_a_call_may_have_many_entries(frontier: Frontier) -> None:
-    number = 11_000
+    number = 22_000
     assert await frontier.add(entries_of("a", *range(number))) == {"a": number}
     entries = (await frontier.take({"a": number + 1}))["a"].entries
     assert [entry.id for entry in entries] == list(range(1, number + 1))
@@ -213,7 +213,7 @@ async def test_a_frontier_can_be_opened_after_a_cancelled_opening(tmp_path: Path
 
 
 async def test_meta_of_a_type_unknown_to_json_is_refused_with_its_call(stored: SQLiteFrontier) -> None:
-    entries = [*entries_of("a", *range(6000)), Entry("http://b/", meta=b"bytes")]
+    entries = [*entries_of("a", *range(12_000)), Entry("http://b/", meta=b"bytes")]
     with pytest.raises(TypeError, match="bytes"):
         await stored.add(entries)
     assert await stored.find_hosts(1, ()) == []

@@ -101,8 +101,8 @@ class Machine(RuleBasedStateMachine):
         for host, number in wanted.items():
             expected = self.model.takeable(host)
             for found in results:
-                facts = [(each.id, each.url, each.priority, each.attempts) for each in found[host].entries]
-                assert facts == [(each.id, each.url, each.priority, each.attempts) for each in expected[:number]]
+                facts = [(each.url, each.priority, each.attempts) for each in found[host].entries]
+                assert facts == [(each.url, each.priority, each.attempts) for each in expected[:number]]
                 assert found[host][1:] == (number >= len(expected), self.model.pages[host])
             for each in expected[:number]:
                 each.is_taken = True
