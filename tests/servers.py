@@ -30,7 +30,7 @@ from asyncclient.testing import RawConnection, RawServer, parse_fields
 
 HOST = "127.0.0.1"
 NAMES = ("localhost", HOST, "::1")
-TIMEOUT = 10.0  # seconds for a process to start, or to end
+TIMEOUT = 30.0  # seconds for a process to start, or to end, on a busy machine
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -134,7 +134,7 @@ async def test_interim_response_does_not_end_an_upload() -> None:
 async def test_server_that_does_not_read_is_a_write_timeout(kind: str, big_file: Path) -> None:
     with RawServer(RawConnection.hold) as server, big_file.open("rb") as file:
         body: Any = {"generator": zeros(), "file": file, "bytes": bytes(UPLOAD)}[kind]
-        async with to(server, timeout=0.2) as connection:
+        async with to(server, timeout=Timeout(write=0.2)) as connection:
             with lasts(0.2), pytest.raises(WriteTimeout):
                 await connection.request("POST", "/", body)
 

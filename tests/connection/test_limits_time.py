@@ -184,6 +184,7 @@ async def test_request_after_a_timeout_opens_a_connection() -> None:
         async with to(server, timeout=SHORT) as connection:
             with pytest.raises(ReadTimeout):
                 await fetch(connection)
+            connection.timeout = STALL
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
 
