@@ -35,6 +35,7 @@ from examples import (
     client_fingerprint,
     client_form,
     client_proxy,
+    client_proxy_chain,
     client_unix_socket,
     connection_download,
     connection_errors,
@@ -160,6 +161,7 @@ NEED_MORE = (
     client_fingerprint,
     client_form,
     client_proxy,
+    client_proxy_chain,
     client_unix_socket,
     connection_download,
     connection_errors,
@@ -318,6 +320,17 @@ async def test_websocket(app: App, capsys: Capture) -> None:
 async def test_proxy_of_the_client(proxy_py: ProxyPy, demo: tuple[str, int], capsys: Capture) -> None:
     await client_proxy.main(f"http://{demo[0]}:{demo[1]}/json", proxy_py.url)
     assert capsys.readouterr().out == "200\n200\n"
+
+
+async def test_chain_of_proxies_of_the_client(
+    connect_proxy: Callable[..., ConnectProxy], tls: Certificates, capsys: Capture
+) -> None:
+    one, two = connect_proxy(), connect_proxy(tls=tls.server_context(), credentials=("user", "password"))
+    chain = [one.url, f"https://user:password@localhost:{two.port}"]
+    async with DemoServer(tls.server_context()) as origin:
+        await client_proxy_chain.main(origin.url, chain, tls.client_context())
+    where = f"{HOST}:{address(origin.url)[1]} via {one.url}, https://localhost:{two.port}"
+    assert capsys.readouterr().out == f"200 {where}\n"
 
 
 async def test_proxy_of_the_client_that_refuses(

@@ -14,7 +14,6 @@ from ..message.url import BLANKS, Params, add_params, strip_url
 from ..timeouts import Timeout
 from .body.arguments import UNSET, Payload, Unset, build_payload
 from .body.content_fields import CONTENT_FIELDS, ContentFields
-from .body.payload import store_payload
 from .cookies.jar import NamedCookies, list_cookies
 
 if TYPE_CHECKING:
@@ -277,7 +276,7 @@ class Request:
 
         A request that had one of these raises BodyNotReplayable or ValueError when the unpickled request is sent.
         """
-        payload = None if self.payload is None else store_payload(self.payload)
+        payload = None if self.payload is None else self.payload.store()
         return _restore, (self.method, self.url, self.headers, payload, _store(self.choices))
 
     def __repr__(self) -> str:

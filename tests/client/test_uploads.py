@@ -5,6 +5,7 @@ import gzip
 import importlib
 import io
 import json
+import pickle
 import random
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -189,6 +190,20 @@ def test_a_missing_library_is_an_error_that_names_the_extra(
 def test_options_of_a_body_without_a_body_are_refused(option: Any) -> None:
     with pytest.raises(ValueError, match=f"expected a body with {next(iter(option))}, got none"):
         Request("GET", "http://a.test/", **option)
+
+
+async def test_a_pickle_of_a_request_has_a_body_in_memory_without_its_progress() -> None:
+    requests = [
+        Request("POST", "http://a.test/", body=NOISE, compress="gzip", progress=lambda *_: None),
+        Request("POST", "http://a.test/", body=generate(NOISE), compress="gzip"),
+    ]
+    with Answering(default=OK) as server:
+        async with Client() as client:
+            kept, gone = (pickle.loads(pickle.dumps(request)) for request in requests)
+            await client.send(kept.replace(url=server.url))
+            with pytest.raises(BodyNotReplayable, match="body is not kept in a pickle"):
+                await client.send(gone.replace(url=server.url))
+    assert decode(server.asked[0], "gzip") == NOISE
 
 
 # Progress

@@ -90,6 +90,10 @@ class CompressedPayload(Payload):
         """See Payload."""
         await self._payload.aclose()
 
+    def store(self) -> Payload:
+        """See Payload."""
+        return CompressedPayload(self._payload.store(), self._coding)
+
 
 class _CompressedSource(Source):
     __slots__ = ("_compressor", "_is_over", "_source")

@@ -63,6 +63,12 @@ class Payload:
     async def aclose(self) -> None:
         """Close the files that open() has opened, but not those of the caller; may be called any number of times."""
 
+    def store(self) -> Payload:
+        """Return the payload to put into a pickle: with the bytes if the body is in memory, else a GonePayload."""
+        return (
+            GonePayload(self.content_type) if self.data is None else BytesPayload(bytes(self.data), self.content_type)
+        )
+
 
 def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
     """Return the payload of a caller's body.
@@ -107,13 +113,6 @@ class BytesPayload(Payload):
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
         return BytesSource(self._data)
-
-
-def store_payload(payload: Payload) -> Payload:
-    """Return the payload to put into a pickle: with the bytes if the body is in memory, else a GonePayload."""
-    if payload.data is None:
-        return GonePayload(payload.content_type)
-    return BytesPayload(bytes(payload.data), payload.content_type)
 
 
 class GonePayload(Payload):

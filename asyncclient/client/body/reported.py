@@ -36,6 +36,10 @@ class ReportedPayload(Payload):
         """See Payload."""
         await self._payload.aclose()
 
+    def store(self) -> Payload:
+        """See Payload; a function is not stored."""
+        return self._payload.store()
+
 
 class _ReportedSource(Source):
     """A source whose read() reports the chunks before: they are written when the next one is asked for."""
