@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, Unpack
@@ -27,7 +27,9 @@ from .portal import Portal
 from .response import Response, replace_response
 
 if TYPE_CHECKING:
+    from ..client.websocket.opening import Compression
     from .events import EventSource
+    from .websocket import OpeningWebSocket
 
 __all__ = ["Client", "Response", "Streaming"]
 
@@ -137,6 +139,34 @@ class Client(Verbs):
             **wrap_options(options),
         )
         return EventSource(source, self._portal)
+
+    def websocket(
+        self,
+        url: str,
+        *,
+        subprotocols: Iterable[str] = (),
+        compression: Compression = "deflate",
+        max_message_size: int | None = 1024 * 1024,
+        ping_interval: float | None = 20.0,
+        close_timeout: float = 10.0,
+        **options: Unpack[Options],
+    ) -> OpeningWebSocket:
+        """Open a WebSocket at the start of the `with` block; needs asyncclient-http[websocket].
+
+        See asyncclient.Client.websocket() for the arguments, the end and the errors.
+        """
+        from .websocket import OpeningWebSocket  # imported on use: few programs need it
+
+        opening = self._client.websocket(
+            url,
+            subprotocols=subprotocols,
+            compression=compression,
+            max_message_size=max_message_size,
+            ping_interval=ping_interval,
+            close_timeout=close_timeout,
+            **options,
+        )
+        return OpeningWebSocket(opening, self._portal, find_caller())
 
     def download(
         self,

@@ -47,7 +47,7 @@ class EventSource(AbstractContextManager["EventSource"], Iterator["ServerSentEve
 
     def __next__(self) -> ServerSentEvent:
         """Return the next event. Raises the errors of asyncclient's EventSource."""
-        event = self._run(_next(self._source))
+        event = self._run(take_next(self._source))
         if event is None:
             raise StopIteration
         return event
@@ -60,5 +60,6 @@ class EventSource(AbstractContextManager["EventSource"], Iterator["ServerSentEve
             raise
 
 
-async def _next(items: AsyncIterator[_T]) -> _T | None:
+async def take_next(items: AsyncIterator[_T]) -> _T | None:
+    """Return the next item of an iterator; None at its end."""
     return await anext(items, None)

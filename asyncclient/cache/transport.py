@@ -104,9 +104,7 @@ class CacheTransport:
         state = self._rules.begin(asked, entries)
         if is_fresh(state):
             response = await self._load(find_entry(entries, state), "hits")
-            if response is not None:
-                return response
-            entries, state = (), self._rules.begin(asked, ())  # it was removed meanwhile
+            return await self._answer(request, asked, ()) if response is None else response  # it was removed meanwhile
         if "only-if-cached" in asked.directives:
             return LocalResponse(504)
         if self._rules.is_within("stale-while-revalidate", asked, entries) and self._refresh(request, asked, entries):

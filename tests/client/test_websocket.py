@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+import compat
 from asyncclient import (
     Client,
     ClientClosed,
@@ -23,6 +24,7 @@ from asyncclient import (
     WebSocket,
     WebSocketClosed,
 )
+from asyncclient.blocking.response import Response
 from asyncclient.stream.deadlines import timer_of
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.client.answering import Answering, is_clean, redirect
@@ -673,3 +675,62 @@ async def test_aiohttp() -> None:
                 assert await websocket.ping() > 0
     finally:
         await runner.cleanup()
+
+
+# The blocking client
+
+
+def test_the_blocking_client(app: App) -> None:
+    with compat.Client(base_url=app.url) as client:
+        with client.websocket("/any", subprotocols=["a"]) as websocket:
+            assert (websocket.subprotocol, websocket.response.status) == ("a", 101)
+            for message in ("text", b"bytes"):
+                websocket.send(message)
+                assert websocket.receive() == message
+            assert websocket.ping() > 0
+            assert not websocket.closed
+            websocket.send("bye")
+            with pytest.raises(WebSocketClosed, match="closed with code 4000: 'as you wish'"):
+                next(websocket)
+            assert (websocket.closed, websocket.close_code) == (True, 4000)
+        with client.websocket("/any") as websocket:
+            websocket.close(4001)
+            assert websocket.close_code == 4001
+        with pytest.raises(LookupError), client.websocket("/any") as websocket:
+            raise LookupError
+        assert websocket.closed or becomes_closed(websocket)
+
+
+def becomes_closed(websocket: Any) -> bool:
+    """Wait for the loop's thread, which the end of the connection takes place in."""
+    with pytest.raises(WebSocketClosed):
+        websocket.receive()
+    return bool(websocket.closed)
+
+
+def test_closing_the_blocking_client_closes_its_websockets(app: App) -> None:
+    client = compat.Client(base_url=app.url)
+    with client.websocket("/any") as websocket:
+        client.close()
+        with pytest.raises(ClientClosed):
+            websocket.receive()
+        websocket.close()
+        websocket.abort()
+        assert websocket.closed
+
+
+def test_a_refused_websocket_of_the_blocking_client() -> None:
+    with Answering({"/": reply(b"no", status=b"403 Forbidden")}) as server, compat.Client() as client:
+        with pytest.raises(StatusError) as caught:
+            client.websocket(server.url).__enter__()
+        assert isinstance(caught.value.response, Response)
+
+
+def test_iterating_with_the_blocking_client_ends_in_order() -> None:
+    def send(connection: RawConnection) -> None:
+        switch(connection)
+        connection.send(frame(TEXT, b"a") + frame(BINARY, b"b") + frame(CLOSE, struct.pack("!H", 1000)))
+        connection.read()
+
+    with RawServer(send) as server, compat.Client() as client, client.websocket(server.url) as websocket:
+        assert [*websocket] == ["a", b"b"]

@@ -45,6 +45,11 @@ class WebSocket(AsyncIterator[Message]):
         self._loop = asyncio.get_running_loop()
 
     @property
+    def writer(self) -> asyncio.StreamWriter:
+        """The connection, for the blocking client, which closes it at its end."""
+        return self._link.writer
+
+    @property
     def closed(self) -> bool:
         """True if no message can be sent any more: one side has begun to close, or the connection is lost."""
         return self._link.has_ended
@@ -142,7 +147,7 @@ class OpeningWebSocket(AbstractAsyncContextManager[WebSocket]):
         request: the request, without the fields of the handshake.
         protocol: the protocol of the connection, which is not open yet.
         limits: see Limits.
-        caller: where the WebSocket is opened.
+        caller: where the WebSocket is opened; it may be replaced.
     """
 
     def __init__(
@@ -156,11 +161,11 @@ class OpeningWebSocket(AbstractAsyncContextManager[WebSocket]):
         for name, seconds in limits._asdict().items():
             if seconds is not None or name == "close_timeout":
                 check_number(name, seconds, 0, "seconds")
+        self.caller = caller
         self._open = open
         self._request = build_opening(request, protocol)
         self._protocol = protocol
         self._limits = limits
-        self._caller = caller
         self._websocket: WebSocket | None = None
 
     async def __aenter__(self) -> WebSocket:
@@ -177,7 +182,7 @@ class OpeningWebSocket(AbstractAsyncContextManager[WebSocket]):
         if isinstance(reader, AioStream):
             reader.detach()
         link.start(early, has_eof=has_eof)
-        self._websocket = WebSocket(response, self._protocol, link, self._caller)
+        self._websocket = WebSocket(response, self._protocol, link, self.caller)
         return self._websocket
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -187,7 +192,17 @@ class OpeningWebSocket(AbstractAsyncContextManager[WebSocket]):
         if kind is None:
             await websocket.close()
         else:
-            websocket.abort(1011 if issubclass(kind, Exception) else 1001)
+            websocket.abort(find_abort_code(kind))
+
+    def abort(self) -> None:
+        """Close the WebSocket at once, if it was opened."""
+        if self._websocket is not None:
+            self._websocket.abort()
+
+
+def find_abort_code(kind: type[BaseException]) -> int:
+    """Return the code of a block that an exception has ended: 1011 for an error, 1001 for another end."""
+    return 1011 if issubclass(kind, Exception) else 1001
 
 
 def check_close(code: int, reason: str) -> None:

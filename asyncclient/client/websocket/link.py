@@ -59,6 +59,7 @@ class Link(asyncio.Protocol):
         limits: see Limits.
 
     Attributes:
+        writer: see above.
         has_ended: True once no message can be sent any more.
         is_lost: True once the transport is closed.
     """
@@ -70,7 +71,7 @@ class Link(asyncio.Protocol):
         self._open = protocol.state  # the state before the end
         self._cause: Exception | None = None  # of the end
         self._has_eof = False
-        self._writer = writer
+        self.writer = writer
         self._transport = cast(asyncio.Transport, writer.transport)
         self._limits = limits
         self._loop = asyncio.get_running_loop()
