@@ -12,11 +12,20 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
-from asyncclient import Client, HTTPResponse, PoolLimits, PoolTransport, Timeout, TransportRequest
+from asyncclient import (
+    Client,
+    HTTPResponse,
+    PoolLimits,
+    PoolTransport,
+    Timeout,
+    Transport,
+    TransportRequest,
+    TransportResponse,
+)
 from asyncclient.crawl import WARC, WARCError
 from asyncclient.errors import HTTPException
 from asyncclient.politeness import Polite, Robots, Rules
@@ -280,18 +289,19 @@ async def test_files_are_rotated_by_size(tmp_path: Path) -> None:
 
 
 async def test_a_used_name_is_never_used_again(tmp_path: Path) -> None:
-    opened: list[str] = []
+    used: list[Path] = []
 
     def open_used(path: str, flags: int) -> int:
-        if not opened:
-            Path(path).write_text("of another process")
-        opened.append(path)
+        if not used:  # the first name is being written by another process, which has finished the second one
+            used.extend((Path(path), Path(path.replace("-00000-", "-00001-").removesuffix(".open"))))
+            for each in used:
+                each.write_text("of another process")
         return os.open(path, flags, 0o600)
 
     with Witness(REPLIES) as server:
         async with archive(tmp_path, opener=open_used) as warc, client_of(warc) as client:
             await client.get(server.url + "/length")
-    assert Path(opened[0]).read_text() == "of another process"
+    assert [path.read_text() for path in used] == ["of another process"] * 2
     assert exchanges_in(*warc.paths) == server.seen
     assert os.stat(warc.paths[0]).st_mode & 0o777 == 0o600
 
@@ -365,6 +375,13 @@ class SlowDisk:
         self.thread = threading.Thread(target=self._take, name="server of a pipe")
         self.thread.start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if not hasattr(self, "thread"):  # the test has failed, and the archive is about to be closed
+            self.start()
+
     def _take(self) -> None:
         with open(self.read_end, "rb", buffering=0) as file:
             while data := file.read(65536):
@@ -385,15 +402,16 @@ async def test_a_slow_disk_makes_requests_wait_and_bounds_the_memory(tmp_path: P
         warc = archive(tmp_path, gzip=False, max_pending=limit, max_digests=0, opener=disk.open)
         pool = PoolTransport(pool=PoolLimits(connections=connections))
         async with warc, Client(transport=warc.record(pool)) as client:
-            tasks = [asyncio.create_task(client.get(server.url)) for _ in range(30)]
-            await until(lambda: warc.is_full and pool.pool.stats().active == 0)
-            await turn(20)
-            assert limit <= warc.pending < limit + connections * (LARGE + 1000)
-            assert len(server.seen) == sum(task.done() for task in tasks) < 10
-            disk.start()
-            await asyncio.gather(*tasks)
-            await warc.flush()
-            assert warc.pending == 0
+            with disk:
+                tasks = [asyncio.create_task(client.get(server.url)) for _ in range(30)]
+                await until(lambda: warc.is_full and pool.pool.stats().active == 0)
+                await turn(20)
+                assert limit <= warc.pending < limit + connections * (LARGE + 1000)
+                assert len(server.seen) == sum(task.done() for task in tasks) < 10
+                disk.start()
+                await asyncio.gather(*tasks)
+                await warc.flush()
+                assert warc.pending == 0
     assert exchanges_in(disk.write_to(tmp_path / "copy.warc")) == server.seen
     assert len(server.seen) == 30
 
@@ -409,14 +427,15 @@ async def test_the_wait_for_the_disk_moves_the_deadline_of_a_request(tmp_path: P
     with Witness({"/": reply(bytes(LARGE))}) as server:
         warc = archive(tmp_path, gzip=False, max_pending=1, opener=disk.open)
         async with warc, Client(transport=warc.record(Noting())) as client:
-            await client.get(server.url)
-            before = loop.time()
-            task = asyncio.create_task(client.get(server.url, timeout=Timeout(total=60)))
-            await turn(5)
-            after = loop.time()
-            await until(lambda: loop.time() > 2 * after - before)
-            disk.start()
-            await task
+            with disk:
+                await client.get(server.url)
+                before = loop.time()
+                task = asyncio.create_task(client.get(server.url, timeout=Timeout(total=60)))
+                await turn(5)
+                after = loop.time()
+                await until(lambda: loop.time() > 2 * after - before)
+                disk.start()
+                await task
     disk.thread.join()
     assert deadlines[1] > after + 60
 
@@ -426,14 +445,15 @@ async def test_a_request_that_waits_for_the_disk_can_be_cancelled(tmp_path: Path
     with Witness({"/": reply(bytes(LARGE))}) as server:
         warc = archive(tmp_path, gzip=False, max_pending=1, opener=disk.open)
         async with warc, client_of(warc) as client:
-            await client.get(server.url)
-            first, second = (asyncio.create_task(client.get(server.url)) for _ in range(2))
-            await turn(5)
-            first.cancel()
-            await asyncio.wait([first])
-            assert len(server.seen) == 1
-            disk.start()
-            assert (await second).status == 200
+            with disk:
+                await client.get(server.url)
+                first, second = (asyncio.create_task(client.get(server.url)) for _ in range(2))
+                await turn(5)
+                first.cancel()
+                await asyncio.wait([first])
+                assert len(server.seen) == 1
+                disk.start()
+                assert (await second).status == 200
     disk.thread.join()
     assert len(server.seen) == 2
 
@@ -472,6 +492,26 @@ async def test_a_closed_archive_refuses_requests_and_records_nothing(tmp_path: P
                 await warc.flush()
     assert exchanges_in(*warc.paths)[:1] == server.seen[:1]
     assert repr(warc) == f"<WARC {len(exchanges_in(*warc.paths))} exchanges, closed>"
+
+
+async def test_the_functions_of_transports_above_are_called(tmp_path: Path) -> None:
+    calls: list[str] = []
+
+    class Above:
+        def __init__(self, inner: Transport) -> None:
+            self.inner = inner
+
+        async def send(self, request: TransportRequest) -> TransportResponse:
+            return await self.inner.send(request.replace(on_start=lambda: calls.append("start")))
+
+        async def aclose(self) -> None:
+            await self.inner.aclose()
+
+    with Witness(REPLIES) as server:
+        async with archive(tmp_path) as warc, Client(transport=Above(warc.record(PoolTransport()))) as client:
+            await client.get(server.url + "/length")
+    assert calls == ["start"]
+    assert exchanges_in(*warc.paths) == server.seen
 
 
 async def test_nothing_is_recorded_of_a_transport_without_connections(tmp_path: Path) -> None:
