@@ -93,7 +93,9 @@ if TYPE_CHECKING:
     from .stream.caching import CachingResolver
     from .stream.resolve import Resolver, StaticResolver
     from .stream.tls import TLSInfo, create_tls_context
-    from .tracing import Tracer
+    from .tracing.logs import LogTracer
+    from .tracing.trace import ConnectionTrace, Resend, Trace
+    from .tracing.tracer import Tracer
     from .transport import Transport, TransportRequest, TransportResponse
 
 error = HTTPException
@@ -118,6 +120,7 @@ __all__ = [
     "ClientClosed",
     "ConnectError",
     "ConnectTimeout",
+    "ConnectionTrace",
     "ContentTooLarge",
     "Cookie",
     "CookieJar",
@@ -141,6 +144,7 @@ __all__ = [
     "LineTooLong",
     "Link",
     "LocalResponse",
+    "LogTracer",
     "Middleware",
     "Netrc",
     "NotConnected",
@@ -162,6 +166,7 @@ __all__ = [
     "RemoteDisconnected",
     "Repair",
     "Request",
+    "Resend",
     "Resolver",
     "Response",
     "ResponseError",
@@ -180,6 +185,7 @@ __all__ = [
     "Timings",
     "TooManyRedirects",
     "TotalTimeout",
+    "Trace",
     "Tracer",
     "Transport",
     "TransportRequest",
@@ -230,7 +236,11 @@ _HOMES: Final = {
     "Resolver": "stream.resolve",
     "PoolStats": "pool.group",
     "HostStats": "pool.group",
-    "Tracer": "tracing",
+    "Tracer": "tracing.tracer",
+    "Trace": "tracing.trace",
+    "ConnectionTrace": "tracing.trace",
+    "Resend": "tracing.trace",
+    "LogTracer": "tracing.logs",
     "HTTPConnection": "connection",
     "HTTPMessage": "message.mail",
     "HTTPResponse": "response",

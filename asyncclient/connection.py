@@ -30,10 +30,10 @@ from .stream.dial import Route, open_stream
 from .stream.files import offload, open_file
 from .stream.hops import Tunnel
 from .stream.interruptible import Interruptible
+from .stream.opening import Opening
 from .stream.options import SocketOption, parse_options
 from .stream.tls import default_context
 from .timeouts import NEVER, Deadline, Timeout
-from .timings import Timings
 from .wire import Wire
 
 HTTP_PORT: Final = 80
@@ -173,7 +173,7 @@ class HTTPConnection:
         if self._opening is not None:
             raise ImproperConnectionState(f"{self!r} is being opened by another task")
         self._close_wire()
-        opening = Timings(time.monotonic())
+        opening = Opening(time.monotonic())
         timeout = self._applied_timeout()
         self._opening = Interruptible(f"connection to {self.host}:{self.port} was closed meanwhile")
         try:

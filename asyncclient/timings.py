@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+PHASES: Final = ("queued", "resolve", "connect", "tls", "sent", "first_byte", "done")
+"""The durations, in the order of the phases."""
+
 
 class Timings:
     """Durations of the phases of one exchange, in seconds of the monotonic clock; None for a phase that did not happen.
 
     Attributes:
         started: reading of the clock at the start of the request, to compare exchanges.
+        queued: wait in the pool, until a connection was free or began to be opened; None if one was free at once. It is
+            not a part of any other phase.
         resolve, connect, tls: duration of each; None on a reused connection, and `tls` also without TLS.
-        sent: from the start of the request until all of it was written.
-        first_byte: from the start until the first head of the response was received, interim heads included.
-        done: from the start until the last byte of the content was received.
+        sent: from the end of the wait in the pool until all of the request was written.
+        first_byte: the same until the first head of the response was received, interim heads included.
+        done: the same until the last byte of the content was received.
     """
 
-    __slots__ = ("connect", "done", "first_byte", "resolve", "sent", "started", "tls")
+    __slots__ = ("connect", "done", "first_byte", "queued", "resolve", "sent", "started", "tls")
 
     def __init__(self, started: float) -> None:
         self.started = started
+        self.queued: float | None = None
         self.resolve: float | None = None
         self.connect: float | None = None
         self.tls: float | None = None
@@ -31,7 +39,7 @@ class Timings:
         return self.connect is None
 
     def __repr__(self) -> str:
-        known = ((name, getattr(self, name)) for name in ("resolve", "connect", "tls", "sent", "first_byte", "done"))
+        known = ((name, getattr(self, name)) for name in PHASES)
         return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in known if s is not None)}>"
 
 
@@ -41,8 +49,8 @@ def build_timings(
     """Return the durations of an exchange.
 
     Args:
-        started: when it began, in seconds of the monotonic clock, as the other times are.
-        opening: the durations of opening its connection; None if that was open before.
+        started: when it began, or its wait in the pool ended, in seconds of the monotonic clock, as the other times.
+        opening: the wait in the pool, and the durations of opening its connection; None if there was neither.
         sent_at: when the request was written.
         first_at: when the first head of the response was received.
         done_at: when the content was received.
@@ -50,6 +58,8 @@ def build_timings(
     timings = Timings(started)
     if opening is not None:
         timings.resolve, timings.connect, timings.tls = opening.resolve, opening.connect, opening.tls
+        timings.queued = opening.queued
+        timings.started -= opening.queued or 0.0
     timings.sent, timings.first_byte, timings.done = (
         None if at is None else at - started for at in (sent_at, first_at, done_at)
     )

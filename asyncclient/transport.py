@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .stream.tls import TLSInfo
     from .timings import Timings
+    from .tracing.trace import Trace
 
 Origin = tuple[str, str, int]
 """Scheme, host and port (RFC 9110 §4.3.1)."""
@@ -103,6 +104,8 @@ class TransportRequest:
             that error. None if there is nothing to call.
         recorder: returns the Recording that gets the bytes of the exchange; called without arguments after `on_start`,
             by a transport that writes to a connection. None if they are not recorded.
+        trace: the request of the caller, which is told of what the transport does; None without tracers. A transport
+            that passes requests on passes it on, too.
     """
 
     __slots__ = (
@@ -115,6 +118,7 @@ class TransportRequest:
         "on_start",
         "recorder",
         "timeout",
+        "trace",
         "trailers",
         "wants_new",
     )
@@ -130,6 +134,7 @@ class TransportRequest:
         wants_new: bool = False,
         caller: Caller | None = None,
         may_resend: bool = False,
+        trace: Trace | None = None,
         on_start: Callable[[], object] | None = None,
         recorder: Callable[[], Recording] | None = None,
     ) -> None:
@@ -144,6 +149,7 @@ class TransportRequest:
         self.may_resend = may_resend
         self.on_start = on_start
         self.recorder = recorder
+        self.trace = trace
 
     @property
     def method(self) -> str:
@@ -217,6 +223,7 @@ class TransportRequest:
             self.wants_new,
             self.caller,
             self.may_resend,
+            self.trace,
             self.on_start if on_start is None else on_start,
             self.recorder if recorder is None else recorder,
         )

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from .errors import NotConnected, ProtocolError
 from .exchange.body import Body, Source, open_source
 from .exchange.exchange import Exchange
 from .exchange.receive import refuse_end
 from .exchange.send import Trailers, fits_single_write, may_be_rejected_unread, send_content, send_request
-from .exchange.stream import Buffer
+from .exchange.stream import Buffer, ByteStream
 from .limits import Limits
 from .message.cycle import CloseReason, State
 from .message.head import Head, HeadCache
@@ -34,6 +34,9 @@ from .stream.files import offload
 from .stream.handover import hand_over
 from .stream.interruptible import Interruptible
 from .timings import Timings
+
+if TYPE_CHECKING:
+    from .tracing.trace import Trace
 
 RECENT: Final = 20e-6
 """Seconds after a response in which the kernel is not asked for unsolicited data: the loop has just read everything
@@ -143,11 +146,14 @@ class Wire:
         data = source.data
         if data is not None and fits_single_write(exchange.head, data, trailers):
             self.send(exchange, data)
+            if exchange.heads.trace is not None:
+                report_sent(exchange, exchange.heads.trace, data)
             return
         self.exchange = exchange
         exchange.was_sent = True
         exchange.state = State.SENDING
-        exchange.opening, self.opening = self.opening, None
+        if self.opening is not None:
+            exchange.opening, self.opening = self.opening, None
         exchange.may_be_rejected_unread = may_be_rejected_unread(source.length)
         try:
             await self._send_source(exchange, source, chunked, trailers)
@@ -158,9 +164,11 @@ class Wire:
         self._note_sent(exchange)
         if exchange.heads.final is None:
             exchange.sent_at = time.monotonic()
+        if exchange.heads.trace is not None:
+            exchange.heads.trace.request_sent()
 
     async def _send_source(self, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None) -> None:
-        head, stream = exchange.head, self.stream
+        head, stream, trace = exchange.head, self.stream, exchange.heads.trace
         if head.length is not None:
             source.length = head.length
         # Checks chunks that the caller has encoded.
@@ -169,7 +177,7 @@ class Wire:
         try:
             with self._sending, TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
                 await send_request(
-                    stream,
+                    stream if trace is None else _trace_sending(stream, trace),
                     head.build(),
                     source,
                     exchange.heads,
@@ -311,6 +319,20 @@ class Wire:
             return f"<Wire {peer} idle>"
         end = "" if exchange.close_reason is None else f" ({exchange.close_reason})"
         return f"<Wire {peer} {exchange.state}{end}>"
+
+
+def report_sent(exchange: Exchange, trace: Trace, content: Buffer | None) -> None:
+    """Tell a trace of a request that was sent in one write."""
+    trace.head_sent(len(exchange.head.build()))
+    if content:
+        trace.body_sent(len(content))
+    trace.request_sent()
+
+
+def _trace_sending(stream: AioStream, trace: Trace) -> ByteStream:
+    from .exchange.traced import TracedSending  # imported on use: few programs trace
+
+    return cast(ByteStream, TracedSending(stream, trace))
 
 
 def _find_close_reason(exchange: Exchange, final: Head) -> CloseReason | None:

@@ -1,4 +1,4 @@
-"""Tracing: a Tracer is called at the events of a client."""
+"""Tracing: the methods of a Tracer are called for the events of requests and connections."""
 
 import argparse
 
@@ -6,25 +6,36 @@ import asyncclient
 
 
 class Printer(asyncclient.Tracer):
-    def connection_opened(self, label: str, timings: asyncclient.Timings) -> None:
-        print("connected:", timings.connect is not None)
+    def connection_opened(self, connection: asyncclient.ConnectionTrace) -> None:
+        print("connected:", connection.timings.connect is not None)
 
-    def request_started(self, request: asyncclient.Request) -> None:
-        print("started:", request.method)
+    def attempt_started(self, trace: asyncclient.Trace) -> None:
+        print("attempt", trace.attempt, trace.method)
 
-    def request_repeated(self, request: asyncclient.Request, reason: str, seconds: float) -> None:
-        print(f"again: {reason} after {seconds} s")
+    def request_resent(self, trace: asyncclient.Trace, resend: asyncclient.Resend) -> None:
+        print(f"again: {resend.reason} after status {resend.status}")
 
-    def response_received(self, request: asyncclient.Request, response: asyncclient.Response) -> None:
-        print("received:", response.status)
+    def request_ended(self, trace: asyncclient.Trace, error: BaseException | None) -> None:
+        if error is None:
+            print(f"ended: {trace.status}, {trace.received} bytes")
+        else:
+            print("failed:", type(error).__name__)
 
-    def request_failed(self, request: asyncclient.Request, error: BaseException) -> None:
-        print("failed:", type(error).__name__)
+
+class Propagation(asyncclient.Tracer):
+    """Sends the trace id of the program with each attempt (W3C Trace Context)."""
+
+    def __init__(self, trace_id: str) -> None:
+        self.trace_id = trace_id
+
+    def attempt_started(self, trace: asyncclient.Trace) -> None:
+        trace.add_header("traceparent", f"00-{self.trace_id}-{trace.number:016x}-01")
 
 
 async def main(url: str) -> None:
-    async with asyncclient.Client(base_url=url, tracer=Printer()) as client:
-        await client.get("/redirect/302/json")
+    tracers = [Printer(), Propagation("0af7651916cd43dd8448eb211c80319c")]
+    async with asyncclient.Client(base_url=url, tracers=tracers) as client:
+        await client.get("/redirect/302/bytes/100")
         try:
             await client.get("/redirect/302/delay/3", timeout=0.3)
         except TimeoutError as exc:

@@ -265,7 +265,7 @@ def build_clients(url: str) -> Iterable[Client]:
         resolver=asyncclient.CachingResolver(Table(), ttl=30, negative_ttl=1, stale=300, most=100),
         local_address="127.0.0.1",
         socket_options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-        tracer=asyncclient.Tracer(),
+        tracers=[asyncclient.Tracer()],
         secret_headers=["X-Key"],
         encode_json=encode,
     )

@@ -117,9 +117,12 @@ PRINTED_CLIENT = {
         r"exchange not done with 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
     ),
     "client_transport": r"hello, ada\nGET /echo 200\nTrue\n",
+    "observability_logging": (
+        r"INFO GET .*/bytes/100 200 OK, 100 bytes in \d\.\d+ s, attempt 2\n(DEBUG .*\n)+INFO GET .*\n(DEBUG .*\n)*"
+    ),
     "client_tracing": (
-        r"started: GET\nconnected: True\nagain: redirect after 0\.0 s\nreceived: 200\n"
-        r"started: GET\nagain: redirect after 0\.0 s\nfailed: TotalTimeout\n"
+        r"attempt 1 GET\nconnected: True\nagain: redirect after status 302\nattempt 2 GET\nended: 200, 100 bytes\n"
+        r"attempt 1 GET\nagain: redirect after status 302\nattempt 2 GET\nfailed: TotalTimeout\n"
         r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
     ),
     "crawl_archive": (

@@ -18,7 +18,8 @@ from ..stream.options import SocketOption
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike
 from ..timeouts import Timeout
-from ..tracing import Tracer
+from ..tracing.log import INFO, find_logged, is_logged
+from ..tracing.tracer import Tracer
 from ..transport import Transport, check_transport
 from .auth.schemes import AuthLike, open_auth
 from .body.arguments import UNSET, Unset
@@ -37,6 +38,7 @@ from .transfer import Transfer
 from .verbs import Verbs
 
 if TYPE_CHECKING:
+    from ..tracing.tracers import Tracers
     from .middlewares import BlockingMiddleware, CallNext, Middleware
 
 CONNECTING: Final = (
@@ -112,7 +114,7 @@ class Client(Verbs, Streams):
             requests. Proxies are not used.
         stall_warning: seconds after which a PoolWarning names the users of the connections if requests wait and no
             connection becomes free; None for no warning.
-        tracer: its methods are called for events.
+        tracers: Tracers, whose methods are called for the events of requests and connections.
         secret_headers: names of further fields that must not be sent to another origin after a redirect.
         encode_json: encodes a json argument to str or bytes.
         default_encoding: encoding of text if neither Content-Type nor the content declares one: the label of a charset,
@@ -155,7 +157,7 @@ class Client(Verbs, Streams):
         socket_options: Sequence[SocketOption] = (),
         socket_path: str | os.PathLike[str] | None = None,
         stall_warning: float | None = 30.0,
-        tracer: Tracer | None = None,
+        tracers: Iterable[Tracer] = (),
         secret_headers: Iterable[str] = (),
         encode_json: Callable[[Any], str | bytes] | None = None,
         default_encoding: DefaultEncoding | None = None,
@@ -169,11 +171,11 @@ class Client(Verbs, Streams):
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
         _check_arguments(retries, max_redirects, max_body_size, default_encoding)
-        _check_kinds(trust_env, follow_redirects, tracer, encode_json)
+        _check_kinds(trust_env, follow_redirects, encode_json)
         self._middlewares = () if middlewares == () else _list_middlewares(middlewares)
         secrets = _list_secret_names(secret_headers)
         connecting = (limits, pool, ssl, resolver, local_address, interface, socket_options, socket_path)
-        self._transport = _open_transport(transport, tracer, *connecting, stall_warning, lenient)
+        self._transport = _open_transport(transport, *connecting, stall_warning, lenient)
         retry = Retry(total=retries) if isinstance(retries, int) else retries
         selector = _select_proxies(proxy, trust_env, transport, socket_path)
         sites = Sites(selector, list_pairs(headers or ()), secrets, parse_base(base_url)[:3] if base_url else None)
@@ -188,9 +190,9 @@ class Client(Verbs, Streams):
             follow_redirects=follow_redirects,
             max_redirects=max_redirects,
             max_body_size=max_body_size,
-            tracer=tracer,
             default_encoding=default_encoding,
         )
+        self._tracers = _open_tracers(tracers)
 
     # Requests
 
@@ -212,9 +214,10 @@ class Client(Verbs, Streams):
         if self._middlewares:
             return await self.send(request)
         transfer = Transfer(self._settings, request)
-        response = await (transfer.run() if self._settings.tracer is None else self._run(transfer))
+        is_traced = self._tracers is not None or find_logged(INFO) is not False
+        response = await (self._run(transfer, may_retry=True) if is_traced else transfer.run())
         if not take_received(response):
-            if self._settings.retries is not None:
+            if self._settings.retries is not None or is_traced:
                 return await self._read(transfer, response)
             await response.read()
         return response
@@ -234,7 +237,7 @@ class Client(Verbs, Streams):
 
     async def _send(self, request: Request) -> Response:
         transfer = Transfer(self._settings, request)
-        return await self._read(transfer, await self._run(transfer))
+        return await self._read(transfer, await self._run(transfer, may_retry=True))
 
     def _surround(self, send: CallNext) -> Callable[[Request], Responding]:
         from .middlewares import surround  # imported on use: few clients have middlewares
@@ -305,16 +308,39 @@ class Client(Verbs, Streams):
             return self._surround(lambda request: self._run(Transfer(self._settings, request, caller)))(request)
         return self._run(Transfer(self._settings, request, caller))
 
-    def _run(self, transfer: Transfer) -> Responding:
-        return transfer.run() if self._settings.tracer is None else _traced(self._settings.tracer, transfer)
+    def _run(self, transfer: Transfer, *, may_retry: bool = False) -> Responding:
+        """Send a request; see run_traced() about `may_retry`."""
+        trace, tracers = transfer.trace, self._find_tracers()
+        if trace is None and tracers is not None:
+            from .watching import begin_trace  # imported on use: few programs trace
+
+            trace = begin_trace(tracers, transfer.request)
+        if trace is None:
+            return transfer.run()
+        from .watching import run_traced
+
+        return run_traced(transfer, trace, may_retry=may_retry)
+
+    def _find_tracers(self) -> Tracers | None:
+        """Return the tracers, or the log if it is on; None without both."""
+        if self._tracers is not None or not is_logged(INFO):
+            return self._tracers
+        from ..tracing.tracers import LOG_ONLY
+
+        return LOG_ONLY
 
     async def _read(self, transfer: Transfer, response: Response) -> Response:
         """Read the content of a response, retrying the request if the content breaks off; return the last response.
 
         A retry is safe: the caller has not received any of the content.
         """
-        while not await transfer.read(response):
-            response = await self._run(transfer)
+        try:
+            while not await transfer.read(response):
+                response = await self._run(transfer, may_retry=True)
+        except BaseException as error:
+            if transfer.trace is not None:
+                transfer.trace.request_ended(error)
+            raise
         return response
 
     # Connections
@@ -329,7 +355,9 @@ class Client(Verbs, Streams):
         timeout = self._settings.timeout
         deadline = find_deadline(timeout)
         site = self._settings.rounds.sites.find(url, is_foreign=False)
-        await self._pool_transport.preconnect(site.destination, n, timeout, deadline)
+        tracers = self._find_tracers()
+        open_trace = None if tracers is None else tracers.open_connection
+        await self._pool_transport.preconnect(site.destination, n, timeout, deadline, open_trace)
 
     def stats(self) -> PoolStats:
         """Return the numbers of connections in use, idle and being opened, and of waiting requests; also by host."""
@@ -370,24 +398,16 @@ class Client(Verbs, Streams):
         return f"<Client {self._transport!r}>"
 
 
-async def _traced(tracer: Tracer, transfer: Transfer) -> Response:
-    request = transfer.request
-    if not transfer.has_begun:
-        tracer.request_started(request)
-    try:
-        response = await transfer.run()
-    except BaseException as error:
-        tracer.request_failed(request, error)
-        raise
-    try:
-        tracer.response_received(request, response)
-    except BaseException:
-        response.close()
-        raise
-    return response
+def _open_tracers(tracers: Iterable[Tracer]) -> Tracers | None:
+    given = list_collection("tracers", tracers, object, "a collection of Tracers")
+    if not given:
+        return None
+    from ..tracing.tracers import Tracers  # imported on use: few programs have any
+
+    return Tracers(given)
 
 
-def _open_transport(transport: Transport | None, tracer: Tracer | None, *values: Any) -> Transport:
+def _open_transport(transport: Transport | None, *values: Any) -> Transport:
     """Return the transport of a client: a pool of connections, or the given one.
 
     Args:
@@ -395,7 +415,7 @@ def _open_transport(transport: Transport | None, tracer: Tracer | None, *values:
     """
     connecting = dict(zip(CONNECTING, values, strict=True))
     if transport is None:
-        return PoolTransport(tracer=tracer, **connecting)
+        return PoolTransport(**connecting)
     check_transport(transport)
     usual = PoolTransport.__init__.__kwdefaults__ or {}
     given = [name for name, value in connecting.items() if value is not usual[name] and value != usual[name]]
@@ -445,11 +465,9 @@ def _check_arguments(
         check_default_encoding(default_encoding)
 
 
-def _check_kinds(trust_env: object, follow_redirects: object, tracer: object, encode_json: object) -> None:
+def _check_kinds(trust_env: object, follow_redirects: object, encode_json: object) -> None:
     """Refuse values of another type that would be used late or mean something else."""
     check_type("trust_env", trust_env, int | Unset, "True or False")
     check_type("follow_redirects", follow_redirects, int, "True or False")
-    if tracer is not None and not hasattr(type(tracer), "request_started"):
-        raise TypeError(f"expected an object with request_started() as tracer, got {type(tracer).__name__}")
     if encode_json is not None and not callable(encode_json):
         raise TypeError(f"expected a function as encode_json, got {type(encode_json).__name__}")

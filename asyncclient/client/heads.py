@@ -12,35 +12,31 @@ from .connection_fields import CONTROLLED, check_fields, check_tunnelled
 from .content.decoding import IDENTITY
 from .cookies.jar import CookieJar
 from .request import USUAL, Request
+from .round import Round
 from .site import Site
 
 
-def build_head(
-    request: Request, site: Site, url: URL, jar: CookieJar, auth: Sequence[tuple[str, str]], expects_continue: bool
-) -> RequestHead:
+def build_head(request: Request, current: Round, jar: CookieJar, auth: Sequence[tuple[str, str]]) -> RequestHead:
     """Return the head of a request.
 
     Precedence: the caller's fields, then those implied by body, cookies and credentials, then the client's defaults.
 
     Args:
         request: the request; framing is not declared here, unless by its own fields.
-        site: the fields for each request to the origin.
-        url: the URL of the request.
+        current: how it is sent; its site has the fields for each request to the origin.
         jar: the cookie jar.
         auth: fields that authenticate.
-        expects_continue: ask for 100 Continue.
 
     Raises:
         ValueError, TypeError, InvalidURL: a value that can't be sent.
     """
-    pairs = request.headers
-    target = site.prefix + url.target if site.prefix else url.target
+    pairs, site, target = request.headers, current.site, current.target
     is_usual = not (pairs or auth or jar.stored) and request.choices is USUAL
     if is_usual and site.block is not None and (request.payload is None or "content-type" not in site.names):
         return _build_usual(request, target, site.block)
     if request.payload is not None or auth or request.choices is not USUAL or jar.stored:
         given = {name.lower() for name, _ in pairs}
-        implied = _list_implied(request, site, url, jar, auth, expects_continue)
+        implied = _list_implied(request, current, jar, auth)
         pairs = [*pairs, *(pair for pair in implied if pair[0].lower() not in given)]
     names = {name.lower() for name, _ in pairs}
     if "range" in names and "accept-encoding" not in names and not site.chooses_codings:
@@ -86,17 +82,17 @@ def _begin(method: str, target: str, site: Site, names: set[str]) -> RequestHead
 
 
 def _list_implied(
-    request: Request, site: Site, url: URL, jar: CookieJar, auth: Sequence[tuple[str, str]], expects_continue: bool
+    request: Request, current: Round, jar: CookieJar, auth: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
     payload, choices = request.payload, request.choices
     if payload is not None:
         if payload.content_type is not None:
             yield "Content-Type", payload.content_type
-        if expects_continue:
+        if current.expects_continue:
             yield "Expect", "100-continue"
         if choices.trailers is not None and not callable(choices.trailers):
             yield "Trailer", ", ".join(name for name, _ in choices.trailers)
-    if (choices.cookies or jar) and (cookies := build_cookies(url, site, choices.cookies or {}, jar)):
+    if (choices.cookies or jar) and (cookies := build_cookies(current.url, current.site, choices.cookies or {}, jar)):
         yield "Cookie", cookies
     yield from auth
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..arguments import check_type
 from ..bounded import BoundedDict
@@ -13,18 +13,20 @@ from ..errors import ClientClosed, ConnectError, NotConnected, StaleConnectionEr
 from ..exchange.exchange import Exchange
 from ..exchange.send import fits_single_write
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
-from ..pool.group import Group, Lease
+from ..pool.group import Group, Lease, OpenTrace
 from ..pool.pool import Pool
 from ..response import HTTPResponse
 from ..stream.options import SocketOption, bind_to_interface, parse_options
 from ..stream.resolve import Resolver
 from ..stream.tls import TrustLike, parse_trust
 from ..timeouts import Deadline, Timeout
-from ..tracing import Tracer
 from ..transport import Destination, RequestBody, TransportRequest
-from ..wire import RECENT, RECENT_FOR_RESEND
+from ..wire import RECENT, RECENT_FOR_RESEND, report_sent
 from .deadlines import await_in_time
 from .network import Network, label_of
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
 
 MAX_GROUPS: Final = 1024
 """Groups without connections that are kept; beyond it the oldest is dropped, and built again when it is needed."""
@@ -39,7 +41,6 @@ class PoolTransport:
         limits: limits on what servers may send.
         pool: limits on the number of connections and how long they are kept.
         ssl, resolver, local_address, interface, socket_options, socket_path, stall_warning, lenient: as for Client.
-        tracer: its methods are called when connections are opened.
 
     Attributes:
         pool: the connections.
@@ -57,7 +58,6 @@ class PoolTransport:
         socket_options: Sequence[SocketOption] = (),
         socket_path: str | os.PathLike[str] | None = None,
         stall_warning: float | None = 30.0,
-        tracer: Tracer | None = None,
         lenient: bool = False,
     ) -> None:
         _check_arguments(limits, pool, resolver, local_address, lenient)
@@ -69,7 +69,7 @@ class PoolTransport:
         self._network = Network(parse_trust(ssl), resolver, source, options, path)
         self._exchange_class = _choose_exchange(lenient)
         self._known: BoundedDict[Destination, Group] = BoundedDict(MAX_GROUPS)
-        self.pool = Pool(limits, pool, tracer, stall_warning)
+        self.pool = Pool(limits, pool, stall_warning)
 
     async def send(self, request: TransportRequest) -> HTTPResponse:
         """Send a request on an idle connection, or on a new one; see Transport.send()."""
@@ -80,13 +80,22 @@ class PoolTransport:
             recent = RECENT_FOR_RESEND if request.may_resend else RECENT
             lease = None if request.wants_new else pool.take_idle(group, recent)
             if lease is None:
-                lease = await pool.acquire(group, request.timeout, request.deadline, recent, is_new=request.wants_new)
+                lease = await pool.acquire(
+                    group, request.timeout, request.deadline, recent, is_new=request.wants_new, trace=request.trace
+                )
+                exchange.leave_queue(lease.wire.opening, monotonic())
+            trace = request.trace
+            if trace is not None:
+                _trace(exchange, lease, trace)
             if request.on_start is not None or request.recorder is not None:
                 _start(request, exchange, lease)
             if request.body is None:
                 lease.send(exchange, request.timeout, request.deadline)
             elif not self._send_at_once(lease, exchange, request, request.body):
                 await self._send_body(lease, exchange, request, request.body)
+                trace = None  # which the wire has told
+            if trace is not None:
+                report_sent(exchange, trace, None if request.body is None else request.body.data)
             response = await lease.receive(exchange)
         except Exception as error:
             other = self._translate(error, exchange, group)
@@ -154,9 +163,16 @@ class PoolTransport:
             text = f"{group.label} closed the connection before the request was sent"
         return StaleConnectionError(text, was_sent=exchange.was_sent)
 
-    async def preconnect(self, destination: Destination, n: int, timeout: Timeout, deadline: Deadline) -> None:
+    async def preconnect(
+        self,
+        destination: Destination,
+        n: int,
+        timeout: Timeout,
+        deadline: Deadline,
+        open_trace: OpenTrace | None = None,
+    ) -> None:
         """Open connections until n to a destination are idle; see Client.preconnect()."""
-        await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline)
+        await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline, open_trace)
 
     async def aclose(self) -> None:
         """End requests in progress with an error and close all connections, within Timeout.close seconds."""
@@ -164,6 +180,14 @@ class PoolTransport:
 
     def __repr__(self) -> str:
         return repr(self.pool)
+
+
+def _trace(exchange: Exchange, lease: Lease, trace: Trace) -> None:
+    """Tell a trace of its connection, and have it told of the exchange."""
+    if lease.trace is None:  # opened while the log was off, or for another client
+        lease.trace = trace.adopt_connection(lease.group.label, exchange.started, is_new=lease.is_new)
+    trace.connection_acquired(lease.trace)
+    exchange.heads.trace = trace
 
 
 def _start(request: TransportRequest, exchange: Exchange, lease: Lease) -> None:

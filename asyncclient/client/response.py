@@ -463,7 +463,8 @@ def build_status_error(response: Response) -> StatusError:
 
 
 def take_received(response: Response) -> bool:
-    """Read the content if all of it has arrived and needs no processing; return True if the content is read."""
-    if response._reader is None and response._content is None:
-        response._content = response._raw.take()
-    return response._content is not None
+    """Read the content of a new response if it has arrived and needs no processing; return True if it is read."""
+    if response._reader is not None:
+        return False
+    response._content = content = response._raw.take()
+    return content is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, Final
 
@@ -42,6 +42,9 @@ class Round:
         auth_rounds: challenges answered so far.
         answer: the fields that answer a challenge; None: `auth` is asked for fields.
         proxy_login: authenticates the request to a proxy that gets the whole URL; None without one.
+        has_credentials: True with `auth` or `proxy_login`.
+        shown_url: the URL without userinfo, for the response; None if the URL has no userinfo.
+        target: as sent in the request line.
     """
 
     url: URL
@@ -55,6 +58,15 @@ class Round:
     auth_rounds: int = 0
     answer: Sequence[tuple[str, str]] | None = None
     proxy_login: ProxyAuthentication | None = None
+    has_credentials: bool = field(init=False)
+    shown_url: str | None = field(init=False)
+    target: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derive the values that each request would compute again."""
+        self.has_credentials = self.auth is not None or self.proxy_login is not None
+        self.target = self.site.prefix + self.url.target
+        self.shown_url = None if self.url.userinfo is None else build_url(self.url)
 
     def replace(self, **changes: Any) -> Round:
         """Return a round with these changes, for the same attempt."""

@@ -7,9 +7,9 @@ from asyncio import get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..timeouts import Deadline, Timeout
-from ..tracing import Tracer
 from ..transport import Origin, Transport
 from .body.arguments import Unset
 from .cookies.jar import CookieJar
@@ -17,6 +17,9 @@ from .pauses import Pauses
 from .request import Choices, check_timeout
 from .retries import Retry, RetryBudget, list_resent
 from .round import Rounds
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
 
 DefaultEncoding = str | Callable[[bytes], str | None]
 """The label of a charset, or a function that returns a label or None for the first bytes of content."""
@@ -27,6 +30,7 @@ class Settings:
     """The settings for all requests of a client; Client documents them.
 
     Attributes:
+        trace: the trace of a request, in the settings of that request alone.
         pauses: the pauses between attempts, and whether the client is closed.
         is_plain: True if neither size nor rate of content is limited, so that unencoded content needs no checks.
         resent: methods of requests that are resent once, without a policy, after an idle connection was closed.
@@ -42,8 +46,8 @@ class Settings:
     follow_redirects: bool
     max_redirects: int
     max_body_size: int | None
-    tracer: Tracer | None
     default_encoding: DefaultEncoding | None
+    trace: Trace | None = None
     is_plain: bool = field(init=False)
     resent: frozenset[str] = field(init=False)
 

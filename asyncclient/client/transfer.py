@@ -29,15 +29,15 @@ from __future__ import annotations
 import inspect
 import random
 import time
-from collections.abc import Awaitable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ..caller import Caller
 from ..errors import ClientClosed, HTTPException, StaleConnectionError, TooManyRedirects
 from ..message.ranges import parse_content_range
-from ..message.url import build_url
 from ..timeouts import NEVER
-from ..transport import TransportRequest, TransportResponse
+from ..transport import Transport, TransportRequest, TransportResponse
 from .auth.schemes import Auth
 from .content.reader import ContentReader, Pace
 from .deadlines import await_in_time
@@ -48,6 +48,9 @@ from .response import Response
 from .retries import Action, Decision, Outcome, decide_retry
 from .round import Round, describe, find_redirect
 from .settings import Settings, find_deadline
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
@@ -64,7 +67,7 @@ class Again(NamedTuple):
 
     Attributes:
         round: the next round.
-        reason: see Tracer.request_repeated().
+        reason: see Resend.
         pause: seconds to wait before a retry; None if it is not a retry.
         request: the new request after a redirect; None for the same request.
     """
@@ -112,6 +115,15 @@ class Transfer:
         self._has_resent = False  # True after a free resend, until the next response
         self._round: Round | None = None  # the current or last round
 
+    @property
+    def trace(self) -> Trace | None:
+        """The trace of the request; None without tracers."""
+        return self._settings.trace
+
+    def begin_trace(self, trace: Trace, watch: Callable[[Transport], Transport]) -> None:
+        """Have a trace told of each resend, and the transport replaced by one that reports what it sends."""
+        self._settings = replace(self._settings, transport=watch(self._settings.transport), trace=trace)
+
     async def run(self) -> Response:
         """Send the request until there is a response for the caller, whose content is unread.
 
@@ -123,20 +135,19 @@ class Transfer:
         current = self._begin() if self._round is None else self._round.again()
         while True:
             self._round = current
-            has_credentials = current.auth is not None or current.proxy_login is not None
-            credentials = await self._authenticate(current) if has_credentials else ()
-            request, site = self.request, current.site
-            head = build_head(request, site, current.url, settings.jar, credentials, current.expects_continue)
+            credentials = await self._authenticate(current) if current.has_credentials else ()
+            request = self.request
+            head = build_head(request, current, settings.jar, credentials)
             self._attempts += 1
             try:
                 raw = await settings.transport.send(
                     TransportRequest(
                         head,
-                        site.destination,
+                        current.site.destination,
                         self._timeout,
                         self._deadline,
                         request.payload,
-                        request.choices.trailers,
+                        None if request.choices is USUAL else request.choices.trailers,
                         current.wants_new,
                         self._caller,
                         request.payload is None and request.method in settings.resent and not self._has_resent,
@@ -170,7 +181,7 @@ class Transfer:
         """Return the first round; ClientClosed if the client is closed."""
         settings, request = self._settings, self.request
         first = settings.rounds.find(request.url)
-        if request.choices is not USUAL or first.auth is not None or first.site.proxy is not None:
+        if request.choices is not USUAL or first.has_credentials or first.site.proxy is not None:
             first = settings.rounds.adapt(first, request, expects_continue=request.choices.expect_continue)
         if settings.pauses.is_closed:
             raise self._named(ClientClosed("the client is closed"))
@@ -201,14 +212,8 @@ class Transfer:
         """Wait before a retry because content broke off; return False if there is no retry."""
         assert self._round is not None
         outcome = self._describe_attempt()._replace(error=error, bytes_received=1)
-        return await self._pauses(
-            self._round, decide_retry(outcome, self._settings.retries, random.random, time.time())
-        )
-
-    @property
-    def has_begun(self) -> bool:
-        """True if the request was sent before."""
-        return self._round is not None
+        decision = decide_retry(outcome, self._settings.retries, random.random, time.time())
+        return await self._pauses(self._round, decision, error)
 
     # Credentials
 
@@ -243,20 +248,20 @@ class Transfer:
         decision = decide_retry(outcome, self._settings.retries, random.random, time.time())
         if decision.action is Action.REPEAT:
             self._has_resent = True
-            self._note_again("stale", 0.0)
+            self._note_again("stale", 0.0, error=error)
             return current.again(wants_new=True)
-        return current.again() if await self._pauses(current, decision) else None
+        return current.again() if await self._pauses(current, decision, error) else None
 
     def _describe_attempt(self) -> Outcome:
         payload = self.request.payload
         is_replayable = payload is None or payload.is_replayable
         return Outcome(self.request.method, self._attempts, is_replayable=is_replayable, has_repeated=self._has_resent)
 
-    async def _pauses(self, current: Round, decision: Decision) -> bool:
+    async def _pauses(self, current: Round, decision: Decision, error: Exception) -> bool:
         """Wait for the pause of a retry; return False if the decision, the deadline or the budget forbids the retry."""
         if not self._may_wait(current, decision):
             return False
-        self._note_again("retry", decision.seconds)
+        self._note_again("retry", decision.seconds, error=error)
         await self._settings.pauses.wait(decision.seconds)
         return True
 
@@ -265,20 +270,19 @@ class Transfer:
             return False
         return self._settings.may_retry(current.site.origin, decision.seconds, self._deadline)
 
-    def _note_again(self, reason: str, seconds: float) -> None:
-        if self._settings.tracer is not None:
-            self._settings.tracer.request_repeated(self.request, reason, seconds)
+    def _note_again(
+        self, reason: str, seconds: float, *, status: int | None = None, error: Exception | None = None
+    ) -> None:
+        if self._settings.trace is not None:
+            self._settings.trace.request_resent(reason, seconds, status, error)
 
     # After a response
 
     def _receive(self, current: Round, raw: TransportResponse) -> Response:
         request, settings = self.request, self._settings
-        if current.auth is not None:
-            current.auth.note(describe(request, current), raw.headers)
-        if current.proxy_login is not None:
-            current.proxy_login.note(raw.headers)
-        url = request.url if current.url.userinfo is None else build_url(current.url)
-        head = raw.head
+        if current.has_credentials:
+            self._note_credentials(current, raw)
+        url, head = current.shown_url or request.url, raw.head
         if (head.is_plain or head.is_simple) and settings.is_plain and request.choices is USUAL:  # the common case
             return Response(request, url, raw, None, self.history, settings.default_encoding)
         fields = raw.headers.get_all("set-cookie")
@@ -290,6 +294,13 @@ class Transfer:
         pace = None if self._timeout.min_rate is None else Pace(current.site.label, self._timeout)
         reader = ContentReader(raw, coding, settings.max_size_for(choices), pace)
         return Response(request, url, raw, reader, self.history, settings.default_encoding)
+
+    def _note_credentials(self, current: Round, raw: TransportResponse) -> None:
+        """Let the credentials see the fields of the response."""
+        if current.auth is not None:
+            current.auth.note(describe(self.request, current), raw.headers)
+        if current.proxy_login is not None:
+            current.proxy_login.note(raw.headers)
 
     async def _after_response(self, current: Round, response: Response) -> Again | None:
         """Return how to send the request again; None if the response is final."""
@@ -343,7 +354,7 @@ class Transfer:
             self.request = again.request
         await response.aclose()
         self._has_resent = False  # each request that a server answered has a free resend of its own
-        self._note_again(again.reason, again.pause or 0.0)
+        self._note_again(again.reason, again.pause or 0.0, status=response.status)
         if again.pause is None:
             self._attempts -= 1
         else:

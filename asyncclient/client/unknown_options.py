@@ -12,7 +12,7 @@ _TIMEOUT: Final = "timeout=Timeout(connect=..., read=..., total=...)"
 _POOL: Final = "Client(pool=PoolLimits(connections=..., per_host=..., idle=..., keep_alive=...))"
 _TRUST: Final = "Client(ssl=...), an SSLContext; ssl=False verifies nothing"
 _PROXY: Final = "Client(proxy=...), a URL, or a mapping by scheme or host"
-_TRACER: Final = "Client(tracer=...), a Tracer"
+_TRACER: Final = "Client(tracers=[...]), of Tracers"
 
 _INSTEAD: Final = {
     "allow_redirects": "follow_redirects=",
@@ -68,6 +68,7 @@ _INSTEAD: Final = {
     "stream": "async with client.stream(method, url) as response",
     "total_timeout": "timeout=, in seconds",
     "trace_configs": _TRACER,
+    "tracer": _TRACER,
     "uds": "Client(socket_path=...)",
     "user_agent": "headers={'User-Agent': ...}",
     "verify": _TRUST,

@@ -48,7 +48,7 @@ class Exchange:
         self.done_at: float | None = None
         # The timings, once they were asked for.
         self.measured: Timings | None = None
-        # How long opening the connection took; None if that was open before.
+        # The wait in the pool, and how long opening the connection took; None if there was neither.
         self.opening: Timings | None = None
         # The heads of the response.
         self.heads = self.heads_class()
@@ -66,6 +66,18 @@ class Exchange:
         self.was_kept = False
         # Whether any byte of the request may have been written.
         self.was_sent = False
+
+    def leave_queue(self, opening: Timings | None, now: float) -> None:
+        """Note the end of the wait in the pool: now, or when the connection of the exchange began to be opened.
+
+        Args:
+            opening: the timings of that connection; None if it was open before.
+            now: by time.monotonic().
+        """
+        known = Timings(self.started) if opening is None else opening
+        known.queued = max((now if opening is None else opening.started) - self.started, 0.0)
+        self.started += known.queued
+        self.opening = known
 
     @property
     def timings(self) -> Timings:

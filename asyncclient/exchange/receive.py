@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ..errors import ProtocolError, RemoteDisconnected
 from ..limits import Limits
 from ..message.framing import decide_framing
-from ..message.head import Head, HeadCache, parse_head
+from ..message.head import Head, HeadCache, Interim, parse_head
 from .stream import ByteStream
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
 
 
 class ResponseHeads:
@@ -26,9 +29,10 @@ class ResponseHeads:
         final: the head of the final response; None before it was received. A 101 is final.
         first_at: when the first head was received, by time.monotonic().
         cache: the last head of the same server, which is not parsed again.
+        trace: is told of interim responses and of sent bytes; None without tracers.
     """
 
-    __slots__ = ("_interim_bytes", "cache", "final", "first_at", "interim")
+    __slots__ = ("_interim_bytes", "cache", "final", "first_at", "interim", "trace")
 
     starts: ClassVar[tuple[bytes, ...]] = (b"HTTP/",)
     """The first bytes of a head. If other bytes are received, their end is not waited for."""
@@ -38,6 +42,7 @@ class ResponseHeads:
         self.final: Head | None = None
         self.first_at: float | None = None
         self.cache: HeadCache | None = None
+        self.trace: Trace | None = None
         self._interim_bytes = 0
 
     async def receive_one(self, stream: ByteStream, limits: Limits) -> Head:
@@ -86,6 +91,8 @@ class ResponseHeads:
             self.interim.append(head)
         else:
             self.interim = [head]
+        if self.trace is not None:
+            self.trace.interim_received(Interim(head))
 
 
 def refuse_end(stream: ByteStream) -> NoReturn:

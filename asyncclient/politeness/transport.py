@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ class Polite:
         """Send a request when it has a place, which it may lose to a pause while it waits for a connection."""
         name = self._find_group(request.destination.host)
         while True:
-            place = await self._schedule.admit(name, crawl_delay, request.deadline, is_first=is_first)
+            place = await self._admit(request, name, crawl_delay, is_first=is_first)
             deadline = None if seconds is None else Deadline.after(seconds, asyncio.get_running_loop().time())
             try:
                 return await self._exchange(place, request, deadline)
@@ -114,6 +115,18 @@ class Polite:
                 if postponed.place is not place:  # of another polite transport, around this one
                     raise
             is_first = True
+
+    async def _admit(self, request: TransportRequest, name: str, crawl_delay: float | None, *, is_first: bool) -> Place:
+        """Return a place as soon as there is one; the trace of the request is told of the wait."""
+        admission = self._schedule.admit(name, crawl_delay, request.deadline, is_first=is_first)
+        if request.trace is None:
+            return await admission
+        request.trace.queue_joined("politeness")
+        started = time.monotonic()
+        try:
+            return await admission
+        finally:
+            request.trace.queue_left("politeness", time.monotonic() - started)
 
     def _find_group(self, host: str) -> str:
         host = host.removesuffix(".")

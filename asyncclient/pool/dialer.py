@@ -6,16 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ConnectError
 from ..limits import Limits
 from ..stream.dial import Opened, forget_addresses, open_stream
-from ..timings import Timings
-from ..tracing import Tracer
+from ..stream.opening import Opening
 from .group import Dial, Group, Waiter
 
-Dialled = Callable[[Group, Waiter, Timings, Opened | BaseException], None]
+if TYPE_CHECKING:
+    from ..tracing.trace import ConnectionTrace
+
+Dialled = Callable[[Group, Waiter, Opening, Opened | BaseException], None]
 """Called with the group, the waiter for which the connection was opened, the duration of the steps, and the connection
 or the error that ended the dial."""
 
@@ -28,7 +30,7 @@ PER_TURN: Final = 25
 
 
 class Dialer:
-    """Opens connections, and calls a tracer for each.
+    """Opens connections.
 
     If thousands of connections are wanted at once, some are begun in each turn of the loop: the first ones are open
     before the last ones are begun, and the memory of their dials is used again (decision 25). Dials in progress are not
@@ -36,15 +38,13 @@ class Dialer:
 
     Args:
         limits: bounds on what a proxy may send.
-        tracer: the tracer; None without one.
 
     Attributes:
         dials: the tasks that have not ended.
     """
 
-    def __init__(self, limits: Limits, tracer: Tracer | None) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._tracer = tracer
         self.dials: set[Dial] = set()
         # How many dials beyond AT_ONCE may be begun in this turn of the loop.
         self._allowed = 0
@@ -69,33 +69,31 @@ class Dialer:
     def dial(self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, dialled: Dialled) -> Dial:
         """Begin to open a connection of a group; return the task, which may be cancelled."""
         self._allowed -= self._allowed > 0
-        timings = Timings(time.monotonic())
-        task = loop.create_task(open_stream(group.route, waiter.timeout, timings, self._limits))
+        opening = Opening(time.monotonic())
+        if waiter.open_trace is not None:
+            opening.trace = waiter.open_trace(group.label, opening)
+            opening.trace.connection_started()
+        task = loop.create_task(open_stream(group.route, waiter.timeout, opening, self._limits))
         self.dials.add(task)
         # A callback, and not the end of a coroutine: a task may be cancelled before its coroutine has begun.
-        task.add_done_callback(partial(self._end, group, waiter, timings, dialled))
+        task.add_done_callback(partial(self._end, group, waiter, opening, dialled))
         return task
 
-    def _end(self, group: Group, waiter: Waiter, timings: Timings, dialled: Dialled, task: Dial) -> None:
+    def _end(self, group: Group, waiter: Waiter, opening: Opening, dialled: Dialled, task: Dial) -> None:
         self.dials.discard(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         result = task.result() if error is None else error
-        if self._tracer is not None:
-            result = _trace(self._tracer, group.label, timings, result)
-        dialled(group, waiter, timings, result)
+        if opening.trace is not None:
+            _report(opening.trace, result)
+            if error is not None:
+                opening.trace = None  # it refers to the opening, too
+        dialled(group, waiter, opening, result)
         if error is not None and isinstance(error, ConnectError):
             forget_addresses(group.route, error)
 
 
-def _trace(tracer: Tracer, label: str, timings: Timings, result: Opened | BaseException) -> Opened | BaseException:
-    """Call the tracer; return the result, or the error of the tracer, which ends the connection."""
-    try:
-        if isinstance(result, BaseException):
-            tracer.connection_failed(label, result)
-        else:
-            tracer.connection_opened(label, timings)
-    except BaseException as exc:
-        if not isinstance(result, BaseException):
-            result[0].abort()
-        return exc
-    return result
+def _report(trace: ConnectionTrace, result: Opened | BaseException) -> None:
+    if isinstance(result, BaseException):
+        trace.connection_failed(result)
+    else:
+        trace.connection_opened()

@@ -8,7 +8,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import ref
 
 from ..caller import Caller
@@ -23,8 +23,12 @@ from ..message.head import HeadCache
 from ..response import HTTPResponse
 from ..stream.dial import Opened, Route
 from ..timeouts import NEVER, Deadline, Timeout
+from ..timings import Timings
 from ..wire import RECENT, Wire
 from .guard import Guard
+
+if TYPE_CHECKING:
+    from ..tracing.trace import ConnectionTrace, Trace
 
 _KEEP_ALIVE: Final = re.compile(rb"\nkeep-alive:[^\n]*?timeout[ \t]*=[ \t]*\"?([0-9]{1,9})", re.IGNORECASE)
 
@@ -35,6 +39,10 @@ closes it: a request in transit at that moment would be lost."""
 
 Dial = asyncio.Task[Opened]
 """The task that opens a connection."""
+
+
+OpenTrace = Callable[[str, Timings], "ConnectionTrace"]
+"""Returns the trace of a connection, by the name of its destination and its timings."""
 
 
 class HostStats(NamedTuple):
@@ -77,12 +85,15 @@ class Lease:
         "is_new",
         "keep_alive",
         "retires_at",
+        "trace",
         "turns",
         "wire",
     )
 
     def __init__(self, wire: Wire, group: Group, sizes: PoolLimits) -> None:
         self.wire = wire
+        # Is told of what happens to the connection; None without tracers.
+        self.trace: ConnectionTrace | None = None
         # The connections to the same destination: `leased` and `idle` of it say whether this one is in use.
         self.group = group
         # Whether it was never idle, nor in use for a second request.
@@ -250,9 +261,22 @@ class Waiter:
         timeout: what opening a connection for it may take.
         total: when its request must be over.
         expired: called with the waiter and the time when a deadline has passed.
+        trace: is told of the wait; None without tracers.
     """
 
-    __slots__ = ("__weakref__", "_expired", "deadline", "dial", "future", "slot_until", "timeout", "total")
+    __slots__ = (
+        "__weakref__",
+        "_expired",
+        "_queued_at",
+        "deadline",
+        "dial",
+        "future",
+        "open_trace",
+        "slot_until",
+        "timeout",
+        "total",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -260,8 +284,14 @@ class Waiter:
         timeout: Timeout,
         total: Deadline = NEVER,
         expired: Callable[[Waiter, float], None] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.future = future
+        self.trace = trace
+        # Makes the trace of a connection that is opened for it; None without tracers.
+        self.open_trace: OpenTrace | None = None if trace is None else trace.open_connection
+        # Since when its trace knows that it waits, by time.monotonic(); None if it does not.
+        self._queued_at: float | None = None
         self.timeout = timeout
         self.total = total
         self._expired = expired
@@ -273,6 +303,18 @@ class Waiter:
             self.deadline = min(self.slot_until, total.at)
         # The task that opens a connection for it, if there is one. The connection that is ready first serves it.
         self.dial: Dial | None = None
+
+    def join_queue(self) -> None:
+        """Tell the trace that it waits for a slot."""
+        if self.trace is not None:
+            self._queued_at = time.monotonic()
+            self.trace.queue_joined("pool")
+
+    def leave_queue(self) -> None:
+        """Tell the trace that it waits no more: there is a dial for it, a connection, or an error."""
+        if self.trace is not None and self._queued_at is not None:
+            seconds, self._queued_at = time.monotonic() - self._queued_at, None
+            self.trace.queue_left("pool", seconds)
 
     def expire(self, now: float) -> None:
         """Have the pool end the wait; called by the timer."""

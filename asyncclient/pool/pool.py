@@ -28,7 +28,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
@@ -36,13 +36,15 @@ from ..message.cycle import CloseReason
 from ..stream.aio import AioStream, wait_all_closed
 from ..stream.deadlines import GRAIN, DeadlineTimer, TimeLimit, schedule_expiry, timer_of
 from ..stream.dial import Opened, Route
+from ..stream.opening import Opening
 from ..timeouts import NEVER, Deadline, Timeout
-from ..timings import Timings
-from ..tracing import Tracer
 from ..wire import RECENT, Wire
 from .dialer import Dialer
-from .group import Dial, Group, Lease, PoolStats, Waiter, add_up
+from .group import Dial, Group, Lease, OpenTrace, PoolStats, Waiter, add_up
 from .stalls import StallWarner, describe_users
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
 
 SWEEP_GRAIN: Final = 1.0
 """Seconds between two sweeps of the idle connections at the least."""
@@ -58,7 +60,6 @@ class Pool:
     Args:
         limits: what a server may send.
         sizes: how many connections there may be, and for how long they are kept.
-        tracer: called for each connection that is opened, or fails to open.
         stall_warning: seconds after which a PoolWarning names the users of the connections; None: never.
     """
 
@@ -66,7 +67,6 @@ class Pool:
         self,
         limits: Limits = DEFAULT,
         sizes: PoolLimits = DEFAULT_POOL,
-        tracer: Tracer | None = None,
         stall_warning: float | None = None,
     ) -> None:
         self.limits = limits
@@ -83,7 +83,7 @@ class Pool:
         self._idle: OrderedDict[Lease, None] = OrderedDict()
         # The groups that want a slot and have none, in the order of their turns.
         self._starved: OrderedDict[Group, None] = OrderedDict()
-        self._dialer = Dialer(limits, tracer)
+        self._dialer = Dialer(limits)
         # TLS streams that are sending close_notify; closing the pool waits for them.
         self._closing: set[AioStream] = set()
         # The timer of the next sweep, and the time of the loop when it ends.
@@ -113,6 +113,7 @@ class Pool:
         recent: float = RECENT,
         *,
         is_new: bool = False,
+        trace: Trace | None = None,
     ) -> Lease:
         """Return a connection: the last used idle one, else a new one, or one that is released before that is open.
 
@@ -125,6 +126,7 @@ class Pool:
             deadline: when the request must be over.
             recent: see Wire.is_available().
             is_new: do not use an idle connection: after one that the server had closed others may be closed, too.
+            trace: is told of the wait and of a dial; None without tracers.
 
         Raises:
             PoolTimeout: no slot became free in time.
@@ -138,7 +140,11 @@ class Pool:
         loop, is_next = self._check_loop(), False
         while True:
             if is_new or not group.idle:
-                lease = await self._wait_in_queue(loop, group, timeout, deadline, is_next=is_next)
+                expire = partial(self._expire, group)
+                # Not a variable: the traceback of the waiter's error refers to this frame, which would be a cycle.
+                lease = await self._wait_in_queue(
+                    loop, group, Waiter(loop.create_future(), timeout, deadline, expire, trace), is_next=is_next
+                )
                 # The loop has received what there was on a new connection since it was opened (decision 13).
                 since = math.inf if lease.is_new and recent > RECENT else recent
                 is_next, is_available = True, lease.wire.is_available(time.monotonic(), since)
@@ -203,17 +209,18 @@ class Pool:
     # The queue
 
     async def _wait_in_queue(
-        self, loop: asyncio.AbstractEventLoop, group: Group, timeout: Timeout, deadline: Deadline, *, is_next: bool
+        self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, *, is_next: bool
     ) -> Lease:
-        waiter = Waiter(loop.create_future(), timeout, deadline, partial(self._expire, group))
         group.add(waiter, is_next=is_next)
         if self._starved or group.queued or not (self._dialer.may_begin and self._has_free_slot(group)):
             group.enqueue(waiter, is_next=is_next)
             self._open_wanted(group)
         else:  # the usual case
             self._dial(group, waiter)
-        if self._stalls is not None and waiter in group.queued:
-            self._stalls.add(group, loop)
+        if waiter in group.queued:
+            waiter.join_queue()
+            if self._stalls is not None:
+                self._stalls.add(group, loop)
         timer = None if waiter.deadline == math.inf else schedule_expiry(waiter, loop)
         try:
             return await waiter.future
@@ -223,6 +230,7 @@ class Pool:
         finally:
             if timer is not None:
                 timer.discard(waiter)
+            waiter.leave_queue()
             del waiter  # the traceback of its error refers to this frame: a reference cycle
 
     def _expire(self, group: Group, waiter: Waiter, now: float) -> None:
@@ -344,14 +352,15 @@ class Pool:
         self.counted += 1
         group.connecting += 1
         waiter.dial = dial = self._dialer.dial(self._loop, group, waiter, self._dialled)
+        waiter.leave_queue()
         return dial
 
-    def _dialled(self, group: Group, waiter: Waiter, timings: Timings, result: Opened | BaseException) -> None:
+    def _dialled(self, group: Group, waiter: Waiter, opening: Opening, result: Opened | BaseException) -> None:
         """Adopt a connection that was opened, or give the error to the waiter, unless it was served meanwhile."""
         group.connecting -= 1
         waiter.dial = None
         if not isinstance(result, BaseException):
-            self._adopt(group, timings, result[0])
+            self._adopt(group, opening, result[0])
             if waiter in group.waiters:
                 group.queued[waiter] = None
         else:
@@ -365,18 +374,28 @@ class Pool:
             if now >= waiter.slot_until:
                 waiter.expire(now)
 
-    def _adopt(self, group: Group, timings: Timings, stream: AioStream) -> None:
+    def _adopt(self, group: Group, opening: Opening, stream: AioStream) -> None:
         """Add a connection that was just opened; it serves the oldest waiter."""
         if self.is_closed:
             stream.abort()
+            if opening.trace is not None:
+                opening.trace.connection_closed(CloseReason.CLOSED)
             self._free_slot(group)
             return
-        lease = Lease(Wire(stream, self.limits, group.head_cache, timings), group, self.sizes)
+        lease = Lease(Wire(stream, self.limits, group.head_cache, opening), group, self.sizes)
+        lease.trace, opening.trace = opening.trace, None
         stream.owner = weakref.ref(lease)
         group.leased.add(lease)
         self._serve(lease)
 
-    async def preconnect(self, group: Group, n: int, timeout: Timeout, deadline: Deadline = NEVER) -> None:
+    async def preconnect(
+        self,
+        group: Group,
+        n: int,
+        timeout: Timeout,
+        deadline: Deadline = NEVER,
+        open_trace: OpenTrace | None = None,
+    ) -> None:
         """Open connections until n of a group are idle, as far as the limits allow and there are slots now.
 
         It does not join the queue: a task that waits for slots while it holds some may wait for another such task.
@@ -387,6 +406,8 @@ class Pool:
         loop = self._check_loop()
         self.sweep()  # expired connections do not count
         waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_missing(group, n))]
+        for waiter in waiters:
+            waiter.open_trace = open_trace
         dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_slot(group)]
         if not dials:
             return
@@ -450,6 +471,8 @@ class Pool:
         group.leased.discard(lease)
         group.idle[lease] = None
         self._idle[lease] = None
+        if lease.trace is not None:
+            lease.trace.connection_released()
         if self._may_keep_less:
             self._drop_excess(group)
         if self._starved:
@@ -467,6 +490,8 @@ class Pool:
         wire, stream = lease.wire, lease.wire.stream
         if wire.close_reason is None:
             wire.close(reason)
+        if lease.trace is not None:
+            lease.trace.connection_closed(wire.close_reason or reason)
         if stream.tls is not None and wire.close_reason is not CloseReason.UPGRADED and stream.is_here:
             self._closing.add(stream)
             stream.when_lost(self._closing.discard)

@@ -27,11 +27,11 @@ from ..limits import DEFAULT, Limits
 from ..message.head import Head
 from ..message.target import build_authority, build_server_name
 from ..timeouts import Timeout
-from ..timings import Timings
 from .address import AddrInfo, parse_literal
 from .aio import AioStream
 from .deadlines import TimeLimit
 from .hops import Hop, Tunnel, begin_authentication, open_hops, open_tunnel_on
+from .opening import Opening
 from .options import SocketOption, set_options
 from .racing import Attempts, may_open, race
 from .resolve import Resolver, as_os_error, forget, resolve
@@ -116,7 +116,7 @@ Opened = tuple[AioStream, Head | None]
 
 
 def open_stream(
-    route: Route, timeout: Timeout, timings: Timings, limits: Limits = DEFAULT
+    route: Route, timeout: Timeout, opening: Opening, limits: Limits = DEFAULT
 ) -> Coroutine[Any, Any, Opened]:
     """Open a connection, once the result is awaited; the caller owns it. Cancelling leaves nothing open.
 
@@ -127,24 +127,24 @@ def open_stream(
         ProxyError: the proxy did not open the tunnel.
     """
     if route.is_direct:
-        return _open_directly(route, timeout, timings)
-    return _open_detour(route, timeout, timings, limits)
+        return _open_directly(route, timeout, opening)
+    return _open_detour(route, timeout, opening, limits)
 
 
-async def _open_detour(route: Route, timeout: Timeout, timings: Timings, limits: Limits) -> Opened:
+async def _open_detour(route: Route, timeout: Timeout, opening: Opening, limits: Limits) -> Opened:
     """Open a connection through a proxy, or of another kind that a Route describes."""
     head = None
     if route.tunnel is not None:
-        stream, head = await _open_tunnel(route, route.tunnel, timeout, timings, limits)
+        stream, head = await _open_tunnel(route, route.tunnel, timeout, opening, limits)
     elif route.hops:
-        stream, head = await _open_chain(route, timeout, timings, limits)
+        stream, head = await _open_chain(route, timeout, opening, limits)
     else:
-        connected = await open_socket(route, timeout, timings)
+        connected = await open_socket(route, timeout, opening)
         if route.socks is not None:
             assert route.target is not None
             connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
         stream = AioStream(asyncio.get_running_loop(), route.server, timeout)
-        await adopt(connected, stream, route.tls, route.server_name, timings)
+        await adopt(connected, stream, route.tls, route.server_name, opening)
     _finish(stream, route)
     return stream, head
 
@@ -162,14 +162,14 @@ def _finish(stream: AioStream, route: Route) -> None:
 
 
 async def _open_tunnel(
-    route: Route, tunnel: Tunnel, timeout: Timeout, timings: Timings, limits: Limits
+    route: Route, tunnel: Tunnel, timeout: Timeout, opening: Opening, limits: Limits
 ) -> tuple[AioStream, Head]:
     """Open a tunnel, on as many connections as authentication needs: a proxy may close after each challenge."""
     authentication = begin_authentication(tunnel)
     while True:
-        connected = await open_socket(route, timeout, timings)
+        connected = await open_socket(route, timeout, opening)
         try:
-            stream, head = await _open_tunnelled(connected, route, tunnel, authentication, timeout, timings, limits)
+            stream, head = await _open_tunnelled(connected, route, tunnel, authentication, timeout, opening, limits)
         except AuthenticationContinues:
             continue
         stream.proxy_head = head
@@ -182,15 +182,15 @@ async def _open_tunnelled(
     tunnel: Tunnel,
     authentication: TunnelAuthentication | None,
     timeout: Timeout,
-    timings: Timings,
+    opening: Opening,
     limits: Limits,
 ) -> tuple[AioStream, Head]:
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-    await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
+    await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), opening)
     try:
         head = await open_tunnel_on(stream, tunnel, authentication, timeout, limits)
         if route.tls is not None:
-            stream = await wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, timings)
+            stream = await wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, opening)
     except BaseException:
         stream.abort()
         raise
@@ -198,17 +198,17 @@ async def _open_tunnelled(
 
 
 async def _open_chain(
-    route: Route, timeout: Timeout, timings: Timings, limits: Limits
+    route: Route, timeout: Timeout, opening: Opening, limits: Limits
 ) -> tuple[AioStream, Head | None]:
     """Open the tunnels of a chain, on as many connections as authentication needs."""
     authentications = [begin_authentication(hop.tunnel) for hop in route.hops]
     while True:
-        connected = await open_socket(route, timeout, timings)
+        connected = await open_socket(route, timeout, opening)
         stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
-        await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), timings)
+        await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), opening)
         try:
             stream, head = await open_hops(
-                stream, route.hops, authentications, timeout, timings, limits, route.resolver
+                stream, route.hops, authentications, timeout, opening, limits, route.resolver
             )
         except AuthenticationContinues:
             continue
@@ -216,7 +216,7 @@ async def _open_chain(
         return stream, head
 
 
-async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Opened:
+async def _open_directly(route: Route, timeout: Timeout, opening: Opening) -> Opened:
     """Resolve and connect; with TLS, shake hands. A single address is connected by the loop itself (decision 80)."""
     loop = asyncio.get_running_loop()
     stream = AioStream(loop, route.peer, timeout)
@@ -224,10 +224,10 @@ async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Op
     try:
         with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
             literal = None if route.addresses else parse_literal(route.host, route.port)
-            infos = await _find_addresses(route, timings) if literal is None else [literal]
+            infos = await _find_addresses(route, opening) if literal is None else [literal]
             started = time.monotonic()
             if literal is not None:
-                timings.resolve = 0.0
+                opening.note_resolved(0.0, infos)
             if literal is not None or may_open(infos):
                 host, port = infos[0][4][:2]
                 if route.tls is not None:
@@ -239,21 +239,21 @@ async def _open_directly(route: Route, timeout: Timeout, timings: Timings) -> Op
                     raise
             else:
                 connected = await race(attempts, infos, None, (), socket.socket)
-            timings.connect = time.monotonic() - started
+            opening.note_connected(started, connected or infos[0][4])
     except BaseException as exc:
         (tls or stream).abort()
         if isinstance(exc, _FAILURES) and not isinstance(exc, ConnectError):
             raise _build_error(route, attempts, exc) from exc
         raise
     if connected is not None:
-        await adopt(connected, stream, route.tls, route.server_name, timings)
+        await adopt(connected, stream, route.tls, route.server_name, opening)
     elif tls is not None:
-        await shake_hands(tls, stream, timings)
+        await shake_hands(tls, stream, opening)
     _finish(stream, route)
     return stream, None
 
 
-async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socket.socket:
+async def open_socket(route: Route, timeout: Timeout, opening: Opening) -> socket.socket:
     """Resolve and connect; return a non-blocking socket that the caller must close. Cancelling leaves nothing open.
 
     Raises:
@@ -265,12 +265,12 @@ async def open_socket(route: Route, timeout: Timeout, timings: Timings) -> socke
     try:
         with TimeLimit(timeout.connect, partial(_build_timeout, route, attempts)):
             if route.socket_path is not None:
-                return await _connect_unix(loop, route.socket_path, route.socket_options, timings)
-            infos = await _find_addresses(route, timings)
+                return await _connect_unix(loop, route.socket_path, route.socket_options, opening)
+            infos = await _find_addresses(route, opening)
             started = time.monotonic()
             source = await _resolve_source(loop, route.source_address) if route.source_address else None
             connected = await race(attempts, infos, source, route.socket_options, socket.socket)
-            timings.connect = time.monotonic() - started
+            opening.note_connected(started, connected)
             return connected
     except ConnectError:
         raise
@@ -319,15 +319,15 @@ def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectE
     return ConnectError(f"no connection to {route.description}: {join_errors(errors)}", errors)
 
 
-async def _find_addresses(route: Route, timings: Timings) -> list[AddrInfo]:
+async def _find_addresses(route: Route, opening: Opening) -> list[AddrInfo]:
     started = time.monotonic()
     infos = [*route.addresses] or await resolve(route.host, route.port, route.resolver)
-    timings.resolve = time.monotonic() - started
+    opening.note_resolved(time.monotonic() - started, infos)
     return infos
 
 
 async def _connect_unix(
-    loop: asyncio.AbstractEventLoop, path: str, options: Sequence[SocketOption], timings: Timings
+    loop: asyncio.AbstractEventLoop, path: str, options: Sequence[SocketOption], opening: Opening
 ) -> socket.socket:
     started = time.monotonic()
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -338,7 +338,7 @@ async def _connect_unix(
     except BaseException:
         sock.close()
         raise
-    timings.connect = time.monotonic() - started
+    opening.note_connected(started, path)
     return sock
 
 

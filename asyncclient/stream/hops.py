@@ -15,8 +15,8 @@ from ..limits import Limits
 from ..message.head import Head
 from ..message.target import build_authority
 from ..timeouts import Timeout
-from ..timings import Timings
 from .aio import AioStream
+from .opening import Opening
 from .resolve import Resolver
 from .securing import wrap
 from .socks import Socks, ask_on_stream
@@ -75,7 +75,7 @@ async def open_hops(
     hops: Sequence[Hop],
     authentications: Sequence[TunnelAuthentication | None],
     timeout: Timeout,
-    timings: Timings,
+    opening: Opening,
     limits: Limits,
     resolver: Resolver | None,
 ) -> tuple[AioStream, Head | None]:
@@ -86,7 +86,7 @@ async def open_hops(
         hops: the tunnels.
         authentications: of each tunnel.
         timeout: its `connect` is the time limit of each tunnel, its `tls` that of each handshake.
-        timings: the handshakes are added to it.
+        opening: the handshakes are added to it.
         limits: of the responses.
         resolver: for a host that a SOCKS proxy does not resolve.
 
@@ -106,7 +106,7 @@ async def open_hops(
             elif hop.tunnel is not None:
                 head = await open_tunnel_on(stream, hop.tunnel, authentication, timeout, limits)
             if hop.tls is not None:
-                stream = await wrap(stream, peer, hop.tls, hop.server_name, timeout, timings)
+                stream = await wrap(stream, peer, hop.tls, hop.server_name, timeout, opening)
             stream.peer = peer
     except BaseException:
         stream.abort()

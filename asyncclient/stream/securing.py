@@ -15,9 +15,9 @@ from typing import cast
 
 from ..errors import TLSError, TLSTimeout
 from ..timeouts import Timeout
-from ..timings import Timings
 from .aio import AioStream
 from .deadlines import TimeLimit
+from .opening import Opening
 from .tls_transport import TLSTransport, choose_class
 
 
@@ -26,11 +26,11 @@ async def adopt(
     stream: AioStream,
     context: ssl.SSLContext | None,
     server_name: str | None,
-    timings: Timings,
+    opening: Opening,
 ) -> AioStream:
     """Give a connected socket to the loop, do the TLS handshake if there is a context, and return the open stream."""
     if context is not None:
-        return await _adopt_with_tls(sock, stream, context, server_name, timings)
+        return await _adopt_with_tls(sock, stream, context, server_name, opening)
     try:
         await stream.loop.create_connection(lambda: stream, sock=sock)
     except BaseException:
@@ -44,11 +44,11 @@ async def adopt(
 
 
 async def _adopt_with_tls(
-    sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, timings: Timings
+    sock: socket.socket, stream: AioStream, context: ssl.SSLContext, server_name: str | None, opening: Opening
 ) -> AioStream:
     transport = None
     try:
-        with _handshake(stream.peer, stream.timeout, timings):
+        with _handshake(stream, opening):
             transport = make_transport(stream, context, server_name)
             await stream.loop.create_connection(lambda: transport, sock=sock)
             await transport.shake_hands()
@@ -61,10 +61,10 @@ async def _adopt_with_tls(
     return stream
 
 
-async def shake_hands(transport: TLSTransport, stream: AioStream, timings: Timings) -> None:
+async def shake_hands(transport: TLSTransport, stream: AioStream, opening: Opening) -> None:
     """Wait for a handshake that began when the transport was connected."""
     try:
-        with _handshake(stream.peer, stream.timeout, timings):
+        with _handshake(stream, opening):
             await transport.shake_hands()
     except BaseException:
         transport.abort()
@@ -77,11 +77,11 @@ def make_transport(stream: AioStream, context: ssl.SSLContext, server_name: str 
 
 
 async def wrap(
-    outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, timings: Timings
+    outer: AioStream, peer: str, context: ssl.SSLContext, server_name: str | None, timeout: Timeout, opening: Opening
 ) -> AioStream:
     """Do a TLS handshake inside an open stream, which may use TLS itself; after a failure the caller aborts it."""
     stream = AioStream(outer.loop, peer, timeout)
-    with _handshake(peer, timeout, timings):
+    with _handshake(stream, opening):
         transport = make_transport(stream, context, server_name)
         below = cast(asyncio.Transport, outer.transport)
         below.set_protocol(transport)
@@ -98,18 +98,18 @@ async def wrap(
 
 
 @contextmanager
-def _handshake(peer: str, timeout: Timeout, timings: Timings) -> Iterator[None]:
+def _handshake(stream: AioStream, opening: Opening) -> Iterator[None]:
     """Apply the time limit to a TLS handshake, measure it, and translate its errors."""
-    started = time.monotonic()
+    started, peer = time.monotonic(), stream.peer
 
     def build_error(seconds: float) -> TLSTimeout:
         return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
 
     try:
-        with TimeLimit(timeout.tls, build_error):
+        with TimeLimit(stream.timeout.tls, build_error):
             yield
     except TLSTimeout:
         raise
     except OSError as exc:  # includes ssl.SSLError
         raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
-    timings.tls = (timings.tls or 0.0) + time.monotonic() - started
+    opening.note_secured(started, stream.ssl_object)

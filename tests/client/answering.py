@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from asyncclient import Client, Response, StaticResolver, Tracer
+from asyncclient import Client, ConnectionTrace, Resend, Response, StaticResolver, Trace, Tracer
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.durations import STALL
 
@@ -98,24 +98,21 @@ class Recording(Tracer):
         self.repeats: list[tuple[str, float]] = []
         self.events: list[str] = []
 
-    def request_started(self, request: Any) -> None:
+    def request_started(self, trace: Trace) -> None:
         self.events.append("started")
 
-    def request_repeated(self, request: Any, reason: str, seconds: float) -> None:
-        self.repeats.append((reason, seconds))
-        self.events.append(reason)
+    def request_resent(self, trace: Trace, resend: Resend) -> None:
+        self.repeats.append((resend.reason, resend.seconds))
+        self.events.append(resend.reason)
 
-    def response_received(self, request: Any, response: Any) -> None:
-        self.events.append(f"received {response.status}")
+    def request_ended(self, trace: Trace, error: BaseException | None) -> None:
+        self.events.append(f"received {trace.status}" if error is None else f"failed {type(error).__name__}")
 
-    def request_failed(self, request: Any, error: BaseException) -> None:
-        self.events.append(f"failed {type(error).__name__}")
+    def connection_opened(self, connection: ConnectionTrace) -> None:
+        self.events.append(f"opened {connection.label}")
 
-    def connection_opened(self, label: str, timings: Any) -> None:
-        self.events.append(f"opened {label}")
-
-    def connection_failed(self, label: str, error: BaseException) -> None:
-        self.events.append(f"not opened {label}")
+    def connection_failed(self, connection: ConnectionTrace, error: BaseException) -> None:
+        self.events.append(f"not opened {connection.label}")
 
     @property
     def reasons(self) -> list[str]:

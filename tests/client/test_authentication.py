@@ -265,7 +265,7 @@ async def test_a_custom_auth_answers_challenges() -> None:
     auth, tracer = Answerer(), Recording()
     answers: dict[str, Any] = {"/": [to_bytes(refuse("One a=1", "Two")), reply(b"in", b"X-Info: 1")]}
     with Answering(answers) as server:
-        async with Client(tracer=tracer) as client:
+        async with Client(tracers=[tracer]) as client:
             response = await client.post(server.url, body=b"content", auth=auth)
     assert (response.content, auth.seen) == (b"in", [(401, ["One a=1", "Two"], 1)])
     assert [(asked["authorization"], asked.content) for asked in server.asked] == [

@@ -170,7 +170,7 @@ def test_a_client_that_outlives_its_loop_warns_once(caddy: Caddy, tmp_path: Path
 
 FORGETS_TO_CLOSE = """
 import gc, logging, tracemalloc
-logging.basicConfig(level=logging.INFO, format="LOG %(message)s")
+logging.basicConfig(level=logging.WARNING, format="LOG %(message)s")
 tracemalloc.start(10)
 
 async def main():

@@ -243,7 +243,7 @@ async def test_a_get_is_resent_on_a_stale_connection() -> None:
     """aio-libs/aiohttp#850, #2867, #3609, #4923, #9138: ServerDisconnected on connections that were kept."""
     tracer = Recording()
     with RawServer(answer_once) as server:
-        async with Client(tracer=tracer) as client:
+        async with Client(tracers=[tracer]) as client:
             for _ in range(3):
                 assert (await client.get(server.url)).content == b"ok"
             assert await becomes_clean(client)
@@ -259,7 +259,7 @@ async def test_each_request_of_a_chain_of_redirects_is_resent_on_a_stale_connect
 
     tracer = Recording()
     with RawServer(redirect_once) as server:
-        async with Client(tracer=tracer, max_redirects=3) as client:
+        async with Client(tracers=[tracer], max_redirects=3) as client:
             with pytest.raises(TooManyRedirects) as raised:
                 await client.get(f"{server.url}/0")
     assert raised.value.request is not None
@@ -317,7 +317,7 @@ async def test_an_idle_connection_with_unsolicited_data_or_an_end_is_dropped_at_
 
     tracer = Recording()
     with RawServer(leave) as server:
-        async with Client(tracer=tracer) as client:
+        async with Client(tracers=[tracer]) as client:
             await client.get(server.url)
             assert client.stats().idle == 1
             may_end.set()

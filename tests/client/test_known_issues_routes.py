@@ -204,7 +204,7 @@ async def test_pauses_grow_and_follow_retry_after() -> None:
     tracer = Recording()
     busy = reply(b"", status=b"503 Busy")
     with Answering({"/": [busy, reply(b"", b"Retry-After: 0.1", status=b"429 Slow Down"), busy, OK]}) as server:
-        async with Client(retries=Retry(total=3, backoff=0.01, jitter=0.0), tracer=tracer) as client:
+        async with Client(retries=Retry(total=3, backoff=0.01, jitter=0.0), tracers=[tracer]) as client:
             with lasts(0.15):
                 assert (await client.get(server.url)).status == 200
     assert tracer.repeats == [("retry", 0.01), ("retry", 0.1), ("retry", 0.04)]

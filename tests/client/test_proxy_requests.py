@@ -373,7 +373,7 @@ async def test_a_stale_tunnel_is_replaced_and_a_stale_connection_to_a_proxy_as_w
     tracer = Recording()
     with RawServer(answer_once) as forward, RawServer(answer_once, tls=tls.server_context()) as server:
         proxies = {"http": forward.url, "https": tunnels.url}
-        async with Client(proxy=proxies, ssl=tls.client_context(), tracer=tracer) as client:
+        async with Client(proxy=proxies, ssl=tls.client_context(), tracers=[tracer]) as client:
             for url in ("http://one.test/", server.url) * 2:
                 assert (await client.get(url)).content == b"ok"
     assert tracer.reasons == ["stale", "stale"]

@@ -43,7 +43,7 @@ def count_opened(tracer: Recording) -> int:
 
 async def test_files_over_one_connection(caddy: Caddy, tls: Certificates, url: str) -> None:
     tracer = Recording()
-    async with trusting(tls, tracer=tracer) as client:
+    async with trusting(tls, tracers=[tracer]) as client:
         for number, name in enumerate(("1k.bin", "1m.bin", "text.txt", "1k.bin")):
             response = await client.get(f"{url}/{name}")
             content = (caddy.files / name).read_bytes()
@@ -233,7 +233,7 @@ async def test_300_requests_at_once(caddy: Caddy, tls: Certificates, url: str, p
         response = await client.get(f"{url}/1m.bin", headers={"Range": f"bytes={start}-{start + 999}"})
         return response.content == content[start : start + 1000]
 
-    async with trusting(tls, pool=PoolLimits(connections=places), tracer=tracer) as client:
+    async with trusting(tls, pool=PoolLimits(connections=places), tracers=[tracer]) as client:
         assert all(await asyncio.gather(*(get_part(number) for number in range(300))))
         assert await becomes_clean(client)
         assert client.stats().idle == count_opened(tracer) <= places

@@ -141,7 +141,7 @@ async def test_a_stream_follows_redirects() -> None:
 async def test_the_tracer_is_called_for_each_redirect() -> None:
     tracer = Recording()
     answers = {ONE: moved("/b"), f"{ONE}/b": moved("/c"), f"{ONE}/c": LocalResponse()}
-    await follow_offline(answers, client={"tracer": tracer})
+    await follow_offline(answers, client={"tracers": [tracer]})
     assert tracer.repeats == [("redirect", 0.0)] * 2
 
 

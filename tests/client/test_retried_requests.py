@@ -75,7 +75,7 @@ LEAVES = [RawConnection.close, RawConnection.reset]
 async def test_idempotent_requests_are_resent_on_stale_connections(method: str, leave: Any) -> None:
     script, tracer = Leaving(1, leave=leave), Recording()
     with RawServer(script) as server:
-        async with Client(tracer=tracer) as client:
+        async with Client(tracers=[tracer]) as client:
             await client.get(server.url)
             body = b"content" if method == "PUT" else None
             response = await client.request(method, server.url, body=body)
@@ -269,7 +269,7 @@ async def test_unsolicited_data_ends_an_idle_connection() -> None:
 
     tracer = Recording()
     with RawServer(tire) as server:
-        async with Client(tracer=tracer) as client:
+        async with Client(tracers=[tracer]) as client:
             await client.get(server.url)
             gate.open()
             assert await becomes_true(lambda: client.stats().idle == 0)
@@ -285,7 +285,7 @@ async def test_unsolicited_data_ends_an_idle_connection() -> None:
 async def test_statuses_are_retried(status: int, method: str) -> None:
     tracer = Recording()
     with Answering({"/": [busy(status=b"%d No" % status), busy(status=b"%d No" % status), OK]}) as server:
-        async with Client(retries=AT_ONCE, tracer=tracer) as client:
+        async with Client(retries=AT_ONCE, tracers=[tracer]) as client:
             body = io.BytesIO(b"content") if method == "PUT" else None
             response = await client.request(method, server.url, body=body)
             assert response.content == b"ok"
@@ -368,7 +368,7 @@ async def test_the_response_to_a_stream_is_the_last_one() -> None:
 async def test_retry_after_is_waited_for() -> None:
     tracer = Recording()
     with Answering({"/": [busy(b"Retry-After: 0.15"), OK]}) as server:
-        async with Client(retries=AT_ONCE, tracer=tracer) as client:
+        async with Client(retries=AT_ONCE, tracers=[tracer]) as client:
             with lasts(0.15):
                 assert (await client.get(server.url)).content == b"ok"
     assert tracer.repeats == [("retry", 0.15)]
@@ -416,7 +416,7 @@ async def test_pauses_double_up_to_the_longest() -> None:
     tracer = Recording()
     with Answering(default=BUSY) as server:
         policy = Retry(total=4, backoff=0.01, max_backoff=0.03, jitter=0)
-        async with Client(retries=policy, tracer=tracer) as client:
+        async with Client(retries=policy, tracers=[tracer]) as client:
             with lasts(0.09):
                 await client.get(server.url)
     assert [seconds for _, seconds in tracer.repeats] == [0.01, 0.02, 0.03, 0.03]
@@ -425,7 +425,7 @@ async def test_pauses_double_up_to_the_longest() -> None:
 async def test_jitter_shortens_them() -> None:
     tracer = Recording()
     with Answering(default=BUSY) as server:
-        async with Client(retries=Retry(total=5, backoff=0.01, max_backoff=0.01), tracer=tracer) as client:
+        async with Client(retries=Retry(total=5, backoff=0.01, max_backoff=0.01), tracers=[tracer]) as client:
             await client.get(server.url)
     pauses = [seconds for _, seconds in tracer.repeats]
     assert len(set(pauses)) > 1
@@ -435,7 +435,7 @@ async def test_jitter_shortens_them() -> None:
 async def test_a_connection_is_not_held_during_a_pause() -> None:
     with Answering({"/slow": busy(b"Retry-After: 60"), "/": OK}) as server:
         tracer = Recording()
-        async with Client(retries=AT_ONCE, tracer=tracer, pool=PoolLimits(connections=1)) as client:
+        async with Client(retries=AT_ONCE, tracers=[tracer], pool=PoolLimits(connections=1)) as client:
             task = asyncio.create_task(client.get(f"{server.url}/slow"))
             assert await becomes_true(lambda: bool(tracer.repeats))
             with lasts():
@@ -446,7 +446,7 @@ async def test_a_connection_is_not_held_during_a_pause() -> None:
 async def test_a_pause_can_be_cancelled() -> None:
     tracer = Recording()
     with Answering(default=busy(b"Retry-After: 30")) as server:
-        async with Client(retries=AT_ONCE, tracer=tracer) as client:
+        async with Client(retries=AT_ONCE, tracers=[tracer]) as client:
             task = asyncio.create_task(client.get(server.url))
             assert await becomes_true(lambda: bool(tracer.repeats))
             task.cancel()
@@ -458,7 +458,7 @@ async def test_a_pause_can_be_cancelled() -> None:
 async def test_closing_the_client_ends_a_pause() -> None:
     tracer = Recording()
     with Answering(default=busy(b"Retry-After: 30")) as server:
-        async with Client(retries=AT_ONCE, tracer=tracer) as client:
+        async with Client(retries=AT_ONCE, tracers=[tracer]) as client:
             task = asyncio.create_task(client.get(server.url))
             assert await becomes_true(lambda: bool(tracer.repeats))
             with lasts():
@@ -495,7 +495,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_failed_dials_are_retried_for_any_method(method: str) -> None:
     tracer, port = Recording(), free_port()
-    async with Client(retries=Retry(total=2, backoff=0), tracer=tracer) as client:
+    async with Client(retries=Retry(total=2, backoff=0), tracers=[tracer]) as client:
         with pytest.raises(ConnectError, match=str(port)):
             await client.request(method, f"http://127.0.0.1:{port}/", body=generate(b"content"))
         assert await is_clean(client)
@@ -589,7 +589,7 @@ async def test_stale_and_retries_add_up() -> None:
     """The free repeat is not one of the retries that are granted."""
     tracer = Recording()
     with RawServer(Leaving(1, 0, 0)) as server:
-        async with Client(retries=Retry(total=2, backoff=0), tracer=tracer) as client:
+        async with Client(retries=Retry(total=2, backoff=0), tracers=[tracer]) as client:
             await client.get(server.url)
             assert (await client.get(server.url)).content == b"ok"
     assert tracer.reasons == ["stale", "retry", "retry"]

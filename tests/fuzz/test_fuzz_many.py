@@ -27,10 +27,10 @@ from asyncclient.message.head import parse_head
 from asyncclient.message.links import index_links, parse_links
 from asyncclient.message.media import choose_content_type, find_charset, parse_parameters
 from asyncclient.stream.dial import Route, open_stream
+from asyncclient.stream.opening import Opening
 from asyncclient.stream.resolve import StaticResolver
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
 from tests.fuzz.growth import assert_grows_less
 from tests.scripted import ScriptedStream, run_now
 
@@ -284,7 +284,7 @@ def test_addresses_of_a_name() -> None:
             route = Route("many.example", port, resolver=StaticResolver({"many.example": addresses}))
 
             async def connect() -> None:
-                await open_stream(route, Timeout(connect=60), Timings(0.0))
+                await open_stream(route, Timeout(connect=60), Opening(0.0))
 
             return lambda: asyncio.run(connect())
 

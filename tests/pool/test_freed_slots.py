@@ -1,14 +1,13 @@
 """Slots are freed exactly once, for everything that callers, tracers and servers do before a connection ends."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asyncclient import Auth, StaticResolver, Tracer
-from tests.pool.hosts import ANSWERS, HOST, Host, client_of, get, prove, reply, until
+from asyncclient import Auth, StaticResolver
+from tests.pool.hosts import ANSWERS, HOST, Host, client_of, get, prove, reply
 from tests.pool.invariant import check_quiet
 
 
@@ -22,39 +21,6 @@ async def test_a_resend_after_a_stale_connection_does_not_wait_for_its_own_slot(
         prove(response, "/ok/there")
         assert host.targets == ["/ok/0", "/moved/1", "/moved/1", "/ok/there"]
         check_quiet(client)
-
-
-class Raising(Tracer):
-    """A tracer that raises in one of its methods."""
-
-    def __init__(self, name: str) -> None:
-        setattr(self, name, self.fail)
-
-    def fail(self, *_: object) -> None:
-        raise KeyError("of the tracer")
-
-
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [
-        ("request_started", "/ok/1"),
-        ("connection_opened", "/ok/1"),
-        ("response_received", "/ok/1"),
-        ("response_received", "/half/1"),
-        ("connection_failed", None),
-        ("request_failed", None),
-        ("request_failed", "/junk/1"),
-    ],
-)
-async def test_an_exception_of_a_tracer_ends_the_request_and_frees_its_slot(name: str, target: str | None) -> None:
-    with socket.create_server((HOST, 0)) as unused:
-        port = unused.getsockname()[1]
-    async with Host() as host, client_of(tracer=Raising(name), connections=1, timeout=5) as client:
-        for _ in range(2):
-            with pytest.raises(KeyError, match="of the tracer"):
-                await client.get(f"http://{HOST}:{port}" if target is None else host.url(target))
-            check_quiet(client)
-        await until(lambda: host.meter.now == client.stats().idle)
 
 
 class Noting(Auth):

@@ -14,9 +14,9 @@ import pytest
 from asyncclient.exchange.stream import ByteStream
 from asyncclient.stream.aio import AioStream
 from asyncclient.stream.dial import Route, open_stream
+from asyncclient.stream.opening import Opening
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
 from tests.durations import STALL
 from tests.scripted import ScriptedStream
 from tests.servers import Certificates
@@ -69,7 +69,7 @@ async def fill(stream: AioStream) -> None:
 
 
 async def dial(route: Route, timeout: Timeout) -> AioStream:
-    stream, _ = await open_stream(route, timeout, Timings(0.0))
+    stream, _ = await open_stream(route, timeout, Opening(0.0))
     return stream
 
 

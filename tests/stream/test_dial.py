@@ -14,9 +14,9 @@ import pytest
 from asyncclient.errors import ConnectError, ConnectTimeout
 from asyncclient.stream import racing
 from asyncclient.stream.dial import Route, open_stream
+from asyncclient.stream.opening import Opening
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
 from tests.durations import FOREVER, lasts
 from tests.stream.peers import PATIENCE, dial
 
@@ -88,7 +88,7 @@ async def test_an_address_needs_no_resolver(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     for host in ("127.0.0.1", "::1"):
         with RawServer(RawConnection.hold, host=host) as server:
-            timings = Timings(0.0)
+            timings = Opening(0.0)
             stream, proxy = await open_stream(Route(host, server.port), PATIENCE, timings)
             assert proxy is None
             assert stream.get_extra_info("peername")[:2] == (host, server.port)

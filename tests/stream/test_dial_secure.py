@@ -11,9 +11,9 @@ from asyncclient.errors import ConnectTimeout, ProxyError, TLSError, TLSTimeout
 from asyncclient.exchange.tunnel import build_connect
 from asyncclient.stream.dial import Route, open_stream
 from asyncclient.stream.hops import Tunnel
+from asyncclient.stream.opening import Opening
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
 from tests.durations import lasts
 from tests.servers import GRANTED, REFUSED, Certificates, ConnectProxy
 from tests.stream.peers import PATIENCE, cancel_at_each_turn, cancel_in_each_wait, dial, route_to
@@ -41,7 +41,7 @@ async def test_a_tunnel_leads_to_the_target(
             tls=context if target_has_tls else None,
             server_name="127.0.0.1",
         )
-        timings = Timings(0.0)
+        timings = Opening(0.0)
         stream, head = await open_stream(route, PATIENCE, timings)
         assert head is not None
         assert head.status == 200
@@ -88,7 +88,7 @@ async def test_a_proxy_that_drips_is_a_timeout_too(start: bytes) -> None:
 
 async def test_a_handshake_is_timed_and_verified(tls: Certificates) -> None:
     with RawServer(RawConnection.hold, tls=tls.server_context()) as server:
-        timings = Timings(0.0)
+        timings = Opening(0.0)
         stream, _ = await open_stream(route_to(server, tls), PATIENCE, timings)
         assert timings.tls is not None
         assert stream.ssl_object is not None

@@ -11,10 +11,10 @@ from asyncclient.errors import ConnectError, ConnectTimeout, InvalidURL
 from asyncclient.stream.address import parse_literal
 from asyncclient.stream.deadlines import timer_of
 from asyncclient.stream.dial import Route, open_stream
+from asyncclient.stream.opening import Opening
 from asyncclient.stream.resolve import Address, StaticResolver, SystemResolver, resolve
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
-from asyncclient.timings import Timings
 from tests.durations import FOREVER, STALL, lasts
 from tests.stream.peers import PATIENCE, dial
 
@@ -44,7 +44,7 @@ class Answering:
 @pytest.mark.parametrize("answer", [["127.0.0.1"], ("127.0.0.1",), ["127.0.0.2", "127.0.0.1"], ["::1", "127.0.0.1"]])
 async def test_a_resolver_gives_the_addresses(answer: Sequence[str]) -> None:
     with RawServer(RawConnection.wait_closed) as server:
-        resolver, timings = Answering(answer, 0.02), Timings(0.0)
+        resolver, timings = Answering(answer, 0.02), Opening(0.0)
         stream, _ = await open_stream(Route("target.test", server.port, resolver=resolver), PATIENCE, timings)
         assert stream.get_extra_info("peername")[:2] == ("127.0.0.1", server.port)
         assert stream.peer == f"target.test:{server.port}"

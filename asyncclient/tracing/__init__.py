@@ -1,0 +1,1 @@
+"""Reports of requests and connections, for tracers and the log."""
