@@ -130,6 +130,7 @@ PRINTED_CLIENT = {
         r"response 302 Found\nrequest /redirect/302/gzip HTTP/1.1\nresponse 200 OK\nrequest /gzip HTTP/1.1\n"
         r"revisit 200 OK\nrequest /bytes/100 HTTP/1.1\n"
     ),
+    "crawl": r"50 pages, 0 errors\n",
     "event_streams": r"(count \d: line \d\n){7}7\n1\n2\n",
     "middlewares_coalescing": r"100 \{'0\.1 s\\n'\}\n1 connection\n",
     "middlewares_correlation": r"a-[12]\na-[12]\n",

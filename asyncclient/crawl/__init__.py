@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .crawler import Crawler
     from .entry import Counts, Entry, Outcome, State
-    from .frontier import Frontier, Taken
+    from .frontier import Frontier, FrontierError, Taken
     from .links import find_links
+    from .memory import MemoryFrontier
     from .page import Page
+    from .progress import Progress, describe
     from .scope import Scope
     from .sinks.files import Files
     from .sinks.json_lines import JSONLines
     from .sinks.sink import Sink
     from .sitemaps import Sitemap, SitemapError, SitemapURL, parse_sitemap
+    from .sqlite import SQLiteFrontier
     from .stats import CrawlStats, HostStats
     from .urls import TRACKING, drop_params, find_host, normalize_url
     from .warc.archive import WARC, WARCError
@@ -29,10 +32,14 @@ __all__ = [
     "Entry",
     "Files",
     "Frontier",
+    "FrontierError",
     "HostStats",
     "JSONLines",
+    "MemoryFrontier",
     "Outcome",
     "Page",
+    "Progress",
+    "SQLiteFrontier",
     "Scope",
     "Sink",
     "Sitemap",
@@ -41,6 +48,7 @@ __all__ = [
     "State",
     "Taken",
     "WARCError",
+    "describe",
     "drop_params",
     "find_host",
     "find_links",
@@ -55,10 +63,14 @@ _HOMES: Final = {
     "Entry": "entry",
     "Files": "sinks.files",
     "Frontier": "frontier",
+    "FrontierError": "frontier",
     "HostStats": "stats",
     "JSONLines": "sinks.json_lines",
+    "MemoryFrontier": "memory",
     "Outcome": "entry",
     "Page": "page",
+    "Progress": "progress",
+    "SQLiteFrontier": "sqlite",
     "Scope": "scope",
     "Sink": "sinks.sink",
     "Sitemap": "sitemaps",
@@ -69,6 +81,7 @@ _HOMES: Final = {
     "Taken": "frontier",
     "WARC": "warc.archive",
     "WARCError": "warc.archive",
+    "describe": "progress",
     "drop_params": "urls",
     "find_host": "urls",
     "find_links": "links",

@@ -116,7 +116,7 @@ class BaseCrawler(ABC):
         self._sinks = tuple(sinks)
         self._clock = clock or LoopClock()
         self._keeper = Keeper(open_frontier(frontier), agenda, self._flush_sinks, self._go_on)
-        self._delivery = Delivery(buffer, self._write_to_sinks, self._finish)
+        self._delivery = Delivery(buffer, self._write_to_sinks, self._finish, self._keeper.wait_for_room)
         self._recent = RecentUrls()
         self._hops: dict[str, int] = {}
         self._seeds: set[str] = set()
@@ -150,10 +150,15 @@ class BaseCrawler(ABC):
                 entry = Entry(normal, depth=depth, priority=priority, meta=meta)
                 self._note_seed(entry.host)
                 entries.append(entry)
-            self._delivery.reopen()
-            await self._keeper.add_all(entries)
+            await self._add_all(entries)
 
-    async def add_links(self, page: Page, *, priority: int = 0, meta: Any = None) -> int:
+    async def _add_all(self, entries: list[Entry]) -> None:
+        self._delivery.reopen()
+        await self._keeper.add_all(entries)
+
+    async def add_links(
+        self, page: Page, *, priority: int = 0, meta: Any = None, obey_nofollow: bool = True
+    ) -> int:
         """Add the links of a page that are in scope and not too deep; return how many may be new.
 
         They are written before the page is finished, so they are not lost. Content that is not HTML has no links.
@@ -161,13 +166,14 @@ class BaseCrawler(ABC):
         Args:
             page: a page of this crawler.
             priority, meta: as for add().
+            obey_nofollow: leave out links that ask not to be followed.
         """
         depth = page.depth + 1
         if depth > self._max_depth:
             return 0
         self._note_seed(page.entry.host)
         added = 0
-        for url in self._find_links(page):
+        for url in self._find_links(page, obey_nofollow=obey_nofollow):
             if self._recent.is_new(url):
                 entry = Entry(url, depth=depth, priority=priority, meta=meta)
                 if self.scope.allows(url, host=entry.host, seeds=self._seeds):
@@ -176,7 +182,7 @@ class BaseCrawler(ABC):
         return added
 
     @abstractmethod
-    def _find_links(self, page: Page) -> Iterable[str]:
+    def _find_links(self, page: Page, *, obey_nofollow: bool) -> Iterable[str]:
         """Return the links of a page, normalised."""
 
     def _note_seed(self, host: str) -> None:

@@ -15,6 +15,7 @@ from ..timeouts import Timeout
 from ..transport import Transport
 from .agenda import Agenda
 from .base import BaseCrawler, check_numbers
+from .discovery import read_sitemaps
 from .entry import Entry
 from .fetching import fetch, open_client, open_pool
 from .frontier import Frontier
@@ -22,10 +23,12 @@ from .links import find_links
 from .page import Page
 from .scope import Scope
 from .stats import HostStats
+from .urls import find_host, normalize_url
 from .workers import Workers
 
 if TYPE_CHECKING:
     from .sinks.sink import Sink
+    from .warc.archive import WARC
 
 TIMEOUT: Final = Timeout(read=30.0, total=300.0)
 
@@ -62,6 +65,7 @@ class Crawler(BaseCrawler):
         buffer: pages that may wait for the loop.
         max_content: largest content of a page in bytes, encoded and decoded.
         sinks: each page is written to them before the loop gets it.
+        warc: records all exchanges, also redirects and robots.txt; it is closed with the crawler.
         follow_redirects: add the targets of redirects that are in scope, instead of returning the redirects as pages.
         headers, timeout: as for Client.
         transport: sends the requests instead of a PoolTransport; it is closed with the crawler.
@@ -94,6 +98,7 @@ class Crawler(BaseCrawler):
         buffer: int = 100,
         max_content: int = 10 * 1024 * 1024,
         sinks: Iterable[Sink] = (),
+        warc: WARC | None = None,
         follow_redirects: bool = True,
         headers: Mapping[str, HeaderValue] | None = None,
         timeout: float | Timeout = TIMEOUT,
@@ -104,6 +109,7 @@ class Crawler(BaseCrawler):
         check_numbers(0, max_pages_per_host=max_pages_per_host, idle=idle)
         clock = clock or LoopClock()
         transport = transport or open_pool(connections, idle)
+        transport = transport if warc is None else warc.record(transport)
         if rules is not None or robots:
             given = Rules(connections=per_host) if rules is None else rules
             obeyed = Robots(agent=agent) if robots else None
@@ -119,7 +125,7 @@ class Crawler(BaseCrawler):
             max_pages=max_pages,
             attempts=attempts,
             buffer=buffer,
-            sinks=sinks,
+            sinks=sinks if warc is None else (*sinks, warc),
             follow_redirects=follow_redirects,
             clock=clock,
         )
@@ -141,8 +147,31 @@ class Crawler(BaseCrawler):
     async def _fetch(self, entry: Entry) -> None:
         await self._settle(await fetch(self.client, entry))
 
-    def _find_links(self, page: Page) -> Iterable[str]:
-        return () if page.response is None else find_links(page)
+    def _find_links(self, page: Page, *, obey_nofollow: bool) -> Iterable[str]:
+        return () if page.response is None else find_links(page, obey_nofollow=obey_nofollow)
+
+    async def add_sitemaps(self, url: str, *, meta: Any = None) -> int:
+        """Add the URLs in the sitemaps of a site that are in scope; return how many there were.
+
+        The sitemaps are fetched by the rules of their host, one after another.
+
+        Args:
+            url: the root of a site, for /sitemap.xml and the sitemaps that its robots.txt names; or one sitemap.
+            meta: as for add().
+
+        Raises:
+            InvalidURL: the URL is invalid.
+            Exception: the frontier can't be written.
+        """
+        url = normalize_url(url)
+        self._note_seed(find_host(url))
+        added = 0
+        async for items in read_sitemaps(self.client, self._polite, url):
+            entries = [Entry(item.url, meta=meta) for item in items]
+            entries = [each for each in entries if self.scope.allows(each.url, host=each.host, seeds=self._seeds)]
+            await self._add_all(entries)
+            added += len(entries)
+        return added
 
     async def _aclose_client(self) -> None:
         await self.client.aclose()

@@ -15,12 +15,20 @@ class Delivery:
         size: pages that may wait.
         write: called with each page before a loop gets it.
         finish: called with each page when its loop asks for the next one.
+        wait_for_room: awaited then; it returns when finished pages are not too many to be written.
     """
 
-    def __init__(self, size: int, write: Callable[[Page], Awaitable[None]], finish: Callable[[Page], None]) -> None:
+    def __init__(
+        self,
+        size: int,
+        write: Callable[[Page], Awaitable[None]],
+        finish: Callable[[Page], None],
+        wait_for_room: Callable[[], Awaitable[None]],
+    ) -> None:
         self._queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(size)
         self._write = write
         self._finish = finish
+        self._wait_for_room = wait_for_room
         self._in_hand = 0
         self._left: list[Page] = []
         self._error: BaseException | None = None
@@ -56,6 +64,7 @@ class Delivery:
             finally:
                 self._in_hand -= 1
             self._finish(page)
+            await self._wait_for_room()
 
     async def _get(self) -> Page | None:
         queue = self._queue

@@ -10,11 +10,11 @@ from .agenda import HostAgenda
 from .entry import Entry, Outcome, State
 from .frontier import Frontier, FrontierError, Taken
 
-WRITE_EVERY: Final = 0.01
+WRITE_EVERY: Final = 0.005
 """Seconds for which changes are collected before they are written, unless something waits for them."""
 
-MOST_UNWRITTEN: Final = 500
-"""Changes that are written at once."""
+MOST_UNWRITTEN: Final = 64
+"""Outcomes that are written at once; if there are more, the program waits until they are written."""
 
 
 class Stock(Protocol):
@@ -151,9 +151,14 @@ class Keeper:
         """Note the outcome of an entry whose fetch has ended."""
         self._outcomes.append(outcome)
 
+    async def wait_for_room(self) -> None:
+        """Return when few enough outcomes are unwritten; at once, if the frontier is not behind."""
+        while len(self._outcomes) > MOST_UNWRITTEN and not self._has_failed:
+            await self.add_all(())
+
     def ask(self, *, is_urgent: bool) -> None:
         """Let the changes be written and entries be taken: now, or together with those of the next few milliseconds."""
-        if is_urgent or self._agenda.wants or len(self._added) + len(self._outcomes) >= MOST_UNWRITTEN:
+        if is_urgent or self._agenda.wants or len(self._outcomes) >= MOST_UNWRITTEN:
             self._is_wanted.set()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WRITE_EVERY, self._is_wanted.set)

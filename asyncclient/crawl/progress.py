@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from heapq import nlargest
 from typing import IO, TYPE_CHECKING, Final, Self
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 REFRESH: Final = 0.5
 """Seconds between two pictures."""
+
+NARROW: Final = 60
+"""Columns of a terminal below which the table has fewer columns."""
+
+_COLUMNS: Final[dict[str, Callable[[HostStats], str]]] = {
+    "running": lambda host: f"{host.running:,}",
+    "at hand": lambda host: f"{host.at_hand:,}",
+    "pages": lambda host: f"{host.pages:,}",
+    "errors": lambda host: f"{host.errors:,}",
+    "rests": lambda host: f"{host.resting:.1f} s" if host.resting else "",
+}
 
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 
@@ -66,7 +77,7 @@ class Progress:
 
     def _draw(self) -> RenderableType:
         rows = nlargest(self._hosts, self._crawler.hosts(), key=lambda host: (host.running, host.at_hand))
-        return build_table(self._crawler.stats(), rows)
+        return build_table(self._crawler.stats(), rows, self._console.width)
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._task is not None:
@@ -77,17 +88,19 @@ class Progress:
             self._live.stop()
 
 
-def build_table(stats: CrawlStats, hosts: Iterable[HostStats]) -> RenderableType:
-    """Return a table of hosts, with the figures of the crawl below it."""
+def build_table(stats: CrawlStats, hosts: Iterable[HostStats], width: int = 80) -> RenderableType:
+    """Return a table of hosts, with the figures of the crawl below it; it has fewer columns in a narrow terminal."""
     from rich.table import Table
 
-    table = Table(caption=describe(stats), box=None, pad_edge=False, caption_justify="left", caption_style="")
-    table.add_column("host", overflow="ellipsis", no_wrap=True, min_width=12)
-    for title in ("running", "at hand", "pages", "errors", "rests"):
+    table = Table(
+        expand=True, caption=describe(stats), box=None, pad_edge=False, caption_justify="left", caption_style=""
+    )
+    table.add_column("host", overflow="ellipsis", no_wrap=True, ratio=1)
+    columns = _COLUMNS if width >= NARROW else {title: _COLUMNS[title] for title in ("running", "pages", "rests")}
+    for title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for host in hosts:
-        rest = f"{host.resting:.1f} s" if host.resting else ""
-        table.add_row(host.host, f"{host.running}", f"{host.at_hand:,}", f"{host.pages:,}", f"{host.errors:,}", rest)
+        table.add_row(host.host, *(show(host) for show in columns.values()))
     return table
 
 

@@ -96,6 +96,11 @@ class RobotsCache:
             raise _build_error(request, entry)
         return entry.file.crawl_delay
 
+    def find_sitemaps(self, origin: Origin) -> list[str]:
+        """Return the URLs of the sitemaps in the robots.txt of an origin, if that was fetched."""
+        entry = self._known.get(origin)
+        return [] if entry is None else [*entry.file.sitemaps]
+
     async def _wait(self, loop: asyncio.AbstractEventLoop, origin: Origin, request: TransportRequest) -> _Entry:
         """Return the rules of an origin; its file is fetched once for all requests that wait for it."""
         loading = self._loading.get(origin)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..arguments import check_type
+from ..message.url import parse_url
 from ..timeouts import Deadline
 from ..transport import Transport, TransportRequest, TransportResponse, check_transport
 from .clock import Clock
@@ -160,6 +161,13 @@ class Polite:
         It is -inf if the host is at rest, and infinite if that depends on a request that waits or is in progress.
         """
         return self._schedule.ready_at(name)
+
+    def find_sitemaps(self, url: str) -> list[str]:
+        """Return the URLs of the sitemaps that the robots.txt of an origin names, as it writes them.
+
+        Without `robots`, and before a request to the origin, there are none.
+        """
+        return [] if self._robots is None else self._robots.find_sitemaps(parse_url(url)[:3])
 
     def host(self, name: str) -> HostState:
         """Return the state of a host, by its name in lower case; after `group_by`, if that is given."""

@@ -9,6 +9,7 @@
     /from/TIME       503 until that time in Unix seconds    /redirect/CODE/PATH     a redirect to PATH
     /cached/SECONDS  the time, with this max-age and an ETag; 304 if that is in If-None-Match
     /events/N        the next three of N events after Last-Event-ID, as text/event-stream; 204 after the last one
+    /site/N/K        page K of a site of N pages, as HTML; its links lead to the pages 2K + 1 and 2K + 2
     /basic/USER/PASSWORD, /digest/USER/PASSWORD, /bearer/TOKEN      401 without these credentials
 
 The server has no state between requests.
@@ -156,6 +157,15 @@ def _gzip(request: Request) -> Reply:
     return Reply(200, [content], len(content), fields)
 
 
+def _site(request: Request, size: str, number: str) -> Reply:
+    pages, page = int(size), int(number)
+    if page >= pages:
+        return _text(404, "no such page\n")
+    links = [f'<a href="/site/{pages}/{link}">page {link}</a>' for link in (2 * page + 1, 2 * page + 2) if link < pages]
+    text = f"<!doctype html>\n<title>page {page}</title>\n<p>{' '.join(links)}</p>\n"
+    return _text(200, text, kind="text/html")
+
+
 def _echo(request: Request) -> Reply:
     return _json({"method": request.method, "fields": request.fields, "length": request.length})
 
@@ -240,6 +250,7 @@ _ROUTES: list[tuple[re.Pattern[str], tuple[str, ...], Callable[..., Reply]]] = [
     (re.compile(r"/early-hints"), _READ, _early_hints),
     (re.compile(r"/cached/([0-9]{1,9})"), _READ, _cached),
     (re.compile(r"/events/([0-9]{1,9})"), _READ, _events),
+    (re.compile(r"/site/([0-9]{1,9})/([0-9]{1,9})"), _READ, _site),
     (re.compile(r"/gzip"), _READ, _gzip),
     (re.compile(r"/cookies"), _READ, _cookies),
     (re.compile(r"/cookies/(\w+)/(\w+)"), _READ, _set_cookie),

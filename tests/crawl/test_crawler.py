@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warcio.archiveiterator import ArchiveIterator
 
 from asyncclient import ConnectError, ImproperConnectionState, InvalidURL, LocalResponse
-from asyncclient.crawl import Crawler, Page, Scope
+from asyncclient.crawl import WARC, Crawler, Page, Scope
 from asyncclient.crawl.base import MOST_HOPS
 from asyncclient.crawl.memory import MemoryFrontier
 from asyncclient.politeness import RobotsDisallowed, Rules
-from asyncclient.testing import ManualClock, MockTransport
+from asyncclient.testing import ManualClock, MockTransport, RawServer
 from tests.crawl.sites import AGENT, crawl, fetched, page_with, redirect_to, site, tree
 
 FAST = Rules(connections=8, backoff=0)
@@ -443,3 +444,19 @@ async def test_an_error_of_a_sink_ends_the_loop_and_leaves_the_page_unfinished()
 
 async def _list(crawler: Crawler) -> list[Page]:
     return [page async for page in crawler]
+
+
+async def test_all_exchanges_are_archived(tmp_path: Path) -> None:
+    with RawServer.replying(*(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",) * 2) as server:
+        warc = WARC(tmp_path / "archive")
+        crawler = Crawler(agent=AGENT, rules=FAST, warc=warc)
+        pages = await crawl(crawler, f"{server.url}/page")
+    assert [page.status for page in pages] == [404]
+    (path,) = warc.paths
+    with open(path, "rb") as file:
+        urls = [
+            record.rec_headers.get_header("WARC-Target-URI")
+            for record in ArchiveIterator(file)
+            if record.rec_type == "response"
+        ]
+    assert urls == [f"{server.url}/robots.txt", f"{server.url}/page"]
