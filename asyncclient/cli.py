@@ -212,7 +212,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if every URL was answered, else 1."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    if given[:1] == ["crawl"]:
+        from .crawl.command import main as crawl  # imported on use: it needs the extra
+
+        return crawl(given[1:])
+    options = build_parser().parse_args(given)
     loop = find_loop_factory().__module__.partition(".")[0]
     print(f"asyncclient {__version__} on {loop}, Python {sys.version.split()[0]}")
     if not options.urls:

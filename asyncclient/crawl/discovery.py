@@ -12,6 +12,7 @@ from ..errors import HTTPException
 from ..message.url import parse_url
 from ..politeness import Polite
 from .sitemaps import MAX_SIZE, SitemapURL, parse_sitemap
+from .urls import find_host
 
 MAX_SITEMAPS: Final = 50_000
 """Sitemaps of a site that are read; an index has at most as many."""
@@ -28,16 +29,20 @@ async def read_sitemaps(client: Client, polite: Polite | None, url: str) -> Asyn
     is_site = parse_url(url).target == "/"
     waiting = deque([f"{url}sitemap.xml" if is_site else url])
     known = set(waiting)
+    hosts = {find_host(url)}
     while waiting:
         content = await _fetch(client, waiting.popleft())
         if is_site and polite is not None:  # its robots.txt has been fetched for the first one
             is_site = False
-            _add_new(polite.find_sitemaps(url), waiting, known)
+            named = polite.find_sitemaps(url)
+            hosts.update(map(find_host, named))
+            _add_new(named, waiting, known)
         if content is None:
             continue
         sitemap = await asyncio.to_thread(parse_sitemap, content)
         if sitemap.is_index:
-            _add_new([item.url for item in sitemap.urls], waiting, known)
+            # An index lists sitemaps of its own host only, by the protocol.
+            _add_new([item.url for item in sitemap.urls if find_host(item.url) in hosts], waiting, known)
         else:
             yield sitemap.urls
 

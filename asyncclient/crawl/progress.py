@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -118,11 +119,10 @@ def describe(stats: CrawlStats) -> str:
 
 def show_size(size: float) -> str:
     """Return a number of bytes with a unit, such as 1.5 MB."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+    if size < 1000:
+        return f"{size:.0f} B"
+    power = min(int(math.log10(size)) // 3, len(_UNITS) - 1)
+    return f"{size / 1000**power:.1f} {_UNITS[power]}"
 
 
 def show_seconds(seconds: float) -> str:

@@ -1,0 +1,161 @@
+"""asyncclient crawl: crawl sites politely from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from ..errors import HTTPException
+from ..politeness import Rules
+from ..runner import run
+from .crawler import Crawler
+from .progress import Progress, describe
+from .scope import Scope
+from .sinks.files import Files
+from .sinks.json_lines import JSONLines
+from .sinks.sink import Sink
+from .warc.archive import WARC
+
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C, as in shells."""
+
+
+def build_parser(prog: str = "asyncclient crawl") -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Crawl sites politely: by robots.txt, at a limited rate, and so that it can go on later."
+    )
+    add = parser.add_argument
+    add("urls", nargs="*", metavar="URL", help="the URLs with which the crawl begins; https:// may be left out")
+    add("-i", "--input", type=Path, metavar="FILE", help="read further URLs from a file, one in each line")
+    add("--sitemaps", action="store_true", help="begin with the sitemaps of these sites as well")
+    add("-r", "--rate", type=float, default=1.0, metavar="N", help="requests per second to each host (default: 1)")
+    add("-c", "--connections", type=int, default=2, metavar="N", help="connections to each host (default: 2)")
+    add("-n", "--at-once", type=int, default=100, metavar="N", help="fetches at once, of all hosts (default: 100)")
+    add("-d", "--depth", type=int, metavar="N", help="links to follow from the first URLs on (default: no limit)")
+    add("--max-pages", type=int, metavar="N", help="pages to fetch (default: no limit)")
+    add("--max-pages-per-host", type=int, metavar="N", help="pages to fetch from each host (default: no limit)")
+    add(
+        "--scope", action="append", metavar="PATTERN", help="follow links that match, such as 'https://example.com/a/*'"
+    )
+    add("--exclude", action="append", metavar="PATTERN", help="follow no links that match, such as '*.pdf'")
+    add("--subdomains", action="store_true", help="follow links to names below the first hosts as well")
+    add("--robots", action=argparse.BooleanOptionalAction, default=True, help="obey robots.txt (default: yes)")
+    add(
+        "--agent", metavar="NAME", help="User-Agent, with a URL about the crawler: 'bot/1.0 (+https://example.com/bot)'"
+    )
+    add("--frontier", type=Path, metavar="FILE", help="keep the URLs in a file, so that the crawl can go on later")
+    add("--resume", action="store_true", help="go on with the crawl whose URLs are in the frontier")
+    add("--jsonl", type=Path, metavar="FILE", help="write a line of JSON for each page (.gz: compressed)")
+    add("--files", type=Path, metavar="DIR", help="write the content of each page to a file")
+    add("--warc", type=Path, metavar="PREFIX", help="write the exact bytes of all exchanges to WARC files")
+    add("-q", "--quiet", action="store_true", help="print errors only")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 1 after an error, 2 for wrong arguments, 130 after Ctrl-C."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    check_options(parser, options)
+    try:
+        return run(crawl(options))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (HTTPException, OSError, ImportError, ValueError) as error:
+        print(f"asyncclient crawl: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End the process with a message if the options do not fit together."""
+    if options.resume and options.frontier is None:
+        parser.error("--resume needs --frontier FILE")
+    if options.resume and not options.frontier.exists():
+        parser.error(f"there is no crawl to resume: {options.frontier} does not exist")
+    if options.frontier is not None and options.frontier.exists() and not options.resume:
+        parser.error(f"{options.frontier} exists: add --resume to go on with its crawl")
+    if not (options.urls or options.input or options.resume):
+        parser.error("no URL is given")
+
+
+async def crawl(options: argparse.Namespace) -> int:
+    """Crawl as the options say."""
+    urls = [url if "://" in url else f"https://{url}" for url in options.urls]
+    if options.input is not None:
+        urls += options.input.read_text().split()
+    async with open_crawler(options) as crawler:
+        with stopping_on_signals(crawler) as signals:
+            await crawler.add(urls)
+            if options.sitemaps:
+                for url in urls:
+                    await crawler.add_sitemaps(url)
+            async with nullcontext() if options.quiet else Progress(crawler):
+                async for page in crawler:
+                    await crawler.add_links(page)
+    stats = crawler.stats()
+    if not options.quiet:
+        print(describe(stats), file=sys.stderr)
+        if stats.waiting and options.frontier is not None:
+            print(f"go on with: --frontier {options.frontier} --resume", file=sys.stderr)
+    return INTERRUPTED if signals else 0
+
+
+def open_crawler(options: argparse.Namespace) -> Crawler:
+    """Return the crawler for the options."""
+    agent = options.agent or "asyncclient-crawl"
+    scope = Scope(include=options.scope or (), exclude=options.exclude or (), subdomains=options.subdomains)
+    return Crawler(
+        agent=agent,
+        frontier=options.frontier,
+        rules=Rules(rate=options.rate, connections=options.connections),
+        robots=options.robots,
+        scope=scope,
+        max_depth=options.depth,
+        max_pages=options.max_pages,
+        max_pages_per_host=options.max_pages_per_host,
+        connections=options.at_once,
+        sinks=list(open_sinks(options)),
+        warc=None if options.warc is None else WARC(options.warc),
+    )
+
+
+def open_sinks(options: argparse.Namespace) -> Iterator[Sink]:
+    """Yield the sinks that the options name."""
+    if options.jsonl is not None:
+        yield JSONLines(options.jsonl)
+    if options.files is not None:
+        yield Files(options.files)
+
+
+@contextmanager
+def stopping_on_signals(crawler: Crawler) -> Iterator[list[int]]:
+    """Stop a crawler at the first SIGINT or SIGTERM, and end at once at the second; yield the signals so far."""
+    signals: list[int] = []
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def handle(number: int) -> None:
+        signals.append(number)
+        if len(signals) == 1:
+            crawler.stop()
+        elif task is not None:
+            task.cancel()
+
+    known = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in known:
+            loop.add_signal_handler(number, handle, number)
+    except (NotImplementedError, RuntimeError):  # Windows, or not the main thread: Ctrl-C cancels the task
+        yield signals
+        return
+    try:
+        yield signals
+    finally:
+        for number in known:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,103 @@
+"""asyncclient crawl, as a command."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from asyncclient.crawl.command import INTERRUPTED
+from asyncclient.testing import DemoServer
+from tests.pool.hosts import until
+from tests.servers import ROOT
+
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+FAST = ("--rate", "1000", "--connections", "8")
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[str]:
+    async with DemoServer() as server:
+        yield f"{server.url}/site/40/0"
+
+
+async def start(*arguments: str | Path) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "asyncclient", "crawl", *map(str, arguments)]
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
+
+
+async def crawl(*arguments: str | Path) -> tuple[int | None, str]:
+    process = await start(*arguments)
+    output, errors = await process.communicate()
+    assert output == b""
+    return process.returncode, errors.decode()
+
+
+def urls_in(path: Path) -> list[str]:
+    return [json.loads(line)["url"] for line in path.read_text().splitlines()]
+
+
+async def test_a_site_is_crawled_and_written(site: str, tmp_path: Path) -> None:
+    pages, files = tmp_path / "pages.jsonl", tmp_path / "files"
+    status, text = await crawl(site, *FAST, "--jsonl", pages, "--files", files, "--warc", tmp_path / "a")
+    assert status == 0
+    assert text.startswith("40 pages in ")
+    assert len(set(urls_in(pages))) == 40
+    assert len(urls_in(files / "index.jsonl")) == 40
+    assert len(list(tmp_path.glob("a-*.warc.gz"))) == 1
+
+
+async def test_depth_scope_and_budget_are_kept(site: str, tmp_path: Path) -> None:
+    first, second, third = (tmp_path / f"{n}.jsonl" for n in range(3))
+    await crawl(site, *FAST, "-q", "--depth", "1", "--jsonl", first)
+    await crawl(site, *FAST, "-q", "--exclude", "*/2", "--scope", "*/site/40/*", "--depth", "1", "--jsonl", second)
+    status, text = await crawl(site, *FAST, "-q", "--max-pages", "5", "--jsonl", third)
+    assert (status, text) == (0, "")
+    assert [len(urls_in(path)) for path in (first, second, third)] == [3, 2, 5]
+
+
+async def test_a_crawl_is_resumed(site: str, tmp_path: Path) -> None:
+    database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
+    _, text = await crawl(site, *FAST, "--frontier", database, "--max-pages", "7", "--jsonl", pages)
+    assert f"--frontier {database} --resume" in text
+    status, text = await crawl("--frontier", database, "--resume", *FAST, "--jsonl", pages)
+    assert status == 0
+    assert "0 URLs wait" in text
+    assert len(urls_in(pages)) == len(set(urls_in(pages))) == 40
+
+
+async def test_ctrl_c_ends_it_in_good_order(site: str, tmp_path: Path) -> None:
+    database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
+    process = await start(site, "--rate", "20", "--frontier", database, "--jsonl", pages)
+    await until(pages.exists)
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert process.returncode == INTERRUPTED
+    assert b"Traceback" not in errors
+    assert b"--resume" in errors
+    await crawl("--frontier", database, "--resume", *FAST, "--jsonl", pages)
+    assert len(urls_in(pages)) == len(set(urls_in(pages))) == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "no URL is given"),
+        (["--resume"], "--resume needs --frontier"),
+        (["--resume", "--frontier", "missing.db"], "missing.db does not exist"),
+        (["http://a.test/", "--frontier", __file__], "add --resume to go on"),
+        (["http://a.test/", "--scope", "docs/*"], "a pattern of URLs"),
+        (["http://a.test/", "--rate", "0"], "rate above 0"),
+        (["ftp://a.test/"], "an http or https URL"),
+    ],
+)
+async def test_wrong_arguments_are_explained(arguments: list[str], text: str) -> None:
+    status, errors = await crawl(*arguments)
+    assert status in (1, 2)
+    assert text in errors
+    assert "Traceback" not in errors
