@@ -25,7 +25,7 @@ from tests.durations import STALL
 
 pytest_plugins = ["tests.fixtures"]
 
-ONE_LOOP = {"blocking", "cache", "client", "compat", "politeness", "testing"}
+ONE_LOOP = {"blocking", "cache", "client", "compat", "crawl", "politeness", "testing"}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if importlib.util.find_spec("uvloop"):
     import uvloop

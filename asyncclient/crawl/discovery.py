@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from ..client.client import Client
-from ..errors import HTTPException
+from ..errors import HTTPException, InvalidURL
 from ..message.url import parse_url
 from ..politeness import Polite
 from .sitemaps import MAX_SIZE, SitemapURL, parse_sitemap
-from .urls import find_host
+from .urls import find_host, normalize_url
 
 MAX_SITEMAPS: Final = 50_000
 """Sitemaps of a site that are read; an index has at most as many."""
@@ -34,7 +34,7 @@ async def read_sitemaps(client: Client, polite: Polite | None, url: str) -> Asyn
         content = await _fetch(client, waiting.popleft())
         if is_site and polite is not None:  # its robots.txt has been fetched for the first one
             is_site = False
-            named = polite.find_sitemaps(url)
+            named = list(_normalize(polite.find_sitemaps(url)))
             hosts.update(map(find_host, named))
             _add_new(named, waiting, known)
         if content is None:
@@ -52,6 +52,14 @@ def _add_new(urls: list[str], waiting: deque[str], known: set[str]) -> None:
         if url not in known and len(known) < MAX_SITEMAPS:
             known.add(url)
             waiting.append(url)
+
+
+def _normalize(urls: list[str]) -> Iterator[str]:
+    for url in urls:
+        try:
+            yield normalize_url(url)
+        except InvalidURL:
+            continue
 
 
 async def _fetch(client: Client, url: str) -> bytes | None:

@@ -49,13 +49,13 @@ async def test_the_sitemap_of_a_site_is_read() -> None:
 
 
 async def test_sitemaps_in_robots_txt_are_read() -> None:
-    robots = "Sitemap: http://a.test/x.xml\nSitemap: http://a.test/y.xml"
+    robots = "Sitemap: nowhere\nSitemap: http://a.test/x.xml\nSitemap: http://a.test/y.xml"
     transport = answers(robots, x=urlset("http://a.test/1"), y=gzip.compress(urlset("http://a.test/2").encode()))
     assert await crawl_sitemaps(transport) == (2, ["1", "2"])
 
 
 async def test_an_index_leads_to_sitemaps_once() -> None:
-    loop = index("http://a.test/x.xml", "http://a.test/sitemap.xml", "http://a.test/x.xml")
+    loop = index("http://b.test/x.xml", "http://a.test/x.xml", "http://a.test/sitemap.xml", "http://a.test/x.xml")
     transport = answers(sitemap=loop, x=urlset("http://a.test/3"))
     assert await crawl_sitemaps(transport) == (1, ["3"])
     assert fetched(transport).count("http://a.test/x.xml") == 1
