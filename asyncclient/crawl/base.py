@@ -156,9 +156,7 @@ class BaseCrawler(ABC):
         self._delivery.reopen()
         await self._keeper.add_all(entries)
 
-    async def add_links(
-        self, page: Page, *, priority: int = 0, meta: Any = None, obey_nofollow: bool = True
-    ) -> int:
+    async def add_links(self, page: Page, *, priority: int = 0, meta: Any = None, obey_nofollow: bool = True) -> int:
         """Add the links of a page that are in scope and not too deep; return how many may be new.
 
         They are written before the page is finished, so they are not lost. Content that is not HTML has no links.
