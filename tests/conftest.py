@@ -11,19 +11,17 @@ import asyncio
 import gc
 import importlib.util
 import os
-import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from pytest_asyncio import is_async_test
 
-from tests.durations import STALL
+from asyncclient.testing.leaks import PATIENCE
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["pytester", "asyncclient.pytest_plugin", "tests.fixtures"]
 
 ONE_LOOP = {"blocking", "cache", "client", "compat", "crawl", "politeness", "testing"}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
@@ -43,8 +41,6 @@ settings.register_profile("ci", settings.get_profile("full"), derandomize=True, 
 settings.register_profile("fuzz", settings.get_profile("full"), max_examples=2000)
 
 gc.disable()  # until all tests are collected, which takes a third longer with it
-
-FAILED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,97 +78,25 @@ def pytest_asyncio_loop_factories(
     return LOOPS
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember that a test failed: its traceback keeps alive what the test opened, so the check would find that."""
-    report = yield
-    if call.when == "call":
-        item.stash[FAILED] = report.failed
-    return report
-
-
 @pytest.fixture(autouse=True)
 def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread. The check runs last, when the loop and its executor are closed."""
+    from asyncclient.pytest_plugin import has_failed  # pytest imports plugins itself, to rewrite their assertions
+
     before = set(threading.enumerate())
     yield
-    if not request.node.stash.get(FAILED, False):
-        wait_until_empty("threads", lambda: {str(thread) for thread in new_threads(before)})
+    if not has_failed(request) and new_threads(before):
+        gc.collect()
+        deadline = time.monotonic() + PATIENCE
+        while new_threads(before) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not new_threads(before), "threads left by the test"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(request: pytest.FixtureRequest, no_thread_is_left: None) -> Iterator[None]:
-    """Fail a test that leaves a socket or a task."""
-    if is_async_test(request.node):
-        request.getfixturevalue("nothing_is_left_on_the_loop")
-        yield
-        return
-    before = open_sockets()
-    yield
-    if not request.node.stash.get(FAILED, False):
-        wait_until_empty("sockets", lambda: new_sockets(before))
-
-
-@pytest.fixture
-async def nothing_is_left_on_the_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Check from inside the loop, whose own sockets are open before and after the test."""
-    sockets, tasks = open_sockets(), asyncio.all_tasks()
-    yield
-    if request.node.stash.get(FAILED, False):
-        return
-    this = asyncio.current_task()
-    await wait_on_the_loop("tasks", lambda: {str(task) for task in asyncio.all_tasks() - tasks if task is not this})
-    await wait_on_the_loop("sockets", lambda: new_sockets(sockets))
-
-
-def open_sockets() -> set[int]:
-    """Return the inode numbers of this process's sockets; empty where there is no /proc."""
-    numbers = set()
-    for descriptor in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-        try:
-            status = os.fstat(int(descriptor))
-        except OSError:  # the descriptor of listdir itself, which is closed by now
-            continue
-        if stat.S_ISSOCK(status.st_mode):
-            numbers.add(status.st_ino)
-    return numbers
-
-
-def new_sockets(before: set[int]) -> set[str]:
-    """Return the new sockets if there are more than before: uvloop replaces its own in each run_until_complete()."""
-    now = open_sockets()
-    return {f"socket:[{number}]" for number in now - before} if len(now) > len(before) else set()
+def nothing_is_left(no_thread_is_left: None, asyncclient_no_leaks: None) -> None:
+    """Fail a test that leaves a connection, a descriptor or a task."""
 
 
 def new_threads(before: set[threading.Thread]) -> set[threading.Thread]:
     return {thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("server")}
-
-
-def wait_until_empty(kind: str, left: Callable[[], set[str]]) -> None:
-    """Fail if the test has left anything of this kind after the time of a stall."""
-    for _ in attempts(left):
-        time.sleep(0.01)
-    if left():
-        pytest.fail(f"{kind} left by the test: {', '.join(sorted(left()))}")
-
-
-async def wait_on_the_loop(kind: str, left: Callable[[], set[str]]) -> None:
-    """Like wait_until_empty(), in a coroutine: the loop closes a transport one turn after close()."""
-    for _ in range(3):
-        await asyncio.sleep(0)
-    for _ in attempts(left):
-        await asyncio.sleep(0.01)
-    if left():
-        pytest.fail(f"{kind} left by the test: {', '.join(sorted(left()))}")
-
-
-def attempts(left: Callable[[], set[str]]) -> Iterator[None]:
-    """Yield while something is left, for the time of a stall. Garbage is collected first if something is left."""
-    if not left():
-        return
-    gc.collect()
-    deadline = time.monotonic() + STALL
-    while left() and time.monotonic() < deadline:
-        yield

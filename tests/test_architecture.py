@@ -36,7 +36,7 @@ FLOORS = {
     ),
     5: ("pool",),
     6: ("cache", "client", "politeness"),
-    7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "crawl", "runner", "testing"),
+    7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "crawl", "pytest_plugin", "runner", "testing"),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 HIGHEST_FOR_COMPAT = 4

@@ -254,7 +254,8 @@ def test_examples_that_are_tests_pass(tmp_path: Path) -> None:
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
     )
     paths = [f"examples/{name}.py" for name in RUN_BY_PYTEST]
-    result = run("-m", "pytest", "-q", "-c", tmp_path / "pytest.ini", "-p", "no:cacheprovider", *paths)
+    plugins = ("-p", "no:cacheprovider", "-p", "asyncclient.pytest_plugin")
+    result = run("-m", "pytest", "-q", "-c", tmp_path / "pytest.ini", *plugins, *paths)
     assert result.returncode == 0, result.stdout
 
 

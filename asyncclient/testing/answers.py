@@ -139,3 +139,26 @@ async def open_answer(answer: _Answer, sent: SentRequest, request: TransportRequ
     if not inspect.isawaitable(found):
         return found
     return await await_in_time(found, request.deadline, request.destination.host)
+
+
+def build_bytes(response: LocalResponse, *, has_content: bool = True) -> bytes:
+    """Return a response as a server sends it: chunked if it has trailers, otherwise with its Content-Length.
+
+    Args:
+        response: the response; it stays unread.
+        has_content: False for a response to HEAD.
+    """
+    own = response.copy()
+    content = own.take()
+    if content is None:
+        raise TypeError("expected content in memory, got an async iterable")
+    head, names = own.head.block, {name.lower() for name in own.headers}
+    if own.status in _WITHOUT_LENGTH or names & {"content-length", "transfer-encoding"}:
+        return head + content if has_content else head
+    if not own.trailers:
+        head = head[:-2] + b"Content-Length: %d\r\n\r\n" % len(content)
+        return head + content if has_content else head
+    trailers = "".join(f"{name}: {value}\r\n" for name, value in own.trailers.items()).encode("latin-1")
+    chunk = b"%x\r\n%b\r\n" % (len(content), content) if content else b""
+    head = head[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + chunk + b"0\r\n" + trailers + b"\r\n" if has_content else head

@@ -9,8 +9,8 @@ event loop and blocking clients.
         connection.send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhel")
         connection.reset()
 
-    with RawServer(handler) as server:
-        ...  # connect to server.host, server.port
+    async with RawServer(handler) as server:
+        ...  # connect to server.host, server.port; `with` for blocking clients
 
 No operation waits longer than TIMEOUT. Leaving the context ends all sockets and threads; before that, each handler
 takes everything that its client has sent, so a list that a handler fills is complete after the context. Errors that the
@@ -20,6 +20,7 @@ handler, such as a failed assertion, fails the test.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import re
 import selectors
@@ -31,7 +32,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
+
+from ..local_response import LocalResponse
+from ..message.fields import Fields
+from .answers import build_bytes
+from .sent import SentRequest
 
 __all__ = ["TIMEOUT", "RawConnection", "RawServer", "parse_fields"]
 
@@ -86,6 +92,17 @@ class RawConnection:
         if head:
             self._requests.append(head)
         return head
+
+    def receive(self) -> SentRequest | None:
+        """Return a request with its content, framed by its fields; None if the peer closed instead."""
+        head, content = self.read_request()
+        if not head:
+            return None
+        method, target, _ = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+        fields = Fields(parse_fields(head))
+        scheme = "https" if isinstance(self._sock, ssl.SSLSocket) else "http"
+        url = f"{scheme}://{fields.get('host', '')}{target}" if target.startswith("/") else target
+        return SentRequest(method, url, fields, content)
 
     def read_body(self, n: int) -> bytes:
         """Return exactly n bytes."""
@@ -144,6 +161,15 @@ class RawConnection:
         """Send all of the data."""
         with self._waiting_for(selectors.EVENT_WRITE):
             self._sock.sendall(data)
+
+    def respond(self, response: LocalResponse, *, has_content: bool = True) -> None:
+        """Send a response, such as that of build_response(), with its framing.
+
+        Args:
+            response: the response, with content in memory.
+            has_content: False to answer HEAD.
+        """
+        self.send(build_bytes(response, has_content=has_content))
 
     def send_slowly(self, pieces: Iterable[bytes], *, pause: float = 0.001) -> None:
         """Send each piece in a write and a packet of its own, pause seconds apart.
@@ -329,7 +355,7 @@ class RawServer:
     @classmethod
     def replying(
         cls,
-        *responses: bytes,
+        *responses: bytes | LocalResponse,
         then: Handler = RawConnection.wait_closed,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
@@ -337,6 +363,7 @@ class RawServer:
         """Return a server that answers the requests of each connection with these responses, one by one.
 
         Args:
+            responses: bytes, or responses such as those of build_response().
             then: what follows the last response: by default the connection stays open until the client closes it;
                 RawConnection.reset, .half_close or .unwrap end it.
         """
@@ -346,7 +373,10 @@ class RawServer:
                 head, _ = connection.read_request()
                 if not head:
                     return
-                connection.send(response)
+                if isinstance(response, LocalResponse):
+                    connection.respond(response, has_content=not head.startswith(b"HEAD "))
+                else:
+                    connection.send(response)
             then(connection)
 
         return cls(reply, tls=tls, host=host)
@@ -377,6 +407,12 @@ class RawServer:
             raise self.errors[0]
         elif self.errors:
             raise BaseExceptionGroup("handlers of the raw server failed", self.errors)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await asyncio.to_thread(self.__exit__, *exc_info)  # the handlers end while the loop goes on
 
     def _accept(self) -> None:
         while True:

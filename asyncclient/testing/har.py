@@ -1,0 +1,234 @@
+"""HAR 1.2: exchanges as the entries of an HTTP archive, with secrets masked; pure.
+
+The format is that of the W3C's draft and of browsers' developer tools. Content is stored decoded, as browsers store it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from ..client.content.decoding import open_decoder
+from ..errors import ContentTooLarge, DecodingError
+from ..message.fields import Fields
+from ..message.media import find_charset, parse_content_type
+from ..timings import Timings
+from ..version import __version__
+from .sent import parse_query
+
+MASK: Final = "***"
+
+SECRET_FIELDS: Final = ("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key")
+"""Names of the fields whose values are masked by default."""
+
+_COOKIES: Final = ("cookie", "set-cookie")
+_SCHEMES: Final = ("authorization", "proxy-authorization")
+
+_COOKIE_VALUE = re.compile(r"=[^;]*")
+_FIRST_COOKIE_VALUE = re.compile(r"^([^=;]*=)[^;]*")
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+class Masks:
+    """Which values are secret.
+
+    Args:
+        headers: names of fields, in addition to SECRET_FIELDS.
+        params: names of parameters of queries and forms.
+    """
+
+    def __init__(self, headers: Collection[str] = (), params: Collection[str] = ()) -> None:
+        self._names = {*SECRET_FIELDS, *(name.lower() for name in headers)}
+        names = "|".join(map(re.escape, params))
+        self._param = re.compile(rf"((?:^|[?&])(?:{names})=)[^&#\s\"'<>]*") if names else None
+
+    def mask_text(self, text: str) -> str:
+        """Return a URL, a query or a form with secret parameters masked."""
+        return text if self._param is None else self._param.sub(rf"\g<1>{MASK}", text)
+
+    def mask_field(self, name: str, value: str) -> str:
+        """Return the value of a field; of cookies and credentials the names and the scheme are kept."""
+        lower = name.lower()
+        if lower not in self._names:
+            return self.mask_text(value)
+        if lower == "cookie":
+            return _COOKIE_VALUE.sub(f"={MASK}", value)
+        if lower == "set-cookie":
+            return _FIRST_COOKIE_VALUE.sub(rf"\g<1>{MASK}", value)
+        scheme, blank, _ = value.partition(" ")
+        return f"{scheme} {MASK}" if lower in _SCHEMES and blank else MASK
+
+
+class Exchange(NamedTuple):
+    """A request and its response, as they were sent and received.
+
+    Attributes:
+        method, url, headers: of the request.
+        body: of the request; None if it is not kept.
+        status, reason, version: of the response; status 0 without a response.
+        response_headers: of the response.
+        content: as it was received; None if it is not kept.
+        size: bytes of content that were received.
+        started: when the request began, in Unix seconds.
+        timings: of the response; None without one.
+        seconds: from the start to the end.
+        peer: the address of the server; "" if unknown.
+        error: the text of the error that ended the exchange; "" without one.
+    """
+
+    method: str
+    url: str
+    headers: Fields
+    body: bytes | None
+    status: int
+    reason: str
+    version: int
+    response_headers: Fields
+    content: bytes | None
+    size: int
+    started: float
+    timings: Timings | None
+    seconds: float
+    peer: str = ""
+    error: str = ""
+
+
+def build_archive(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return an archive with these entries, to be stored as JSON."""
+    creator = {"name": "asyncclient", "version": __version__}
+    return {"log": {"version": "1.2", "creator": creator, "pages": [], "entries": [*entries]}}
+
+
+def build_entry(exchange: Exchange, masks: Masks) -> dict[str, Any]:
+    """Return the entry of an exchange."""
+    moment = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="milliseconds")
+    timings = _build_timings(exchange)
+    entry: dict[str, Any] = {
+        "startedDateTime": moment.replace("+00:00", "Z"),
+        "time": sum(value for name, value in timings.items() if value > 0 and name != "ssl"),
+        "request": _build_request(exchange, masks),
+        "response": _build_response(exchange, masks),
+        "cache": {},
+        "timings": timings,
+    }
+    if exchange.peer:
+        entry["serverIPAddress"] = exchange.peer
+    return entry
+
+
+def _build_request(exchange: Exchange, masks: Masks) -> dict[str, Any]:
+    url = masks.mask_text(exchange.url)
+    request = {
+        "method": exchange.method,
+        "url": url,
+        "httpVersion": "HTTP/1.1",
+        "cookies": _list_cookies(exchange.headers, "cookie", masks),
+        "headers": _list_fields(exchange.headers, masks),
+        "queryString": [{"name": name, "value": value} for name, value in parse_query(url.partition("?")[2])],
+        "headersSize": -1,
+        "bodySize": -1 if exchange.body is None else len(exchange.body),
+    }
+    if exchange.body:
+        request["postData"] = _build_body(exchange.headers.get("content-type", ""), exchange.body, masks)
+    return request
+
+
+def _build_body(content_type: str, body: bytes, masks: Masks) -> dict[str, Any]:
+    """Return the body of a request. HAR has no encoding for it: other bytes than UTF-8 have a field of their own."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return {"mimeType": content_type, "params": [], "text": "", "_base64": base64.b64encode(body).decode()}
+    if parse_content_type(content_type)[0] == _FORM:
+        text = masks.mask_text(text)
+        params = [{"name": name, "value": value} for name, value in parse_query(text)]
+        return {"mimeType": content_type, "params": params, "text": text}
+    return {"mimeType": content_type, "params": [], "text": text}
+
+
+def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
+    headers = exchange.response_headers
+    response = {
+        "status": exchange.status,
+        "statusText": exchange.reason,
+        "httpVersion": "HTTP/1.0" if exchange.version == 10 else "HTTP/1.1",
+        "cookies": _list_cookies(headers, "set-cookie", masks),
+        "headers": _list_fields(headers, masks),
+        "content": _build_content(exchange),
+        "redirectURL": masks.mask_text(headers.get("location", "")),
+        "headersSize": -1,
+        "bodySize": exchange.size if exchange.status else -1,
+    }
+    return response | ({"_error": exchange.error} if exchange.error else {})
+
+
+def _build_content(exchange: Exchange) -> dict[str, Any]:
+    content_type = exchange.response_headers.get("content-type", "")
+    if exchange.content is None:
+        return {"size": exchange.size, "mimeType": content_type, "comment": "not kept"}
+    data, is_decoded = decode_content(exchange.content, exchange.response_headers.get("content-encoding", ""))
+    content: dict[str, Any] = {"size": len(data), "mimeType": content_type}
+    if is_decoded:
+        content["compression"] = len(data) - len(exchange.content)
+    text = _decode_text(data, content_type)
+    if text is None:
+        return content | {"text": base64.b64encode(data).decode(), "encoding": "base64"}
+    return content | {"text": text}
+
+
+def decode_content(data: bytes, coding: str) -> tuple[bytes, bool]:
+    """Return content without its content coding, and whether it had one; invalid content is returned as it is."""
+    try:
+        decoder = open_decoder(coding) if data else None
+        return (data, False) if decoder is None else (decoder.decode_whole(data), True)
+    except (DecodingError, ContentTooLarge):
+        return data, False
+
+
+def _decode_text(data: bytes, content_type: str) -> str | None:
+    """Return content as text; None if it is not text in UTF-8, or would not become the same bytes again."""
+    media_type, _ = parse_content_type(content_type)
+    is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml", "javascript", "urlencoded"))
+    if not is_text or (find_charset(content_type) or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _list_fields(fields: Fields, masks: Masks) -> list[dict[str, str]]:
+    return [{"name": name, "value": masks.mask_field(name, value)} for name, value in fields.items()]
+
+
+def _list_cookies(fields: Fields, name: str, masks: Masks) -> list[dict[str, str]]:
+    """Return the cookies of a head, by name and value."""
+    values = [masks.mask_field(name, value) for value in fields.get_all(name, [])]
+    if name == "set-cookie":
+        values = [value.partition(";")[0] for value in values]
+    pairs = (pair.strip().partition("=") for value in values for pair in value.split(";"))
+    return [{"name": cookie, "value": value} for cookie, _, value in pairs if cookie]
+
+
+def _build_timings(exchange: Exchange) -> dict[str, float]:
+    """Return the durations of the phases in milliseconds; -1 for a phase that did not happen."""
+    found = exchange.timings
+    whole = exchange.seconds
+    first = whole if found is None or found.first_byte is None else found.first_byte
+    opening = [None, None, None] if found is None else [found.resolve, found.connect, found.tls]
+    opened = sum(seconds or 0.0 for seconds in opening)
+    sent = min(max(0.0 if found is None or found.sent is None else found.sent - opened, 0.0), first)
+    dns, connect, ssl = (-1.0 if seconds is None else round(1000 * seconds, 3) for seconds in opening)
+    if ssl >= 0:
+        connect = round(max(connect, 0.0) + ssl, 3)  # HAR counts TLS as a part of connecting
+    rest = {"send": sent, "wait": max(first - opened - sent, 0.0), "receive": max(whole - first, 0.0)}
+    return {
+        "blocked": -1.0,
+        "dns": dns,
+        "connect": connect,
+        "ssl": ssl,
+        **{name: round(1000 * seconds, 3) for name, seconds in rest.items()},
+    }

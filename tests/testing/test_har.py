@@ -1,0 +1,264 @@
+"""Recorder and Replay: what is written, what is masked, and what is answered from it."""
+
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from haralyzer import HarParser
+
+import compat
+from asyncclient import Client, ConnectError, LocalResponse, PoolTransport
+from asyncclient.testing import (
+    FaultInjector,
+    MockTransport,
+    RawServer,
+    Recorder,
+    Replay,
+    UnexpectedRequest,
+    build_response,
+    faults,
+    record_once,
+)
+
+API = "https://api.example.com"
+
+
+@pytest.fixture
+def mock() -> MockTransport:
+    return MockTransport()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "api.har"
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(path.read_text())["log"]["entries"]
+    return entries
+
+
+async def test_an_exchange_becomes_an_entry_of_har(mock: MockTransport, path: Path) -> None:
+    mock.post(f"{API}/items?page=2").respond(status=201, json={"id": "ä"}, headers={"X-A": "1"})
+    async with Client(transport=Recorder(mock, path)) as client:
+        await client.post(f"{API}/items?page=2", json={"name": "lamp"}, headers={"Accept": "*/*"})
+    document = json.loads(path.read_text())
+    assert document["log"]["version"] == "1.2"
+    assert document["log"]["creator"]["name"] == "asyncclient"
+    (entry,) = document["log"]["entries"]
+    request, response = entry["request"], entry["response"]
+    assert (request["method"], request["url"], request["httpVersion"]) == ("POST", f"{API}/items?page=2", "HTTP/1.1")
+    assert request["queryString"] == [{"name": "page", "value": "2"}]
+    assert request["postData"] == {"mimeType": "application/json", "params": [], "text": '{"name":"lamp"}'}
+    assert request["bodySize"] == 15
+    assert {"name": "Host", "value": "api.example.com"} in request["headers"]
+    assert (response["status"], response["statusText"]) == (201, "Created")
+    assert response["content"] == {"size": 11, "mimeType": "application/json", "text": '{"id":"ä"}'}
+    assert {"name": "X-A", "value": "1"} in response["headers"]
+    assert entry["startedDateTime"].endswith("Z")
+    assert {"send", "wait", "receive"} <= entry["timings"].keys()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["api.har"]
+
+
+async def test_a_har_of_real_connections_is_read_by_haralyzer(path: Path) -> None:
+    answers = [build_response(text="a page", headers={"Set-Cookie": "sid=1"}), build_response(content=b"\x89PNG")]
+    with RawServer.replying(*answers) as server:
+        recorder = Recorder(PoolTransport(), path)
+        async with Client(transport=recorder) as client:
+            await client.get(f"{server.url}/page?a=1")
+            await client.get(f"{server.url}/image")
+    pages = HarParser(json.loads(path.read_text())).pages
+    first, second = [entry for page in pages for entry in page.entries]
+    assert (first.status, first.request.method, first.url) == (200, "GET", f"{server.url}/page?a=1")
+    assert (first.response.text, first.serverAddress) == ("a page", "127.0.0.1")
+    assert first.time >= 0
+    timings = load(path)[0]["timings"]
+    assert timings["connect"] >= 0
+    assert (timings["ssl"], load(path)[1]["timings"]["connect"]) == (-1, -1)
+    assert second.raw_entry["response"]["content"] == {
+        "size": 4,
+        "mimeType": "",
+        "text": "iVBORw==",
+        "encoding": "base64",
+    }
+
+
+async def test_secrets_are_masked(mock: MockTransport, path: Path) -> None:
+    mock.route().respond(
+        status=302, headers=[("Set-Cookie", "sid=s3cret; Path=/; HttpOnly"), ("Location", f"{API}/next?token=s3cret")]
+    )
+    recorder = Recorder(mock, path, secret_headers=["X-Own"], secret_params=["token", "password"])
+    async with Client(transport=recorder, follow_redirects=False, auth=("user", "s3cret")) as client:
+        await client.post(
+            f"{API}/a?token=s3cret&page=2",
+            data={"user": "ada", "password": "s3cret"},
+            headers={"Cookie": "a=s3cret; b=s3cret", "X-Api-Key": "s3cret", "X-Own": "s3cret"},
+        )
+    assert "s3cret" not in path.read_text()
+    (entry,) = load(path)
+    assert entry["request"]["url"] == f"{API}/a?token=***&page=2"
+    assert entry["request"]["postData"]["text"] == "user=ada&password=***"
+    assert entry["request"]["postData"]["params"][1] == {"name": "password", "value": "***"}
+    assert entry["request"]["cookies"] == [{"name": "a", "value": "***"}, {"name": "b", "value": "***"}]
+    assert entry["response"]["cookies"] == [{"name": "sid", "value": "***"}]
+    assert entry["response"]["redirectURL"] == f"{API}/next?token=***"
+    fields = {field["name"]: field["value"] for field in entry["request"]["headers"]}
+    assert (fields["Authorization"], fields["X-Api-Key"], fields["X-Own"]) == ("Basic ***", "***", "***")
+    assert {"name": "Set-Cookie", "value": "sid=***; Path=/; HttpOnly"} in entry["response"]["headers"]
+
+
+async def test_an_entry_may_be_changed_before_it_is_stored(mock: MockTransport, path: Path) -> None:
+    def remove(entry: dict[str, Any]) -> None:
+        entry["response"]["content"]["text"] = "removed"
+
+    mock.get(f"{API}/").respond(text="s3cret")
+    async with Client(transport=Recorder(mock, path, change=remove)) as client:
+        assert (await client.get(f"{API}/")).text == "s3cret"
+    assert load(path)[0]["response"]["content"]["text"] == "removed"
+
+
+async def test_bodies_that_are_streamed_are_recorded(mock: MockTransport, path: Path, tmp_path: Path) -> None:
+    async def produce() -> AsyncIterator[bytes]:
+        yield b"in "
+        yield b"chunks"
+
+    (tmp_path / "file").write_bytes(b"\xff\x00")
+    mock.put(f"{API}/")
+    async with Client(transport=Recorder(mock, path)) as client:
+        await client.put(f"{API}/", body=produce())
+        await client.put(f"{API}/", body=tmp_path / "file")
+    first, second = (entry["request"]["postData"] for entry in load(path))
+    assert first["text"] == "in chunks"
+    assert (second["text"], second["_base64"]) == ("", "/wA=")
+    assert [call.request.content for call in mock.calls] == [b"in chunks", b"\xff\x00"]
+
+
+async def test_long_content_passes_and_is_not_kept(mock: MockTransport, path: Path) -> None:
+    mock.post(f"{API}/").respond(content=b"x" * 100)
+    recorder = Recorder(mock, path, max_content=50)
+    async with Client(transport=recorder) as client:
+        assert len((await client.post(f"{API}/", body=iter([b"y" * 60]))).content) == 100
+    (entry,) = load(path)
+    assert (entry["response"]["content"]["size"], "text" in entry["response"]["content"]) == (100, False)
+    assert ("postData" in entry["request"], entry["request"]["bodySize"]) == (False, -1)
+
+
+async def test_failures_and_content_that_breaks_off_are_recorded(mock: MockTransport, path: Path) -> None:
+    mock.get(f"{API}/a").raises(ConnectError("refused"))
+    mock.get(f"{API}/b").respond(text="0123456789")
+    injector = FaultInjector(mock, [faults.Truncation(url=f"{API}/b", after=4)])
+    async with Client(transport=Recorder(injector, path)) as client:
+        for target in ("a", "b"):
+            with pytest.raises(OSError if target == "a" else Exception):
+                await client.get(f"{API}/{target}")
+    first, second = (entry["response"] for entry in load(path))
+    assert (first["status"], first["_error"]) == (0, "ConnectError")
+    assert (second["status"], second["content"]["text"], second["_error"]) == (200, "0123", "IncompleteRead")
+
+
+async def test_a_replay_answers_as_the_recording(mock: MockTransport, path: Path) -> None:
+    packed = gzip.compress(b"<p>hello</p>" * 20)
+    mock.get(f"{API}/page").respond(
+        content=packed, headers={"Content-Encoding": "gzip", "Content-Type": "text/html", "X-A": "1"}
+    )
+    mock.get(f"{API}/image").respond(content=b"\x89PNG\xff", headers={"Content-Type": "image/png"})
+    mock.get(f"{API}/old").respond(status=302, headers={"Location": "/page", "Set-Cookie": "sid=1"})
+    mock.head(f"{API}/page").respond(text="content")
+    mock.get(f"{API}/gone").raises(ConnectError("refused"))
+
+    async def ask(client: Client) -> list[tuple[int, bytes]]:
+        requests = [("GET", "old"), ("GET", "image"), ("HEAD", "page")]
+        return [
+            (response.status, response.content)
+            for response in [await client.request(method, f"{API}/{target}") for method, target in requests]
+        ]
+
+    async with Client(transport=Recorder(mock, path)) as client:
+        recorded = await ask(client)
+        with pytest.raises(ConnectError):
+            await client.get(f"{API}/gone")
+    replay = Replay(path)
+    async with Client(transport=replay) as client:
+        assert await ask(client) == recorded
+
+        with pytest.raises(UnexpectedRequest):
+            await client.get(f"{API}/gone")
+    assert len(replay.routes) == 4
+    assert recorded[0] == (200, b"<p>hello</p>" * 20)
+
+
+async def test_equal_requests_are_answered_in_the_order_of_the_file(mock: MockTransport, path: Path) -> None:
+    mock.get(f"{API}/").sequence(*(build_response(text=text) for text in ("one", "two")))
+    async with Client(transport=Recorder(mock, path)) as client:
+        for _ in range(2):
+            await client.get(f"{API}/")
+    async with Client(transport=Replay(path)) as client:
+        assert [(await client.get(f"{API}/")).text for _ in range(2)] == ["one", "two"]
+        with pytest.raises(UnexpectedRequest, match="used 1 times"):
+            await client.get(f"{API}/")
+    async with Client(transport=Replay(path, repeat=True)) as client:
+        assert [(await client.get(f"{API}/")).text for _ in range(4)] == ["one", "two", "two", "two"]
+
+
+async def test_parts_of_requests_are_compared_by_choice_and_masked_values_match(
+    mock: MockTransport, path: Path
+) -> None:
+    mock.post(f"{API}/a", params={}).respond(text="found")
+    async with Client(transport=Recorder(mock, path, secret_params=["token"])) as client:
+        await client.post(f"{API}/a?x=1&token=first", data={"token": "first", "n": "1"})
+
+    async def is_found(method: str, target: str, n: str, **options: Any) -> bool:
+        async with Client(transport=Replay(path, **options)) as client:
+            try:
+                await client.request(method, f"{API}/{target}", data={"token": "second", "n": n})
+            except UnexpectedRequest:
+                return False
+            return True
+
+    target = "a?token=second&x=1"
+    assert await is_found("POST", target, "1")
+    assert await is_found("POST", target, "2")
+    assert not await is_found("POST", "a?token=second&x=2", "1")
+    assert not await is_found("POST", "b?token=second&x=1", "1")
+    assert not await is_found("PUT", target, "1")
+    assert await is_found("PUT", target, "1", match=["url"])
+    assert await is_found("POST", "a?x=2", "1", match=["method", "url"])
+    compared = {"match": ["method", "url", "body"], "secret_params": ["token"]}
+    assert await is_found("POST", target, "1", **compared)
+    assert not await is_found("POST", target, "2", **compared)
+
+
+async def test_record_once_records_the_first_time_and_replays_afterwards(path: Path) -> None:
+    for number in range(3):
+        mock = MockTransport()
+        mock.get(f"{API}/").respond(LocalResponse(content=f"run {number}"))
+        async with Client(transport=record_once(mock, path)) as client:
+            assert (await client.get(f"{API}/")).text == "run 0"
+        assert len(mock.calls) == (number == 0)
+
+
+def test_the_blocking_client_records_and_replays(mock: MockTransport, path: Path) -> None:
+    mock.get(f"{API}/").respond(text="a")
+    with compat.Client(transport=Recorder(mock, path)) as client:
+        client.get(f"{API}/")
+    with compat.Client(transport=Replay(path)) as client:
+        assert client.get(f"{API}/").text == "a"
+
+
+def test_files_and_rules_that_are_invalid_are_refused(path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Replay(path)
+    for text in ("no JSON", "[]", '{"log": {}}', '{"log": {"entries": [{}]}}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"expected an HTTP archive \(HAR 1.2\) in .*api.har"):
+            Replay(path)
+    path.write_text('{"log": {"entries": []}}')
+    with pytest.raises(ValueError, match=r"expected names among method, url, query, body as match, got \['header'\]"):
+        Replay(path, match=["header"])
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="expected a path as file, got int"):
+        Recorder(MockTransport(), wrong)
