@@ -118,18 +118,18 @@ UPDATE hosts SET pages = pages + fetched.value FROM json_each(?) AS fetched WHER
 # Each step of the recursion looks up the next host in the index, whatever the number of its entries.
 _FIND_HOSTS = """
 WITH RECURSIVE waiting (id) AS (
-    SELECT (SELECT min(host) FROM urls WHERE state = 0 AND host > ?1)
+    SELECT (SELECT min(host) FROM urls WHERE state = 0 AND host > ?)
     UNION ALL
-    SELECT (SELECT min(host) FROM urls WHERE state = 0 AND host > waiting.id) FROM waiting WHERE waiting.id < ?2
+    SELECT (SELECT min(host) FROM urls WHERE state = 0 AND host > waiting.id) FROM waiting WHERE waiting.id < ?
 )
 SELECT json_group_array(json_array(id, name))
 FROM (
     SELECT hosts.id, name FROM waiting CROSS JOIN hosts ON hosts.id = waiting.id
-    WHERE hosts.id <= ?2 AND EXISTS (
+    WHERE hosts.id <= ? AND EXISTS (
         SELECT 1 FROM urls
         WHERE host = hosts.id AND state = 0 AND NOT EXISTS (SELECT 1 FROM taken WHERE taken.id = urls.id)
     )
-    LIMIT ?3
+    LIMIT ?
 )
 """
 
@@ -272,7 +272,7 @@ class Store:
 
     def _scan_hosts(self, after: int, until: int) -> Iterator[tuple[int, str]]:
         """Yield id and name of the hosts that have entries to take, in the order of the ids."""
-        while hosts := json.loads(self._value(_FIND_HOSTS, after, until, _PAGE)):
+        while hosts := json.loads(self._value(_FIND_HOSTS, after, until, until, _PAGE)):
             yield from hosts
             after = hosts[-1][0]
 
