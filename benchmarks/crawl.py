@@ -4,13 +4,15 @@
 
 The URLs are known from the start and spread over the hosts 127.0.0.1, 127.0.0.2 … of benchmarks.origin, which has a
 core of its own. No contender has manners: 100 connections, 8 for each host. Each runs in a new process for each round,
-in turns. Scrapy is left out where it is not installed, or run by another interpreter: --scrapy PYTHON.
+in turns. `make bench ROWS=crawl` runs it where Scrapy is installed; otherwise name contenders, or an interpreter that
+has Scrapy: --scrapy PYTHON.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from benchmarks.machine import HERE, allow_many_files, environment, peak, servin
 
 CONNECTIONS, PER_HOST = 100, 8
 PATIENCE = 600.0
+URLS, HOSTS, ROUNDS = 20_000, 300, 3
 
 
 async def crawl_with_gather(urls: list[str], folder: Path) -> int:
@@ -162,14 +165,16 @@ async def _await(awaitable: Awaitable[int]) -> int:
     return await awaitable
 
 
-def compare(names: list[str], scrapy: str, options: argparse.Namespace) -> None:
+def compare(
+    names: list[str], *, number: int = URLS, hosts: int = HOSTS, rounds: int = ROUNDS, scrapy: str = sys.executable
+) -> None:
     """Run the contenders in turns, and print their medians beside those of the first one."""
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with serving("--everywhere") as port:
-        for _ in range(options.rounds):
+        for _ in range(rounds):
             for name in names:
                 python = scrapy if name == SCRAPY else sys.executable
-                arguments = ["--urls", str(options.urls), "--hosts", str(options.hosts), "--port", str(port), name]
+                arguments = ["--urls", str(number), "--hosts", str(hosts), "--port", str(port), name]
                 command = [python, "-m", "benchmarks.crawl", *arguments]
                 ran = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=HERE.parent, env=environment())
                 turns[name].append(json.loads(ran.stdout.splitlines()[-1]))
@@ -183,22 +188,31 @@ def compare(names: list[str], scrapy: str, options: argparse.Namespace) -> None:
         print(f"{name:16} {shown}")
 
 
+def measure_all(*, is_quick: bool) -> None:
+    """Compare all contenders; Scrapy if it is installed."""
+    names = [*CONTENDERS, *([SCRAPY] if importlib.util.find_spec("scrapy") else [])]
+    if is_quick:
+        compare(names, number=2000, hosts=300, rounds=1)
+    else:
+        compare(names)
+
+
 def main() -> None:
     """Compare the contenders, or measure one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--urls", type=int, default=20_000)
-    parser.add_argument("--hosts", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--urls", type=int, default=URLS)
+    parser.add_argument("--hosts", type=int, default=HOSTS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--scrapy", metavar="PYTHON", help="an interpreter that has Scrapy")
+    parser.add_argument("--scrapy", default=sys.executable, metavar="PYTHON", help="an interpreter that has Scrapy")
     parser.add_argument("contenders", nargs="*", metavar="CONTENDER", help=", ".join([*CONTENDERS, SCRAPY]))
     options = parser.parse_args()
     allow_many_files()
     if options.port:
         print(json.dumps(measure(options.contenders[0], options.port, options.urls, options.hosts)))
     else:
-        names = options.contenders or [*CONTENDERS, *([SCRAPY] if options.scrapy else [])]
-        compare(names, options.scrapy, options)
+        names = options.contenders or [*CONTENDERS, SCRAPY]
+        compare(names, number=options.urls, hosts=options.hosts, rounds=options.rounds, scrapy=options.scrapy)
 
 
 if __name__ == "__main__":

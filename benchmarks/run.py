@@ -17,13 +17,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import trustme
 
-from benchmarks import frontier, picture, scale, table
+from benchmarks import crawl, frontier, picture, scale, table
 from benchmarks.figures import Run, Turn, order_of
 from benchmarks.machine import CLIENT_CORE, HERE, HOST, allow_many_files, big_file, describe, environment, on_core
 from benchmarks.rows import MEGABYTES_100, ROWS, SUITES, suite_of
@@ -35,8 +35,8 @@ ROUNDS, QUICK_ROUNDS = 5, 2
 SCALE = "scale"
 """The row of many connections, which has a program of its own."""
 
-FRONTIER = "frontier"
-"""The row of a crawl's frontiers, which is printed only; it is measured if it is named."""
+PRINTED: dict[str, Callable[..., None]] = {"frontier": frontier.measure_all, "crawl": crawl.measure_all}
+"""The rows of crawls, which are printed only; each is measured if it is named."""
 
 
 class Bench:
@@ -106,10 +106,10 @@ def measure(rows: list[str], rounds: int, options: argparse.Namespace) -> Run:
             bench = Bench(servers, pythons, file, cafile)
             about = build_about(servers.name, rounds, options)
             print(*about.values(), sep="\n", flush=True)
-            turns = {row: bench.run_row(row, rounds) for row in rows if row not in (SCALE, FRONTIER)}
+            turns = {row: bench.run_row(row, rounds) for row in rows if row in ROWS}
     many = scale.measure_all(is_quick=options.quick) if SCALE in rows else {}
-    if FRONTIER in rows:
-        frontier.measure_all(is_quick=options.quick)
+    for name in PRINTED.keys() & rows:
+        PRINTED[name](is_quick=options.quick)
     return Run(about, bench.versions, turns, many)
 
 
@@ -137,19 +137,19 @@ def write(run: Run) -> None:
 def main() -> None:
     """Measure what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ", ".join([*ROWS, SCALE, FRONTIER])
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of {names}; all but the last if nothing is named")
+    names = ", ".join([*ROWS, SCALE, *PRINTED])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of {names}; those of crawls only if named")
     parser.add_argument("--rounds", type=int, help=f"turns of each contender ({ROUNDS}; {QUICK_ROUNDS} with --quick)")
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few rounds, and fewer connections, fewer URLs in `frontier`",
+        help="few rounds, and fewer connections, fewer URLs in crawls",
     )
     parser.add_argument("--write", action="store_true", help="write the pages, too, if rows are named")
     parser.add_argument("--server", default=find_server(), choices=("nginx", "caddy", "origin"))
     parser.add_argument("--niquests", metavar="PYTHON", help="the interpreter of niquests' environment")
     options = parser.parse_args()
-    if unknown := set(options.rows) - {*ROWS, SCALE, FRONTIER}:
+    if unknown := set(options.rows) - {*ROWS, SCALE, *PRINTED}:
         parser.error(f"expected some of {names}, got {', '.join(sorted(unknown))}")
     allow_many_files()
     rows = options.rows or [*(row for suite in SUITES for row in suite.rows), SCALE]
