@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,10 +31,10 @@ def on_core(number: int) -> Iterator[None]:
 
 
 @contextmanager
-def running_origin(*options: str) -> Iterator[int]:
-    """Run the origin on the server's core, and yield its port; it ends with its standard input."""
+def running_origin(*options: str, core: int | None = SERVER_CORE) -> Iterator[int]:
+    """Run the origin on a core, or on those of this process, and yield its port; it ends with its standard input."""
     command = [sys.executable, "-m", "benchmarks.origin", *options]
-    with on_core(SERVER_CORE):
+    with nullcontext() if core is None else on_core(core):
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
     with server:
         assert server.stdout is not None

@@ -143,6 +143,12 @@ PRINTED_CLIENT = {
         r"201\n5 True\n0 2\n"
     ),
 }
+# The same of those that run as commands only.
+PRINTED_COMMANDS = {
+    "crawl_cluster": (
+        r"(200 \d+ text/html .*/\n|200 100 application/octet-stream .*\n|404 .* 404 Not Found\n){3}3 pages\n"
+    ),
+}
 # The same of those without asyncio; as commands only, for one of them replaces http.client.
 PRINTED_BLOCKING = {
     "blocking_connection": r'200 OK\nb\'\{.*\}\\n\'\n200 OK\n\{\n "method": "POST",(?s:.*)"length": 44\n\}\n\n',
@@ -203,7 +209,14 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_is_run_here() -> None:
     needing_more = {module.__name__.removeprefix("examples.") for module in NEED_MORE}
-    assert EXAMPLES.keys() == {*PRINTED, *PRINTED_CLIENT, *PRINTED_BLOCKING, *RUN_BY_PYTEST, *needing_more}
+    assert EXAMPLES.keys() == {
+        *PRINTED,
+        *PRINTED_CLIENT,
+        *PRINTED_COMMANDS,
+        *PRINTED_BLOCKING,
+        *RUN_BY_PYTEST,
+        *needing_more,
+    }
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -247,6 +260,13 @@ async def test_blocking_example(name: str, demo: tuple[str, int]) -> None:
     result = await asyncio.to_thread(run, f"examples/{name}.py", f"{demo[0]}:{demo[1]}")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.fullmatch(PRINTED_BLOCKING[name], result.stdout)
+
+
+async def test_crawl_over_two_processes(demo: tuple[str, int]) -> None:
+    urls = [f"http://{demo[0]}:{demo[1]}/{target}" for target in ("", "bytes/100", "status/404")]
+    result = await asyncio.to_thread(run, "examples/crawl_cluster.py", *urls)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(PRINTED_COMMANDS["crawl_cluster"], result.stdout)
 
 
 def test_examples_that_are_tests_pass(tmp_path: Path) -> None:

@@ -155,6 +155,11 @@ class Polite:
         """Return the rules for a host, by its name in lower case; after `group_by`, if that is given."""
         return self._schedule.find_rules(name)
 
+    def find_delay(self, name: str) -> float:
+        """Return the seconds between two requests to a host at least, also by its robots.txt as far as it is known."""
+        host = self._schedule.hosts.get(name)
+        return self.find_rules(name).delay if host is None else host.delay
+
     def ready_at(self, name: str) -> float:
         """Return from when on a further request to a host would be sent at once, as a time of the clock.
 
