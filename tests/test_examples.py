@@ -117,6 +117,8 @@ PRINTED_CLIENT = {
         r"exchange not done with 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
     ),
     "client_transport": r"hello, ada\nGET /echo 200\nTrue\n",
+    "observability_metrics": r"GET 302 0\nGET 200 1\n1\n",
+    "observability_waterfall": r"(GET http.* +\d+\.\d ms\n){5}· queued .*\nTrue\n",
     "observability_logging": (
         r"INFO GET .*/bytes/100 200 OK, 100 bytes in \d\.\d+ s, attempt 2\n(DEBUG .*\n)+INFO GET .*\n(DEBUG .*\n)*"
     ),

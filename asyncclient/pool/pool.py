@@ -550,8 +550,8 @@ class Pool:
     # The whole pool
 
     def stats(self) -> PoolStats:
-        """Return the present numbers."""
-        return add_up(self._groups.values())
+        """Return the present numbers; may be called in any thread, as no Python code runs while the list is made."""
+        return add_up(filter(None, [reference() for reference in self._groups.valuerefs()]))
 
     async def aclose(self) -> None:
         """End all requests with an error and free all connections, in Timeout.close seconds at most."""

@@ -1,0 +1,77 @@
+"""Waterfalls: phases from timings, and their text and SVG."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from asyncclient import Client, ConnectError, Retry, Timings
+from asyncclient.contrib.waterfall import Bar, Waterfall, as_svg, as_text, list_bars, list_phases
+from asyncclient.testing import MockTransport
+from tests.client.answering import Answering, redirect
+from tests.connection.conversations import OK
+
+URL = "http://example.com/"
+BARS = [
+    Bar("GET http://b/", 11.0, (("queued", 1.0), ("wait", 1.0), ("receive", 2.0)), "200"),
+    Bar("GET http://a/<&", 10.0, (("connect", 1.0), ("send", 1.0)), "ReadTimeout"),
+]
+
+
+def test_phases_of_a_new_connection_add_up() -> None:
+    timings = Timings(5.0)
+    timings.queued, timings.resolve, timings.connect, timings.tls = 4.0, 1.0, 2.0, 3.0
+    timings.sent, timings.first_byte, timings.done = 7.0, 9.0, 10.0
+    phases = dict(list_phases(timings))
+    assert phases == {"queued": 4, "resolve": 1, "connect": 2, "tls": 3, "send": 1, "wait": 2, "receive": 1}
+    assert sum(phases.values()) == timings.queued + timings.done
+
+
+def test_phases_of_a_response_that_broke_off() -> None:
+    timings = Timings(5.0)
+    timings.sent, timings.first_byte = 1.0, 3.0
+    assert list_phases(timings) == (("send", 1.0), ("wait", 2.0))
+
+
+def test_a_line_for_each_bar_by_its_start_in_the_given_width() -> None:
+    lines = as_text(BARS, width=60).split("\n")
+    assert len(lines) == 3
+    assert all(len(line) <= 60 for line in lines[:2])
+    assert [line[:12] for line in lines[:2]] == ["GET http://a", "GET http://b"]
+    first, second = (line[16:] for line in lines[:2])
+    assert first.strip("\n").lstrip()[0] == "c"
+    assert second.index("·") < second.index("-") < second.index("█")
+    assert first.index("s") == second.index("·")  # the second begins one second after the first
+    assert "2000.0 ms" in first
+
+
+def test_nothing_gives_nothing() -> None:
+    assert as_text([]) == ""
+    assert ElementTree.fromstring(as_svg([])).tag.endswith("svg")
+
+
+def test_the_image_is_well_formed_and_has_a_rectangle_for_each_phase() -> None:
+    root = ElementTree.fromstring(as_svg(BARS))
+    titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == ["connect 1000.0 ms", "send 1000.0 ms", "queued 1000.0 ms", "wait 1000.0 ms", "receive 2000.0 ms"]
+    assert "GET http://a/<&" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+async def test_bars_of_responses_include_their_redirects() -> None:
+    with Answering({"/": redirect("/there?token=secret"), "/there?token=secret": OK}) as server:
+        async with Client(trust_env=False) as client:
+            bars = list_bars([await client.get(server.url)])
+    assert [(bar.label, bar.result) for bar in bars] == [
+        (f"GET {server.url}", "302"),
+        (f"GET {server.url}/there?token=***", "200"),
+    ]
+    assert bars[0].seconds > 0
+
+
+async def test_the_tracer_collects_failures_too() -> None:
+    waterfall = Waterfall()
+    transport = MockTransport({f"GET {URL}": [503, ConnectError("refused")]})
+    async with Client(transport=transport, tracers=[waterfall], retries=Retry(total=1, backoff=0)) as client:
+        with pytest.raises(ConnectError):
+            await client.get(URL)
+    assert [bar.result for bar in waterfall.bars] == ["503", "ConnectError"]
+    assert waterfall.bars[1].seconds > 0
