@@ -202,11 +202,11 @@ def closed_port() -> int:
 async def test_a_silent_proxy_behind_another_is_a_timeout(scheme: str, connect_proxy: StartProxy) -> None:
     one = connect_proxy()
     with RawServer(RawConnection.wait_closed) as silent:
-        limit = Timeout(connect=0.2, total=FOREVER)
+        limit = Timeout(connect=0.5, total=FOREVER)
         async with Client(proxy=[f"http://{HOST}:{one.port}", f"{scheme}://{HOST}:{silent.port}"]) as client:
-            with lasts(0.2), pytest.raises(ConnectTimeout) as raised:
+            with lasts(0.5), pytest.raises(ConnectTimeout) as raised:
                 await client.get("https://server.test/", timeout=limit)
-            assert (raised.value.phase, raised.value.seconds) == ("proxy", 0.2)
+            assert (raised.value.phase, raised.value.seconds) == ("proxy", 0.5)
             assert await is_clean(client)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from asyncclient.errors import ConnectTimeout, ProxyError, TLSError, TLSTimeout
 from asyncclient.exchange.tunnel import build_connect
+from asyncclient.limits import DEFAULT
 from asyncclient.stream.dial import Route, open_stream
-from asyncclient.stream.hops import Tunnel
+from asyncclient.stream.hops import Tunnel, open_tunnel_on
 from asyncclient.stream.opening import Opening
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
@@ -68,9 +69,13 @@ async def test_a_tunnel_that_is_not_opened_is_a_proxy_error(tls: Certificates, a
 
 async def test_a_proxy_that_is_silent_is_a_timeout() -> None:
     with RawServer(RawConnection.hold) as proxy:
+        route = tunnel_to(proxy, proxy)
+        assert route.tunnel is not None
+        stream = await dial(Route(proxy.host, proxy.port), PATIENCE)
         with pytest.raises(ConnectTimeout) as raised:
-            await dial(tunnel_to(proxy, proxy), Timeout(connect=0.1))
+            await open_tunnel_on(stream, route.tunnel, None, Timeout(connect=0.1), DEFAULT)
         assert (raised.value.phase, raised.value.seconds) == ("proxy", 0.1)
+        await stream.wait_closed()
 
 
 @pytest.mark.parametrize("start", [GRANTED[:-2], b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\n"])

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from asyncclient.errors import ConnectError, ConnectTimeout, InvalidURL, ProxyError, TLSError, TLSTimeout
-from asyncclient.stream.dial import Route
+from asyncclient.stream.dial import Route, open_socket
+from asyncclient.stream.opening import Opening
 from asyncclient.stream.resolve import Address, StaticResolver
-from asyncclient.stream.socks import KINDS, Socks
+from asyncclient.stream.socks import KINDS, Socks, open_socks
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.durations import lasts
@@ -284,9 +285,12 @@ async def test_a_name_that_is_too_long_is_not_looked_up() -> None:
 @pytest.mark.parametrize("answers", [[], [CHOSEN], [CHOSEN, GRANTED[:-1]]])
 async def test_a_proxy_that_is_silent_is_a_timeout(answers: list[bytes]) -> None:
     with RawServer(answering(answers, RawConnection.hold)) as proxy:
+        route = via(proxy, "socks5h", "target.test")
+        assert route.socks is not None
+        connected = await open_socket(route, PATIENCE, Opening(0.0))
         where = re.escape(f"no tunnel to target.test:80 through 127.0.0.1:{proxy.port} in 0.1 s")
         with lasts(0.1), pytest.raises(ConnectTimeout, match=where) as raised:
-            await dial(via(proxy, "socks5h", "target.test"), Timeout(connect=0.1))
+            await open_socks(connected, route.socks, route.peer, ("target.test", 80), Timeout(connect=0.1))
     assert (raised.value.phase, raised.value.seconds) == ("proxy", 0.1)
 
 
