@@ -41,6 +41,7 @@ class App:
         self.scopes: list[Scope] = []
         self.received: list[dict[str, Any]] = []
         self.ended: list[str] = []
+        self.has_ended = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,6 +58,7 @@ class App:
             self.ended.append(type(error).__name__)
             raise
         self.ended.append("returned")
+        self.has_ended.set()
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -282,8 +284,11 @@ async def test_closing_a_response_early_is_a_disconnect() -> None:
     async with client:
         async with client.stream("GET", URL) as response:
             assert await anext(response.iter_chunks()) == b"first"
+        await app.has_ended.wait()
+        app.has_ended.clear()
         async with client.stream("GET", URL) as response:
             response.close()
+        await app.has_ended.wait()  # before the client is closed
     assert app.ended == ["returned", "returned"]
     assert app.received.count({"type": "http.disconnect"}) == 2
 
@@ -335,6 +340,14 @@ async def test_closing_the_client_ends_requests_in_progress() -> None:
     assert app.ended == ["returned"]
     with pytest.raises(ClientClosed):
         await client.get(URL)
+
+
+async def test_content_that_was_not_read_is_lost_when_the_client_is_closed() -> None:
+    _, client = client_of(listen)
+    async with client.stream("GET", URL) as response:
+        await client.aclose()
+        with pytest.raises(ClientClosed):
+            await response.read()
 
 
 async def test_an_application_that_ignores_the_disconnect_is_cancelled_at_the_end(
