@@ -6,6 +6,8 @@
 ...         await connection.request("GET", "/")
 ...         response = await connection.getresponse()
 ...         return await response.read()
+
+PYTEST_DONT_REWRITE: where this package is imported before pytest, that would warn of it, because it has a plugin.
 """
 
 from __future__ import annotations

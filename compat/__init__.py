@@ -2,6 +2,8 @@
 
 `python -m asyncclient.compat script.py` runs a script with it, unchanged. `compat.Client` is asyncclient's client,
 blocking. Programs that have a module `compat` of their own import this package as `asyncclient.compat`.
+
+PYTEST_DONT_REWRITE: under `python -m compat -m pytest` it is imported before pytest, which would warn of that.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import asyncclient
+import compat
 from tests.servers import ROOT
 
 PLUGIN = "asyncclient.pytest_plugin"
@@ -182,7 +184,11 @@ def test_unchecked():
     result.stdout.fnmatch_lines(["*left by the test: socket*"])
 
 
-# Costs
+# Imports
+
+
+def test_pytest_does_not_warn_if_the_packages_are_imported_before_it() -> None:
+    assert all("PYTEST_DONT_REWRITE" in (package.__doc__ or "") for package in (asyncclient, compat))
 
 
 def test_the_plugin_imports_nothing_of_the_client_when_it_is_not_used() -> None:
