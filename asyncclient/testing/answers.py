@@ -133,8 +133,10 @@ async def open_answer(answer: _Answer, sent: SentRequest, request: TransportRequ
     """
     if isinstance(answer, LocalResponse):
         return answer.copy(content=b"" if sent.method == "HEAD" else None)
-    if isinstance(answer, type) or not callable(answer):
-        raise answer if isinstance(answer, type) else copy.copy(answer)  # a copy: raising an exception changes it
+    if isinstance(answer, type):
+        raise cast(type[Exception], answer)
+    if isinstance(answer, Exception):
+        raise copy.copy(answer)  # a copy: raising an exception changes it
     found = answer(sent)
     if not inspect.isawaitable(found):
         return found

@@ -1,5 +1,6 @@
 """The plugin for pytest, run on tests of its own: fixtures, the network that is shut off, and the check for leaks."""
 
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def run(
     pytester: pytest.Pytester, source: str, *options: str, mode: str = "auto", in_process: bool = True
 ) -> pytest.RunResult:
     """Run tests of a module; in strict mode its coroutines are marked. Tests that leave something get a process."""
-    head = "import asyncio, os, socket, pytest\nfrom asyncclient import Client\n"
+    head = "import asyncclient, asyncio, os, socket, pytest\nfrom asyncclient import Client\n"
     mark = "pytestmark = pytest.mark.asyncio\n" if mode == "strict" else ""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = ignore\n")
     pytester.makepyfile(head + mark + source)
@@ -109,6 +110,14 @@ async def test_client(asyncclient_client, asyncclient_server):
     server = asyncclient_server(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
     assert (await asyncclient_client.get(server.url)).status == 204
 
+def test_client_on_uvloop():
+    async def main():
+        async with Client() as client:
+            for host in ("192.0.2.1", "host.example"):
+                with pytest.raises(Exception, match=f"disabled in this test, expected no connection to '{host}'"):
+                    await client.get(f"http://{host}/")
+    asyncclient.run(main())
+
 async def test_other_libraries():
     import urllib.request
     with pytest.raises(NetworkDisabled):
@@ -123,11 +132,10 @@ async def test_enabled():
         sock.setblocking(False)
         sock.connect_ex(("192.0.2.1", 80))
 """
-    run(pytester, source, "--disable-network", mode=mode).assert_outcomes(passed=3)
-    marked = source.replace("async def", "@pytest.mark.disable_network\nasync def").replace(
-        "@pytest.mark.enable_network\n@pytest.mark.disable_network\n", ""
-    )
-    run(pytester, marked, mode=mode).assert_outcomes(passed=3)
+    run(pytester, source, "--disable-network", mode=mode).assert_outcomes(passed=4)
+    marked = re.sub(r"^(?=(async )?def test)", "@pytest.mark.disable_network\n", source, flags=re.MULTILINE)
+    marked = marked.replace("@pytest.mark.enable_network\n@pytest.mark.disable_network\n", "")
+    run(pytester, marked, mode=mode).assert_outcomes(passed=4)
 
 
 # Leaks
