@@ -216,17 +216,18 @@ def _list_cookies(fields: Fields, name: str, masks: Masks) -> list[dict[str, str
 def _build_timings(exchange: Exchange) -> dict[str, float]:
     """Return the durations of the phases in milliseconds; -1 for a phase that did not happen."""
     found = exchange.timings
-    whole = exchange.seconds
+    queued = None if found is None else found.queued
+    whole = exchange.seconds - (queued or 0.0)
     first = whole if found is None or found.first_byte is None else found.first_byte
     opening = [None, None, None] if found is None else [found.resolve, found.connect, found.tls]
     opened = sum(seconds or 0.0 for seconds in opening)
     sent = min(max(0.0 if found is None or found.sent is None else found.sent - opened, 0.0), first)
-    dns, connect, ssl = (-1.0 if seconds is None else round(1000 * seconds, 3) for seconds in opening)
+    blocked, dns, connect, ssl = (-1.0 if s is None else round(1000 * s, 3) for s in (queued, *opening))
     if ssl >= 0:
         connect = round(max(connect, 0.0) + ssl, 3)  # HAR counts TLS as a part of connecting
     rest = {"send": sent, "wait": max(first - opened - sent, 0.0), "receive": max(whole - first, 0.0)}
     return {
-        "blocked": -1.0,
+        "blocked": blocked,
         "dns": dns,
         "connect": connect,
         "ssl": ssl,

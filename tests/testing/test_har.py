@@ -1,5 +1,6 @@
 """Recorder and Replay: what is written, what is masked, and what is answered from it."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ import pytest
 from haralyzer import HarParser
 
 import compat
-from asyncclient import Client, ConnectError, LocalResponse, PoolTransport
+from asyncclient import Client, ConnectError, LocalResponse, PoolLimits, PoolTransport
 from asyncclient.testing import (
     FaultInjector,
     MockTransport,
@@ -85,6 +86,17 @@ async def test_a_har_of_real_connections_is_read_by_haralyzer(path: Path) -> Non
         "text": "iVBORw==",
         "encoding": "base64",
     }
+
+
+async def test_the_wait_in_the_pool_is_a_phase_of_its_own(path: Path) -> None:
+    with RawServer.replying(*[build_response(text="a")] * 3) as server:
+        pool = PoolTransport(pool=PoolLimits(connections=1))
+        async with Client(transport=Recorder(pool, path)) as client:
+            await asyncio.gather(client.get(server.url), client.get(server.url))
+            await client.get(server.url)  # the connection is free
+    *waited, last = (entry["timings"]["blocked"] for entry in load(path))
+    assert min(waited) >= 0
+    assert last == -1
 
 
 async def test_secrets_are_masked(mock: MockTransport, path: Path) -> None:
