@@ -49,9 +49,10 @@ class Opening(Timings):
 
 
 def _describe(peer: socket.socket | Any) -> str:
+    address: Any = peer
     if isinstance(peer, socket.socket):
         try:
-            peer = peer.getpeername()
+            address = peer.getpeername()
         except OSError:  # it was reset meanwhile
             return ""
-    return peer if isinstance(peer, str) else build_authority(*peer[:2])
+    return address if isinstance(address, str) else build_authority(address[0], address[1])
