@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -27,12 +28,15 @@ def run(
     mark = "pytestmark = pytest.mark.asyncio\n" if mode == "strict" else ""
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = ignore\n")
     pytester.makepyfile(head + mark + source)
+    pytester.makeconftest("from asyncclient.testing import leaks\nleaks.PATIENCE = 0.1" if not in_process else "")
     start = pytester.runpytest_inprocess if in_process else pytester.runpytest_subprocess
     return start("-p", PLUGIN, f"--asyncio-mode={mode}", "-p", "no:cacheprovider", *options)
 
 
 @pytest.fixture(autouse=True)
 def package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the client first: pytester unloads what its tests load, and would load parts of a package twice."""
+    import_module("asyncclient.client.client")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
