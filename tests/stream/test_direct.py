@@ -277,8 +277,8 @@ async def test_time_limits(timeout: Timeout, error: type[Exception]) -> None:
     late = Late()
     with RawServer(late) as server:
         async with to(server, timeout=timeout) as connection:
-            response = await start(connection, url="/late")
             with pytest.raises(error):
+                response = await start(connection, url="/late")
                 await response.readinto(bytearray(4 * DIRECT_FROM))
             late.may.set()
             connection.timeout = TIMEOUT
