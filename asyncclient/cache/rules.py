@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..message.fields import Fields
@@ -126,16 +126,21 @@ def view_entry(entry: Entry, grace: float = 0.0) -> hishel.Entry:
 
     fields = Fields(entry.fields)
     date = parse_date(fields.get("date")) or entry.received_at
-    age = max(0.0, entry.received_at - date, float(parse_seconds(fields.get("age", ""))))
-    shift = entry.received_at - age + grace - date
-    changed = {"date": format_date(date + shift)}
+    made_at = find_start(fields, entry.received_at) + grace
+    changed = {"date": format_date(made_at)}
     expires = parse_date(fields.get("expires"))
     if expires is not None:
-        changed["expires"] = format_date(expires + shift)
+        changed["expires"] = format_date(expires + made_at - date)
     pairs = [(name, value) for name, value in entry.fields if name.lower() not in (*changed, "vary")]
     headers = view_fields([*pairs, *changed.items()])
     response = hishel.Response(entry.status, headers)
     return hishel.Entry(uuid.UUID(int=entry.id), hishel.Request(entry.method, entry.url), response)
+
+
+def find_start(fields: Fields, received_at: float) -> float:
+    """Return when a response was made, in Unix seconds, by its Date and its Age (RFC 9111 §4.2.3)."""
+    date = parse_date(fields.get("date")) or received_at
+    return min(received_at, date, received_at - parse_seconds(fields.get("age", "")))
 
 
 def view_response(status: int, fields: Fields) -> hishel.Response:
@@ -157,6 +162,7 @@ def find_entry(entries: Sequence[Entry], state: Any) -> Entry:
     return next(entry for entry in entries if entry.id == state.entry.id.int)
 
 
+@lru_cache(maxsize=1024)
 def parse_date(value: str | None) -> float | None:
     """Return an HTTP date in Unix seconds; None if it is missing or malformed."""
     if value is None:
@@ -239,8 +245,7 @@ class Rules:
 
 def find_age(entry: Entry) -> int:
     """Return the present age of an entry in seconds (RFC 9111 §4.2.3)."""
-    date = parse_date(view_entry(entry).response.headers["date"])
-    return max(0, int(time.time() - (date or 0.0)))
+    return max(0, int(time.time() - find_start(Fields(entry.fields), entry.received_at)))
 
 
 def keep_fields(pairs: Iterable[tuple[str, str]], view: hishel.Headers) -> Pairs:

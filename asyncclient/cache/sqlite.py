@@ -27,11 +27,14 @@ _log = logging.getLogger("asyncclient.cache")
 VERSION: Final = 1
 """The version of the tables; a file with another version is emptied."""
 
+EVICTED: Final = 50
+"""Entries that are looked up at once to be removed."""
+
 TABLES: Final = """
     CREATE TABLE entries (id INTEGER PRIMARY KEY AUTOINCREMENT, url TEXT NOT NULL, size INTEGER NOT NULL,
         used_at REAL NOT NULL, head TEXT NOT NULL, content BLOB NOT NULL);
     CREATE INDEX entries_by_url ON entries (url);
-    CREATE INDEX entries_by_use ON entries (used_at);
+    CREATE INDEX entries_by_use ON entries (used_at, size);
 """
 
 
@@ -153,12 +156,15 @@ class SQLiteStore:
             self._evict(connection)
 
     def _evict(self, connection: sqlite3.Connection) -> None:
+        """Remove the entries that were not used for the longest time, until the others are within the limit."""
         (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM entries").fetchone()
-        for number, freed in connection.execute("SELECT id, size FROM entries ORDER BY used_at, id").fetchall():
-            if size <= self.max_size:
-                return
-            self._remove(number)
-            size -= freed
+        while size > self.max_size:
+            query = f"SELECT id, size FROM entries ORDER BY used_at, id LIMIT {EVICTED}"
+            for number, freed in connection.execute(query).fetchall():
+                self._remove(number)
+                size -= freed
+                if size <= self.max_size:
+                    break
 
     def _update(self, entry: Entry) -> None:
         changes = (entry.size, _pack(entry), entry.id)

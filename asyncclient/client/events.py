@@ -122,7 +122,8 @@ class EventSource(AbstractAsyncContextManager["EventSource"], AsyncIterator[Serv
 
     def _may_end(self) -> bool:
         """Return True if the end of the content is the end of the events: the request can't be sent again."""
-        return self._policy is None or self._request.method not in self._policy.methods
+        policy = self._policy
+        return policy is None or not policy.total or self._request.method not in policy.methods
 
     def _drop(self) -> None:
         response, self.response, self._events = self.response, None, None

@@ -108,7 +108,7 @@ async def test_connections_without_an_event_are_limited_in_number() -> None:
     assert len(server.asked) == 4  # an event ends the count: that of the first connection
 
 
-@pytest.mark.parametrize("options", [{"method": "POST"}, {"reconnect": None}])
+@pytest.mark.parametrize("options", [{"method": "POST"}, {"reconnect": None}, {"reconnect": 0}])
 async def test_without_a_reconnect_the_end_of_the_content_ends_the_events(options: dict[str, Any]) -> None:
     with Answering({"/": stream(b"data: a\n\n")}) as server:
         async with Client() as client, client.events(server.url, **options) as events:
@@ -216,7 +216,8 @@ def send_once(connection: RawConnection) -> None:
 
 async def test_a_quiet_stream_is_opened_again_only_if_that_is_asked_for() -> None:
     with RawServer(send_once) as server:
-        async with Client(timeout=Timeout(read=0.05, total=30)) as client:
+        patient = Retry(total=100, backoff=0.0)  # a busy machine may be late with a head, too
+        async with Client(timeout=Timeout(read=0.05, total=30), retries=patient) as client:
             async with client.events(server.url) as events:
                 await anext(events)
                 waiting = asyncio.create_task(anext(events))
@@ -224,9 +225,9 @@ async def test_a_quiet_stream_is_opened_again_only_if_that_is_asked_for() -> Non
                 assert not done
                 waiting.cancel()
                 await asyncio.wait([waiting])
-            async with client.events(server.url, read_timeout=0.01, reconnect=AT_ONCE) as events:
+            async with client.events(server.url, read_timeout=0.05, reconnect=patient) as events:
                 assert [(await anext(events)).data for _ in range(3)] == ["a"] * 3
-    assert len(server.requests) == 4
+    assert len(server.requests) >= 4
 
 
 async def test_leaving_the_block_drops_the_connection() -> None:

@@ -1,7 +1,9 @@
 """Proxies: their URLs, and which one a request goes through."""
 
 import base64
+import copy
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -383,3 +385,11 @@ def test_nothing_slow_is_imported() -> None:
     assert not {"urllib.request", "urllib.parse", "http.client", "ipaddress", "idna", "base64"} & set(
         json.loads(result.stdout)
     )
+
+
+@pytest.mark.parametrize("tunnels_all", [False, True])
+def test_a_proxy_can_be_pickled_and_copied(tunnels_all: bool) -> None:
+    proxy = Proxy("http://user:password@p:3128", headers={"A": "1"}, tunnels_all=tunnels_all)
+    assert pickle.loads(pickle.dumps(proxy)) == copy.copy(proxy) == proxy
+    assert proxy.tunnelling().tunnels_all
+    assert (proxy.tunnelling() == proxy) == tunnels_all

@@ -56,7 +56,7 @@ class Proxy(_Parts):
         headers: pairs for the proxy only: sent with CONNECT, and with each request whose whole URL is sent to the
             proxy. A field of the request with the same name takes precedence there.
         auth: authenticates to the proxy, for example by Digest; None if `username` does, or nothing.
-        tunnels_all: True if a tunnel is opened for http URLs, too, as a WebSocket needs it; the client sets it.
+        tunnels_all: True if a tunnel is opened for http URLs, too, as the client does for a WebSocket.
         via: the proxies of a chain before this one, in order; the client sets it.
 
     Args:
@@ -81,6 +81,7 @@ class Proxy(_Parts):
         password: str | None = None,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         auth: AuthLike | None = None,
+        tunnels_all: bool = False,
     ) -> Proxy:
         """Create a proxy from its URL or its parts."""
         if host is None:
@@ -104,6 +105,7 @@ class Proxy(_Parts):
             password,
             _check_fields(headers),
             open_auth(auth),
+            tunnels_all,
         )
         proxy._check()
         return proxy
