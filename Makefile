@@ -32,7 +32,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(HAS)demo ## fetch from a demo server, or from URL="https://… https://…"
-	@$(PY) -m asyncclient $(URL)
+	@$(PY) -m asyncclient demo $(URL)
 
 test: $(HAS)test ## run the tests, all but CPython's own, on as many cores as there are (or WORKERS=n)
 	@$(PY) -m pytest -q $(SPREAD) $(OURS)

@@ -521,8 +521,8 @@ def test_server_for_trying_the_examples() -> None:
 # The command
 
 
-def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
-    result = run("-m", "asyncclient")
+def test_demo_without_urls_fetches_from_servers_of_its_own() -> None:
+    result = run("-m", "asyncclient", "demo")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.search(r"/json +200 +34 +[\d.]+ ms +[\d.]+ ms  reused\n", result.stdout)
     assert re.search(r"/gzip +200 +1,032 .* reused  \(coding gzip\)\n", result.stdout)
@@ -535,10 +535,10 @@ def test_command_without_urls_fetches_from_servers_of_its_own() -> None:
     assert re.search(r"\n500 requests on one HTTPSConnection: 224,750 bytes in ", result.stdout)
 
 
-def test_command_with_urls(tls: Certificates, tls_file: Path) -> None:
+def test_demo_with_urls(tls: Certificates, tls_file: Path) -> None:
     with RawServer.replying(OK, OK) as plain, RawServer.replying(OK, tls=tls.server_context()) as secure:
         urls = [f"{plain.url}/a", f"{plain.url}/b?c=d", f"{secure.url}/"]
-        result = run("-m", "asyncclient", "--connections=1", f"--cafile={tls_file}", *urls)
+        result = run("-m", "asyncclient", "demo", "--connections=1", f"--cafile={tls_file}", *urls)
     assert (result.returncode, result.stderr) == (0, "")
     heading, *rows = result.stdout.splitlines()[1:]
     assert heading.split() == ["URL", "status", "bytes", "first", "byte", "done", "connection"]
@@ -547,10 +547,10 @@ def test_command_with_urls(tls: Certificates, tls_file: Path) -> None:
     assert [head.split(b" ")[1] for head in plain.requests] == [b"/a", b"/b?c=d"]
 
 
-def test_command_prints_the_errors() -> None:
+def test_demo_prints_the_errors() -> None:
     with socket.socket() as deaf, RawServer.replying(OK) as raw:
         deaf.bind((HOST, 0))
-        result = run("-m", "asyncclient", f"http://{HOST}:{deaf.getsockname()[1]}/", raw.url)
+        result = run("-m", "asyncclient", "demo", f"http://{HOST}:{deaf.getsockname()[1]}/", raw.url)
     assert (result.returncode, result.stderr) == (1, "")
     failed, well = result.stdout.splitlines()[2:]
     assert "ConnectError" in failed

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on asyncio streams, used by `python -m asyncclient` without a URL.
+"""A small HTTP/1.1 server on asyncio streams, used by `asyncclient demo` and `asyncclient serve`.
 
 It does not use the client's parser and framing on purpose: a mistake in shared code would not be noticed. Replies are
 defined in routes.py; this module receives requests, and frames and sends replies. Content is counted, not stored. There

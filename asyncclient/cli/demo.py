@@ -1,8 +1,7 @@
-"""python -m asyncclient: fetch URLs and print a table; without URLs, run a demonstration on a local server."""
+"""asyncclient demo: a demonstration on a local server, or a table of the responses to URLs."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import ssl
 import sys
@@ -11,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from .client.client import Client
-from .client.response import Response
-from .errors import HTTPException, InvalidURL
-from .limits import DEFAULT_POOL, PoolLimits
-from .message.url import parse_url
-from .runner import find_loop_factory, run
-from .testing import DemoServer, demo_certificates
-from .version import __version__
+from ..client.client import Client
+from ..client.response import Response
+from ..errors import HTTPException, InvalidURL
+from ..limits import DEFAULT_POOL, PoolLimits
+from ..message.url import parse_url
+from ..runner import find_loop_factory, run
+from ..testing import DemoServer, demo_certificates
+from ..version import __version__
+from .address import complete_url
+from .spelling import Parser, existing_file, positive
 
 
 class Row(NamedTuple):
@@ -182,45 +183,37 @@ def _run_blocking_script(base: str, context: ssl.SSLContext | None) -> None:
     )
 
 
-def _url(text: str) -> str:
-    try:
-        parse_url(text)
-    except InvalidURL as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from None
-    return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str = "asyncclient demo") -> Parser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m asyncclient", description=__doc__)
+    text = "Fetch from a server on this machine in several ways, or from URLs; print tables with the times."
+    parser = Parser(prog=prog, description=text)
+    parser.add_argument("urls", nargs="*", metavar="URL", help="a URL to fetch; without URLs, a demo server is started")
     parser.add_argument(
-        "urls", nargs="*", type=_url, metavar="URL", help="a URL to fetch; without URLs, a demo server is started"
+        "-c", "--connections", type=positive, default=8, metavar="N", help="connections to each host (default: 8)"
     )
     parser.add_argument(
-        "-c", "--connections", type=_positive, default=8, metavar="N", help="connections to each host (default: 8)"
+        "--cacert",
+        "--cafile",
+        type=existing_file,
+        metavar="FILE",
+        help="trust these authorities instead of the system's",
     )
-    parser.add_argument("--cafile", metavar="FILE", help="trust these authorities instead of the system's")
-    parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if every URL was answered, else 1."""
-    given = sys.argv[1:] if arguments is None else [*arguments]
-    if given[:1] == ["crawl"]:
-        from .crawl.command import main as crawl  # imported on use: it needs the extra
-
-        return crawl(given[1:])
-    options = build_parser().parse_args(given)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    urls = [complete_url(url) for url in options.urls]
+    try:
+        for url in urls:
+            parse_url(url)
+    except InvalidURL as error:
+        parser.error(str(error))
     loop = find_loop_factory().__module__.partition(".")[0]
     print(f"asyncclient {__version__} on {loop}, Python {sys.version.split()[0]}")
-    if not options.urls:
+    if not urls:
         return 0 if run(demonstrate(options.connections)) else 1
-    context = ssl.create_default_context(cafile=options.cafile) if options.cafile else None
-    return 0 if run(show(options.urls, context, options.connections)) else 1
+    context = ssl.create_default_context(cafile=options.cacert) if options.cacert else None
+    return 0 if run(show(urls, context, options.connections)) else 1

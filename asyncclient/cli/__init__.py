@@ -1,0 +1,5 @@
+"""The command line: `asyncclient`, and `python -m asyncclient`."""
+
+from .dispatch import main
+
+__all__ = ["main"]

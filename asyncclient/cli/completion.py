@@ -1,0 +1,42 @@
+"""Completion for shells, printed by `asyncclient --print-completion SHELL`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from .exits import Exit
+from .options import build_parser
+from .subcommands import COMMANDS
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def print_completion(arguments: Sequence[str]) -> int:
+    """Print the completion for the shell that the arguments name; return the exit code."""
+    shell = arguments[0].partition("=")[2] or (arguments[1] if len(arguments) > 1 else "")
+    if shell not in SHELLS:
+        print(f"asyncclient: expected --print-completion with {', '.join(SHELLS)}, got {shell!r}", file=sys.stderr)
+        return Exit.USAGE
+    try:
+        import shtab
+    except ImportError:
+        print("asyncclient: completion needs shtab: install asyncclient-http[cli]", file=sys.stderr)
+        return Exit.MISSING_EXTRA
+    print(shtab.complete(build_whole_parser(), shell))
+    return Exit.DONE
+
+
+def build_whole_parser() -> argparse.ArgumentParser:
+    """Return a parser with the options of a request and all subcommands, for completion alone."""
+    whole = build_parser()
+    words = next(action for action in whole._actions if action.dest == "words")
+    whole._remove_action(words)
+    whole._positionals._group_actions.clear()
+    choices = whole.add_subparsers(dest="command", parser_class=argparse.ArgumentParser)
+    for name, module in COMMANDS.items():
+        parser = importlib.import_module(module).build_parser()
+        choices.add_parser(name, parents=[parser], add_help=False, help=parser.description)
+    return whole

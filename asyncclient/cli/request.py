@@ -1,0 +1,163 @@
+"""The command without a subcommand: send a request and print or save the response."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..client.client import Client
+from ..client.error_context import shorten_url
+from ..client.response import Response
+from ..errors import HTTPException, StatusError
+from ..runner import run
+from ..timings import PHASES
+from .exits import CommandError, Exit, explain, find_failure
+from .items import parse_words
+from .options import build_parser
+from .output import Output, list_timings
+from .progress import Bars
+from .saving import save
+from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = build_parser()
+    options = parser.parse_intermixed_args(arguments)
+    if not options.words:
+        parser.error("expected a URL")
+    url = ""
+    try:
+        prepared = prepare(options, parse_words(options.words))
+        url = shorten_url(prepared.url)
+        return run(perform(options, prepared))
+    except (HTTPException, OSError, ImportError, ValueError, TypeError, CommandError) as error:
+        if isinstance(error, BrokenPipeError) and not isinstance(error, HTTPException):
+            raise
+        return report(error, url, options)
+
+
+def report(error: BaseException, url: str, options: Any) -> int:
+    """Print an error as a line, or as JSON; return its exit code."""
+    code, phase, remedy = find_failure(error)
+    if options.json_output:
+        facts = {"code": int(code), "phase": phase, "kind": type(error).__name__, "message": str(error), "hint": remedy}
+        print(json.dumps({"url": url, "error": facts}))
+    elif options.show_error or not options.silent:
+        print(f"asyncclient: {explain(error, url)}", file=sys.stderr)
+    return code
+
+
+async def perform(options: Any, prepared: Prepared) -> int:
+    """Send the request and deal with its response as the options say."""
+    is_reporting = options.verbose and not options.silent
+    note = _print_note if is_reporting else None
+    async with open_client(options, note) as client:
+        try:
+            if options.continue_at:
+                return await _continue(client, options, prepared)
+            return await _send(client, options, prepared)
+        finally:
+            if options.cookie_jar:
+                write_cookies(client.cookies, options.cookie_jar)
+
+
+def _print_note(line: str) -> None:
+    from .output import make_visible
+
+    print(make_visible(line), file=sys.stderr)
+
+
+def _keywords(options: Any, prepared: Prepared) -> dict[str, Any]:
+    """Return the options of the request; content for a file is requested as it is, as a download."""
+    keywords = {**prepared.options, "cookies": list_cookie_pairs(options.cookie)}
+    if options.no_decode or (_target(options) and not options.compressed):
+        keywords["decode"] = False
+        if not any(name.lower() == "accept-encoding" for name, _ in keywords["headers"]) and not options.compressed:
+            keywords["headers"] = [*keywords["headers"], ("Accept-Encoding", "identity")]
+    return keywords
+
+
+def _target(options: Any) -> str:
+    """Return the file or directory for the content; "" for the standard output."""
+    if options.remote_name:
+        return str(options.output_dir)
+    return "" if options.output in (None, "-") else str(options.output)
+
+
+async def _send(client: Client, options: Any, prepared: Prepared) -> int:
+    async with client.stream(prepared.method, prepared.url, **_keywords(options, prepared)) as response:
+        is_failed = response.status >= 400 and (options.fail or options.fail_with_body)
+        if not (is_failed and options.fail):
+            await _deliver(options, response)
+        if options.timings and not options.json_output:
+            await response.aclose()
+            print("\n".join(list_timings(response)), file=sys.stderr)
+    if is_failed:
+        raise StatusError(f"{response.status} {response.reason}", response)
+    if response.status in (301, 302, 303, 307, 308) and sys.stderr.isatty() and not options.silent:
+        print(f"asyncclient: redirect to {_shorten(response)}; --location follows it", file=sys.stderr)
+    return Exit.DONE
+
+
+def _shorten(response: Response) -> str:
+    from .output import make_visible
+
+    return make_visible(response.headers.get("location", "no Location"))[:120]
+
+
+async def _deliver(options: Any, response: Response) -> None:
+    target, output = _target(options), Output(options.pretty)
+    if options.json_output:
+        output.write(await _build_json(response, has_content=not target) + b"\n")
+        return
+    if target and not options.head:
+        with Bars(silent=options.silent) as bars:
+            await save(response, target, force=options.force, progress=bars.add(os.path.basename(target)))
+        return
+    if options.head or (output.is_terminal if options.include is None else options.include):
+        output.print_head(response)
+    if not options.head:
+        await output.print_content(response)
+
+
+async def _build_json(response: Response, *, has_content: bool) -> bytes:
+    """Return the response as a JSON object; content that is not UTF-8 is in base64."""
+    content = await response.read()
+    timings = response.timings
+    facts: dict[str, Any] = {
+        "method": response.request.method,
+        "url": response.url,
+        "status": response.status,
+        "reason": response.reason,
+        "version": f"{response.version // 10}.{response.version % 10}",
+        "headers": [*response.headers.items()],
+        "trailers": [*(response.trailers or {}).items()],
+        "redirects": [earlier.url for earlier in response.history],
+        "size": len(content),
+        "reused": timings.reused,
+        "tls": None if response.tls is None else response.tls.version,
+        "timings": {name: seconds for name in PHASES if (seconds := getattr(timings, name)) is not None},
+    }
+    if has_content:
+        try:
+            facts["content"] = content.decode()
+        except UnicodeDecodeError:
+            facts["content_base64"] = base64.b64encode(content).decode()
+    return json.dumps(facts).encode()
+
+
+async def _continue(client: Client, options: Any, prepared: Prepared) -> int:
+    """Download with the part that an earlier call has left."""
+    target = _target(options)
+    if not target or prepared.method != "GET":
+        raise ValueError("expected --output FILE or --remote-name, and GET, with --continue-at")
+    keywords = {**prepared.options, "cookies": list_cookie_pairs(options.cookie)}
+    with Bars(silent=options.silent) as bars:
+        progress = bars.add(os.path.basename(target))
+        await client.download(prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords)
+    return Exit.DONE

@@ -1,0 +1,69 @@
+"""Files for content: complete or not there, and named safely."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ..client.download.part_file import PartFile
+from ..client.response import Response
+
+Progress = Callable[[int, int | None], object]
+
+
+async def save(response: Response, path: str, *, force: bool, progress: Progress) -> str:
+    """Write the content to a file, or into a directory by the name of the response; return the path.
+
+    The content is in a part file until it is complete; after a failure or Ctrl-C there is none.
+
+    Raises:
+        FileExistsError: the file exists in the directory, and is not to be replaced.
+        OSError: it can't be written.
+        Others: the errors of Response.read().
+    """
+    if _is_device(path):
+        return await _copy(response, path, progress)
+    part = PartFile(path, overwrite=force)
+    part.open(hashlib.sha256(response.url.encode()).hexdigest())
+    try:
+        if part.is_in_directory:
+            part.set_name(response.filename)
+        part.begin(None)
+        total = response.length
+        async for chunk in response.iter_chunks():
+            part.write([chunk])
+            progress(part.size, total)
+        part.finish()
+    finally:
+        part.close(keep=False)
+    return os.path.join(path, response.filename) if part.is_in_directory else path
+
+
+def _is_device(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+async def _copy(response: Response, path: str, progress: Progress) -> str:
+    """Write to a device or a pipe, such as /dev/null."""
+    size, total = 0, response.length
+    with open(path, "wb", buffering=0) as file:  # noqa: ASYNC230  (one transfer, which waits for its device)
+        async for chunk in response.iter_chunks():
+            file.write(chunk)
+            size += len(chunk)
+            progress(size, total)
+    return path
+
+
+def replace_file(path: str, data: bytes) -> None:
+    """Write a file as a whole, which only this user can read."""
+    descriptor, name = tempfile.mkstemp(dir=Path(path).parent, prefix=".asyncclient-")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

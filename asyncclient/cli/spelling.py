@@ -1,0 +1,109 @@
+"""The parser of arguments, which knows how curl, wget and HTTPie spell their options and names the option here."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from typing import Final, NoReturn
+
+from .exits import Exit
+
+_NO_HTTP_2: Final = "this client speaks HTTP/1.1 only"
+_PROTECTED: Final = "credentials are never sent to another origin"
+
+SPELLINGS: Final = {
+    "--all-proxy": "--proxy URL",
+    "--auth": "--user NAME:PASSWORD",
+    "--ca-certificate": "--cacert FILE",
+    "--check-status": "--fail",
+    "--config": "write the options into a script",
+    "--connections": "asyncclient download --connections N, or bench",
+    "--continue": "--continue-at -",
+    "--create-dirs": "make the directory first",
+    "--download": "--remote-name, or asyncclient download URL",
+    "--follow": "--location",
+    "--form-string": "--form NAME=TEXT",
+    "--globoff": "braces are never expanded",
+    "--http1.1": "it is always HTTP/1.1",
+    "--http2": _NO_HTTP_2,
+    "--http3": _NO_HTTP_2,
+    "--input-file": "asyncclient download --input FILE",
+    "--keepalive-time": "TCP keep-alive is on",
+    "--location-trusted": _PROTECTED,
+    "--mirror": "asyncclient crawl URL",
+    "--no-check-certificate": "--insecure",
+    "--noproxy": "set the variable no_proxy",
+    "--oauth2-bearer": "--bearer TOKEN",
+    "--output-document": "--output FILE",
+    "--parallel": "asyncclient download URL URL --connections N",
+    "--post-data": "--data DATA",
+    "--print": "--include, --no-include, --verbose",
+    "--progress-bar": "a terminal has a progress bar",
+    "--recursive": "asyncclient crawl URL",
+    "--remote-header-name": "--remote-name uses Content-Disposition",
+    "--remote-name-all": "asyncclient download URL URL",
+    "--retry-all-errors": "--retry N; a request that may have arrived is sent again if it is idempotent",
+    "--retry-delay": "--retry N; the pauses grow, and Retry-After is obeyed",
+    "--session": "--cookie FILE --cookie-jar FILE",
+    "--stream": "content is printed as received unless it is JSON",
+    "--timeout": "--max-time SECONDS",
+    "--tries": "--retry N",
+    "--verify": "--cacert FILE, or --insecure",
+    "--write-out": "--json-output, or --timings",
+    "-J": "--remote-name uses Content-Disposition",
+    "-K": "write the options into a script",
+    "-Z": "asyncclient download URL URL --connections N",
+    "-g": "braces are never expanded",
+    "-n": "--netrc",
+    "-w": "--json-output, or --timings",
+}
+"""Options of other commands, and the equivalent here."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the option that other commands' options mean."""
+
+    def __init__(self, *, prog: str, description: str) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with exit code 2."""
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        hints = [hint for word in unknown if (hint := self._find_hint(word))]
+        hint = hints[0] if hints else f"{self.prog} --help lists the options"
+        print(f"{self.prog}: {message}: {hint}", file=sys.stderr)
+        sys.exit(Exit.USAGE)
+
+    def _find_hint(self, word: str) -> str:
+        option = word.partition("=")[0] if word.startswith("--") else word[:2]
+        if option in SPELLINGS:
+            return f"here it is: {SPELLINGS[option]}"
+        near = difflib.get_close_matches(option, self._option_string_actions, 1, 0.75)
+        return f"did you mean {near[0]}?" if near and option.startswith("--") else ""
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1, for an option."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return a number above 0, for an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def existing_file(text: str) -> str:
+    """Return the path of a file that can be read, for an option."""
+    if not os.path.isfile(text) or not os.access(text, os.R_OK):
+        raise argparse.ArgumentTypeError(f"expected a file that can be read, got {text!r}")
+    return text

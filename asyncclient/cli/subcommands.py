@@ -1,0 +1,9 @@
+"""The subcommands, and the module of each."""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "crawl": "asyncclient.crawl.command",
+    "demo": "asyncclient.cli.demo",
+}
+"""The module of each subcommand, imported on use: start takes a good part of a short command's time."""
