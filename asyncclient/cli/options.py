@@ -110,7 +110,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="format and colour the content (default: on a terminal)",
     )
-    add("--timings", action="store_true", help="print how long each phase took")
+    add("--timings", action="store_true", help="print how long each phase took, as a waterfall")
+    add("--har", metavar="FILE", help="write all exchanges to an HTTP archive, with secrets masked")
     add("--json-output", action="store_true", help="print one JSON object: head, content, timings, or the error")
 
 

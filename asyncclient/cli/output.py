@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..client.response import Response
-from ..timings import PHASES
 from .exits import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -153,9 +152,3 @@ def format_json(text: str) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
-
-
-def list_timings(response: Response) -> list[str]:
-    """Return a line for each phase of the exchange, with its duration in milliseconds."""
-    phases = ((name.replace("_", " "), getattr(response.timings, name)) for name in PHASES)
-    return [f"{name:<10} {1000 * seconds:>10.2f} ms" for name, seconds in phases if seconds is not None]

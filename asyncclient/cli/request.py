@@ -18,7 +18,7 @@ from ..timings import PHASES
 from .exits import CommandError, Exit, explain, find_failure
 from .items import parse_words
 from .options import build_parser
-from .output import Output, list_timings
+from .output import Output
 from .progress import Bars
 from .saving import save
 from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
@@ -96,12 +96,18 @@ async def _send(client: Client, options: Any, prepared: Prepared) -> int:
             await _deliver(options, response)
         if options.timings and not options.json_output:
             await response.aclose()
-            print("\n".join(list_timings(response)), file=sys.stderr)
+            print(_draw_timings(response), file=sys.stderr)
     if is_failed:
         raise StatusError(f"{response.status} {response.reason}", response)
     if response.status in (301, 302, 303, 307, 308) and sys.stderr.isatty() and not options.silent:
         print(f"asyncclient: redirect to {_shorten(response)}; --location follows it", file=sys.stderr)
     return Exit.DONE
+
+
+def _draw_timings(response: Response) -> str:
+    from .timings import draw_timings  # imported on use
+
+    return draw_timings(response)
 
 
 def _shorten(response: Response) -> str:

@@ -17,7 +17,7 @@ from ..message.fields import Fields
 from ..stream.resolve import StaticResolver
 from ..stream.tls import TrustLike, create_tls_context
 from ..timeouts import Timeout
-from ..transport import TransportRequest, TransportResponse
+from ..transport import Transport, TransportRequest, TransportResponse
 from .address import complete_url
 from .body import build_content
 from .exits import CommandError, Exit
@@ -87,14 +87,19 @@ def _parse_field(text: str) -> tuple[str, str | None]:
 
 def open_client(options: Any, report: Callable[[str], object] | None = None) -> Client:
     """Return the client for the options; with a function it reports the heads of requests, line by line."""
-    transport = PoolTransport(
+    pool = PoolTransport(
         ssl=build_trust(options),
         resolver=_build_resolver(options.resolve),
         socket_path=options.unix_socket,
         interface=options.interface,
     )
+    transport: Transport = pool if report is None else ReportingTransport(pool, report)
+    if options.har:
+        from ..testing.recorder import Recorder  # imported on use: a part of the kit for tests
+
+        transport = Recorder(transport, options.har)
     return Client(
-        transport=transport if report is None else ReportingTransport(transport, report),
+        transport=transport,
         trust_env=options.unix_socket is None,
         proxy=options.proxy,
         auth=_build_auth(options),

@@ -13,7 +13,7 @@ import hashlib
 import re
 import ssl
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
@@ -26,6 +26,7 @@ __all__ = ["DemoServer", "demo_certificates"]
 HOST = "127.0.0.1"
 MAX_HEAD = 64 * 1024
 MAX_CONTENT = 16 * 1024 * 1024
+Answer = Callable[[Request], Reply]
 CLOSE_TIMEOUT = 1.0  # seconds for a client to read the rest and close
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -54,22 +55,24 @@ def demo_certificates() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 class DemoServer:
-    """The demo server on a free port of 127.0.0.1, running inside the `async with` block.
+    """The demo server on 127.0.0.1, running inside the `async with` block.
 
     At the end of the block all connections are dropped and their tasks awaited.
 
     Args:
         tls: a server context, for example from demo_certificates().
+        port: the port; 0 is a free one.
+        answer: returns the reply to a request; by default that of the routes.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, port: int = 0, answer: Answer = answer) -> None:
         self.url = ""
         """Scheme, host and port, without a path; set when the context is entered."""
-        self._tls = tls
+        self._tls, self._port, self._answer = tls, port, answer
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, HOST, 0, ssl=self._tls, limit=MAX_HEAD)
+        self._server = await asyncio.start_server(self._accept, HOST, self._port, ssl=self._tls, limit=MAX_HEAD)
         scheme = "http" if self._tls is None else "https"
         self.url = f"{scheme}://{HOST}:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -84,14 +87,14 @@ class DemoServer:
                 await self._server.wait_closed()
 
     def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.create_task(_serve(reader, writer))
+        task = asyncio.create_task(_serve(reader, writer, self._answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _serve(reader: StreamReader, writer: StreamWriter) -> None:
+async def _serve(reader: StreamReader, writer: StreamWriter, answer: Answer) -> None:
     try:
-        await _serve_requests(reader, writer)
+        await _serve_requests(reader, writer, answer)
         writer.close()
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await writer.wait_closed()
@@ -101,7 +104,7 @@ async def _serve(reader: StreamReader, writer: StreamWriter) -> None:
         writer.transport.abort()
 
 
-async def _serve_requests(reader: StreamReader, writer: StreamWriter) -> None:
+async def _serve_requests(reader: StreamReader, writer: StreamWriter, answer: Answer) -> None:
     try:
         while (request := await _receive_request(reader, writer)) is not None:
             if not await _send(writer, request, answer(request)):

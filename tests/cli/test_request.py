@@ -182,7 +182,8 @@ def test_verbose_shows_heads_without_secrets(command: Command) -> None:
 def test_timings_and_json_for_programs(command: Command) -> None:
     with RawServer.replying(reply(b"ok"), reply(b"\xff")) as server:
         result = command(server.url, "--timings")
-        assert [line.split()[0] for line in result.errors.splitlines()][-2:] == ["first", "done"]
+        assert result.errors.startswith(f"GET {server.url} ")
+        assert [line.split()[0] for line in result.errors.splitlines()][-2:] == ["wait", "receive"]
     with RawServer.replying(JSON, reply(b"\xff")) as server:
         facts = json.loads(command(server.url, "--json-output").output)
     assert (facts["status"], facts["method"], facts["size"]) == (200, "GET", 9)
@@ -190,6 +191,14 @@ def test_timings_and_json_for_programs(command: Command) -> None:
     assert facts["timings"]["done"] > 0
     with RawServer.replying(reply(b"\xff")) as server:
         assert json.loads(command(server.url, "--json-output").output)["content_base64"] == "/w=="
+
+
+def test_exchanges_are_archived_without_secrets(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "a.har"
+    with RawServer.replying(reply(b"", "Location: /b", status="302 Found"), reply(b"ok")) as server:
+        assert command(server.url, "-L", "-u", "me:secret", "--har", path).output == b"ok"
+    assert [entry["response"]["status"] for entry in json.loads(path.read_text())["log"]["entries"]] == [302, 200]
+    assert "secret" not in path.read_text()
 
 
 # Files

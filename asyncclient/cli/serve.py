@@ -1,0 +1,51 @@
+"""asyncclient serve: the demo server, or the files of a folder, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..runner import run
+from ..testing.demo import DemoServer
+from .exits import Exit, explain
+from .folder import Folder
+from .spelling import Parser
+
+
+def build_parser(prog: str = "asyncclient serve") -> Parser:
+    """Return the parser of the command line."""
+    text = "Serve the routes for trying a client, or the files of a folder with ranges, on 127.0.0.1 until Ctrl-C."
+    parser = Parser(prog=prog, description=text)
+    parser.add_argument(
+        "folder", nargs="?", metavar="DIR", help="the folder; without one, the routes of the demo server"
+    )
+    parser.add_argument("-p", "--port", type=_port, default=8000, help="the port; 0 is a free one (default: 8000)")
+    return parser
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command until Ctrl-C; return its exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return run(serve(options))
+    except OSError as error:
+        print(f"asyncclient serve: {explain(error)}", file=sys.stderr)
+        return Exit.OTHER
+
+
+async def serve(options: Any) -> int:
+    """Serve, and print the URL as soon as the server accepts connections."""
+    given = {} if options.folder is None else {"answer": Folder(options.folder)}
+    async with DemoServer(port=options.port, **given) as server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
+    return Exit.DONE
