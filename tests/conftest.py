@@ -23,7 +23,7 @@ from asyncclient.testing.leaks import PATIENCE
 
 pytest_plugins = ["pytester", "asyncclient.pytest_plugin", "tests.fixtures"]
 
-ONE_LOOP = {"blocking", "cache", "client", "compat", "crawl", "politeness", "testing"}
+ONE_LOOP = {"blocking", "cache", "cli", "client", "compat", "crawl", "politeness", "testing"}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if importlib.util.find_spec("uvloop"):
     import uvloop

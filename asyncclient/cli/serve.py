@@ -9,6 +9,7 @@ from typing import Any
 
 from ..runner import run
 from ..testing.demo import DemoServer
+from ..testing.routes import answer
 from .exits import Exit, explain
 from .folder import Folder
 from .spelling import Parser
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def serve(options: Any) -> int:
     """Serve, and print the URL as soon as the server accepts connections."""
-    given = {} if options.folder is None else {"answer": Folder(options.folder)}
-    async with DemoServer(port=options.port, **given) as server:
+    reply = answer if options.folder is None else Folder(options.folder)
+    async with DemoServer(port=options.port, answer=reply) as server:
         print(server.url, flush=True)
         await asyncio.Event().wait()
     return Exit.DONE

@@ -18,16 +18,15 @@ JSON = reply(b'{"a":[1]}', "Content-Type: application/json")
 
 
 class Recorder:
-    """A handler that answers one request and keeps its head and body."""
+    """A handler that answers one request of each connection, and keeps its head and body."""
 
     def __init__(self, *replies: bytes) -> None:
         self.replies = list(replies or (reply(b"ok"),))
         self.head, self.body = b"", b""
 
     def __call__(self, connection: RawConnection) -> None:
-        while self.replies:
-            self.head, self.body = connection.read_request()
-            connection.send(self.replies.pop(0))
+        self.head, self.body = connection.read_request()
+        connection.send(self.replies.pop(0))
         connection.wait_closed()
 
     @property

@@ -14,8 +14,6 @@ from asyncclient.testing import DemoServer
 from tests.cli.running import Command, run_process
 from tests.servers import ROOT, TIMEOUT
 
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
