@@ -121,7 +121,9 @@ def find_failure(error: BaseException) -> Failure:
 def explain(error: BaseException, url: str = "") -> str:
     """Return the line for an error: the phase, the text with the URL, and the remedy."""
     _, phase, remedy = find_failure(error)
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, FileExistsError) and error.filename is not None:
+        text = f"{error.filename}: the file exists"
+    elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     else:
         text = str(error) or type(error).__name__

@@ -124,6 +124,12 @@ def _add_connection(group: argparse._ArgumentGroup) -> None:
     add("--resolve", action="append", default=[], metavar="HOST:PORT:ADDR", help="use addresses for a host")
     add("--unix-socket", metavar="PATH", help="connect to a Unix socket")
     add("--interface", metavar="NAME", help="the network interface to use")
+    add_trust(group)
+
+
+def add_trust(group: argparse._ActionsContainer) -> None:
+    """Add the options about certificates, which sending.build_trust() reads."""
+    add = group.add_argument
     add("-k", "--insecure", action="store_true", help="verify no certificate: others can read and change everything")
     add("--cacert", type=existing_file, metavar="FILE", help="trust these authorities instead of the system's")
     add("-E", "--cert", metavar="FILE[:PASSWORD]", help="the client's certificate")

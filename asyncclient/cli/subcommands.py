@@ -5,6 +5,7 @@ from typing import Final
 COMMANDS: Final = {
     "crawl": "asyncclient.crawl.command",
     "demo": "asyncclient.cli.demo",
+    "download": "asyncclient.cli.download",
     "serve": "asyncclient.cli.serve",
 }
 """The module of each subcommand, imported on use: start takes a good part of a short command's time."""

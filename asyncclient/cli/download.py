@@ -1,0 +1,212 @@
+"""asyncclient download: many files at once, continued after an interruption, and verified."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from ..client.client import Client
+from ..client.error_context import shorten_url
+from ..client.response import Response
+from ..client.retries import Retry
+from ..errors import HTTPException
+from ..limits import DEFAULT_POOL, PoolLimits
+from ..message.url import parse_url
+from ..runner import run
+from .address import complete_url
+from .body import read_file
+from .exits import CommandError, Exit, explain, find_failure
+from .options import add_trust
+from .output import make_visible
+from .progress import Bars
+from .sending import RETRIED, build_timeout, build_trust
+from .spelling import Parser, positive, seconds
+
+LENGTHS: Final = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
+"""Hexadecimal digits of a digest."""
+
+_CHECKSUM: Final = re.compile(r"(\w+):([0-9a-fA-F]+)")
+
+
+class Checksum(NamedTuple):
+    """The digest that a file must have."""
+
+    algorithm: str
+    digest: str
+
+
+class Job(NamedTuple):
+    """A file to download."""
+
+    url: str
+    checksum: Checksum | None = None
+
+
+def parse_checksum(text: str) -> Checksum:
+    """Return the digest in `sha256:…`.
+
+    Raises:
+        ValueError: the algorithm or the number of digits is wrong.
+    """
+    match = _CHECKSUM.fullmatch(text)
+    if match is None or LENGTHS.get(match[1].lower()) != len(match[2]):
+        raise ValueError(f"expected {', '.join(LENGTHS)}, a colon and the hexadecimal digits, got {text!r}")
+    return Checksum(match[1].lower(), match[2].lower())
+
+
+def build_parser(prog: str = "asyncclient download") -> Parser:
+    """Return the parser of the command line."""
+    text = """Download files, several at once. A file is complete or not there; an interrupted download is continued the
+    next time; digests that the server sends are verified."""
+    parser = Parser(prog=prog, description=text)
+    add = parser.add_argument
+    add("urls", nargs="*", metavar="URL", help="https:// may be left out")
+    add(
+        "-i", "--input", metavar="FILE", help="read further URLs, one in each line, perhaps with a checksum; - is stdin"
+    )
+    add("-c", "--connections", type=positive, default=4, metavar="N", help="files at once (default: 4)")
+    add("-d", "--directory", default=".", metavar="DIR", help="the folder for the files; it is made if it is missing")
+    add("--checksum", action="append", default=[], metavar="ALGORITHM:HEX", help="the digest of the URL at this place")
+    add("--force", action="store_true", help="replace files that exist")
+    add("--skip-existing", action="store_true", help="keep files that exist, which otherwise are an error")
+    add("--retry", type=positive, default=3, metavar="N", help="continue so often after a failure (default: 3)")
+    add("-m", "--max-time", type=seconds, metavar="SECONDS", help="limit of each file")
+    add("--connect-timeout", type=seconds, metavar="SECONDS", help="limit of resolving, connecting and TLS")
+    add("-x", "--proxy", metavar="URL", help="the proxy; by default from the environment")
+    add("-s", "--silent", "-q", "--quiet", action="store_true", help="print errors only")
+    add("--json-output", action="store_true", help="print a JSON object for each file")
+    add_trust(parser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or the exit code of the first failure."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        jobs = [*list_jobs(options)]
+        if not jobs:
+            parser.error("expected a URL")
+        return run(download_all(jobs, options))
+    except (HTTPException, OSError, ValueError, CommandError) as error:
+        if isinstance(error, BrokenPipeError) and not isinstance(error, HTTPException):
+            raise
+        print(f"asyncclient download: {explain(error)}", file=sys.stderr)
+        return find_failure(error).code
+
+
+def list_jobs(options: Any) -> Iterator[Job]:
+    """Yield the files of the arguments and of the list, each URL once.
+
+    Raises:
+        ValueError: a URL or a checksum is invalid, or there are more checksums than URLs.
+    """
+    if len(options.checksum) > len(options.urls):
+        raise ValueError("expected a URL for each --checksum")
+    checksums = [*options.checksum, *[""] * len(options.urls)]
+    lines = [f"{url} {checksum}" for url, checksum in zip(options.urls, checksums, strict=False)]
+    if options.input is not None:
+        text = sys.stdin.read() if options.input == "-" else read_file(options.input).decode()
+        lines += text.splitlines()
+    seen = set()
+    for line in lines:
+        url, *rest = line.split() or [""]
+        if not url or url.startswith("#") or (url := complete_url(url)) in seen:
+            continue
+        seen.add(url)
+        parse_url(url)
+        yield Job(url, parse_checksum(rest[0]) if rest else None)
+
+
+async def download_all(jobs: Sequence[Job], options: Any) -> int:
+    """Download the files, so many at once as the options say; return the first exit code that is not 0."""
+    os.makedirs(options.directory, exist_ok=True)
+    count = min(options.connections, len(jobs))
+    waiting, codes = iter(jobs), [Exit.DONE]
+    with Bars(silent=options.silent or options.json_output) as bars:
+        async with open_client(options) as client, asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(_work(client, waiting, bars, options, codes))
+    return next((code for code in codes if code), Exit.DONE)
+
+
+def open_client(options: Any) -> Client:
+    """Return the client for the options."""
+    at_once = options.connections
+    return Client(
+        ssl=build_trust(options),
+        proxy=options.proxy,
+        timeout=build_timeout(options),
+        retries=Retry(total=options.retry, statuses=RETRIED),
+        pool=PoolLimits(connections=max(at_once, DEFAULT_POOL.connections), per_host=at_once),
+    )
+
+
+async def _work(client: Client, waiting: Iterator[Job], bars: Bars, options: Any, codes: list[Exit]) -> None:
+    for job in waiting:
+        name = shorten_url(job.url)
+        try:
+            response, path = await download(client, job, bars, options)
+        except (HTTPException, OSError, ValueError, CommandError) as error:
+            if options.skip_existing and isinstance(error, FileExistsError):
+                continue
+            codes.append(_report_failure(job, error, options))
+        else:
+            _report_success(response, name, path, options)
+
+
+async def download(client: Client, job: Job, bars: Bars, options: Any) -> tuple[Response, str]:
+    """Download one file; return the response, and the path of the file.
+
+    Raises:
+        CommandError: the file has another digest; it is removed.
+        Others: the errors of Client.download().
+    """
+    progress = bars.add(shorten_url(job.url).rstrip("/").rpartition("/")[2])
+    response = await client.download(
+        job.url, options.directory, resume=True, overwrite=options.force, progress=progress
+    )
+    path = os.path.join(options.directory, response.filename)
+    if job.checksum is not None:
+        await asyncio.to_thread(verify, path, job.checksum)
+    return response, path
+
+
+def verify(path: str, expected: Checksum) -> None:
+    """Compare the digest of a file, and remove a file that has another.
+
+    Raises:
+        CommandError: it has another digest.
+    """
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, expected.algorithm).hexdigest()
+    if found != expected.digest:
+        os.unlink(path)
+        text = f"{path}: expected {expected.algorithm} {expected.digest}, got {found}; the file was removed"
+        raise CommandError(Exit.DECODING, "checksum", text)
+
+
+def _report_failure(job: Job, error: Exception, options: Any) -> Exit:
+    code, phase, _ = find_failure(error)
+    url = shorten_url(job.url)
+    if options.json_output:
+        facts = {"code": int(code), "phase": phase, "kind": type(error).__name__, "message": str(error)}
+        print(json.dumps({"url": job.url, "error": facts}), flush=True)
+    else:
+        print(f"asyncclient download: {explain(error, url)}", file=sys.stderr)
+    return code
+
+
+def _report_success(response: Response, name: str, path: str, options: Any) -> None:
+    size = os.path.getsize(path)
+    if options.json_output:
+        facts = {"url": response.url, "path": path, "size": size, "status": response.status}
+        print(json.dumps({**facts, "seconds": response.timings.done}), flush=True)
+    elif not options.silent:
+        print(f"{make_visible(path)}  {size:,} bytes  {name}", flush=True)

@@ -1,0 +1,129 @@
+"""asyncclient download: several files, verified and continued."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from asyncclient.cli.download import Checksum, parse_checksum
+from asyncclient.cli.exits import Exit
+from asyncclient.testing import RawConnection, RawServer
+from tests.cli.running import Command, reply
+
+CONTENT = {f"/{name}": name.encode() * 1000 for name in "abcdef"}
+
+
+def answer(connection: RawConnection) -> None:
+    while head := connection.read_head():
+        content = CONTENT.get(head.split()[1].decode())
+        connection.send(reply(status="404 Not Found") if content is None else reply(content, 'ETag: "a"'))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_are_downloaded_into_a_folder(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    with RawServer(answer) as server:
+        result = command("download", *(server.url + path for path in CONTENT), "-c", 3, "-d", folder)
+    assert (result.code, result.errors) == (0, "")
+    assert contents(folder) == CONTENT
+    assert sorted(result.output.decode().splitlines())[0] == f"{folder}/a  1,000 bytes  {server.url}/a"
+
+
+def test_urls_are_read_from_a_file(command: Command, tmp_path: Path) -> None:
+    listed, folder = tmp_path / "list", tmp_path / "new"
+    digest = hashlib.sha256(CONTENT["/b"]).hexdigest()
+    with RawServer(answer) as server:
+        listed.write_text(f"# files\n{server.url}/a\n\n{server.url}/b sha256:{digest}\n{server.url}/a\n")
+        assert command("download", "-i", listed, "-d", folder, "-q") == (0, b"", "")
+    assert [*contents(folder)] == ["/a", "/b"] or [*contents(folder)] == ["/b", "/a"]
+
+
+def test_a_file_with_another_digest_is_removed(command: Command, tmp_path: Path) -> None:
+    good, bad = hashlib.sha256(CONTENT["/a"]).hexdigest(), "0" * 64
+    arguments = ["--checksum", f"sha256:{good}", "--checksum", f"SHA256:{bad}", "-d", tmp_path]
+    with RawServer(answer) as server:
+        result = command("download", server.url + "/a", server.url + "/b", *arguments)
+    assert result.code == Exit.DECODING
+    assert result.errors.startswith("asyncclient download: checksum: ")
+    assert f"expected sha256 {bad}" in result.errors
+    assert [*contents(tmp_path)] == ["/a"]
+
+
+def test_a_failure_does_not_stop_the_others(command: Command, tmp_path: Path) -> None:
+    with RawServer(answer) as server:
+        result = command("download", server.url + "/none", server.url + "/a", "-d", tmp_path)
+    assert result.code == Exit.STATUS
+    assert f"404 Not Found for GET '{server.url}/none'" in result.errors
+    assert [*contents(tmp_path)] == ["/a"]
+
+
+def test_files_that_exist_are_kept_unless_told(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with RawServer(answer) as server:
+        arguments = ("download", server.url + "/a", "-d", tmp_path, "-q")
+        refused = command(*arguments)
+        skipped = command(*arguments, "--skip-existing")
+        assert (tmp_path / "a").read_bytes() == b"old"
+        replaced = command(*arguments, "--force")
+    assert (refused.code, skipped.code, replaced.code) == (Exit.WRITE, 0, 0)
+    assert "--force replaces a file" in refused.errors
+    assert contents(tmp_path) == {"/a": CONTENT["/a"]}
+
+
+def test_a_download_goes_on_after_a_failure(command: Command, tmp_path: Path) -> None:
+    content, asked = os.urandom(1000), []
+
+    def cut(connection: RawConnection) -> None:
+        head = connection.read_head()
+        asked.append(b"\r\nRange: bytes=" in head)
+        whole = reply(content, 'ETag: "a"')
+        if asked[-1]:
+            first = int(head.partition(b"\r\nRange: bytes=")[2].partition(b"-")[0])
+            place = f"Content-Range: bytes {first}-999/1000"
+            connection.send(reply(content[first:], 'ETag: "a"', place, status="206 Partial Content"))
+        else:
+            connection.send(whole[:-500])
+        connection.close()
+
+    with RawServer(cut) as server:
+        assert command("download", server.url + "/a", "-d", tmp_path).code == 0
+    assert asked == [False, True]
+    assert contents(tmp_path) == {"/a": content}
+
+
+def test_results_for_programs_are_lines_of_json(command: Command, tmp_path: Path) -> None:
+    with RawServer(answer) as server:
+        result = command("download", server.url + "/a", server.url + "/none", "-d", tmp_path, "--json-output")
+    lines = {line["url"][-2:]: line for line in map(json.loads, result.output.splitlines())}
+    assert (lines["/a"]["size"], lines["/a"]["path"]) == (1000, f"{tmp_path}/a")
+    assert lines["ne"]["error"]["code"] == Exit.STATUS
+
+
+def test_checksums_are_parsed() -> None:
+    assert parse_checksum(f"MD5:{'A' * 32}") == Checksum("md5", "a" * 32)
+    for text in ("sha256:00", "crc:00", "sha256", f"md5:{'g' * 32}"):
+        with pytest.raises(ValueError, match="expected md5, sha1"):
+            parse_checksum(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "expected a URL"),
+        (["a.test", "--checksum", "x"], "expected md5"),
+        (["--checksum", f"md5:{'0' * 32}"], "expected a URL for each --checksum"),
+        (["-i", "missing"], "missing: No such file"),
+        (["a.test", "--recursive"], "asyncclient crawl"),
+    ],
+)
+def test_wrong_arguments_are_explained(command: Command, arguments: list[str], text: str) -> None:
+    code, output, errors = command("download", *arguments)
+    assert code != 0
+    assert output == b""
+    assert text in errors
+    assert "Traceback" not in errors
