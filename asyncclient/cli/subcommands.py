@@ -3,6 +3,7 @@
 from typing import Final
 
 COMMANDS: Final = {
+    "bench": "asyncclient.cli.bench",
     "crawl": "asyncclient.crawl.command",
     "demo": "asyncclient.cli.demo",
     "download": "asyncclient.cli.download",
