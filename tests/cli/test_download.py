@@ -62,7 +62,7 @@ def test_a_failure_does_not_stop_the_others(command: Command, tmp_path: Path) ->
     assert [*contents(tmp_path)] == ["/a"]
 
 
-def test_files_that_exist_are_kept_unless_told(command: Command, tmp_path: Path) -> None:
+def test_files_that_exist_are_kept_without_force(command: Command, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     with RawServer(answer) as server:
         arguments = ("download", server.url + "/a", "-d", tmp_path, "-q")
