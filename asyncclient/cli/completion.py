@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .exits import Exit
 from .options import build_parser
@@ -21,11 +21,13 @@ def print_completion(arguments: Sequence[str]) -> int:
         print(f"asyncclient: expected --print-completion with {', '.join(SHELLS)}, got {shell!r}", file=sys.stderr)
         return Exit.USAGE
     try:
-        import shtab
+        import shtab  # imported on use: it is an extra
     except ImportError:
         print("asyncclient: completion needs shtab: install asyncclient-http[cli]", file=sys.stderr)
         return Exit.MISSING_EXTRA
-    print(shtab.complete(build_whole_parser(), shell))
+    whole = build_whole_parser()
+    complete_paths(whole, {"FILE": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY})
+    print(shtab.complete(whole, shell))
     return Exit.DONE
 
 
@@ -40,3 +42,13 @@ def build_whole_parser() -> argparse.ArgumentParser:
         parser = importlib.import_module(module).build_parser()
         choices.add_parser(name, parents=[parser], add_help=False, help=parser.description)
     return whole
+
+
+def complete_paths(parser: argparse.ArgumentParser, kinds: Mapping[str, object]) -> None:
+    """Have the values of options be completed by what their metavar names, in subcommands, too."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                complete_paths(each, kinds)
+        elif action.metavar in kinds:
+            vars(action)["complete"] = kinds[str(action.metavar)]

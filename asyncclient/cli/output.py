@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..client.response import Response
@@ -13,6 +14,7 @@ from .exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 MAX_COLOURED: Final = 1024 * 1024
 """Characters of content that is coloured; more is printed without colours, which take long."""
@@ -53,6 +55,21 @@ def make_console(*, error: bool = False, forced: bool = False) -> Console | None
     )
 
 
+def _find_colouring() -> Callable[[str, str], Text]:
+    """Return a function from text and its kind to coloured text.
+
+    It is imported before a request: during a response it would count as a part of its time.
+    """
+    from rich.syntax import Syntax
+
+    def colour(text: str, kind: str) -> Text:
+        coloured = Syntax("", kind, theme="ansi_dark").highlight(text)
+        coloured.rstrip()
+        return coloured
+
+    return colour
+
+
 class Output:
     """The standard output.
 
@@ -67,9 +84,11 @@ class Output:
     def __init__(self, pretty: str = "auto") -> None:
         self.is_terminal = sys.stdout.isatty()
         self.is_pretty = pretty == "always" or (pretty == "auto" and self.is_terminal)
-        self._console = make_console(forced=pretty == "always" and "NO_COLOR" not in os.environ)
-        if not self.is_pretty:
-            self._console = None
+        is_forced = pretty == "always" and "NO_COLOR" not in os.environ
+        self._console = make_console(forced=is_forced) if self.is_pretty else None
+        self._colour: Callable[[str, str], Text] | None = None
+        if self._console is not None:
+            self._colour = _find_colouring()
 
     def write(self, data: bytes) -> None:
         """Write bytes, at once.
@@ -91,14 +110,10 @@ class Output:
         """Print text, in the colours of a kind of source code ("json", "http") if the output has colours."""
         if self.is_terminal or self.is_pretty:
             text = make_visible(text)
-        if self._console is None or not kind or len(text) > MAX_COLOURED:
+        if self._console is None or self._colour is None or not kind or len(text) > MAX_COLOURED:
             self.write((text + end).encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
-            return
-        from rich.syntax import Syntax
-
-        coloured = Syntax("", kind, theme="ansi_dark").highlight(text)
-        coloured.rstrip()
-        self._console.print(coloured, end=end)
+        else:
+            self._console.print(self._colour(text, kind), end=end)
 
     def print_head(self, response: Response) -> None:
         """Print status line and fields, and an empty line."""

@@ -90,10 +90,11 @@ def _target(options: Any) -> str:
 
 
 async def _send(client: Client, options: Any, prepared: Prepared) -> int:
+    output = Output(options.pretty)
     async with client.stream(prepared.method, prepared.url, **_keywords(options, prepared)) as response:
         is_failed = response.status >= 400 and (options.fail or options.fail_with_body)
         if not (is_failed and options.fail):
-            await _deliver(options, response)
+            await _deliver(options, response, output)
         if options.timings and not options.json_output:
             await response.aclose()
             print(_draw_timings(response), file=sys.stderr)
@@ -116,8 +117,8 @@ def _shorten(response: Response) -> str:
     return make_visible(response.headers.get("location", "no Location"))[:120]
 
 
-async def _deliver(options: Any, response: Response) -> None:
-    target, output = _target(options), Output(options.pretty)
+async def _deliver(options: Any, response: Response, output: Output) -> None:
+    target = _target(options)
     if options.json_output:
         output.write(await _build_json(response, has_content=not target) + b"\n")
         return

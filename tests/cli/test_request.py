@@ -380,3 +380,22 @@ def test_closed_standard_streams_do_no_harm() -> None:
 
 def test_the_version_is_printed() -> None:
     assert run_process("--version").stdout.startswith(b"asyncclient ")
+
+
+def test_plain_text_is_printed_without_rich(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with RawServer.replying(JSON) as server:
+        assert command(server.url, "--pretty", "always").output == b'{\n  "a": [\n    1\n  ]\n}\n'
+
+
+def test_content_for_a_pipe_needs_neither_rich_nor_subcommands() -> None:
+    code = """import sys; from asyncclient.cli import main; status = main([sys.argv[1]])
+names = {name.split(".")[0] for name in sys.modules} | {name for name in sys.modules if "asyncclient.cli" in name}
+print(status, *sorted(names & {"rich", "shtab", "asyncclient.cli.bench", "asyncclient.cli.serve"}))"""
+    with RawServer.replying(reply(b"ok ")) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.url], cwd=ROOT, capture_output=True, timeout=TIMEOUT, check=True
+        )
+    assert done.stdout.split()[:2] == [b"ok", b"0"]
+    assert b"rich" not in done.stdout
+    assert b"bench" not in done.stdout
