@@ -81,7 +81,7 @@ class Timeout:
         return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)
 
 
-@dataclass(slots=True)  # not a NamedTuple, whose attributes take ten times as long to read; frozen, it is slow to make
+@dataclass(slots=True)  # not a NamedTuple, whose attributes are slow to read; nor frozen, which is slow to make
 class Deadline:
     """When an exchange as a whole must be over, and how long it was meant to take. It is never modified.
 
