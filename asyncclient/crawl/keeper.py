@@ -20,7 +20,13 @@ MOST_UNWRITTEN: Final = 64
 class Stock(Protocol):
     """The entries at hand, as a keeper and a crawler see them; see Agenda."""
 
-    has_unknown_hosts: bool
+    @property
+    def has_unknown_hosts(self) -> bool:
+        """True if the frontier may have hosts that are not known here."""
+        ...
+
+    @has_unknown_hosts.setter
+    def has_unknown_hosts(self, value: bool) -> None: ...
 
     @property
     def wants(self) -> bool:
