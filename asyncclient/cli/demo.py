@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..client.client import Client
 from ..client.response import Response
@@ -20,6 +21,12 @@ from ..testing import DemoServer, demo_certificates
 from ..version import __version__
 from .address import complete_url
 from .spelling import Parser, existing_file, positive
+
+OTHER_COLUMNS: Final = 60
+"""Columns of a table without those of the URL."""
+
+NOT_A_TERMINAL: Final = 200
+"""Columns of an output that has no width."""
 
 
 class Row(NamedTuple):
@@ -63,14 +70,24 @@ async def fetch_all(client: Client, urls: Iterable[str]) -> list[Row]:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print rows under column headings."""
+    """Print rows under column headings; on a narrow terminal each row takes two lines."""
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else NOT_A_TERMINAL
     width = min(56, max(len(row.url) for row in rows))
-    print(f"{'URL':<{width}}  {'status':<8} {'bytes':>11} {'first byte':>11} {'done':>11}  connection")
+    is_narrow = columns < width + OTHER_COLUMNS
+    if not is_narrow:
+        print(f"{'URL':<{width}}  {'status':<8} {'bytes':>11} {'first byte':>11} {'done':>11}  connection")
     for row in rows:
-        url = row.url if len(row.url) <= width else row.url[: width - 1] + "…"
-        times = f"{_milliseconds(row.first_byte):>11} {_milliseconds(row.done):>11}"
         extra = f"  ({row.extra})" if row.extra else ""
-        print(f"{url:<{width}}  {row.status:<8} {row.size:>11,} {times}  {row.connection}{extra}")
+        if is_narrow:
+            times = f"{_milliseconds(row.first_byte)}, {_milliseconds(row.done)}"
+            print(f"{_clip(row.url, columns)}\n  {row.status}  {row.size:,} bytes  {times}  {row.connection}{extra}")
+        else:
+            times = f"{_milliseconds(row.first_byte):>11} {_milliseconds(row.done):>11}"
+            print(f"{_clip(row.url, width):<{width}}  {row.status:<8} {row.size:>11,} {times}  {row.connection}{extra}")
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _milliseconds(seconds: float | None) -> str:
