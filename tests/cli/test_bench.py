@@ -39,7 +39,11 @@ def test_a_time_ends_it(command: Command) -> None:
 
 
 def test_failures_are_counted(command: Command) -> None:
-    with RawServer(RawConnection.reset) as server:
+    def leave(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.close()
+
+    with RawServer(leave) as server:
         code, output, _ = command("bench", server.url, "-c", 1, "-n", 2)
     assert code == Exit.OTHER
     assert "failed RemoteDisconnected: 2" in output.decode()
