@@ -38,6 +38,7 @@ class Line:
 
     Attributes:
         host: its name.
+        limit: fetches that may be in progress.
         entries: those at hand, the next one first.
         running: fetches in progress.
         errors: fetches that have failed.
@@ -56,14 +57,16 @@ class Line:
         "is_all",
         "is_loading",
         "is_queued",
+        "limit",
         "pages",
         "running",
         "unwritten",
         "wakes_at",
     )
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, limit: int) -> None:
         self.host = host
+        self.limit = limit
         self.entries: deque[Entry] = deque()
         self.running = 0
         self.unwritten = 0
@@ -150,7 +153,7 @@ class Agenda:
         if len(self._lines) >= self._most_hosts:
             self.has_unknown_hosts = True
             return
-        line = self._lines[host] = Line(host)
+        line = self._lines[host] = Line(host, self._per_host(host))
         self._hungry[host] = line
 
     def count_places(self) -> int:
@@ -283,7 +286,7 @@ class Agenda:
         if line.pages >= self._max_pages:
             self._end_budget(line)
             return False
-        if line.running >= self._per_host(line.host):
+        if line.running >= line.limit:
             return False  # it is looked at again when a fetch ends
         at = -math.inf if self._ready_at is None else self._ready_at(line.host)
         if at <= now:

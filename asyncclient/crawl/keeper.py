@@ -238,8 +238,9 @@ class Keeper:
     async def _load(self) -> None:
         agenda = self._agenda
         if agenda.has_unknown_hosts and (places := agenda.count_places()):
+            agenda.has_unknown_hosts = False  # it may be set while the frontier is asked
             hosts = await self._frontier.find_hosts(places, agenda.list_known())
-            agenda.has_unknown_hosts = len(hosts) >= places
+            agenda.has_unknown_hosts |= len(hosts) >= places
             agenda.note_added(hosts)
         wanted = agenda.want()
         if wanted:
