@@ -45,9 +45,11 @@ class Exit(IntEnum):
     REDIRECTS = 47
     EMPTY = 52
     RECEIVE = 56
+    CLIENT_CERTIFICATE = 58
     CERTIFICATE = 60
     DECODING = 61
     TOO_LARGE = 63
+    CA_FILE = 77
     PROXY = 97
     INTERRUPTED = 130
 

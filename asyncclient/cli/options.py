@@ -58,7 +58,7 @@ def _add_request(group: argparse._ArgumentGroup) -> None:
     add("-u", "--user", metavar="NAME:PASSWORD", help="credentials; without password it is asked for")
     add("--digest", action="store_true", help="use the scheme Digest for --user instead of Basic")
     add("--bearer", metavar="TOKEN", help="send a token as credentials")
-    add("--netrc", action="store_true", help="read credentials from ~/.netrc")
+    add("-n", "--netrc", action="store_true", help="read credentials from ~/.netrc")
     add("-L", "--location", action="store_true", help="follow redirects; credentials stay with their origin")
     add("--max-redirs", type=positive, default=20, metavar="N", help="redirects to follow (default: 20)")
 

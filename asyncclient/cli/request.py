@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -118,13 +119,14 @@ def _shorten(response: Response) -> str:
 
 
 async def _deliver(options: Any, response: Response, output: Output) -> None:
-    target = _target(options)
-    if options.json_output:
-        output.write(await _build_json(response, has_content=not target) + b"\n")
-        return
+    target, path = _target(options), ""
     if target and not options.head:
         with Bars(silent=options.silent) as bars:
-            await save(response, target, force=options.force, progress=bars.add(os.path.basename(target)))
+            path = await save(response, target, force=options.force, progress=bars.add(os.path.basename(target)))
+    if options.json_output:
+        output.write(await _build_json(response, path) + b"\n")
+        return
+    if path:
         return
     if options.head or (output.is_terminal if options.include is None else options.include):
         output.print_head(response)
@@ -132,9 +134,9 @@ async def _deliver(options: Any, response: Response, output: Output) -> None:
         await output.print_content(response)
 
 
-async def _build_json(response: Response, *, has_content: bool) -> bytes:
-    """Return the response as a JSON object; content that is not UTF-8 is in base64."""
-    content = await response.read()
+async def _build_json(response: Response, path: str) -> bytes:
+    """Return the response as a JSON object, with its content unless that is in a file; in base64 if it is not UTF-8."""
+    content = b"" if path else await response.read()
     timings = response.timings
     facts: dict[str, Any] = {
         "method": response.request.method,
@@ -145,16 +147,18 @@ async def _build_json(response: Response, *, has_content: bool) -> bytes:
         "headers": [*response.headers.items()],
         "trailers": [*(response.trailers or {}).items()],
         "redirects": [earlier.url for earlier in response.history],
-        "size": len(content),
+        "size": await asyncio.to_thread(os.path.getsize, path) if path else len(content),
         "reused": timings.reused,
         "tls": None if response.tls is None else response.tls.version,
         "timings": {name: seconds for name in PHASES if (seconds := getattr(timings, name)) is not None},
     }
-    if has_content:
-        try:
-            facts["content"] = content.decode()
-        except UnicodeDecodeError:
-            facts["content_base64"] = base64.b64encode(content).decode()
+    if path:
+        facts["path"] = path
+        return json.dumps(facts).encode()
+    try:
+        facts["content"] = content.decode()
+    except UnicodeDecodeError:
+        facts["content_base64"] = base64.b64encode(content).decode()
     return json.dumps(facts).encode()
 
 
@@ -166,5 +170,10 @@ async def _continue(client: Client, options: Any, prepared: Prepared) -> int:
     keywords = {**prepared.options, "cookies": list_cookie_pairs(options.cookie)}
     with Bars(silent=options.silent) as bars:
         progress = bars.add(os.path.basename(target))
-        await client.download(prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords)
+        response = await client.download(
+            prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords
+        )
+    if options.json_output:
+        path = os.path.join(target, response.filename) if options.remote_name else target
+        Output().write(await _build_json(response, path) + b"\n")
     return Exit.DONE

@@ -127,7 +127,7 @@ def build_trust(options: Any) -> TrustLike:
     try:
         context = create_tls_context(options.cacert)
     except OSError as error:
-        raise CommandError(Exit.USAGE, "tls", f"--cacert {options.cacert}: {error}") from None
+        raise CommandError(Exit.CA_FILE, "tls", f"--cacert {options.cacert}: {error}") from None
     if options.insecure:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if options.cert:
@@ -135,7 +135,9 @@ def build_trust(options: Any) -> TrustLike:
         try:
             context.load_cert_chain(path, options.key, password or None)
         except OSError as error:
-            raise CommandError(Exit.USAGE, "tls", f"--cert {path}: {error}", "expected a PEM file") from None
+            raise CommandError(
+                Exit.CLIENT_CERTIFICATE, "tls", f"--cert {path}: {error}", "expected a PEM file"
+            ) from None
     return context
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from ..runner import run
 from ..testing.demo import DemoServer
 from ..testing.routes import answer
-from .exits import Exit, explain
+from .exits import Exit
 from .folder import Folder
 from .spelling import Parser
 
@@ -27,10 +28,9 @@ def build_parser(prog: str = "asyncclient serve") -> Parser:
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise ValueError
-    return value
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port of 0 to 65535, got {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(serve(options))
     except OSError as error:
-        print(f"asyncclient serve: {explain(error)}", file=sys.stderr)
+        reason = f"{error.filename}: {error.strerror}" if error.filename else f"port {options.port}: {error}"
+        print(f"asyncclient serve: {reason}: choose another folder or --port", file=sys.stderr)
         return Exit.OTHER
 
 

@@ -56,7 +56,6 @@ SPELLINGS: Final = {
     "-K": "write the options into a script",
     "-Z": "asyncclient download URL URL --connections N",
     "-g": "braces are never expanded",
-    "-n": "--netrc",
     "-w": "--json-output, or --timings",
 }
 """Options of other commands, and the equivalent here."""

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ from asyncclient.cli.download import Checksum, parse_checksum
 from asyncclient.cli.exits import Exit
 from asyncclient.testing import RawConnection, RawServer
 from tests.cli.running import Command, reply
+from tests.servers import ROOT, TIMEOUT
+
+SIZE = 2_000_000
 
 CONTENT = {f"/{name}": name.encode() * 1000 for name in "abcdef"}
 
@@ -94,6 +100,33 @@ def test_a_download_goes_on_after_a_failure(command: Command, tmp_path: Path) ->
         assert command("download", server.url + "/a", "-d", tmp_path).code == 0
     assert asked == [False, True]
     assert contents(tmp_path) == {"/a": content}
+
+
+def test_ctrl_c_keeps_the_part_and_the_next_call_goes_on(command: Command, tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def answer(connection: RawConnection) -> None:
+        asked.append(connection.read_head())
+        if b"\r\nRange: bytes=" in asked[-1]:
+            first = int(asked[-1].partition(b"\r\nRange: bytes=")[2].partition(b"-")[0])
+            place = f"Content-Range: bytes {first}-{SIZE - 1}/{SIZE}"
+            connection.send(reply(bytes(SIZE - first), 'ETag: "a"', place, status="206 Partial Content"))
+        else:
+            connection.send(reply(bytes(SIZE), 'ETag: "a"')[:-500])
+        connection.wait_closed()
+
+    with RawServer(answer) as server:
+        line = [sys.executable, "-m", "asyncclient", "download", server.url + "/a", "-d", str(tmp_path)]
+        with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            while not [path for path in tmp_path.glob("*.part") if path.stat().st_size]:
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=TIMEOUT)
+        assert (process.returncode, output, errors) == (Exit.INTERRUPTED, b"", b"")
+        assert not (tmp_path / "a").exists()
+        assert command("download", server.url + "/a", "-d", tmp_path).code == 0
+    assert b"\r\nRange: bytes=" in asked[1]
+    assert contents(tmp_path) == {"/a": bytes(SIZE)}
 
 
 def test_results_for_programs_are_lines_of_json(command: Command, tmp_path: Path) -> None:

@@ -117,6 +117,19 @@ def test_redirects_are_followed_if_asked(command: Command) -> None:
         assert command(server.url, "-L").output == b"ok"
 
 
+def test_a_failure_is_retried_if_asked(command: Command) -> None:
+    busy = reply(b"busy", "Retry-After: 0", status="503 Service Unavailable")
+    with RawServer.replying(busy, reply(b"ok")) as server:
+        assert command(server.url, "--retry", 1).output == b"ok"
+    with RawServer.replying(busy) as server:
+        assert command(server.url).output == b"busy"
+
+
+def test_files_of_certificates_are_checked(command: Command) -> None:
+    assert command("localhost", "--cacert", __file__).code == Exit.CA_FILE
+    assert command("localhost", "--cert", __file__).code == Exit.CLIENT_CERTIFICATE
+
+
 def test_addresses_sockets_and_proxies_are_chosen(command: Command) -> None:
     with RawServer(recorder := Recorder()) as server:
         result = command("http://a.test", "--resolve", f"a.test:80:{server.url[7:]}")
@@ -201,6 +214,15 @@ def test_exchanges_are_archived_without_secrets(command: Command, tmp_path: Path
 
 
 # Files
+
+
+def test_a_saved_response_is_described_for_programs(command: Command, tmp_path: Path) -> None:
+    for options in ([], ["-C", "-"]):
+        with RawServer.replying(reply(b"ok")) as server:
+            facts = json.loads(command(server.url, "-o", tmp_path / "a", "--json-output", *options).output)
+        assert (facts["status"], facts["size"], facts["path"]) == (200, 2, f"{tmp_path}/a")
+        assert "content" not in facts
+    assert (tmp_path / "a").read_bytes() == b"ok"
 
 
 def test_content_is_saved(command: Command, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from asyncclient import Client, Response
 from asyncclient.cli.exits import Exit
 from asyncclient.cli.folder import Folder
-from asyncclient.testing import DemoServer
+from asyncclient.testing import DemoServer, RawServer
 from tests.cli.running import Command, run_process
 from tests.servers import ROOT, TIMEOUT
 
@@ -89,4 +89,9 @@ def test_a_wrong_folder_is_explained(command: Command, tmp_path: Path) -> None:
     code, _, errors = command("serve", tmp_path / "none")
     assert code == Exit.OTHER
     assert "expected a folder" in errors
-    assert command("serve", "--port", "x").code == Exit.USAGE
+    for port in ("x", "65536"):
+        assert "expected a port of 0 to 65535" in command("serve", "--port", port).errors
+    with RawServer.replying() as server:
+        code, _, errors = command("serve", "--port", server.port)
+    assert code == Exit.OTHER
+    assert f"port {server.port}: " in errors
