@@ -21,6 +21,7 @@ from ..testing import DemoServer, demo_certificates
 from ..version import __version__
 from .address import complete_url
 from .spelling import Parser, existing_file, positive
+from .visible import make_visible
 
 OTHER_COLUMNS: Final = 60
 """Columns of a table without those of the URL."""
@@ -77,7 +78,7 @@ def print_table(rows: Sequence[Row]) -> None:
     if not is_narrow:
         print(f"{'URL':<{width}}  {'status':<8} {'bytes':>11} {'first byte':>11} {'done':>11}  connection")
     for row in rows:
-        extra = f"  ({row.extra})" if row.extra else ""
+        extra = f"  ({make_visible(row.extra)})" if row.extra else ""
         if is_narrow:
             times = f"{_milliseconds(row.first_byte)}, {_milliseconds(row.done)}"
             print(f"{_clip(row.url, columns)}\n  {row.status}  {row.size:,} bytes  {times}  {row.connection}{extra}")

@@ -23,10 +23,10 @@ from .address import complete_url
 from .body import read_file
 from .exits import CommandError, Exit, explain, find_failure
 from .options import add_trust
-from .output import make_visible
 from .progress import Bars
 from .sending import RETRIED, build_timeout, build_trust
 from .spelling import Parser, positive, seconds
+from .visible import make_visible
 
 LENGTHS: Final = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
 """Hexadecimal digits of a digest."""

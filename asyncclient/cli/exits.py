@@ -23,6 +23,7 @@ from ..errors import (
     TLSError,
     TooManyRedirects,
 )
+from .visible import make_visible
 
 
 class Exit(IntEnum):
@@ -132,4 +133,4 @@ def explain(error: BaseException, url: str = "") -> str:
     if url and "://" not in text:
         text = f"{text} ({url})"
     line = f"{phase}: {text}: {remedy}" if remedy else f"{phase}: {text}"
-    return " ".join(line.split())
+    return make_visible(" ".join(line.split()))

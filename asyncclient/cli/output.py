@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..client.response import Response
 from .exits import CommandError, Exit
+from .visible import make_visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,16 +28,6 @@ _TEXTUAL: Final = re.compile(
     re.IGNORECASE,
 )
 _JSON: Final = re.compile(r"[\w-]+/(?:[\w.-]+\+)?json\b", re.IGNORECASE)
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def make_visible(text: str) -> str:
-    r"""Return text without control characters that a terminal would obey; line breaks and tabs are kept.
-
-    >>> make_visible("a\x1b[2Jb\r\n")
-    'a\\x1b[2Jb\n'
-    """
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n"))
 
 
 def make_console(*, error: bool = False, forced: bool = False) -> Console | None:

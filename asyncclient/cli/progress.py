@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .output import make_console, make_visible
+from .output import make_console
+from .visible import make_visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -23,6 +23,7 @@ from .output import Output
 from .progress import Bars
 from .saving import save
 from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
+from .visible import make_visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +69,6 @@ async def perform(options: Any, prepared: Prepared) -> int:
 
 
 def _print_note(line: str) -> None:
-    from .output import make_visible
-
     print(make_visible(line), file=sys.stderr)
 
 
@@ -113,8 +112,6 @@ def _draw_timings(response: Response) -> str:
 
 
 def _shorten(response: Response) -> str:
-    from .output import make_visible
-
     return make_visible(response.headers.get("location", "no Location"))[:120]
 
 

@@ -321,6 +321,11 @@ def test_time_limits_have_a_code_of_their_own(command: Command) -> None:
         assert command(server.url, "--max-time", "0.05").code == Exit.TIMEOUT
 
 
+def test_control_characters_of_a_server_are_in_no_error(command: Command) -> None:
+    with RawServer.replying(b"HTTP/1.1 404 a\x9b2Jb\r\nContent-Length: 0\r\n\r\n") as server:
+        assert "404 a\\x9b2Jb" in command(server.url, "--fail").errors
+
+
 def test_fail_with_body_prints_the_content(command: Command) -> None:
     with RawServer.replying(reply(b"no", status="404 Not Found")) as server:
         assert command(server.url, "--fail-with-body")[:2] == (Exit.STATUS, b"no")
