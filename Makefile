@@ -1,4 +1,4 @@
-# Everything is installed into $(VENV); a stamp file per extra avoids installing twice.
+# Everything is installed into $(VENV); a stamp file per dependency group avoids installing twice.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench run-bench bench-check bench-record docs conformance \
-	conformance-libraries check-libraries fuzz clean
+	conformance-libraries check-libraries fuzz dist try-archive audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,24 @@ check-libraries: $(HAS)libraries
 fuzz: $(HAS)test ## run the fuzz tests with many examples
 	@HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -q $(SPREAD) --timeout=900 tests/fuzz
 
+dist: $(HAS)dist ## build wheel and sdist, check them, and install each into an empty venv
+	@rm -rf dist
+	@$(PY) -m build --quiet --outdir dist .
+	@$(BIN)/twine check --strict dist/*
+	@for archive in dist/*; do $(MAKE) --no-print-directory try-archive ARCHIVE=$$archive VENV=$(VENV)-dist || exit; done
+
+try-archive:
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install -qq $(ARCHIVE)
+	@cd $(VENV) && bin/asyncclient --version && bin/python -c 'import asyncclient, compat; asyncclient.Client; compat.Client'
+
+# The project itself is removed before: --strict would refuse it until its version is on the index.
+audit: $(HAS)audit ## look for known vulnerabilities in what the project and its extras install; needs the package index
+	@$(PY) -m venv --clear $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install -qq --upgrade pip '.[all]'
+	@$(VENV)-audit/bin/python -m pip uninstall -qq --yes asyncclient-http
+	@$(BIN)/pip-audit --strict --path $$($(VENV)-audit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
 clean: ## remove all generated files
 	@rm -rf $(VENV) .venv-* build dist docs/_build htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -101,9 +119,9 @@ $(PY):
 	@$(PYTHON) -c '$(TOO_OLD)'
 	@echo "making $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install -qq --upgrade pip
+	@$(PY) -m pip install -qq --upgrade 'pip>=25.1'
 
 $(HAS)%: pyproject.toml | $(PY)
-	@echo "installing [$*] into $(VENV)"
-	@$(PY) -m pip install -qq --editable '.[$*]'
+	@echo "installing the group $* into $(VENV)"
+	@$(PY) -m pip install -qq --editable . --group $*
 	@touch $@
