@@ -134,6 +134,7 @@ PRINTED_CLIENT = {
     ),
     "crawl": r"50 pages, 0 errors\n",
     "event_streams": r"(count \d: line \d\n){7}7\n1\n2\n",
+    "first_request": r"200 application/json\nGET\n14 bytes\n",
     "middlewares_coalescing": r"100 \{'0\.1 s\\n'\}\n1 connection\n",
     "middlewares_correlation": r"a-[12]\na-[12]\n",
     "middlewares_signing": r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\nTrue\n",

@@ -16,6 +16,7 @@ import pytest
 import asyncclient
 import compat
 from asyncclient import Client, Limits, PoolLimits, Request, Timeout
+from asyncclient.client import request, unknown_options
 from tests.servers import ROOT
 
 WORDS = [
@@ -38,6 +39,13 @@ WORDS = [
     ("query", "use params="),
     ("expect100", "use expect_continue="),
     ("uds", r"use Client\(socket_path="),
+    ("redirect", "use follow_redirects="),
+    ("preload_content", r"use async with client\.stream\(method, url\)"),
+    ("cert_reqs", r"use Client\(ssl="),
+    ("assert_fingerprint", r"use Client\(ssl='sha256:"),
+    ("num_pools", r"use Client\(pool=PoolLimits\("),
+    ("status_forcelist", r"use Client\(retries=Retry\("),
+    ("skip_auto_headers", r"use headers=\{name: None\}"),
     ("timout", "use timeout="),
     ("Headers", "use headers="),
     ("param", "use params="),
@@ -281,3 +289,8 @@ def test_status_codes_are_written_out_as_this_python_has_them() -> None:
     assert {name: getattr(status, name) for name in HTTPStatus.__members__} == dict(HTTPStatus.__members__)
     assert set(status.__all__) - {"responses"} <= set(HTTPStatus.__members__)
     assert sys.version_info >= (3, 12) or set(status.__all__) == {*HTTPStatus.__members__, "responses"}
+
+
+def test_no_equivalent_is_given_for_an_option_of_ours() -> None:
+    assert unknown_options._INSTEAD.keys() & request.REQUEST_OPTIONS == set()
+    assert unknown_options._INSTEAD.keys() & request.CLIENT_OPTIONS == set()
