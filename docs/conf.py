@@ -1,3 +1,6 @@
+import re
+from typing import Any
+
 from asyncclient.version import __version__
 
 project = "asyncclient"
@@ -19,3 +22,24 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
 myst_heading_anchors = 3
+
+READABLE_DEFAULTS = {
+    "DEFAULT": "Limits()",
+    "DEFAULT_POOL": "PoolLimits()",
+    "DEFAULT_RECONNECT": "Retry(total=8, backoff=1.0)",
+    "MAX_EVENT": "1048576",
+    "UNSET": "...",
+    "_DEFAULT_TIMEOUT": "Timeout()",
+}
+"""Expressions that signatures show instead of the names of constants."""
+
+
+def show_defaults(app: Any, what: str, name: str, found: Any, options: Any, signature: str | None, returns: Any) -> Any:
+    """Return a signature whose defaults a reader can write."""
+    if signature is None:
+        return None
+    return re.sub(r"(?<= = )\w+", lambda found: READABLE_DEFAULTS.get(found[0], found[0]), signature), returns
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-signature", show_defaults)

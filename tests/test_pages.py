@@ -2,11 +2,13 @@
 
 import inspect
 import re
+import runpy
 from typing import Any
 
 import pytest
 
-from asyncclient import Client, Request
+from asyncclient import Client, Limits, PoolLimits, Request, Retry, Timeout, limits
+from asyncclient.client import client, response, retries
 from asyncclient.client.body.arguments import UNSET
 from asyncclient.client.request import REQUEST_OPTIONS, Choices
 from tests.servers import ROOT
@@ -66,3 +68,11 @@ def test_every_page_is_in_a_section() -> None:
     assert sorted(listed) == sorted(
         {page.stem for page in DOCS.iterdir() if page.suffix in (".md", ".rst")} - {"index"}
     )
+
+
+def test_signatures_show_the_real_defaults() -> None:
+    readable = runpy.run_path(str(DOCS / "conf.py"))["READABLE_DEFAULTS"]
+    constants = {**vars(limits), **vars(client), **vars(response), **vars(retries)}
+    names = {"Limits": Limits, "PoolLimits": PoolLimits, "Retry": Retry, "Timeout": Timeout}
+    shown = {name: eval(text, names) for name, text in readable.items() if name != "UNSET"}
+    assert shown == {name: constants[name] for name in shown}
