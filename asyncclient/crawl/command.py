@@ -20,7 +20,7 @@ from .scope import Scope
 from .sinks.files import Files
 from .sinks.json_lines import JSONLines
 from .sinks.sink import Sink
-from .warc.archive import WARC
+from .warc.archive import WARC, WARCError
 
 INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as in shells."""
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(crawl(options))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (HTTPException, OSError, ImportError, ValueError) as error:
+    except (HTTPException, WARCError, OSError, ImportError, ValueError) as error:
         print(f"asyncclient crawl: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
 
@@ -98,6 +98,8 @@ async def crawl(options: argparse.Namespace) -> int:
                     await crawler.add_sitemaps(url)
             async with nullcontext() if options.quiet else Progress(crawler):
                 async for page in crawler:
+                    if page.error is not None:
+                        print(f"{page.url}: {page.reason}", file=sys.stderr)
                     await crawler.add_links(page)
     stats = crawler.stats()
     if not options.quiet:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asyncclient.crawl.command import INTERRUPTED
-from asyncclient.testing import DemoServer
+from asyncclient.testing import DemoServer, RawServer, build_response
 from tests.pool.hosts import until
 from tests.servers import ROOT
 
@@ -44,12 +44,27 @@ def urls_in(path: Path) -> list[str]:
 
 async def test_a_site_is_crawled_and_written(site: str, tmp_path: Path) -> None:
     pages, files = tmp_path / "pages.jsonl", tmp_path / "files"
-    status, text = await crawl(site, *FAST, "--jsonl", pages, "--files", files, "--warc", tmp_path / "a")
+    status, text = await crawl(site, *FAST, "--jsonl", pages, "--files", files, "--warc", tmp_path / "new" / "a")
     assert status == 0
     assert text.startswith("40 pages in ")
     assert len(set(urls_in(pages))) == 40
     assert len(urls_in(files / "index.jsonl")) == 40
-    assert len(list(tmp_path.glob("a-*.warc.gz"))) == 1
+    assert len(list(tmp_path.glob("new/a-*.warc.gz"))) == 1
+
+
+async def test_a_page_without_a_response_is_reported_with_its_reason() -> None:
+    async with RawServer.replying(build_response(text="User-agent: *\nDisallow: /")) as server:
+        status, text = await crawl(f"{server.url}/a", *FAST, "-q")
+    assert status == 0
+    assert text.startswith(f"{server.url}/a: RobotsDisallowed: ")
+
+
+async def test_an_archive_that_cannot_be_written_is_an_error_in_one_line(site: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, text = await crawl(site, *FAST, "-q", "--max-pages", "1", "--warc", tmp_path / "file" / "a")
+    assert status == 1
+    assert "asyncclient crawl: archive could not be written: " in text
+    assert "Traceback" not in text
 
 
 async def test_depth_scope_and_budget_are_kept(site: str, tmp_path: Path) -> None:

@@ -335,9 +335,15 @@ async def test_fields_can_be_masked(tmp_path: Path) -> None:
     assert is_valid(*warc.paths)
 
 
-async def test_a_directory_that_does_not_exist_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        async with WARC(tmp_path / "missing" / "a"):
+async def test_a_directory_that_does_not_exist_is_created_at_the_start(tmp_path: Path) -> None:
+    async with WARC(tmp_path / "new" / "archive" / "a"):
+        assert (tmp_path / "new" / "archive").is_dir()
+
+
+async def test_a_file_in_place_of_the_directory_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        async with WARC(tmp_path / "file" / "a"):
             pytest.fail("entered")
 
 

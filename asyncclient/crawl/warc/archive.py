@@ -68,8 +68,8 @@ class WARC:
     page counts as finished.
 
     Args:
-        prefix: the directory, which must exist, and the beginning of the names of the files. Time, serial number and
-            process follow: archive/example-20260131120000-00000-4711.warc.gz.
+        prefix: the directory, which is created if it does not exist, and the beginning of the names of the files. Time,
+            serial number and process follow: archive/example-20260131120000-00000-4711.warc.gz.
         gzip: compress each record.
         max_size: bytes of a file, after which another one is begun; a larger single exchange has a file of its own.
         max_message: bytes that are kept of each request, and of the responses to it. Longer ones are cut off and marked
@@ -265,7 +265,7 @@ class WARC:
         """Check that files can be created.
 
         Raises:
-            OSError: the directory does not exist, or must not be written to.
+            OSError: the directory can't be created, or must not be written to.
         """
         await offload(self._files.check)
         return self

@@ -55,13 +55,13 @@ class Files:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raise an error unless files can be created in the directory.
+        """Create the directory if it does not exist; raise an error unless files can be created in it.
 
         Raises:
-            OSError: it does not exist, is not a directory, or must not be written to.
+            OSError: it can't be created, is not a directory, or must not be written to.
         """
         directory = os.path.dirname(self._prefix) or os.curdir
-        os.scandir(directory).close()
+        os.makedirs(directory, exist_ok=True)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise PermissionError(13, os.strerror(13), directory)
 
@@ -86,6 +86,7 @@ class Files:
         if self._file is not None and self._size + len(data) > self._max_size:
             self._close(is_complete=True)
         if self._file is None:
+            self.check()
             self._file = self._open()
             self._size = self._file.write(self._records.build_info(os.path.basename(self.paths[-1]), self._info))
         self._size += self._file.write(data)
