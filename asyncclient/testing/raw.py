@@ -335,9 +335,15 @@ class RawServer:
     Args:
         tls: a server's context; the handshake precedes the handler, which is not called if it fails.
         host: the address to listen at.
+
+    Raises:
+        TypeError: the handler is not a function; responses are given to replying().
     """
 
     def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        if not callable(handler):
+            found = type(handler).__name__
+            raise TypeError(f"expected a function as handler, got {found}; RawServer.replying() takes responses")
         self.host = host
         self.port = 0
         """Known from the start of the context on."""

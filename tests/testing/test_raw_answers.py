@@ -1,6 +1,7 @@
 """RawServer with readable answers and requests, and as an async context."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,9 @@ def test_content_that_is_streamed_can_not_be_sent() -> None:
 
     with pytest.raises(TypeError):
         build_bytes(LocalResponse(content=Chunks()))
+
+
+@pytest.mark.parametrize("response", [b"HTTP/1.1 200 OK\r\n\r\n", build_response()])
+def test_a_response_in_place_of_a_handler_is_refused(response: Any) -> None:
+    with pytest.raises(TypeError, match=r"a function as handler, got \w+; RawServer\.replying\(\) takes responses"):
+        RawServer(response)
