@@ -49,6 +49,11 @@ def test_the_extra_all_has_every_other() -> None:
     assert named == sorted(EXTRAS.keys() - {"all"})
 
 
+def test_the_page_of_installation_names_every_extra() -> None:
+    rows = re.findall(r"^\| (`[^|]*`) \|", (ROOT / "docs" / "install.md").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(EXTRAS)
+
+
 def test_the_needs_of_developers_are_not_published() -> None:
     assert {"test", "lint", "docs", "bench", "niquests", "libraries", "check", "dist", "audit"} <= GROUPS.keys()
     assert not {"test", "lint", "docs", "bench", "niquests", "libraries", "check"} & EXTRAS.keys()
