@@ -291,7 +291,7 @@ class ResponseError(HTTPException):
 
 
 class StatusError(ResponseError):
-    """The status is 400 or above (raise_for_status()), or not 2xx (download())."""
+    """The status is 400 or above (raise_for_status()), not 2xx (download()), or not 101 (websocket())."""
 
 
 class RedirectError(ResponseError):

@@ -455,11 +455,11 @@ def feed_events(response: Response, parser: EventParser, chunk: bytes) -> list[S
         raise
 
 
-def build_status_error(response: Response) -> StatusError:
-    """Return the error for the status of a response."""
+def build_status_error(response: Response, expected: str = "") -> StatusError:
+    """Return the error for the status of a response; its text names what was expected, if that is given."""
     reason = clip(response.reason)[1:-1]
     text = f"{response.status} {reason} for {response.request.method} {shorten_url(response.url)!r}"
-    return StatusError(text, response)
+    return StatusError(f"expected {expected}, got {text}" if expected else text, response)
 
 
 def take_received(response: Response) -> bool:

@@ -225,7 +225,7 @@ async def test_other_requests_to_the_origin_are_still_sent_to_the_proxy(
     ("answer", "error", "text"),
     [
         (reply(b"no", status=b"403 Forbidden"), StatusError, "403 Forbidden for GET"),
-        (OK, StatusError, "200 OK for GET"),
+        (OK, StatusError, "expected status 101 of a WebSocket, got 200 OK for GET"),
     ],
 )
 async def test_another_answer_is_an_error(answer: bytes, error: type[Exception], text: str) -> None:

@@ -76,7 +76,7 @@ def accept(response: Response, protocol: ClientProtocol) -> tuple[asyncio.Stream
         ProtocolError: the response does not fit the request.
     """
     if response.status != 101 or response.upgraded is None:
-        raise build_status_error(response)
+        raise build_status_error(response, "status 101 of a WebSocket")
     reader, writer = response.upgraded
     head = "".join(f"{name}: {value}\r\n" for name, value in response.headers.pairs())
     protocol.receive_data(f"HTTP/1.1 101 Switching Protocols\r\n{head}\r\n".encode("latin-1"))
