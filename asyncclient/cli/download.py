@@ -71,7 +71,13 @@ def build_parser(prog: str = "asyncclient download") -> Parser:
         "-i", "--input", metavar="FILE", help="read further URLs, one in each line, perhaps with a checksum; - is stdin"
     )
     add("-c", "--connections", type=positive, default=4, metavar="N", help="files at once (default: 4)")
-    add("-d", "--directory", default=".", metavar="DIR", help="the folder for the files; it is made if it is missing")
+    add(
+        "-d",
+        "--directory",
+        default=".",
+        metavar="DIR",
+        help="the folder for the files, made if it is missing (default: the current one)",
+    )
     add("--checksum", action="append", default=[], metavar="ALGORITHM:HEX", help="the digest of the URL at this place")
     add("--force", action="store_true", help="replace files that exist")
     add("--skip-existing", action="store_true", help="keep files that exist, which otherwise are an error")
