@@ -135,6 +135,7 @@ class Agenda:
         self._spent: set[str] = set()
         self._numbers = count()
         self._given_back: list[Entry] = []
+        self._left: set[int] = set()  # ids of entries, see leave()
         self.has_unknown_hosts = False  # in the frontier
 
     # Hosts
@@ -325,9 +326,21 @@ class Agenda:
     def note_written(self, entries: Iterable[Entry]) -> None:
         """Note that the frontier knows the outcomes of these entries, whose fetches have ended."""
         for entry in entries:
-            line = self._lines[entry.host]
-            line.unwritten -= 1
-            self._remove_if_over(line)
+            if entry.id in self._left:
+                self._left.discard(entry.id)
+            else:
+                self._end_unwritten(self._lines[entry.host])
+
+    def leave(self, entry: Entry) -> None:
+        """Wait no longer for the outcome of an ended fetch: its page may never be finished."""
+        self._left.add(entry.id)
+        self._end_unwritten(self._lines[entry.host])
+
+    def _end_unwritten(self, line: Line) -> None:
+        line.unwritten -= 1
+        if line.entries and not line.unwritten and line.pages >= self._max_pages:
+            self._enqueue(line)  # _end_budget() has waited for this
+        self._remove_if_over(line)
 
     def _remove_if_over(self, line: Line) -> None:
         if line.is_over:

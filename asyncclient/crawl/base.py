@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 from abc import ABC, abstractmethod
@@ -116,7 +117,7 @@ class BaseCrawler(ABC):
         self._sinks = tuple(sinks)
         self._clock = clock or LoopClock()
         self._keeper = Keeper(open_frontier(frontier), agenda, self._flush_sinks, self._go_on)
-        self._delivery = Delivery(buffer, self._write_to_sinks, self._finish, self._keeper.wait_for_room)
+        self._delivery = Delivery(buffer, self._write_to_sinks, self._finish, self._leave, self._keeper.wait_for_room)
         self._recent = RecentUrls()
         self._hops: dict[str, int] = {}
         self._seeds: set[str] = set()
@@ -141,18 +142,21 @@ class BaseCrawler(ABC):
 
         Raises:
             InvalidURL: a URL is invalid. Those before it were added.
+            ImproperConnectionState: the crawler is not open.
             Exception: the frontier can't be written.
         """
         async for batch in _batches(urls):
-            entries = []
-            for url in batch:
-                normal = normalize_url(url)
-                entry = Entry(normal, depth=depth, priority=priority, meta=meta)
-                self._note_seed(entry.host)
-                entries.append(entry)
-            await self._add_all(entries)
+            entries: list[Entry] = []
+            try:
+                for url in batch:
+                    entries.append(Entry(normalize_url(url), depth=depth, priority=priority, meta=meta))
+            finally:
+                for entry in entries:
+                    self._note_seed(entry.host)
+                await self._add_all(entries)
 
     async def _add_all(self, entries: list[Entry]) -> None:
+        self._check_open()
         self._delivery.reopen()
         await self._keeper.add_all(entries)
 
@@ -192,11 +196,14 @@ class BaseCrawler(ABC):
 
     def __aiter__(self) -> AsyncIterator[Page]:
         """Yield the pages as they are received, until every URL is finished. Several tasks may iterate at once."""
-        if not self._is_open:
-            raise ImproperConnectionState("the crawler is not open: use `async with`")
+        self._check_open()
         self._fetching.begin()
         self._ask()
         return self._delivery.iterate()
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ImproperConnectionState("the crawler is not open: use `async with`")
 
     async def run(self) -> CrawlStats:
         """Crawl until every URL is finished, for a crawl whose pages go to sinks only; return the figures."""
@@ -213,6 +220,12 @@ class BaseCrawler(ABC):
         """Note that the program is done with a page."""
         self._keeper.finish(Outcome(page.entry, State.FAILED if page.reason else State.DONE, page.reason))
         self._ask()
+
+    def _leave(self, page: Page) -> None:
+        """Let other loops end although the program may never be done with a page."""
+        if self._is_open:
+            self._agenda.leave(page.entry)
+            self._go_on()
 
     def _ask(self) -> None:
         self._keeper.ask(is_urgent=self._fetching.are_idle)
@@ -345,6 +358,9 @@ class BaseCrawler(ABC):
         """
         self._is_open = False
         await self._fetching.aclose()
+        self._delivery.close()
+        for _ in range(2):  # the loop closes a generator that was left by `break` in a task, which it then starts
+            await asyncio.sleep(0)
         if kind is None:
             self._delivery.finish_left()
         async with AsyncExitStack() as stack:

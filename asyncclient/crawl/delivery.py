@@ -15,7 +15,8 @@ class Delivery:
         size: pages that may wait.
         write: called with each page before a loop gets it.
         finish: called with each page when its loop asks for the next one.
-        wait_for_room: awaited then; it returns when finished pages are not too many to be written.
+        leave: called with a page whose loop has ended before that, and which may never be finished.
+        wait_for_room: awaited after `finish`; it returns when finished pages are not too many to be written.
     """
 
     def __init__(
@@ -23,11 +24,13 @@ class Delivery:
         size: int,
         write: Callable[[Page], Awaitable[None]],
         finish: Callable[[Page], None],
+        leave: Callable[[Page], None],
         wait_for_room: Callable[[], Awaitable[None]],
     ) -> None:
         self._queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(size)
         self._write = write
         self._finish = finish
+        self._leave = leave
         self._wait_for_room = wait_for_room
         self._in_hand = 0
         self._left: list[Page] = []
@@ -55,14 +58,18 @@ class Delivery:
         """Yield pages until the end. Several loops may share the pages."""
         while (page := await self._get()) is not None:
             self._in_hand += 1
+            is_done = False
             try:
                 await self._write(page)
                 yield page
+                is_done = True
             except GeneratorExit:
                 self._left.append(page)
                 raise
             finally:
                 self._in_hand -= 1
+                if not is_done:
+                    self._leave(page)
             self._finish(page)
             await self._wait_for_room()
 
@@ -80,10 +87,20 @@ class Delivery:
         """End all loops, once they have got the pages that wait, or at once with an error."""
         if self.has_ended:
             return
-        while error is not None and not self._queue.empty():
-            self._queue.get_nowait()
+        if error is not None:
+            self._drain()
         self.has_ended, self._error = True, error
         self._queue.put_nowait(error)
+
+    def close(self) -> None:
+        """End all loops at once; pages that wait are dropped."""
+        if not self.has_ended:
+            self._drain()
+            self.end()
+
+    def _drain(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     def reopen(self) -> None:
         """Let loops go on after an end without error."""

@@ -86,6 +86,10 @@ class Stock(Protocol):
         """Yield the delayed outcomes whose time has come."""
         ...
 
+    def leave(self, entry: Entry) -> None:
+        """Wait no longer for the outcome of an ended fetch."""
+        ...
+
     def note_written(self, entries: Iterable[Entry]) -> None:
         """Note that the frontier knows the outcomes of these entries."""
         ...
@@ -159,7 +163,7 @@ class Keeper:
 
     async def wait_for_room(self) -> None:
         """Return when few enough outcomes are unwritten; at once, if the frontier is not behind."""
-        while len(self._outcomes) > MOST_UNWRITTEN and not self._has_failed:
+        while len(self._outcomes) > MOST_UNWRITTEN and not (self._has_failed or self._is_closing):
             await self.add_all(())
 
     def ask(self, *, is_urgent: bool) -> None:
@@ -262,6 +266,9 @@ class Keeper:
                 await self._task
             if not self._has_failed:
                 await self._write()  # outcomes that were added meanwhile
+        except Exception as error:
+            self._fail_adders(error)
+            raise
         finally:
             self._stop_timer()
             await self._frontier.aclose()

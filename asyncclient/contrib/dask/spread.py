@@ -173,6 +173,11 @@ class Spread:
         """Note the end of a fetch, whose outcome is written later; also one that ended with its worker."""
         self._taken[entry.id].end(entry, is_page=is_page, is_error=is_error)
 
+    def leave(self, entry: Entry) -> None:
+        """Wait no longer for the outcome of an ended fetch."""
+        self._taken[entry.id].leave(entry)
+        self._note_moved()
+
     def note_written(self, entries: Iterable[Entry]) -> None:
         """Note that the frontier knows the outcomes of these entries, whose fetches have ended."""
         for entry in entries:
