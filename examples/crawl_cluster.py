@@ -16,7 +16,7 @@ async def main(urls: list[str], scheduler: str | None) -> None:
             await crawl(client, urls)
         return
     async with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, asynchronous=True) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", asynchronous=True) as cluster,
         Client(cluster, asynchronous=True) as client,
     ):
         await crawl(client, urls)

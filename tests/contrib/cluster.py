@@ -23,11 +23,15 @@ class DaskCluster:
 
     Args:
         folder: a folder for its files.
+
+    Attributes:
+        workers: how many workers it has, or will have when they have started.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "scheduler.json"
+        self.workers = 0
         self._processes: list[subprocess.Popen[bytes]] = []
         self._log = (folder / "log").open("wb")
         self._start("dask_scheduler", "--port", "0")
@@ -46,6 +50,7 @@ class DaskCluster:
 
     def add_worker(self, name: str) -> subprocess.Popen[bytes]:
         """Start a worker."""
+        self.workers += 1
         return self._start("dask_worker", "--no-nanny", "--nthreads", "1", "--name", name)
 
     @property
