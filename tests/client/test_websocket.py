@@ -3,7 +3,10 @@
 import asyncio
 import base64
 import hashlib
+import socket
 import struct
+import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -225,7 +228,7 @@ async def test_other_requests_to_the_origin_are_still_sent_to_the_proxy(
     ("answer", "error", "text"),
     [
         (reply(b"no", status=b"403 Forbidden"), StatusError, "403 Forbidden for GET"),
-        (OK, StatusError, "expected status 101 of a WebSocket, got 200 OK for GET"),
+        (OK, StatusError, "200 OK for GET"),
     ],
 )
 async def test_another_answer_is_an_error(answer: bytes, error: type[Exception], text: str) -> None:
@@ -593,6 +596,47 @@ async def test_a_faulty_frame_ends_the_connection_with_the_code_for_it(data: byt
             assert caught.value.__cause__ is not None
     masked = received[0][6:8]
     assert struct.unpack("!H", bytes(a ^ b for a, b in zip(masked, received[0][2:4], strict=True)))[0] == code
+
+
+async def test_pings_of_a_peer_that_reads_nothing_take_little_memory() -> None:
+    is_small, is_over = threading.Event(), threading.Event()
+
+    def flood(connection: RawConnection) -> None:
+        switch(connection)
+        is_small.wait()
+        connection.send(frame(PING, bytes(125)) * 20_000 + frame(TEXT, b"end"))
+        is_over.wait()
+
+    with RawServer(flood) as server:
+        async with Client() as client, client.websocket(server.url, close_timeout=0, **STRICT) as websocket:
+            transport = websocket._link._transport
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            is_small.set()
+            assert await websocket.receive() == "end"
+            assert 0 < transport.get_write_buffer_size() < 256 * 1024
+            is_over.set()
+
+
+async def test_small_fragments_take_no_more_memory_than_their_content() -> None:
+    begun = threading.Event()
+
+    def send(connection: RawConnection) -> None:
+        switch(connection)
+        begun.wait()
+        connection.send(frame(BINARY, b"a", fin=False) + frame(0, b"b", fin=False) * 20_000 + frame(0, b"c"))
+        connection.wait_closed()
+
+    with RawServer(send) as server:
+        options = {"compression": None, "max_message_size": 30_000, "close_timeout": 0}
+        async with Client() as client, client.websocket(server.url, **options) as websocket:
+            tracemalloc.start()
+            try:
+                begun.set()
+                assert await websocket.receive() == b"a" + b"b" * 20_000 + b"c"
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 @pytest.mark.parametrize("end", [RawConnection.close, RawConnection.reset])

@@ -37,6 +37,9 @@ MESSAGE_COST: Final = 64
 STEP: Final = 16 * 1024
 """Received bytes that are decoded before the messages are counted again."""
 
+MOST_UNREAD: Final = 64 * 1024
+"""Bytes of pongs that may be added to a full buffer of the transport; the pongs after them are left out."""
+
 ABNORMAL: Final = 1006
 """The code of a connection that ended without a close frame (RFC 6455 §7.1.5)."""
 
@@ -78,11 +81,12 @@ class Link(asyncio.Protocol):
         self._messages: deque[tuple[Message, int]] = deque()  # with their costs
         self._size = 0  # of the messages, and MESSAGE_COST for each
         self._rest = b""  # received bytes that are not decoded yet
-        self._parts: list[bytes | bytearray | memoryview] = []  # of a message whose end is not received
+        self._part = bytearray()  # of a message whose end is not received
         self._is_text = False
         self._is_discarding = False  # True once no message will be received any more
         self._is_reading = True
         self._may_write = True
+        self._unread = 0  # bytes of pongs since the transport's buffer is full
         self._receiver: asyncio.Future[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()  # for room in the transport, or for its end
         self._pings: dict[bytes, asyncio.Future[None]] = {}
@@ -127,6 +131,7 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Note that there is room again."""
         self._may_write = True
+        self._unread = 0
         self._wake_waiters()
 
     # Receiving
@@ -156,7 +161,7 @@ class Link(asyncio.Protocol):
     def _take_events(self) -> None:
         for event in self._protocol.events_received():
             self._take_frame(event)
-        self.flush()
+        self._answer()
         if self._protocol.state is not self._open:
             self._end()
 
@@ -170,11 +175,11 @@ class Link(asyncio.Protocol):
     def _add_part(self, frame: Frame, name: str) -> None:
         if name != "CONT":
             self._is_text = name == "TEXT"
-        self._parts.append(frame.data)
         if not frame.fin:
+            self._part += frame.data
             return
-        data = bytes(frame.data) if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
+        data = bytes(self._part + frame.data) if self._part else bytes(frame.data)
+        self._part = bytearray()
         try:
             message = data.decode() if self._is_text else data
         except UnicodeDecodeError as error:
@@ -245,6 +250,16 @@ class Link(asyncio.Protocol):
                 self._transport.write_eof()
             else:
                 self._transport.close()
+
+    def _answer(self) -> None:
+        """Write the answers to received frames; a peer that sends pings and reads nothing gets no further pongs."""
+        if self._may_write or self.is_lost or self._protocol.state is not self._open:
+            self.flush()
+            return
+        for pong in self._protocol.data_to_send():
+            self._unread += len(pong)
+            if self._unread <= MOST_UNREAD:
+                self._transport.write(pong)
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()
@@ -318,7 +333,7 @@ class Link(asyncio.Protocol):
         self.has_ended = True
         fault = self._protocol.parser_exc
         self._cause = cause or self._cause or (None if isinstance(fault, EOFError) else fault)
-        self._parts = []
+        self._part = bytearray()
         self._stop_timer()
         if not self.is_lost:
             self._timer = self._loop.call_later(self._limits.close_timeout, self.abort)
