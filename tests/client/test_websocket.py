@@ -627,7 +627,7 @@ async def test_small_fragments_take_no_more_memory_than_their_content() -> None:
         connection.wait_closed()
 
     with RawServer(send) as server:
-        options = {"compression": None, "max_message_size": 30_000, "close_timeout": 0}
+        options: Any = {"compression": None, "max_message_size": 30_000, "close_timeout": 0}
         async with Client() as client, client.websocket(server.url, **options) as websocket:
             tracemalloc.start()
             try:
