@@ -60,7 +60,11 @@ def build_parser(prog: str = "asyncclient crawl") -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 after an error, 2 for wrong arguments, 130 after Ctrl-C."""
+    """Run the command.
+
+    Returns:
+        0; 1 after an error or without any response; 2 for wrong arguments; 130 after Ctrl-C.
+    """
     parser = build_parser()
     options = parser.parse_args(arguments)
     check_options(parser, options)
@@ -90,6 +94,7 @@ async def crawl(options: argparse.Namespace) -> int:
     urls = [url if "://" in url else f"https://{url}" for url in options.urls]
     if options.input is not None:
         urls += options.input.read_text().split()
+    answered = 0
     async with open_crawler(options) as crawler:
         with stopping_on_signals(crawler) as signals:
             await crawler.add(urls)
@@ -98,6 +103,7 @@ async def crawl(options: argparse.Namespace) -> int:
                     await crawler.add_sitemaps(url)
             async with nullcontext() if options.quiet else Progress(crawler):
                 async for page in crawler:
+                    answered += page.response is not None
                     if page.error is not None:
                         print(f"{page.url}: {page.reason}", file=sys.stderr)
                     await crawler.add_links(page)
@@ -106,7 +112,9 @@ async def crawl(options: argparse.Namespace) -> int:
         print(describe(stats), file=sys.stderr)
         if stats.waiting and options.frontier is not None:
             print(f"go on with: --frontier {options.frontier} --resume", file=sys.stderr)
-    return INTERRUPTED if signals else 0
+    if signals:
+        return INTERRUPTED
+    return 1 if stats.pages and not answered else 0
 
 
 def open_crawler(options: argparse.Namespace) -> Crawler:

@@ -17,7 +17,6 @@ from ..errors import (
     RedirectError,
     RemoteDisconnected,
     StaleConnectionError,
-    clip,
 )
 from ..limits import PoolLimits
 from ..message.fields import HeaderValue
@@ -70,7 +69,7 @@ async def fetch(client: Client, entry: Entry) -> Fetched:
 
 def judge_error(entry: Entry, error: Exception) -> Fetched:
     """Return the result for an error."""
-    page = Page(entry, None, error, f"{type(error).__name__}: {clip(str(error))}")
+    page = Page(entry, None, error, f"{type(error).__name__}: {error!s:.300}")
     if isinstance(error, HostResting):
         return Fetched(page, rest=error.seconds)
     if isinstance(error, RobotsDisallowed):

@@ -108,13 +108,18 @@ def build_table(stats: CrawlStats, hosts: Iterable[HostStats], width: int = 80) 
 def describe(stats: CrawlStats) -> str:
     """Return the figures of a crawl in one sentence."""
     parts = [
-        f"{stats.pages:,} pages in {show_seconds(stats.seconds)} ({stats.rate:,.1f}/s)",
+        f"{count(stats.pages, 'page', 'pages')} in {show_seconds(stats.seconds)} ({stats.rate:,.1f}/s)",
         show_size(stats.bytes),
-        f"{stats.errors:,} errors",
-        f"{stats.retries:,} retries",
-        f"{stats.waiting:,} URLs wait",
+        count(stats.errors, "error", "errors"),
+        count(stats.retries, "retry", "retries"),
+        count(stats.waiting, "URL waits", "URLs wait"),
     ]
     return ", ".join(parts)
+
+
+def count(number: int, one: str, many: str) -> str:
+    """Return a number with the word for it."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def show_size(size: float) -> str:

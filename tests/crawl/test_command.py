@@ -55,7 +55,7 @@ async def test_a_site_is_crawled_and_written(site: str, tmp_path: Path) -> None:
 async def test_a_page_without_a_response_is_reported_with_its_reason() -> None:
     async with RawServer.replying(build_response(text="User-agent: *\nDisallow: /")) as server:
         status, text = await crawl(f"{server.url}/a", *FAST, "-q")
-    assert status == 0
+    assert status == 1
     assert text.startswith(f"{server.url}/a: RobotsDisallowed: ")
 
 

@@ -65,6 +65,11 @@ def test_figures_are_described() -> None:
     assert describe(STATS) == ("12,345 pages in 1:40 (123.5/s), 9.9 MB, 6 errors, 7 retries, 3,000 URLs wait")
 
 
+def test_single_things_are_described_as_such() -> None:
+    text = describe(STATS._replace(pages=1, errors=1, retries=1, waiting=1))
+    assert text == "1 page in 1:40 (0.0/s), 9.9 MB, 1 error, 1 retry, 1 URL waits"
+
+
 @pytest.mark.parametrize(
     ("size", "text"),
     [(0, "0 B"), (999, "999 B"), (1500, "1.5 KB"), (2.5e9, "2.5 GB"), (3e15, "3000.0 TB")],
