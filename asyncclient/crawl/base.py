@@ -16,7 +16,7 @@ from ..errors import ImproperConnectionState, InvalidURL
 from ..politeness import Clock
 from ..politeness.clock import LoopClock
 from .delivery import Delivery
-from .entry import Entry, Outcome, State
+from .entry import Entry, Outcome, State, check_meta
 from .fetching import Fetched
 from .frontier import Frontier
 from .keeper import Keeper, Stock
@@ -143,8 +143,10 @@ class BaseCrawler(ABC):
         Raises:
             InvalidURL: a URL is invalid. Those before it were added.
             ImproperConnectionState: the crawler is not open.
+            TypeError, ValueError: JSON can't hold the meta.
             Exception: the frontier can't be written.
         """
+        check_meta(meta)
         async for batch in _batches(urls):
             entries: list[Entry] = []
             try:
@@ -170,6 +172,7 @@ class BaseCrawler(ABC):
             priority, meta: as for add().
             obey_nofollow: leave out links that ask not to be followed.
         """
+        check_meta(meta)
         depth = page.depth + 1
         if depth > self._max_depth:
             return 0
@@ -181,6 +184,9 @@ class BaseCrawler(ABC):
                 if self.scope.allows(url, host=entry.host, seeds=self._seeds):
                     self._keeper.add(entry)
                     added += 1
+        if added and self._delivery.has_ended:
+            self._delivery.reopen()
+            self._ask()
         return added
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -44,6 +45,16 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<Entry {self.id} {self.url} depth {self.depth}, {self.attempts} attempts>"
+
+
+def check_meta(meta: object) -> None:
+    """Check that JSON can hold the meta of an entry.
+
+    Raises:
+        TypeError, ValueError: it can't.
+    """
+    if meta is not None:
+        json.dumps(meta)
 
 
 class State(IntEnum):

@@ -1,6 +1,7 @@
 """Loops that are left, and crawlers that are closed or not open: no task waits for what does not come."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from asyncclient.crawl import Crawler, Page
 from asyncclient.crawl.memory import MemoryFrontier
 from asyncclient.politeness import Rules
 from asyncclient.testing import MockTransport
-from tests.crawl.sites import AGENT, site, tree
+from tests.crawl.sites import AGENT, page_with, site, tree
 
 FAST = Rules(connections=8, backoff=0)
 URLS = sorted(tree(3))
@@ -130,3 +131,21 @@ async def test_a_crawl_ends_when_the_budget_of_a_host_is_spent_before_its_urls()
         assert len(await rest_of(crawler)) == 1
     counts = await frontier.open()
     assert (counts.done, counts.waiting) == (1, 2)
+
+
+@pytest.mark.timeout(20)
+async def test_links_that_are_added_after_the_end_are_fetched_by_the_next_loop() -> None:
+    async with crawler_of(site({"http://a.test/": page_with("/1"), "http://a.test/1": page_with()})) as crawler:
+        await crawler.add("http://a.test/")
+        (page,) = [page async for page in crawler]
+        assert await crawler.add_links(page) == 1
+        assert await rest_of(crawler) == ["http://a.test/1"]
+
+
+@pytest.mark.timeout(20)
+async def test_a_meta_that_json_cannot_hold_does_not_end_the_crawl(tmp_path: Path) -> None:
+    async with crawler_of(site(tree(3)), frontier=tmp_path / "crawl.db") as crawler:
+        await crawler.add("http://a.test/1")
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            await crawler.add("http://a.test/2", meta=object())
+        assert await rest_of(crawler) == ["http://a.test/1"]
