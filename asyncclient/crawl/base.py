@@ -363,17 +363,17 @@ class BaseCrawler(ABC):
         A page that a loop was left with, as by `break`, is finished if no exception has ended the block.
         """
         self._is_open = False
-        await self._fetching.aclose()
-        self._delivery.close()
-        for _ in range(2):  # the loop closes a generator that was left by `break` in a task, which it then starts
-            await asyncio.sleep(0)
-        if kind is None:
-            self._delivery.finish_left()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._aclose_client)
             for sink in self._sinks:
                 stack.push_async_callback(sink.aclose)
-            await self._keeper.aclose()
+            stack.push_async_callback(self._keeper.aclose)
+            await self._fetching.aclose()
+            self._delivery.close()
+            for _ in range(2):  # the loop closes a generator that was left by `break` in a task, which it then starts
+                await asyncio.sleep(0)
+            if kind is None:
+                self._delivery.finish_left()
 
     @abstractmethod
     async def _aclose_client(self) -> None:

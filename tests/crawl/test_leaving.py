@@ -149,3 +149,27 @@ async def test_a_meta_that_json_cannot_hold_does_not_end_the_crawl(tmp_path: Pat
         with pytest.raises(TypeError, match="not JSON serializable"):
             await crawler.add("http://a.test/2", meta=object())
         assert await rest_of(crawler) == ["http://a.test/1"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("turns", range(60))
+async def test_a_crawler_that_is_cancelled_at_any_moment_is_closed_and_loses_nothing(turns: int) -> None:
+    frontier = MemoryFrontier()
+    urls: list[str] = []
+
+    async def run() -> None:
+        async with crawler_of(site(tree(15)), frontier=frontier, connections=3, buffer=2) as crawler:
+            await crawler.add("http://a.test/0")
+            async for page in crawler:
+                await crawler.add_links(page)
+                urls.append(page.url)
+
+    task = asyncio.create_task(run())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await run()
+    assert set(urls) == set(tree(15))
+    assert len(urls) <= 16
