@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 MAX_TEXT: Final = 800
 """Characters of an error text, without the request that it names; part of the text may come from the peer."""
@@ -54,12 +54,23 @@ class HTTPException(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def copy_error(error: OSError) -> OSError:
-    """Return a copy without traceback, safe to store."""
+_E = TypeVar("_E", bound=BaseException)
+
+
+def copy_error(error: _E) -> _E:
+    """Return a copy without traceback, cause and context, safe to store and to raise again.
+
+    If the class can't be copied, because its constructor takes other arguments, it is an OSError for an OSError, and
+    otherwise the error itself.
+    """
     try:
-        return copy.copy(error)
-    except Exception:  # a class from elsewhere, whose constructor takes other arguments
-        return OSError(*error.args)
+        fresh = copy.copy(error)
+    except Exception:
+        return cast(_E, OSError(*error.args)) if isinstance(error, OSError) else error
+    fresh.__traceback__ = None  # kept by copies where tblib is installed, as by dask
+    fresh.__cause__ = fresh.__context__ = None
+    fresh.__suppress_context__ = False
+    return fresh
 
 
 def _rebuild(kind: type[HTTPException], args: tuple[Any, ...], facts: dict[str, Any]) -> HTTPException:

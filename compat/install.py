@@ -84,8 +84,9 @@ def _find_holders() -> Iterator[str]:
         if module is std or _is_ours(module):
             continue
         if any(
-            # issubclass() would call methods of a metaclass; a class that is being made may have no bases yet.
-            isinstance(value, type) and not old.isdisjoint(getattr(value, "__mro__", None) or ())
+            # By type(), because isinstance() makes lazy objects load, which may fail; issubclass() with the value would
+            # call methods of its metaclass. A class that is being made may have no bases yet.
+            issubclass(type(value), type) and not old.isdisjoint(getattr(value, "__mro__", None) or ())
             for value in [*getattr(module, "__dict__", {}).values()]
         ):
             yield name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from typing import Final, NamedTuple
@@ -13,7 +12,7 @@ from ..client.content.reader import ContentReader
 from ..client.network import is_asked
 from ..client.proxy.proxies import Proxy
 from ..client.redirects import decide_redirect, find_location
-from ..errors import ClientClosed, HTTPException, RedirectError, clip
+from ..errors import ClientClosed, HTTPException, RedirectError, clip, copy_error
 from ..message.request import RequestHead
 from ..message.target import build_authority
 from ..message.url import DEFAULT_PORTS, URL, build_url, parse_url
@@ -119,7 +118,7 @@ class RobotsCache:
             raise ClientClosed("the client was closed meanwhile")
         result = loading.task.result()
         if isinstance(result, Exception):
-            raise copy.copy(result)  # each request gets an error of its own
+            raise copy_error(result)  # each request gets an error of its own
         return result
 
     async def _load(self, origin: Origin, request: TransportRequest) -> _Entry | Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from os import PathLike
@@ -11,6 +10,7 @@ from typing import Any, Final, TypedDict, Unpack, cast
 
 from ..client.body.arguments import UNSET, Unset, build_payload
 from ..client.deadlines import await_in_time
+from ..errors import copy_error
 from ..local_response import LocalContent, LocalResponse
 from ..message.fields import HasItems, list_pairs
 from ..message.multipart import guess_content_type
@@ -136,7 +136,7 @@ async def open_answer(answer: _Answer, sent: SentRequest, request: TransportRequ
     if isinstance(answer, type):
         raise cast(type[Exception], answer)
     if isinstance(answer, Exception):
-        raise copy.copy(answer)  # a copy: raising an exception changes it
+        raise copy_error(answer)  # a copy: raising an exception changes it
     found = answer(sent)
     if not inspect.isawaitable(found):
         return found

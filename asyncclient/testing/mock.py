@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Final, Self, Unpack, cast
 
 from ..arguments import check_type
-from ..errors import clip
+from ..errors import clip, copy_error
 from ..message.target import show_url
 from ..transport import TransportRequest, TransportResponse
 from .answers import Answer, ResponseParts, build_response, check_answer, open_answer
@@ -42,10 +41,7 @@ class Call:
 
     def fail(self, error: BaseException) -> None:
         """Store a copy of the error, without a traceback, which would keep the client alive."""
-        try:
-            self.error = copy.copy(error)
-        except Exception:  # a class whose constructor takes other arguments
-            self.error = error
+        self.error = copy_error(error)
 
     def __repr__(self) -> str:
         result = self.response if self.error is None else type(self.error).__name__

@@ -96,7 +96,14 @@ def test_modules_that_hold_old_classes_are_named(held: type, monkeypatch: pytest
     assert [warning.filename for warning in caught] == [__file__]
 
 
-@pytest.mark.parametrize("held", [std, std.HTTPException, std.HTTPMessage, std.responses, 1])
+class Lazy:
+    """An object that loads something when it is used, as Django's settings do, and can't."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError("not configured")
+
+
+@pytest.mark.parametrize("held", [std, std.HTTPException, std.HTTPMessage, std.responses, 1, pytest.param(Lazy(), id="lazy")])
 def test_modules_that_hold_something_else_are_not_named(held: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "holder_of_old_classes", module_with(held=held))
     with warnings.catch_warnings(record=True) as caught:

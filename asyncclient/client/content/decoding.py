@@ -8,11 +8,10 @@ can be small at both ends.
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 
-from ...errors import ContentTooLarge, DecodingError, clip
+from ...errors import ContentTooLarge, DecodingError, clip, copy_error
 from ...message.buffer import Pieces
 from .codings import CODINGS, Stage, open_stage, supported_codings
 
@@ -135,11 +134,11 @@ class Decoder:
         if n < 1:
             raise ValueError(f"expected n of at least 1, got {n!r}")
         if self._error is not None:
-            raise copy.copy(self._error)
+            raise copy_error(self._error)
         try:
             return self._pull(len(self._stages) - 1, min(n, MAX_DECODE_STEP))
         except (ContentTooLarge, DecodingError) as error:
-            self._error = copy.copy(error)  # a copy, because the traceback refers to this decoder
+            self._error = copy_error(error)  # a copy, because the traceback refers to this decoder
             raise
 
     def finish(self) -> None:
@@ -149,7 +148,7 @@ class Decoder:
             DecodingError: the content is cut short.
         """
         if self._error is not None:
-            raise copy.copy(self._error)
+            raise copy_error(self._error)
         for stage in self._stages:
             if not stage.is_whole():
                 raise DecodingError(f"{stage.name} content cut short after {self.received} bytes")
