@@ -352,7 +352,7 @@ class BaseCrawler(ABC):
         """
         await self._keeper.open()
         self._started = self._clock.now()
-        self._fetching.left = self._max_pages - self._keeper.done - self._keeper.failed
+        self._fetching.left = self._max_pages - self._keeper.pages
         self._keeper.start(self._delivery.end)
         self._is_open = True
         return self

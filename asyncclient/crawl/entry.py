@@ -88,8 +88,13 @@ class Outcome(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many entries of a frontier are in each state. Taken entries are waiting until they are finished."""
+    """How many entries of a frontier are in each state. Taken entries are waiting until they are finished.
+
+    Attributes:
+        pages: how many outcomes count against a budget; redirects that were followed, for example, do not.
+    """
 
     waiting: int = 0
     done: int = 0
     failed: int = 0
+    pages: int = 0

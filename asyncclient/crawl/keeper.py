@@ -109,6 +109,7 @@ class Keeper:
 
     Attributes:
         waiting, done, failed: the numbers of entries in the frontier.
+        pages: how many outcomes of earlier crawls count against the budget.
     """
 
     def __init__(
@@ -129,11 +130,11 @@ class Keeper:
         self._timer: asyncio.TimerHandle | None = None
         self._is_busy = self._is_closing = self._has_failed = False
         self._task: asyncio.Task[None] | None = None
-        self.waiting = self.done = self.failed = 0
+        self.waiting = self.done = self.failed = self.pages = 0
 
     async def open(self) -> None:
         """Open the frontier, and note what an earlier crawl has left in it."""
-        self.waiting, self.done, self.failed = await self._frontier.open()
+        self.waiting, self.done, self.failed, self.pages = await self._frontier.open()
         self._agenda.has_unknown_hosts = self.waiting > 0
 
     @property

@@ -41,7 +41,7 @@ class MemoryFrontier:
             self._push(entry, entry.id)
         self._taken.clear()
         waiting, failed = sum(map(len, self._waiting.values())), len(self._failed)
-        return Counts(waiting, self._last_id - waiting - failed, failed)
+        return Counts(waiting, self._last_id - waiting - failed, failed, self._pages.total())
 
     async def add(self, entries: Sequence[Entry]) -> dict[str, int]:
         """Add the entries whose URLs were never added; return how many were new, by host."""

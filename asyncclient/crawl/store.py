@@ -190,7 +190,8 @@ class Store:
         """Return how many entries are in each state."""
         waiting = self._value("SELECT count(*) FROM urls WHERE state = 0")
         failed = self._value("SELECT count(*) FROM urls WHERE state = 2")
-        return Counts(waiting, self._last_id() - waiting - failed, failed)  # no row is ever deleted
+        pages = self._value("SELECT coalesce(sum(pages), 0) FROM hosts")
+        return Counts(waiting, self._last_id() - waiting - failed, failed, pages)  # no row is ever deleted
 
     def add(self, entries: Sequence[Entry]) -> dict[str, int]:
         """Add the entries whose URLs were never added; return how many were new, by host."""

@@ -103,7 +103,9 @@ class Lazy:
         raise RuntimeError("not configured")
 
 
-@pytest.mark.parametrize("held", [std, std.HTTPException, std.HTTPMessage, std.responses, 1, pytest.param(Lazy(), id="lazy")])
+@pytest.mark.parametrize(
+    "held", [std, std.HTTPException, std.HTTPMessage, std.responses, 1, pytest.param(Lazy(), id="lazy")]
+)
 def test_modules_that_hold_something_else_are_not_named(held: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "holder_of_old_classes", module_with(held=held))
     with warnings.catch_warnings(record=True) as caught:

@@ -235,6 +235,19 @@ async def test_budgets_hold_over_a_restart(tmp_path: Path) -> None:
         assert crawler.stats().done == 5
 
 
+async def test_followed_redirects_do_not_use_the_budget_of_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "crawl.db"
+    answers = {
+        "http://a.test/1": redirect_to("/2"),
+        "http://a.test/2": redirect_to("/3"),
+        "http://a.test/3": page_with("/4"),
+        "http://a.test/4": page_with("/5"),
+    }
+    first = await crawl(crawler_of(site(answers), frontier=path, max_pages=1), "http://a.test/1")
+    second = await crawl(crawler_of(site(answers), frontier=path, max_pages=2), ())
+    assert [page.url[-1] for page in (*first, *second)] == ["3", "4"]
+
+
 # Politeness
 
 

@@ -96,7 +96,7 @@ async def test_finished_entries_are_not_taken_again(frontier: Frontier) -> None:
     assert await frontier.add(entries_of("a", 1, 2)) == {}
     assert await take_paths(frontier, "a") == ["3"]
     await frontier.aclose()
-    assert await frontier.open() == Counts(waiting=1, done=1, failed=1)
+    assert await frontier.open() == Counts(waiting=1, done=1, failed=1, pages=2)
 
 
 async def test_the_pages_of_a_host_are_the_outcomes_that_count(frontier: Frontier) -> None:

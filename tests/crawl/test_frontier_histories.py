@@ -59,7 +59,7 @@ class Model:
 
     def count(self) -> Counts:
         states = Counter(each.state for each in self.entries.values())
-        return Counts(states[State.WAITING], states[State.DONE], states[State.FAILED])
+        return Counts(states[State.WAITING], states[State.DONE], states[State.FAILED], self.pages.total())
 
 
 class Machine(RuleBasedStateMachine):
