@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests format cover costs bench run-bench bench-check bench-record docs conformance \
+.PHONY: help run test check check-format check-lint check-types check-tests check-usual-tests format cover costs bench run-bench bench-check bench-record docs conformance \
 	conformance-libraries check-libraries fuzz dist try-archive audit clean
 
 help: ## list the targets
@@ -51,6 +51,9 @@ check-types: $(HAS)check
 
 check-tests: $(HAS)test
 	@$(PY) -m pytest -q --full $(SPREAD) $(OURS)
+
+check-usual-tests: $(HAS)test
+	@$(PY) -m pytest -q $(SPREAD) $(OURS)
 
 format: $(HAS)check ## format the sources and apply the automatic fixes of lint
 	@$(BIN)/ruff check --quiet --fix-only .
