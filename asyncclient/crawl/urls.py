@@ -20,7 +20,7 @@ MAX_LENGTH: Final = 8000
 """Characters of the longest URL that is taken from a page; servers should accept as much (RFC 9110 §4.1)."""
 
 _PLAIN_HOST: Final = r"[a-z0-9_-]{1,63}+(?:\.[a-z0-9_-]{1,63}+)*+"
-_PLAIN_PORT: Final = r"(?::(?!(?:80|443)/)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?+"
+_PLAIN_PORT: Final = r"(?::(?!(?:80|443)/)(?:[1-5][0-9]{4}|[1-9][0-9]{0,3}))?+"
 _LEGAL: Final = r"[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]*+"
 _UNRESERVED_HEX: Final = r"2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]"
 _ESCAPES: Final = rf"(?:%(?!{_UNRESERVED_HEX})[0-9A-F]{{2}}{_LEGAL})*+"
