@@ -164,7 +164,7 @@ class Keeper:
 
     async def wait_for_room(self) -> None:
         """Return when few enough outcomes are unwritten; at once, if the frontier is not behind."""
-        while len(self._outcomes) > MOST_UNWRITTEN and not (self._has_failed or self._is_closing):
+        while len(self._outcomes) >= MOST_UNWRITTEN and not (self._has_failed or self._is_closing):
             await self.add_all(())
 
     def ask(self, *, is_urgent: bool) -> None:
