@@ -220,15 +220,18 @@ class Keeper:
         self._agenda.note_added({outcome.entry.host for outcome in outcomes if outcome.state is State.WAITING})
 
     async def _write_added(self) -> None:
-        if self._added:
-            added, self._added = self._added, []
-            new = await self._frontier.add(added)
+        added, self._added = self._added, []
+        adders, self._adders = self._adders, []  # together: later callers wait for the next write
+        if added:
+            try:
+                new = await self._frontier.add(added)
+            except BaseException:
+                self._adders = adders + self._adders  # they get the error, too
+                raise
             self.waiting += sum(new.values())
             self._agenda.note_added(new)
             for entry in added:
-                if entry.priority > 0:
-                    self._agenda.prefer(entry)
-        adders, self._adders = self._adders, []
+                self._agenda.prefer(entry)
         for future in adders:
             if not future.done():
                 future.set_result(None)

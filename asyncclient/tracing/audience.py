@@ -1,7 +1,7 @@
 """Calling tracers: those of a client, and the log while it is on.
 
-Nothing is called for an event that no tracer has a method for. A tracer cannot harm a request: what it raises is logged
-once for each of its methods, and so is a call that holds up the event loop.
+Nothing is called for an event that no tracer has a method for. An exception of a tracer does not reach the request: it
+is logged once for each of its methods, and so is a call that holds up the event loop, whose time counts.
 """
 
 from __future__ import annotations

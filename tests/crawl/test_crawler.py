@@ -383,6 +383,42 @@ async def test_an_error_of_the_frontier_ends_the_loop() -> None:
             await _list(crawler)
 
 
+async def test_add_returns_when_its_own_urls_are_written() -> None:
+    class Slow(MemoryFrontier):
+        def __init__(self) -> None:
+            super().__init__()
+            self.written: list[str] = []
+            self.gate = asyncio.Semaphore(0)
+            self.is_entered = asyncio.Event()
+
+        async def add(self, entries: Any) -> dict[str, int]:
+            self.is_entered.set()
+            await self.gate.acquire()
+            self.written += [entry.url for entry in entries]
+            return await super().add(entries)
+
+    frontier = Slow()
+    async with crawler_of(site(tree(2)), frontier=frontier) as crawler:
+        first = asyncio.create_task(crawler.add("http://a.test/0"))
+        await frontier.is_entered.wait()
+        second = asyncio.create_task(crawler.add("http://a.test/1"))
+        await asyncio.sleep(0)
+        frontier.gate.release()
+        await first
+        await asyncio.sleep(0)
+        assert not second.done()
+        frontier.gate.release()
+        await second
+        assert frontier.written == ["http://a.test/0", "http://a.test/1"]
+
+
+async def test_a_usual_url_is_fetched_before_a_lower_priority_at_hand() -> None:
+    async with crawler_of(site(tree(2)), connections=1) as crawler:
+        await crawler.add("http://a.test/0", priority=-1)
+        await crawler.add("http://a.test/1")
+        assert [page.url[-1] async for page in crawler] == ["1", "0"]
+
+
 async def test_an_error_of_the_frontier_ends_add() -> None:
     class Full(MemoryFrontier):
         async def add(self, entries: Any) -> dict[str, int]:
