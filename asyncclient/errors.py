@@ -7,7 +7,8 @@ a `TimeoutError`. Invalid arguments raise `ValueError` or `TypeError`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any, Final, TypeVar, cast
 
 MAX_TEXT: Final = 800
@@ -55,6 +56,26 @@ class HTTPException(Exception):
 
 
 _E = TypeVar("_E", bound=BaseException)
+_K = TypeVar("_K", bound=type[HTTPException])
+
+
+def shown_as(public: type[HTTPException]) -> Callable[[_K], _K]:
+    """Let tracebacks and reprs name a subclass as the documented class whose interface it has, and pickle it by name.
+
+    For a class that needs a second base, which is slow to import or of asyncio.
+    """
+
+    def decorate(kind: _K) -> _K:
+        place = kind.__module__, kind.__qualname__
+        kind.__module__, kind.__qualname__, kind.__name__ = public.__module__, public.__qualname__, public.__name__
+        kind.__reduce__ = lambda self: (_rebuild_shown, (*place, self.args, self.__dict__))  # type: ignore[method-assign]
+        return kind
+
+    return decorate
+
+
+def _rebuild_shown(module: str, name: str, args: tuple[Any, ...], facts: dict[str, Any]) -> HTTPException:
+    return _rebuild(getattr(import_module(module), name), args, facts)
 
 
 def copy_error(error: _E) -> _E:
@@ -316,8 +337,25 @@ class TooManyRedirects(RedirectError):
 class DecodingError(HTTPException):
     """Content is not valid in its Content-Encoding: malformed, cut short, or in an unsupported coding.
 
-    Also raised for a download whose digest does not match (RFC 9530), and as InvalidJSON.
+    Also raised for a download whose digest does not match, as ChecksumError, and for JSON, as InvalidJSON.
     """
+
+
+class ChecksumError(DecodingError):
+    """A downloaded file has another digest than the server (RFC 9530) or the caller has said.
+
+    Attributes:
+        field: where the expected digest is from: "Content-Digest", "Repr-Digest", or "checksum" for the caller's.
+        algorithm: a name of hashlib, such as "sha256".
+        expected, found: the digests, in hexadecimal digits.
+    """
+
+    def __init__(self, field: str, algorithm: str, expected: str, found: str) -> None:
+        super().__init__(f"content is not what {field} says: expected {algorithm} {expected}, got {found}")
+        self.field = field
+        self.algorithm = algorithm
+        self.expected = expected
+        self.found = found
 
 
 class InvalidJSON(DecodingError, ValueError):

@@ -1,10 +1,18 @@
-"""Texts of errors are bounded, whatever a peer sends."""
+"""Texts of errors are bounded, whatever a peer sends, and tracebacks name public classes."""
 
+import copy
+import json
+import pickle
+import pkgutil
 import socket
+import traceback
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
 
+import asyncclient
 from asyncclient import BadStatusLine, Client, ConnectError, StaticResolver, StatusError, UnknownProtocol
 from asyncclient.errors import MAX_TEXT, ProtocolError, join_errors
 from asyncclient.testing import RawServer
@@ -56,3 +64,52 @@ async def test_a_long_reason_is_cut() -> None:
 )
 def test_errors_are_joined_into_one_text(errors: list[object], text: str) -> None:
     assert join_errors(errors) == text
+
+
+PUBLIC = ("", ".crawl", ".cache", ".politeness", ".testing", ".contrib.dask")
+"""Modules whose names are the interface."""
+
+CAUGHT = {
+    "asyncclient.crawl.warc.archive.ArchiveFull",  # the archive begins a new file
+    "asyncclient.exchange.tunnel.AuthenticationContinues",  # the dial connects again
+    "asyncclient.politeness.place.Postponed",  # the request goes back to the queue
+    "asyncclient.testing.routes.Refused",  # the demo server answers with its status
+    "asyncclient.cli.exits.CommandError",  # printed as a line
+    "asyncclient.contrib.dask.crew._Lost",  # handled by the crew
+    "asyncclient.message.lenient.InvalidLength",  # compat raises http.client's
+}
+"""Exceptions that no user sees."""
+
+
+def list_exceptions() -> Iterator[type[BaseException]]:
+    """Yield the exception classes that the modules of the package define."""
+    for module in pkgutil.walk_packages(asyncclient.__path__, "asyncclient."):
+        if not module.name.endswith("__main__"):
+            yield from filter(is_exception_of_ours, vars(import_module(module.name)).values())
+
+
+def is_exception_of_ours(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException) and value.__module__.startswith("asyncclient")
+
+
+def test_each_exception_has_the_name_of_a_public_one() -> None:
+    modules = [import_module(f"asyncclient{name}") for name in PUBLIC]
+    public = {getattr(module, name) for module in modules for name in dir(module) if name[0].isupper()}
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in public if isinstance(kind, type)}
+    found = {f"{kind.__module__}.{kind.__qualname__}" for kind in list_exceptions()}
+    assert len(found) > 40
+    assert found - names == CAUGHT
+
+
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
+async def test_malformed_json_is_shown_by_its_public_name(again: Any) -> None:
+    with RawServer.replying(reply(b"{", b"Content-Type: application/json")) as server:
+        async with Client() as client:
+            response = await client.get(server.url)
+    with pytest.raises(asyncclient.InvalidJSON) as raised:
+        response.json()
+    for error in (raised.value, again(raised.value)):
+        assert traceback.format_exception_only(error)[-1].startswith("asyncclient.errors.InvalidJSON: invalid JSON")
+        assert repr(error).startswith("InvalidJSON(")
+        assert isinstance(error, json.JSONDecodeError)
+        assert (str(error), error.pos, error.doc) == (str(raised.value), 1, "{")

@@ -176,6 +176,7 @@ class Client(Verbs):
         resume: bool = False,
         overwrite: bool = False,
         progress: Progress | None = None,
+        checksum: str | None = None,
         **options: Unpack[DownloadOptions],
     ) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
@@ -185,14 +186,20 @@ class Client(Verbs):
 
         Raises:
             StatusError: the status is not 2xx; the content was not read.
-            DecodingError: the digest of the content does not match.
+            ChecksumError: a digest of the content does not match; the path is unchanged.
             ProtocolError: the response has only a part, although the whole content was requested.
             OSError: the file can't be written, exists in the directory, or is being downloaded already.
             Others: see request(), and the exceptions of progress.
         """
         report = None if progress is None else wrap_callback(progress)
         download = self._client.download(
-            url, path, resume=resume, overwrite=overwrite, progress=report, **wrap_bodies(options)
+            url,
+            path,
+            resume=resume,
+            overwrite=overwrite,
+            progress=report,
+            checksum=checksum,
+            **wrap_bodies(options),
         )
         return self._finish(download)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..client.client import Client
+from ..client.download.digests import parse_checksum
 from ..client.error_context import shorten_url
 from ..client.response import Response
 from ..client.retries import Retry
@@ -28,36 +27,12 @@ from .sending import RETRIED, build_timeout, build_trust
 from .spelling import Parser, positive, seconds
 from .visible import make_visible
 
-LENGTHS: Final = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
-"""Hexadecimal digits of a digest."""
-
-_CHECKSUM: Final = re.compile(r"(\w+):([0-9a-fA-F]+)")
-
-
-class Checksum(NamedTuple):
-    """The digest that a file must have."""
-
-    algorithm: str
-    digest: str
-
 
 class Job(NamedTuple):
     """A file to download."""
 
     url: str
-    checksum: Checksum | None = None
-
-
-def parse_checksum(text: str) -> Checksum:
-    """Return the digest in `sha256:…`.
-
-    Raises:
-        ValueError: the algorithm or the number of digits is wrong.
-    """
-    match = _CHECKSUM.fullmatch(text)
-    if match is None or LENGTHS.get(match[1].lower()) != len(match[2]):
-        raise ValueError(f"expected {', '.join(LENGTHS)}, a colon and the hexadecimal digits, got {text!r}")
-    return Checksum(match[1].lower(), match[2].lower())
+    checksum: str | None = None
 
 
 def build_parser(prog: str = "asyncclient download") -> Parser:
@@ -127,7 +102,9 @@ def list_jobs(options: Any) -> Iterator[Job]:
             continue
         seen.add(url)
         parse_url(url)
-        yield Job(url, parse_checksum(rest[0]) if rest else None)
+        if rest:
+            parse_checksum(rest[0])
+        yield Job(url, rest[0] if rest else None)
 
 
 async def download_all(jobs: Sequence[Job], options: Any) -> int:
@@ -168,34 +145,17 @@ async def _work(client: Client, waiting: Iterator[Job], bars: Bars, options: Any
 
 
 async def download(client: Client, job: Job, bars: Bars, options: Any) -> tuple[Response, str]:
-    """Download one file; return the response, and the path of the file.
-
-    Raises:
-        CommandError: the file has another digest; it is removed.
-        Others: the errors of Client.download().
-    """
+    """Download one file; return the response, and the path of the file. Raises the errors of Client.download()."""
     progress = bars.add(shorten_url(job.url).rstrip("/").rpartition("/")[2])
     response = await client.download(
-        job.url, options.directory, resume=True, overwrite=options.force, progress=progress
+        job.url,
+        options.directory,
+        resume=True,
+        overwrite=options.force,
+        progress=progress,
+        checksum=job.checksum,
     )
-    path = os.path.join(options.directory, response.filename)
-    if job.checksum is not None:
-        await asyncio.to_thread(verify, path, job.checksum)
-    return response, path
-
-
-def verify(path: str, expected: Checksum) -> None:
-    """Compare the digest of a file, and remove a file that has another.
-
-    Raises:
-        CommandError: it has another digest.
-    """
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, expected.algorithm).hexdigest()
-    if found != expected.digest:
-        os.unlink(path)
-        text = f"{path}: expected {expected.algorithm} {expected.digest}, got {found}; the file was removed"
-        raise CommandError(Exit.DECODING, "checksum", text)
+    return response, os.path.join(options.directory, response.filename)
 
 
 def _report_failure(job: Job, error: Exception, options: Any) -> Exit:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from ..errors import (
     BadStatusLine,
+    ChecksumError,
     ConnectError,
     ContentTooLarge,
     DecodingError,
@@ -90,6 +91,7 @@ _FAILURES: Final[tuple[tuple[type[BaseException], Failure], ...]] = (
     (StatusError, Failure(Exit.STATUS, "status", "")),
     (TooManyRedirects, Failure(Exit.REDIRECTS, "redirect", "--max-redirs changes the limit")),
     (RedirectError, Failure(Exit.REDIRECTS, "redirect", "the Location of the response cannot be followed")),
+    (ChecksumError, Failure(Exit.DECODING, "checksum", "check the URL and the checksum; no file was changed")),
     (DecodingError, Failure(Exit.DECODING, "content", "--no-decode gives the content as sent")),
     (ContentTooLarge, Failure(Exit.TOO_LARGE, "content", "--max-filesize changes the limit")),
     (RemoteDisconnected, Failure(Exit.EMPTY, "response", "--retry N sends the request again")),

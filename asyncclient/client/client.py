@@ -252,6 +252,7 @@ class Client(Verbs, Streams):
         resume: bool = False,
         overwrite: bool = False,
         progress: Progress | None = None,
+        checksum: str | None = None,
         **options: Unpack[DownloadOptions],
     ) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
@@ -268,12 +269,13 @@ class Client(Verbs, Streams):
                 it (".part.note"), and start with the part that an earlier call has left for the same URL.
             overwrite: replace an existing file if path is a directory.
             progress: called after each write with the bytes of the file so far, and its final size (None: unknown).
+            checksum: of the file: "md5", "sha1", "sha256", "sha384" or "sha512", a colon, and the hexadecimal digits.
             options: as in request(), but `decode` is False by default; with True, encoded content is decoded.
 
         Raises:
             StatusError: the status is not 2xx; the content was not read. 304 is returned if the request was
                 conditional; the path is then unchanged.
-            DecodingError: the digest of the content does not match; or as in request().
+            ChecksumError: a digest of the content does not match; the path is unchanged.
             ProtocolError: the response has only a part, although the whole content was requested; or as in request().
             FileExistsError: the file exists in the directory; or a path is not a regular file (a FIFO, a device).
             OSError: the file can't be written, is a directory, or is being downloaded already.
@@ -284,7 +286,14 @@ class Client(Verbs, Streams):
         options.setdefault("decode", False)
         request = self.build_request("GET", url, **options)
         download = Download(
-            self._settings, self._open, request, path, resume=resume, overwrite=overwrite, progress=progress
+            self._settings,
+            self._open,
+            request,
+            path,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+            checksum=checksum,
         )
         return await download.run()
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, Protocol, Self
 from weakref import ref
 
-from ..errors import IncompleteRead
+from ..errors import IncompleteRead, shown_as
 from ..message.buffer import Pieces
 from .deadlines import timer_of
 from .descriptor import Descriptor
@@ -55,6 +55,7 @@ EOF: Final = Ending("eof")
 CLOSED: Final = Ending("closed")
 
 
+@shown_as(IncompleteRead)
 class ShortRead(IncompleteRead, asyncio.IncompleteReadError):
     """The connection ended before the bytes that a method of StreamReader was asked for; `expected` is their number."""
 

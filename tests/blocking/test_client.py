@@ -310,6 +310,9 @@ def test_download(client: Client, demo: str, tmp_path: Path) -> None:
     assert path.stat().st_size == 1_000_000
     assert told[-1] == (1_000_000, 1_000_000, threading.current_thread())
     assert sorted(told, key=lambda one: one[0]) == told
+    with pytest.raises(asyncclient.ChecksumError):
+        client.download(f"{demo}/bytes/10", path, checksum="md5:" + "0" * 32)
+    assert path.stat().st_size == 1_000_000
     with pytest.raises(asyncclient.StatusError) as caught:
         client.download(f"{demo}/status/404", tmp_path / "missing")
     assert isinstance(caught.value.response, Response)

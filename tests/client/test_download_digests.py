@@ -1,18 +1,23 @@
 """Downloads whose content is encoded, or has a digest."""
 
+import asyncio
 import gzip
+import hashlib
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asyncclient import (
+    ChecksumError,
     Client,
     DecodingError,
     IncompleteRead,
 )
-from asyncclient.client.download.download import MAX_WRITE_STEP, list_checks
+from asyncclient.client.download.digests import list_checks, parse_checksum
+from asyncclient.client.download.download import MAX_WRITE_STEP
 from asyncclient.client.download.resuming import Span
 from asyncclient.message.fields import Fields
 from tests.client.answering import Answering
@@ -117,9 +122,7 @@ async def test_digests(tmp_path: Path, field: str, algorithm: str, where: str) -
     answer = reply(CONTENT, line) if where == "head" else chunked(CONTENT, trailers=line + b"\r\n")
     wrong = answer.replace(line, digest(field, CONTENT[1:], algorithm))
     path = tmp_path / "file"
-    text = (
-        rf"^content is not what {field} says: expected {algorithm} [0-9a-f]+, got [0-9a-f]+ \(GET http://\S+/wrong\)$"
-    )
+    text = rf"^content is not what {field} says: expected {algorithm.replace('-', '')} [0-9a-f]+, got [0-9a-f]+ \(GET http://\S+/wrong\)$"
     with Answering({"/": answer, "/wrong": wrong}) as server:
         async with Client() as client:
             await client.download(server.url, path)
@@ -192,12 +195,83 @@ async def test_the_digest_of_a_version_that_has_changed_is_ignored(tmp_path: Pat
     assert is_whole(path, CONTENT[::-1])
 
 
+@pytest.mark.parametrize("where", ["checksum", "Content-Digest"])
+@pytest.mark.parametrize("resume", [False, True])
+async def test_a_file_with_a_wrong_digest_never_replaces_another(tmp_path: Path, where: str, resume: bool) -> None:
+    wrong, old = hashlib.sha256(b"").hexdigest(), tmp_path / "file"
+    old.write_bytes(b"old")
+    fields = [] if where == "checksum" else [digest(where, b"")]
+    checksum = f"sha256:{wrong}" if where == "checksum" else None
+    with Store(CONTENT, b'ETag: "v1"', *fields) as server:
+        async with Client() as client:
+            for path in (old, tmp_path):
+                with pytest.raises(ChecksumError) as error:
+                    await client.download(f"{server.url}/file", path, resume=resume, overwrite=True, checksum=checksum)
+                assert is_whole(old, b"old")
+    assert (error.value.field, error.value.algorithm) == (where, "sha256")
+    assert (error.value.expected, error.value.found) == (wrong, hashlib.sha256(CONTENT).hexdigest())
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+async def test_a_cancellation_during_the_verification_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def cancel(received: int, _: int | None) -> None:
+        if received == SIZE:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    with Store() as server:
+        async with Client() as client:
+            checksum = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+            task = asyncio.create_task(client.download(server.url, path, progress=cancel, checksum=checksum))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert is_whole(path, b"old")
+
+
+async def test_a_checksum_covers_the_part_of_an_earlier_call(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with Store() as server:
+        for start in (b"", b"!!"):
+            await leave_part(server, path)
+            with open(f"{path}.part", "r+b") as part:
+                part.write(start)
+            async with Client() as client:
+                checksum = f"SHA1:{hashlib.sha1(CONTENT).hexdigest().upper()}"
+                download = client.download(f"{server.url}/file", path, resume=True, checksum=checksum)
+                if not start:
+                    await download
+                    continue
+                with pytest.raises(ChecksumError):
+                    await download
+    assert is_whole(path)
+    assert server.ranges == [f"bytes={CUT - 1}-"]
+
+
+async def test_a_malformed_checksum_is_refused_before_the_request(tmp_path: Path) -> None:
+    with Store() as server:
+        async with Client() as client:
+            with pytest.raises(ValueError, match="expected md5, sha1, sha256"):
+                await client.download(server.url, tmp_path / "file", checksum="sha256:00")
+            with pytest.raises(TypeError, match="as checksum, got bytes"):
+                await client.download(server.url, tmp_path / "file", checksum=b"sha256:00")  # type: ignore[arg-type]
+    assert (server.asked, names(tmp_path)) == ([], [])
+
+
+def test_checksums_are_parsed() -> None:
+    assert parse_checksum(f"MD5:{'A' * 32}") == ("checksum", "md5", bytes.fromhex("a" * 32), 0, None)
+    for text in ("sha256:00", "crc:00", "sha256", f"md5:{'g' * 32}"):
+        with pytest.raises(ValueError, match="expected md5, sha1"):
+            parse_checksum(text)
+
+
 @pytest.mark.parametrize(
     ("value", "algorithms"),
     [
-        ("sha-256=:AAAA:", ["sha-256"]),
-        ("md5=:AAAA:, sha-512=:AAAA:;x=1 ,\tsha-256=::", ["sha-512", "sha-256"]),
-        ("sha-256=:AAAA:, sha-256=:BBBB:", ["sha-256"]),
+        ("sha-256=:AAAA:", ["sha256"]),
+        ("md5=:AAAA:, sha-512=:AAAA:;x=1 ,\tsha-256=::", ["sha512", "sha256"]),
+        ("sha-256=:AAAA:, sha-256=:BBBB:", ["sha256"]),
         ("sha-256=AAAA", []),
         ("sha-256=:AAA:", []),
         ("xsha-256=:AAAA:", []),

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import InvalidJSON, clip
+from ...errors import InvalidJSON, clip, shown_as
 from ...message.charsets import decode
 from ...message.media import parse_content_type
 from ...message.target import show
 from .text import find_json_encoding
 
 
+@shown_as(InvalidJSON)
 class MalformedJSON(InvalidJSON, json.JSONDecodeError):
     """An InvalidJSON that is also a json.JSONDecodeError."""
 

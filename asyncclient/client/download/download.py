@@ -8,8 +8,8 @@ the whole content is requested again, without Range.
 - Unencoded content is requested, and encoded content is stored encoded: a server that labels its `x.tar.gz` with
   `Content-Encoding: gzip` means that file. With decode=True it is decoded; then it can't be resumed, because a range of
   encoded content is not a range of the decoded content, and digests do not apply (RFC 9530 §2, §3).
-- Digests are computed from the file at the end, and only those that the server sent. So bytes of an earlier call are
-  included, and digests in trailers are known.
+- Digests are computed from the file at the end, those that the server sent and the caller's checksum. So bytes of an
+  earlier call are included, and digests in trailers are known.
 - Files are used in worker threads only. A worker can't be cancelled, so its end is awaited: it must not write to a file
   that was closed and removed. aiofiles does not wait.
 """
@@ -17,20 +17,17 @@ the whole content is requested again, without Range.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import os
 import random
-import re
 import time
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
-from ...errors import ContentTooLarge, DecodingError, HTTPException, IncompleteRead, ProtocolError, StatusError
+from ...errors import ChecksumError, ContentTooLarge, HTTPException, IncompleteRead, ProtocolError, StatusError
 from ...message.repairs import Repair
 from ...message.url import parse_url
 from ..content.decoding import IDENTITY
@@ -39,6 +36,7 @@ from ..request import Request, build_derived
 from ..response import Response, build_status_error
 from ..retries import Action, Outcome, decide_retry
 from ..settings import Settings, find_deadline
+from .digests import Check, list_checks, parse_checksum
 from .part_file import PartFile
 from .resuming import Note, Span, find_span, make_note, read_coding
 
@@ -51,21 +49,8 @@ Progress = Callable[[int, int | None], object]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_DIGEST = re.compile(r"(?:^|,)[ \t]*+(sha-256|sha-512)=:([A-Za-z0-9+/=]*+):")
-_HASHES = {"sha-256": "sha256", "sha-512": "sha512"}
-
 _REFUSED: Final = (304, 412, 416)
 """Statuses of responses to Range and If-Range that bring no content of the file."""
-
-
-class Check(NamedTuple):
-    """A digest that the bytes from `start` to before `stop` (None: the end) must have, sent in `field`."""
-
-    field: str
-    algorithm: str
-    expected: bytes
-    start: int
-    stop: int | None
 
 
 class Download:
@@ -79,9 +64,11 @@ class Download:
         resume: keep the part after a failure, and continue a part that was kept.
         overwrite: replace an existing file in the directory.
         progress: called after each write.
+        checksum: of the file, see parse_checksum(); None if it is not known.
 
     Raises:
-        ValueError: the request has a Range or If-Range.
+        ValueError: the request has a Range or If-Range, or the checksum is malformed.
+        TypeError: the checksum is not a str.
     """
 
     def __init__(
@@ -94,6 +81,7 @@ class Download:
         resume: bool,
         overwrite: bool,
         progress: Progress | None,
+        checksum: str | None,
     ) -> None:
         given = {name.lower() for name, _ in request.headers}
         if not given.isdisjoint(("range", "if-range")):
@@ -111,6 +99,7 @@ class Download:
         self._response: Response | None = None  # the last response, for errors
         self._has_condition = True
         self._checks: set[Check] = set()
+        self._asserted = () if checksum is None else (parse_checksum(checksum),)
         self._has_asked = False
         self._cuts = 0
 
@@ -273,20 +262,19 @@ class Download:
             self._progress(self._part.size, span.total)
 
     async def _verify(self) -> None:
-        """Check the digests that were sent. Recently written bytes are still in the system's cache."""
-        for check in self._checks:
-            digest = hashlib.new(_HASHES[check.algorithm])
-            at, stop = check.start, self._part.size if check.stop is None else check.stop
-            while at < stop and (
-                count := await in_worker(self._part.update, digest, at, min(MAX_WRITE_STEP, stop - at))
-            ):
-                at += count
-            if digest.digest() != check.expected:
+        """Check all digests. Recently written bytes are still in the system's cache."""
+        for check in (*self._checks, *self._asserted):
+            found = await self._compute(check)
+            if found != check.expected:
                 self._note = None
-                raise DecodingError(
-                    f"content is not what {check.field} says: expected {check.algorithm} {check.expected.hex()}, "
-                    f"got {digest.hexdigest()}"
-                )
+                raise ChecksumError(check.field, check.algorithm, check.expected.hex(), found.hex())
+
+    async def _compute(self, check: Check) -> bytes:
+        digest = hashlib.new(check.algorithm, usedforsecurity=False)
+        at, stop = check.start, self._part.size if check.stop is None else check.stop
+        while at < stop and (count := await in_worker(self._part.update, digest, at, min(MAX_WRITE_STEP, stop - at))):
+            at += count
+        return digest.digest()
 
     def _is_decoded(self, response: Response) -> bool:
         return self._request.choices.decode and read_coding(response.headers) != ""
@@ -318,22 +306,3 @@ async def _take_step(chunks: AsyncIterator[bytes]) -> tuple[list[bytes], Excepti
     except Exception as error:
         return pieces, error
     return pieces, None
-
-
-# Fields
-
-
-def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:
-    """Return the supported digests in fields or trailers; malformed ones are skipped (RFC 9530).
-
-    Content-Digest covers the content of this response, Repr-Digest the whole representation.
-    """
-    checks = []
-    for field, start, stop in (("Content-Digest", span.start, span.stop), ("Repr-Digest", 0, span.total)):
-        for algorithm, text in dict(_DIGEST.findall(fields.get(field, ""))).items():
-            try:
-                expected = base64.b64decode(text, validate=True)
-            except binascii.Error:
-                continue
-            checks.append(Check(field, algorithm, expected, start, stop))
-    return checks
