@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..arguments import check_number
 from ..errors import ImproperConnectionState, InvalidURL
@@ -26,6 +26,7 @@ from .recent import RecentUrls
 from .scope import Scope
 from .stats import CrawlStats, Tally
 from .urls import normalize_url
+from .workers import Fetching
 
 if TYPE_CHECKING:
     from .sinks.sink import Sink
@@ -45,42 +46,6 @@ MOST_SEEDS: Final = 100_000
 RETRY_DELAY: Final = 1.0
 LONGEST_RETRY_DELAY: Final = 60.0
 """Seconds before a URL is fetched again for the first time, doubled each time, and their limit."""
-
-
-class Fetching(Protocol):
-    """The part of a crawler that fetches; see Workers."""
-
-    left: float
-
-    def __len__(self) -> int:
-        """Return how many fetches are in progress."""
-        ...
-
-    @property
-    def are_idle(self) -> bool:
-        """True if more fetches could be in progress."""
-        ...
-
-    @property
-    def is_over(self) -> bool:
-        """True after stop(), and when the budget is spent."""
-        ...
-
-    def begin(self) -> None:
-        """Allow fetches to be started."""
-        ...
-
-    def start(self) -> None:
-        """Start as many fetches as may be in progress."""
-        ...
-
-    def stop(self) -> None:
-        """Start no more fetches."""
-        ...
-
-    async def aclose(self) -> None:
-        """Cancel all fetches."""
-        ...
 
 
 class BaseCrawler(ABC):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from ..politeness import Clock
-from ..politeness.clock import Timer
+from ..politeness.clock import Alarm
 from .agenda import RECHECK, Agenda
 from .entry import Entry
 
@@ -20,7 +21,78 @@ LONGEST_STREAK: Final = 32
 """Fetches of one host in a row by one task, before hosts that wait have their turn."""
 
 
-class Workers:
+class Fetching(ABC):
+    """The part of a crawler that fetches: its tasks, its budget, and when it looks for entries again.
+
+    Args:
+        clock: the clock of the agenda.
+        on_time: called when the time has come for something in the agenda.
+
+    Attributes:
+        left: entries that may still be fetched.
+    """
+
+    def __init__(self, clock: Clock, on_time: Callable[[], None]) -> None:
+        self._clock = clock
+        self._alarm = Alarm(clock, on_time)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_begun = self._is_stopped = False
+        self.left = math.inf
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many fetches are in progress."""
+
+    @property
+    @abstractmethod
+    def are_idle(self) -> bool:
+        """True if more fetches could be in progress."""
+
+    @property
+    def may_start(self) -> bool:
+        """False before begin(), after stop(), and when the budget is spent."""
+        return self._has_begun and self.left > 0 and not self._is_stopped
+
+    @property
+    def is_over(self) -> bool:
+        """True after stop(), and when the budget is spent."""
+        return self.left <= 0 or self._is_stopped
+
+    def begin(self) -> None:
+        """Allow fetches to be started."""
+        self._has_begun = True
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start as many fetches as may be in progress."""
+
+    def _wake_at(self, when: float) -> None:
+        if not self._is_stopped:
+            self._alarm.set(when)
+
+    def stop(self) -> None:
+        """Start no more fetches."""
+        self._is_stopped = True
+        self._alarm.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+
+    async def aclose(self) -> None:
+        """Cancel all fetches."""
+        self.stop()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+class Workers(Fetching):
     """Fetches the entries of an agenda as they may be fetched.
 
     Args:
@@ -43,18 +115,13 @@ class Workers:
         on_time: Callable[[], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
+        super().__init__(clock, on_time)
         self._agenda = agenda
-        self._clock = clock
         self._limit = limit
         self._postponed = postponed
         self._fetch = fetch
         self._on_time = on_time
         self._on_error = on_error
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: Timer | None = None
-        self._timer_at = math.inf
-        self._has_begun = self._is_stopped = False
-        self.left = math.inf  # entries that may still be fetched
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -64,32 +131,14 @@ class Workers:
         """True if more fetches could be in progress."""
         return len(self._tasks) < self._limit
 
-    @property
-    def may_start(self) -> bool:
-        """False before begin(), after stop(), and when the budget is spent."""
-        return self._has_begun and self.left > 0 and not self._is_stopped
-
-    @property
-    def is_over(self) -> bool:
-        """True after stop(), and when the budget is spent."""
-        return self.left <= 0 or self._is_stopped
-
-    def begin(self) -> None:
-        """Allow fetches to be started."""
-        self._has_begun = True
-
-    def stop(self) -> None:
-        """Start no more fetches."""
-        self._is_stopped = True
-        self._stop_timer()
-
     def start(self) -> None:
         """Start as many fetches as may be in progress."""
         while (entry := self._choose()) is not None:
-            task = asyncio.create_task(self._work(entry))
-            self._tasks.add(task)
-            task.add_done_callback(self._end)
-        self._set_timer()
+            self._spawn(self._work(entry))
+        at = self._agenda.wakes_at
+        if not self.are_idle and self._agenda.has_ready:  # fetches may begin to wait for politeness
+            at = min(at, self._clock.now() + RECHECK)
+        self._wake_at(at)
 
     def _choose(self) -> Entry | None:
         """Return the next entry to fetch by a new task."""
@@ -119,37 +168,9 @@ class Workers:
                 self.start()
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        super()._end(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._on_error(error)
         else:
             self._on_time()
-
-    def _set_timer(self) -> None:
-        """Look at the agenda again when the next of its hosts has rested, or when fetches have begun to wait."""
-        at = self._agenda.wakes_at
-        if not self.are_idle and self._agenda.has_ready:
-            at = min(at, self._clock.now() + RECHECK)
-        if at < self._timer_at and not self._is_stopped:
-            self._stop_timer()
-            self._timer_at = at
-            self._timer = self._clock.call_at(at, self._wake)
-
-    def _wake(self) -> None:
-        self._timer, self._timer_at = None, math.inf
-        self._on_time()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, math.inf
-
-    async def aclose(self) -> None:
-        """Cancel all fetches."""
-        self.stop()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)

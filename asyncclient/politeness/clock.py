@@ -33,6 +33,38 @@ class Clock(Protocol):
         ...
 
 
+class Alarm:
+    """Calls a function at the earliest of the times it was set to, once; then it can be set again.
+
+    Args:
+        clock: the clock of the times.
+        ring: the function.
+    """
+
+    def __init__(self, clock: Clock, ring: Callable[[], object]) -> None:
+        self._clock = clock
+        self._ring = ring
+        self._timer: Timer | None = None
+        self._at = math.inf
+
+    def set(self, when: float) -> None:
+        """Call the function at a time, unless it is going to be called before."""
+        if when < self._at:
+            self.stop()
+            self._at = when
+            self._timer = self._clock.call_at(when, self._go_off)
+
+    def stop(self) -> None:
+        """Do not call the function, until another time is set."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._at = None, math.inf
+
+    def _go_off(self) -> None:
+        self._timer, self._at = None, math.inf
+        self._ring()
+
+
 class LoopClock:
     """The monotonic clock of the system, and the timers of an event loop.
 

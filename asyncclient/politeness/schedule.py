@@ -20,7 +20,7 @@ from typing import NamedTuple
 from ..errors import ClientClosed, ImproperConnectionState
 from ..stream.deadlines import TimeLimit
 from ..timeouts import NEVER, Deadline
-from .clock import Clock, LoopClock, Timer
+from .clock import Alarm, Clock, LoopClock
 from .host import Host, Ticket
 from .place import Place
 from .rules import Rules, RuleTable
@@ -47,8 +47,8 @@ class Schedule:
         self._given_clock = clock
         self._clock: Clock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: Timer | None = None
-        self._timer_at = math.inf
+        self._alarm: Alarm | None = None
+        self._is_waking = False
         self._heap: list[tuple[float, int, Host]] = []
         self._numbers = count()  # of entries of the heap, so that hosts are not compared
         self.hosts: dict[str, Host] = {}
@@ -79,6 +79,7 @@ class Schedule:
                 raise ImproperConnectionState("the client belongs to another event loop: make one on each")
             self._loop = loop
             self._clock = self._given_clock or LoopClock(loop)
+            self._alarm = Alarm(self._clock, self._wake)
         if self.is_closed:
             raise ClientClosed("the client is closed")
         return loop
@@ -198,7 +199,7 @@ class Schedule:
             host.wakes_at = when
             heapq.heappush(self._heap, (when, next(self._numbers), host))
             self._compact()
-            self._set_timer()
+            self._set_alarm()
 
     def _forget(self, host: Host) -> None:
         host.wakes_at = math.inf
@@ -212,43 +213,36 @@ class Schedule:
             self._heap = [entry for entry in self._heap if entry[0] == entry[2].wakes_at]
             heapq.heapify(self._heap)
 
-    def _set_timer(self) -> None:
+    def _set_alarm(self) -> None:
         heap = self._heap
         while heap and heap[0][0] != heap[0][2].wakes_at:
             heapq.heappop(heap)
-        if heap and heap[0][0] < self._timer_at and self._may_set_timer:
-            self._stop_timer()
-            assert self._clock is not None
-            self._timer_at = heap[0][0]
-            self._timer = self._clock.call_at(self._timer_at, self._wake)
+        if heap and not self._is_waking and self._may_set_alarm:
+            assert self._alarm is not None
+            self._alarm.set(heap[0][0])
 
     @property
-    def _may_set_timer(self) -> bool:
+    def _may_set_alarm(self) -> bool:
         """False once there is no loop that could run it, as when a response is closed after the loop."""
         return not self.is_closed and self._loop is not None and not self._loop.is_closed()
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, math.inf
-
     def _wake(self) -> None:
         """Serve the hosts whose time has come."""
-        self._stop_timer()
-        self._timer_at = -math.inf  # it is set once, after all of them
+        self._is_waking = True  # the alarm is set once, after all of them
         now = self.now()
         while self._heap and self._heap[0][0] <= now:
             when, _, host = heapq.heappop(self._heap)
             if when == host.wakes_at:
                 host.wakes_at = math.inf
                 self.serve(host, now)
-        self._timer_at = math.inf
-        self._set_timer()
+        self._is_waking = False
+        self._set_alarm()
 
     def close(self) -> None:
         """Fail all waiting requests with ClientClosed, and allow no more."""
         self.is_closed = True
-        self._stop_timer()
+        if self._alarm is not None:
+            self._alarm.stop()
         for host in self.hosts.values():
             queue, host.queue = host.queue, None
             for future in () if queue is None else queue.values():

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from ...crawl.entry import Entry
 from ...crawl.fetching import Fetched
+from ...crawl.workers import Fetching
 from ...errors import HTTPException
 from ...politeness import Clock
-from ...politeness.clock import Timer
 from .fetcher import Settings, Yield
 from .holds import Holds
 from .page import Report, judge_report, pack_entry
@@ -82,7 +81,7 @@ class Shard:
             self.recalled += hosts
 
 
-class Crew:
+class Crew(Fetching):
     """Lets the workers of a cluster fetch the entries of their agendas.
 
     A call waits on each worker, and returns as soon as there are results, with all of them. Entries are given with the
@@ -118,12 +117,12 @@ class Crew:
         on_change: Callable[[], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
+        super().__init__(clock, on_change)
         self._client: Any = client  # dask has few annotations
         self._name = name
         self._settings = settings
         self._spread = spread
         self._holds = holds
-        self._clock = clock
         self._batch = batch
         self._window = window
         self._settle = settle
@@ -134,11 +133,6 @@ class Crew:
         self._has_event = asyncio.Event()
         self._shards: dict[str, Shard] = {}
         self._lost: dict[int, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: Timer | None = None
-        self._timer_at = math.inf
-        self._has_begun = self._is_stopped = False
-        self.left = math.inf  # entries that may still be fetched
 
     # The cluster
 
@@ -176,13 +170,8 @@ class Crew:
         shard = self._shards[worker] = Shard(worker)
         for other, hosts in self._spread.add_worker(worker).items():
             self._shards[other].recall(hosts)
-        self._spawn(shard, self._attend(shard))
+        self._spawn(self._guard(shard, self._attend(shard)))
         self._on_change()
-
-    def _spawn(self, shard: Shard, talk: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guard(shard, talk))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _guard(self, shard: Shard, talk: Awaitable[None]) -> None:
         """Run a conversation with a worker."""
@@ -214,20 +203,6 @@ class Crew:
     def _has_room(self, shard: Shard) -> bool:
         return len(shard.running) <= self._window - self._batch
 
-    @property
-    def may_start(self) -> bool:
-        """False before begin(), after stop(), and when the budget is spent."""
-        return self._has_begun and not self.is_over
-
-    @property
-    def is_over(self) -> bool:
-        """True after stop(), and when the budget is spent."""
-        return self.left <= 0 or self._is_stopped
-
-    def begin(self) -> None:
-        """Allow entries to be given."""
-        self._has_begun = True
-
     def start(self) -> None:
         """Give the workers as many entries as they may have in progress."""
         for shard in self._shards.values():
@@ -235,8 +210,8 @@ class Crew:
                 entries = self._choose(shard) if self._has_room(shard) else []
                 if entries or shard.recalled != []:
                     shard.is_feeding = True
-                    self._spawn(shard, self._feed(shard, entries))
-        self._set_timer()
+                    self._spawn(self._guard(shard, self._feed(shard, entries)))
+        self._wake_at(self._spread.wakes_at)
 
     def _choose(self, shard: Shard) -> list[tuple[Any, ...]]:
         """Return entries for a worker, which are in progress from now on."""
@@ -317,29 +292,11 @@ class Crew:
         error = WorkerLost(f"the worker {worker} was lost, and another one before, with this URL in progress")
         return Report(entry.id, error=error, reason=f"WorkerLost: {error}")
 
-    # Time
-
-    def _set_timer(self) -> None:
-        """Look at the agendas again when the next of their hosts has rested."""
-        at = self._spread.wakes_at
-        if at < self._timer_at and not self._is_stopped:
-            self._stop_timer()
-            self._timer_at = at
-            self._timer = self._clock.call_at(at, self._wake)
-
-    def _wake(self) -> None:
-        self._timer, self._timer_at = None, math.inf
-        self._on_change()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, math.inf
+    # The end
 
     def stop(self) -> None:
         """Give the workers no more entries, and recall those that are not being fetched yet."""
-        self._is_stopped = True
-        self._stop_timer()
+        super().stop()
         for shard in self._shards.values():
             shard.recalled = None
 
@@ -349,11 +306,7 @@ class Crew:
         Raises:
             Exception: a sink of a worker can't be closed.
         """
-        self.stop()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await super().aclose()
         if self._is_open and self._client.status == "running":
             self._is_open = False
             self._client.unsubscribe_topic(self._name)
