@@ -76,7 +76,7 @@ def build_parser(prog: str = "asyncclient bench") -> Parser:
     """Return the parser of the command line."""
     text = """Measure requests per second and latencies: with N requests at once (-c), or at a fixed rate (--rate),
     where latencies count from the time at which a request should have begun."""
-    parser = Parser(prog=prog, description=text)
+    parser = Parser(prog=prog, words="URL", description=text)
     add = parser.add_argument
     add("url", metavar="URL", help="a URL on this machine; http:// may be left out")
     add("-c", "--connections", type=positive, default=10, metavar="N", help="requests at once (default: 10)")

@@ -6,12 +6,21 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from .exits import Exit
 from .options import build_parser
-from .subcommands import COMMANDS
+from .subcommands import COMMANDS, SUMMARIES
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS: Final = ("bash", "zsh", "fish")
+
+_HOSTS: Final = {"zsh": "_hosts", "fish": "(__fish_print_hostnames)"}
+
+_ZSH_CASES_END: Final = "\n      esac\n"
+_ZSH_REQUEST: Final = """
+        *) _arguments -C -s "${(@)_shtab_asyncclient_options[1,-3]}" '*: :_files' ;;"""
+"""A first word that is not a subcommand begins a request: its options follow, without the last two entries, which are
+those of the subcommands."""
 
 
 def print_completion(arguments: Sequence[str]) -> int:
@@ -26,8 +35,10 @@ def print_completion(arguments: Sequence[str]) -> int:
         print("asyncclient: completion needs shtab: install asyncclient-http[cli]", file=sys.stderr)
         return Exit.MISSING_EXTRA
     whole = build_whole_parser()
-    complete_paths(whole, {"FILE": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY})
-    print(shtab.complete(whole, shell))
+    paths = {"FILE": shtab.FILE, "FILE[:PASSWORD]": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY}
+    complete_values(whole, {**paths, "URL": _HOSTS})
+    script = shtab.complete(whole, shell)
+    print(script.replace(_ZSH_CASES_END, _ZSH_REQUEST + _ZSH_CASES_END) if shell == "zsh" else script)
     return Exit.DONE
 
 
@@ -40,15 +51,20 @@ def build_whole_parser() -> argparse.ArgumentParser:
     choices = whole.add_subparsers(dest="command", parser_class=argparse.ArgumentParser)
     for name, module in COMMANDS.items():
         parser = importlib.import_module(module).build_parser()
-        choices.add_parser(name, parents=[parser], add_help=False, help=parser.description)
+        choices.add_parser(name, parents=[parser], add_help=False, help=SUMMARIES[name])
     return whole
 
 
-def complete_paths(parser: argparse.ArgumentParser, kinds: Mapping[str, object]) -> None:
-    """Have the values of options be completed by what their metavar names, in subcommands, too."""
+def complete_values(parser: argparse.ArgumentParser, kinds: Mapping[str, object]) -> None:
+    """Have the values of options be completed by the names of their metavars, in subcommands, too.
+
+    A colon in a metavar is escaped: after a plain one, zsh expects the name of a function.
+    """
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for each in action.choices.values():
-                complete_paths(each, kinds)
-        elif action.metavar in kinds:
-            vars(action)["complete"] = kinds[str(action.metavar)]
+                complete_values(each, kinds)
+        elif isinstance(action.metavar, str):
+            if action.metavar in kinds:
+                vars(action)["complete"] = kinds[action.metavar]
+            action.metavar = action.metavar.replace(":", r"\:")

@@ -204,7 +204,7 @@ def _run_blocking_script(base: str, context: ssl.SSLContext | None) -> None:
 def build_parser(prog: str = "asyncclient demo") -> Parser:
     """Return the parser of the command line."""
     text = "Fetch from a server on this machine in several ways, or from URLs; print tables with the times."
-    parser = Parser(prog=prog, description=text)
+    parser = Parser(prog=prog, words="[URL ...]", description=text)
     parser.add_argument("urls", nargs="*", metavar="URL", help="a URL to fetch; without URLs, a demo server is started")
     parser.add_argument(
         "-c", "--connections", type=positive, default=8, metavar="N", help="connections to each host (default: 8)"

@@ -39,7 +39,7 @@ def build_parser(prog: str = "asyncclient download") -> Parser:
     """Return the parser of the command line."""
     text = """Download files, several at once. A file is complete or not there; an interrupted download is continued the
     next time; digests that the server sends are verified."""
-    parser = Parser(prog=prog, description=text)
+    parser = Parser(prog=prog, words="[URL ...]", description=text)
     add = parser.add_argument
     add("urls", nargs="*", metavar="URL", help="https:// may be left out")
     add(

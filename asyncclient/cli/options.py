@@ -9,23 +9,30 @@ from typing import Final
 from ..version import __version__
 from .body import Data
 from .spelling import Parser, existing_file, positive, seconds
+from .subcommands import SUMMARIES
 
 DESCRIPTION: Final = """Send a request and print the response: its content as bytes, or on a terminal head and content,
-formatted and in colours. Subcommands: download, crawl, bench, serve, demo; each has its own --help."""
+formatted and in colours."""
 
-ITEMS: Final = """name:value a field, name==value a parameter of the URL, name=value text and name:=json a value of a
-JSON object (with --urlencoded of a form), name@file a file of a multipart form; =@file and :=@file read the value from
-a file"""
+ITEMS: Final = """Name:value   a field; without value it is not sent
+name==value  a parameter of the URL
+name=value   text of a JSON object, with --urlencoded of a form
+name:=value  JSON, such as n:=1
+name@FILE    a file of a multipart form
+name=@FILE, name:=@FILE read the value from a file"""
 
 
 def build_parser() -> Parser:
     """Return the parser of a request."""
-    parser = Parser(prog="asyncclient", description=DESCRIPTION)
+    words = "[METHOD] URL [ITEM ...]\n       asyncclient SUBCOMMAND --help"
+    parser = Parser(prog="asyncclient", words=words, description=DESCRIPTION)
+    parser.add_argument_group("subcommands", "\n".join(f"{name:<10}{text}" for name, text in SUMMARIES.items()))
+    parser.add_argument_group("items", ITEMS)
     parser.add_argument(
         "words",
         nargs="*",
         metavar="[METHOD] URL [ITEM]",
-        help=f"https is assumed, for localhost http; {ITEMS}",
+        help="the request; https:// may be left out, for localhost http://",
     )
     parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     parser.add_argument(

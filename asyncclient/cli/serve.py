@@ -19,7 +19,7 @@ from .spelling import Parser
 def build_parser(prog: str = "asyncclient serve") -> Parser:
     """Return the parser of the command line."""
     text = "Serve the routes for trying a client, or the files of a folder with ranges, on 127.0.0.1 until Ctrl-C."
-    parser = Parser(prog=prog, description=text)
+    parser = Parser(prog=prog, words="[DIR]", description=text)
     parser.add_argument(
         "folder", nargs="?", metavar="DIR", help="the folder; without one, the routes of the demo server"
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import shutil
 import sys
+import textwrap
 from typing import Final, NoReturn
 
 from .exits import Exit
@@ -65,11 +67,47 @@ SPELLINGS: Final = {
 """Options of other commands, and the equivalent here."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, with the option that other commands' options mean."""
+WIDE: Final = 80
+"""Columns of a terminal from which on an option and its explanation have a line together."""
 
-    def __init__(self, *, prog: str, description: str) -> None:
-        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+class HelpLines(argparse.HelpFormatter):
+    """Help with `-o, --output FILE` for an option, the same on each Python, and with the lines of a text kept."""
+
+    def __init__(self, prog: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        super().__init__(prog, max_help_position=32 if columns >= WIDE else 24)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines()
+        return "\n".join(textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent) for line in lines)
+
+    if sys.version_info < (3, 13):
+
+        def _format_action_invocation(self, action: argparse.Action) -> str:
+            if not action.option_strings or action.nargs == 0:
+                return super()._format_action_invocation(action)
+            value = self._format_args(action, self._get_default_metavar_for_optional(action))
+            return f"{', '.join(action.option_strings)} {value}"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the option that other commands' options mean.
+
+    Args:
+        prog: the words of the command.
+        words: the arguments that are not options, for the first line of the help; further lines are further usages.
+        description: the text below it.
+    """
+
+    def __init__(self, *, prog: str, words: str, description: str) -> None:
+        super().__init__(
+            prog=prog,
+            usage=f"%(prog)s [OPTION ...] {words}",
+            description=" ".join(description.split()),
+            formatter_class=HelpLines,
+            allow_abbrev=False,
+        )
 
     def error(self, message: str) -> NoReturn:
         """End the process with exit code 2."""

@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
+from ..cli.address import complete_url
+from ..cli.spelling import Parser
 from ..errors import HTTPException
 from ..politeness import Rules
 from ..runner import run
@@ -26,13 +28,12 @@ INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as in shells."""
 
 
-def build_parser(prog: str = "asyncclient crawl") -> argparse.ArgumentParser:
+def build_parser(prog: str = "asyncclient crawl") -> Parser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Crawl sites politely: by robots.txt, at a limited rate, and so that it can go on later."
-    )
+    text = "Crawl sites politely: by robots.txt, at a limited rate, and so that it can go on later."
+    parser = Parser(prog=prog, words="[URL ...]", description=text)
     add = parser.add_argument
-    add("urls", nargs="*", metavar="URL", help="the URLs with which the crawl begins; https:// may be left out")
+    add("urls", nargs="*", metavar="URL", help="the first pages; https:// may be left out, for localhost http://")
     add("-i", "--input", type=Path, metavar="FILE", help="read further URLs from a file, one in each line")
     add("--sitemaps", action="store_true", help="begin with the sitemaps of these sites as well")
     add("-r", "--rate", type=float, default=1.0, metavar="N", help="requests per second to each host (default: 1)")
@@ -91,9 +92,8 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
 
 async def crawl(options: argparse.Namespace) -> int:
     """Crawl as the options say."""
-    urls = [url if "://" in url else f"https://{url}" for url in options.urls]
-    if options.input is not None:
-        urls += options.input.read_text().split()
+    given = options.urls if options.input is None else [*options.urls, *options.input.read_text().split()]
+    urls = [complete_url(url) for url in given]
     answered = 0
     async with open_crawler(options) as crawler:
         with stopping_on_signals(crawler) as signals:

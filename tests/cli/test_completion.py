@@ -1,5 +1,6 @@
 """Completion for shells, and help."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,8 +51,13 @@ def test_a_missing_extra_is_named(command: Command, monkeypatch: pytest.MonkeyPa
     assert "install asyncclient-http[cli]" in errors
 
 
+@pytest.mark.parametrize("columns", [60, 88, 200])
 @pytest.mark.parametrize("name", ["", *COMMANDS])
-def test_help_is_printed(command: Command, name: str) -> None:
-    code, output, errors = command(*filter(None, [name]), "--help")
+def test_help_fits_the_terminal(command: Command, monkeypatch: pytest.MonkeyPatch, name: str, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    words = ["asyncclient", *filter(None, [name])]
+    code, output, errors = command(*words[1:], "--help")
     assert (code, errors) == (0, "")
-    assert output.startswith(f"usage: asyncclient {name}".rstrip().encode())
+    assert output.decode().startswith(f"usage: {' '.join(words)} [OPTION ...] ")
+    assert max(map(len, output.decode().splitlines())) <= columns
+    assert re.findall(r"^  -\w [A-Z].*", output.decode(), re.MULTILINE) == []  # a value is named once, at the end

@@ -1,54 +1,16 @@
 """The command on a terminal of several widths."""
 
-import fcntl
 import json
-import os
 import re
-import select
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from asyncclient.testing import RawServer
 from tests.cli.running import reply
-from tests.servers import ROOT, TIMEOUT
+from tests.cli.terminal import ESCAPE, run_on_terminal
 
-ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 JSON = reply(json.dumps({"name": "ä"}).encode(), "Content-Type: application/json")
-
-
-@contextmanager
-def terminal(columns: int) -> Iterator[tuple[int, int]]:
-    """Yield both ends of a terminal of this width."""
-    outer, inner = os.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    try:
-        yield outer, inner
-    finally:
-        os.close(outer)
-        os.close(inner)
-
-
-def run_on_terminal(columns: int, *arguments: object, **environment: str) -> str:
-    """Return all that the command prints on a terminal."""
-    unset = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
-    variables = {name: value for name, value in os.environ.items() if name not in unset}
-    variables |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **environment}
-    command = [sys.executable, "-m", "asyncclient", *map(str, arguments)]
-    shown = b""
-    with terminal(columns) as (outer, inner):
-        process = subprocess.Popen(command, cwd=ROOT, stdin=inner, stdout=inner, stderr=inner, env=variables)
-        while process.poll() is None or select.select([outer], [], [], 0)[0]:
-            if select.select([outer], [], [], 0.05)[0]:
-                shown += os.read(outer, 65536)
-        process.wait(TIMEOUT)
-    return shown.decode().replace("\r\n", "\n")
 
 
 def test_head_and_content_are_shown_in_colours() -> None:

@@ -52,6 +52,15 @@ async def test_a_site_is_crawled_and_written(site: str, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("new/a-*.warc.gz"))) == 1
 
 
+async def test_the_scheme_may_be_left_out(site: str, tmp_path: Path) -> None:
+    listed, pages = tmp_path / "list.txt", tmp_path / "pages.jsonl"
+    page = site.replace("http://127.0.0.1", "localhost").replace("/site/40/", "/site/2/")
+    listed.write_text(site.replace("http://", "").replace("/site/40/", "/site/1/"))
+    status, _ = await crawl(page, "--input", listed, *FAST, "--jsonl", pages)
+    assert status == 0
+    assert len(urls_in(pages)) == 3
+
+
 async def test_a_page_without_a_response_is_reported_with_its_reason() -> None:
     async with RawServer.replying(build_response(text="User-agent: *\nDisallow: /")) as server:
         status, text = await crawl(f"{server.url}/a", *FAST, "-q")
