@@ -21,29 +21,25 @@ from collections.abc import (
 )
 from functools import partial
 from types import GeneratorType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ..arguments import maybe_await
-from ..client.request import DownloadOptions, Options
+from ..client.request import Options
 from ..errors import BodyNotReplayable
 from ..exchange.body import find_buffer
 from .portal import current_call
+
+_Options = TypeVar("_Options", Options, dict[str, Any])
 
 _END: Final = object()
 
 _ACCEPTED_AS_IS = (bytes, str, list, tuple, os.PathLike, Mapping, AsyncIterable)
 
 
-def wrap_options(options: Options) -> Options:
+def wrap_options(options: _Options) -> _Options:
     """Return the options of a request with content wrapped by wrap_content(), and progress by wrap_callback()."""
     if (progress := options.get("progress")) is not None:
         options["progress"] = wrap_callback(progress)
-    wrap_bodies(options)
-    return options
-
-
-def wrap_bodies(options: DownloadOptions) -> DownloadOptions:
-    """Return the options of a download with content wrapped by wrap_content()."""
     if (body := options.get("body")) is not None:
         options["body"] = wrap_content(body)
     if (files := options.get("files")) is not None:

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, suppress
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from ..caller import find_caller
 from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client import streams as awaitable_streams
 from ..client.cookies.jar import CookieJar
-from ..client.request import DownloadOptions, Options, Progress, Request
-from ..client.response import MAX_EVENT
-from ..client.retries import DEFAULT_RECONNECT, Retry
+from ..client.request import Options, Request
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
-from .body import wrap_bodies, wrap_callback, wrap_options
+from .body import wrap_options
 from .middlewares import BlockingMiddlewares
 from .portal import Portal
 from .response import Response, replace_response
 
 if TYPE_CHECKING:
-    from ..client.websocket.opening import Compression
     from .events import EventSource
     from .websocket import OpeningWebSocket
 
 __all__ = ["Client", "Response", "Streaming"]
 
 _P = ParamSpec("_P")
+_Self = TypeVar("_Self")
+_T = TypeVar("_T")
 
 
 def _like(
-    model: Callable[Concatenate[Any, _P], None],
-) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], None]]:
-    """Give a constructor the signature of another, for readers and type checkers."""
-    return wraps(model)
+    model: Callable[Concatenate[Any, _P], object],
+) -> Callable[[Callable[Concatenate[_Self, ...], _T]], Callable[Concatenate[_Self, _P], _T]]:
+    """Give a method the parameters of another, to which it passes its own on, for readers and type checkers."""
+    return wraps(model, assigned=(), updated=())
 
 
 class Client(Verbs):
@@ -112,73 +110,28 @@ class Client(Verbs):
         streaming = awaitable_streams.Streaming(self._client, self.build_request(method, url, **options), find_caller())
         return Streaming(self, streaming)
 
-    def events(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        last_event_id: str = "",
-        reconnect: Retry | int | None = DEFAULT_RECONNECT,
-        read_timeout: float | None = None,
-        max_event_size: int = MAX_EVENT,
-        **options: Unpack[Options],
-    ) -> EventSource:
+    @_like(awaitable.Client.events)
+    def events(self, *args: Any, **options: Any) -> EventSource:
         """Open an event stream at the start of the `with` block; iterate over its events.
 
         See asyncclient.Client.events() for the arguments, the reconnects and the errors.
         """
         from .events import EventSource  # imported on use: few programs need it
 
-        source = self._client.events(
-            url,
-            method=method,
-            last_event_id=last_event_id,
-            reconnect=reconnect,
-            read_timeout=read_timeout,
-            max_event_size=max_event_size,
-            **wrap_options(options),
-        )
-        return EventSource(source, self._portal)
+        return EventSource(self._client.events(*args, **wrap_options(options)), self._portal)
 
-    def websocket(
-        self,
-        url: str,
-        *,
-        subprotocols: Iterable[str] = (),
-        compression: Compression = "deflate",
-        max_message_size: int | None = 1024 * 1024,
-        ping_interval: float | None = 20.0,
-        close_timeout: float = 10.0,
-        **options: Unpack[Options],
-    ) -> OpeningWebSocket:
+    @_like(awaitable.Client.websocket)
+    def websocket(self, *args: Any, **options: Any) -> OpeningWebSocket:
         """Open a WebSocket at the start of the `with` block; needs asyncclient-http[websocket].
 
         See asyncclient.Client.websocket() for the arguments, the end and the errors.
         """
         from .websocket import OpeningWebSocket  # imported on use: few programs need it
 
-        opening = self._client.websocket(
-            url,
-            subprotocols=subprotocols,
-            compression=compression,
-            max_message_size=max_message_size,
-            ping_interval=ping_interval,
-            close_timeout=close_timeout,
-            **options,
-        )
-        return OpeningWebSocket(opening, self._portal, find_caller())
+        return OpeningWebSocket(self._client.websocket(*args, **options), self._portal, find_caller())
 
-    def download(
-        self,
-        url: str,
-        path: str | os.PathLike[str],
-        *,
-        resume: bool = False,
-        overwrite: bool = False,
-        progress: Progress | None = None,
-        checksum: str | None = None,
-        **options: Unpack[DownloadOptions],
-    ) -> Response:
+    @_like(awaitable.Client.download)
+    def download(self, *args: Any, **options: Any) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
 
         If path is a directory, the file in it is named `response.filename`. progress is called in the waiting thread;
@@ -191,17 +144,7 @@ class Client(Verbs):
             OSError: the file can't be written, exists in the directory, or is being downloaded already.
             Others: see request(), and the exceptions of progress.
         """
-        report = None if progress is None else wrap_callback(progress)
-        download = self._client.download(
-            url,
-            path,
-            resume=resume,
-            overwrite=overwrite,
-            progress=report,
-            checksum=checksum,
-            **wrap_bodies(options),
-        )
-        return self._finish(download)
+        return self._finish(self._client.download(*args, **wrap_options(options)))
 
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
         """Return the request that request() would send; see asyncclient.Client.build_request()."""
