@@ -8,13 +8,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
+from inspect import Signature, signature
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, TypeVar
 
 from ..arguments import check_number
 from ..errors import ImproperConnectionState, InvalidURL
 from ..politeness import Clock
-from ..politeness.clock import LoopClock
 from .delivery import Delivery
 from .entry import Entry, Outcome, State, check_meta
 from .fetching import Fetched
@@ -48,8 +48,36 @@ LONGEST_RETRY_DELAY: Final = 60.0
 """Seconds before a URL is fetched again for the first time, doubled each time, and their limit."""
 
 
+FrontierLike = str | os.PathLike[str] | Frontier | None
+"""A file, a frontier, or None for one in memory."""
+
+ScopeLike = Scope | Callable[[str], Any] | Iterable[str] | None
+"""The arguments of Scope.of()."""
+
+_Init = TypeVar("_Init", bound=Callable[..., None])
+
+
+class CrawlOptions(TypedDict, total=False):
+    """The keyword arguments of BaseCrawler, which all crawlers have; see Crawler."""
+
+    frontier: FrontierLike
+    scope: ScopeLike
+    max_depth: int | None
+    max_pages: int | None
+    attempts: int
+    follow_redirects: bool
+
+
+def shows_options(init: _Init) -> _Init:
+    """Name the CrawlOptions, with their defaults, in the signature of a constructor that passes them on."""
+    own = [each for each in signature(init).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    shared = [each for each in signature(BaseCrawler.__init__).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    init.__signature__ = Signature([*own, *shared], return_annotation=None)  # type: ignore[attr-defined]
+    return init
+
+
 class BaseCrawler(ABC):
-    """The base of crawlers; see Crawler for the arguments.
+    """The base of crawlers; see Crawler for the other arguments.
 
     Args:
         agenda: the entries at hand.
@@ -59,17 +87,17 @@ class BaseCrawler(ABC):
 
     def __init__(
         self,
-        *,
-        frontier: str | os.PathLike[str] | Frontier | None,
         agenda: Stock,
-        scope: Scope | Callable[[str], Any] | Iterable[str] | None,
-        max_depth: int | None,
-        max_pages: int | None,
-        attempts: int,
+        clock: Clock,
         buffer: int,
         sinks: Iterable[Sink],
-        follow_redirects: bool,
-        clock: Clock | None,
+        *,
+        frontier: FrontierLike = None,
+        scope: ScopeLike = None,
+        max_depth: int | None = None,
+        max_pages: int | None = None,
+        attempts: int = 3,
+        follow_redirects: bool = True,
     ) -> None:
         check_numbers(1, attempts=attempts, buffer=buffer)
         check_numbers(0, max_depth=max_depth, max_pages=max_pages)
@@ -80,7 +108,7 @@ class BaseCrawler(ABC):
         self._max_pages = math.inf if max_pages is None else max_pages
         self._follows = follow_redirects
         self._sinks = tuple(sinks)
-        self._clock = clock or LoopClock()
+        self._clock = clock
         self._keeper = Keeper(open_frontier(frontier), agenda, self._flush_sinks, self._go_on)
         self._delivery = Delivery(buffer, self._write_to_sinks, self._finish, self._leave, self._keeper.wait_for_room)
         self._recent = RecentUrls()
@@ -358,8 +386,8 @@ def check_numbers(least: int, **numbers: int | None) -> None:
         check_number(name, least if value is None else value, least)
 
 
-def open_frontier(frontier: str | os.PathLike[str] | Frontier | None) -> Frontier:
-    """Return the frontier for an argument: a file, a frontier, or None for one in memory."""
+def open_frontier(frontier: FrontierLike) -> Frontier:
+    """Return the frontier for an argument."""
     if frontier is None:
         return MemoryFrontier()
     if isinstance(frontier, str | os.PathLike):

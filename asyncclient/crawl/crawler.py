@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from ..message.fields import HeaderValue
 from ..politeness import Clock, Polite, Robots, Rules
@@ -14,14 +13,12 @@ from ..politeness.rules import DEFAULT, RulesLike
 from ..timeouts import Timeout
 from ..transport import Transport
 from .agenda import Agenda
-from .base import BaseCrawler, check_numbers
+from .base import BaseCrawler, CrawlOptions, check_numbers, shows_options
 from .discovery import read_sitemaps
 from .entry import Entry
 from .fetching import fetch, open_client, open_pool
-from .frontier import Frontier
 from .links import find_links
 from .page import Page
-from .scope import Scope
 from .stats import HostStats
 from .urls import find_host, normalize_url
 from .workers import Workers
@@ -80,18 +77,14 @@ class Crawler(BaseCrawler):
         scope: the Scope.
     """
 
+    @shows_options
     def __init__(
         self,
         *,
         agent: str,
-        frontier: str | os.PathLike[str] | Frontier | None = None,
         rules: RulesLike | None = DEFAULT,
         robots: bool = True,
-        scope: Scope | Callable[[str], Any] | Iterable[str] | None = None,
-        max_depth: int | None = None,
-        max_pages: int | None = None,
         max_pages_per_host: int | None = None,
-        attempts: int = 3,
         connections: int = 100,
         per_host: int = 8,
         idle: int = 400,
@@ -99,11 +92,11 @@ class Crawler(BaseCrawler):
         max_content: int = 10 * 1024 * 1024,
         sinks: Iterable[Sink] = (),
         warc: WARC | None = None,
-        follow_redirects: bool = True,
         headers: Mapping[str, HeaderValue] | None = None,
         timeout: float | Timeout = TIMEOUT,
         transport: Transport | None = None,
         clock: Clock | None = None,
+        **options: Unpack[CrawlOptions],
     ) -> None:
         check_numbers(1, connections=connections, per_host=per_host)
         check_numbers(0, max_pages_per_host=max_pages_per_host, idle=idle)
@@ -117,18 +110,7 @@ class Crawler(BaseCrawler):
         self._polite = transport if isinstance(transport, Polite) else None
         self.client = open_client(transport, agent, headers=headers, timeout=timeout, max_content=max_content)
         agenda = self._make_agenda(per_host, max_pages_per_host)
-        super().__init__(
-            frontier=frontier,
-            agenda=agenda,
-            scope=scope,
-            max_depth=max_depth,
-            max_pages=max_pages,
-            attempts=attempts,
-            buffer=buffer,
-            sinks=sinks if warc is None else (*sinks, warc),
-            follow_redirects=follow_redirects,
-            clock=clock,
-        )
+        super().__init__(agenda, clock, buffer, sinks if warc is None else (*sinks, warc), **options)
         self._fetching = Workers(
             agenda, clock, connections, self._count_postponed, self._fetch, self._go_on, self._delivery.end
         )

@@ -1,6 +1,7 @@
 """The crawler: which pages it returns, what it tries again, and what it does when the program ends early."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from asyncclient import ConnectError, ImproperConnectionState, InvalidURL, LocalResponse
 from asyncclient.crawl import WARC, Crawler, Page, Scope
-from asyncclient.crawl.base import MOST_HOPS
+from asyncclient.crawl.base import MOST_HOPS, BaseCrawler, CrawlOptions
 from asyncclient.crawl.memory import MemoryFrontier
 from asyncclient.politeness import RobotsDisallowed, Rules
 from asyncclient.testing import ManualClock, MockTransport, RawServer
@@ -444,6 +445,13 @@ async def test_an_error_of_the_frontier_ends_add() -> None:
 def test_arguments_are_checked(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         crawler_of(site({}), **options)
+
+
+def test_the_signature_has_the_options_of_all_crawlers_with_their_defaults() -> None:
+    base = inspect.signature(BaseCrawler.__init__).parameters.values()
+    shared = [each for each in base if each.kind is each.KEYWORD_ONLY]
+    assert {each.name for each in shared} == CrawlOptions.__annotations__.keys()
+    assert [*inspect.signature(Crawler).parameters.values()][-len(shared) :] == shared
 
 
 # Sinks

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 from uuid import uuid4
 
 from ...arguments import check_number
 from ...crawl.agenda import Agenda
-from ...crawl.base import BaseCrawler, check_numbers
+from ...crawl.base import BaseCrawler, CrawlOptions, check_numbers, shows_options
 from ...crawl.crawler import TIMEOUT
-from ...crawl.frontier import Frontier
 from ...crawl.page import Page
-from ...crawl.scope import Scope
 from ...crawl.sinks.sink import Sink
 from ...message.fields import HeaderValue
 from ...politeness import Rules
@@ -72,56 +69,41 @@ class ClusterCrawler(BaseCrawler):
         ImportError: a package is missing that asyncclient-http[dask] installs.
     """
 
+    @shows_options
     def __init__(
         self,
         client: Client,
         *,
         agent: str,
-        frontier: str | os.PathLike[str] | Frontier | None = None,
         rules: RulesLike = DEFAULT,
         robots: bool = True,
-        scope: Scope | Callable[[str], Any] | Iterable[str] | None = None,
-        max_depth: int | None = None,
-        max_pages: int | None = None,
         max_pages_per_host: int | None = None,
-        attempts: int = 3,
         connections: int = 100,
         buffer: int = 1000,
         max_content: int = 10 * 1024 * 1024,
         on_page: Callable[[Page], Any] | None = None,
         sink: Callable[[str], Sink] | None = None,
         links: bool = False,
-        follow_redirects: bool = True,
         headers: Mapping[str, HeaderValue] | None = None,
         timeout: float | Timeout = TIMEOUT,
         group_by: Callable[[str], str] = str,
         batch: int = 500,
         window: int = 2000,
+        **options: Unpack[CrawlOptions],
     ) -> None:
         _check_arguments(client, connections, batch, window, max_pages_per_host)
         table = RuleTable(rules)
         holds = Holds(table.find)
         self._spread = _open_spread(table, holds, max_pages_per_host, group_by)
-        super().__init__(
-            frontier=frontier,
-            agenda=self._spread,
-            scope=scope,
-            max_depth=max_depth,
-            max_pages=max_pages,
-            attempts=attempts,
-            buffer=buffer,
-            sinks=(),
-            follow_redirects=follow_redirects,
-            clock=LoopClock(),
-        )
+        super().__init__(self._spread, LoopClock(), buffer, (), **options)
         settings = Settings(
             agent=agent,
             rules=rules,
             robots=robots,
             connections=connections,
             max_content=max_content,
-            attempts=attempts,
-            follow_redirects=follow_redirects,
+            attempts=self._attempts,
+            follow_redirects=self._follows,
             headers=dict(headers or {}),
             timeout=timeout,
             on_page=on_page,
