@@ -39,8 +39,13 @@ class Timings:
         return self.connect is None
 
     def __repr__(self) -> str:
-        known = ((name, getattr(self, name)) for name in PHASES)
-        return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in known if s is not None)}>"
+        return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in list_phases(self).items())}>"
+
+
+def list_phases(timings: Timings) -> dict[str, float]:
+    """Return the seconds of the phases that were measured, by name."""
+    known = ((name, getattr(timings, name)) for name in PHASES)
+    return {name: seconds for name, seconds in known if seconds is not None}
 
 
 def build_timings(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from ..client.download.part_file import PartFile
+from ..client.request import Progress
 from ..client.response import Response
-
-Progress = Callable[[int, int | None], object]
 
 
 async def save(response: Response, path: str, *, force: bool, progress: Progress) -> str:

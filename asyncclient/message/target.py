@@ -129,6 +129,15 @@ def encode_host(host: str) -> str:
     return encoded
 
 
+def fold_host(host: str) -> str:
+    """Return a host as parse_url() does: a name in lower-case ASCII, so that equal ones compare equal; IPv6 as it is.
+
+    Raises:
+        InvalidURL: the name can't be encoded.
+    """
+    return host if ":" in host else encode_host(host).lower()
+
+
 def build_host(host: str) -> str:
     """Return encode_host() with brackets around an IPv6 address, as in a URL and a Host field (RFC 3986 §3.2.2)."""
     encoded = encode_host(host)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...errors import InvalidURL
 from ...message.credentials import basic_value
-from ...message.target import encode_host
+from ...message.target import fold_host
 from ...stream.files import open_regular_or_null
 from .schemes import AddedFields, Auth, AuthRequest
 
@@ -198,6 +198,6 @@ def _fold_host(host: str) -> str:
     """Return a host in the form of AuthRequest.host."""
     host = host.removeprefix("[").removesuffix("]").removesuffix(".")
     try:
-        return host.lower() if ":" in host else encode_host(host).lower()
+        return fold_host(host.lower())
     except InvalidURL:
         return host.lower()

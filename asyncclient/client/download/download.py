@@ -32,7 +32,7 @@ from ...message.repairs import Repair
 from ...message.url import parse_url
 from ..content.decoding import IDENTITY
 from ..error_context import add_context
-from ..request import Request, build_derived
+from ..request import Progress, Request, build_derived
 from ..response import Response, build_status_error
 from ..retries import Action, Outcome, decide_retry
 from ..settings import Settings, find_deadline
@@ -42,9 +42,6 @@ from .resuming import Note, Span, find_span, make_note, read_coding
 
 MAX_WRITE_STEP: Final = 256 * 1024
 """Bytes collected for one write: each switch to a worker takes about 0.1 ms."""
-
-Progress = Callable[[int, int | None], object]
-"""Called with the bytes of the file so far, and its final size or None if unknown."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -16,7 +16,7 @@ from ...errors import InvalidURL, clip
 from ...message.credentials import basic_value
 from ...message.fields import list_pairs
 from ...message.head import build_field
-from ...message.target import build_authority, encode_host, parse_host_port, show
+from ...message.target import build_authority, fold_host, parse_host_port, show
 from ...message.url import DEFAULT_PORTS, parse_url, strip_url, unquote_userinfo
 from ..auth.schemes import Auth, AuthLike, open_auth
 from ..connection_fields import CONTROLLED
@@ -99,7 +99,7 @@ class Proxy(_Parts):
         proxy = super().__new__(
             cls,
             scheme,
-            _fold_host(host),
+            fold_host(host),
             port,
             username,
             password,
@@ -199,18 +199,13 @@ def _split_proxy(url: str) -> tuple[str, str, int, str | None, str | None]:
         if "://" in userinfo:
             raise InvalidURL("it has two schemes")
         host, port = parse_host_port(authority.partition("/")[0], None, default_port)
-        _fold_host(host)
+        fold_host(host)
         username, password = _parse_userinfo(userinfo)
         if username is not None and not scheme.startswith("socks"):
             basic_value(username, password or "")
     except ValueError as exc:  # includes InvalidURL
         raise InvalidURL(f"expected a proxy as {scheme}://host:port, got {show(url)}: {exc}") from None
     return scheme, host, port, username, password
-
-
-def _fold_host(host: str) -> str:
-    """Return a host as parse_url() does: names in lower-case ASCII, so that equal hosts compare equal."""
-    return host if ":" in host else encode_host(host).lower()
 
 
 def _parse_userinfo(userinfo: str) -> tuple[str | None, str | None]:
@@ -346,7 +341,7 @@ def _parse_key(key: str) -> _Target:
     if not separator:
         return scheme, "", None
     host, port = parse_host_port(authority.removesuffix("/"), None, 0)  # an origin cannot have port 0
-    return scheme, _fold_host(host).removesuffix("."), port or None
+    return scheme, fold_host(host).removesuffix("."), port or None
 
 
 def _read_environment(environ: Mapping[str, str]) -> tuple[Mapping[_Target, Proxy | InvalidURL | None], NoProxy | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from ...arguments import maybe_await
 from ...crawl.agenda import Agenda
 from ...crawl.entry import Entry
 from ...crawl.fetching import Fetched, fetch, open_client, open_pool
@@ -225,7 +225,7 @@ class Fetcher:
             return report
         try:
             value = self._settings.on_page(page)
-            return report._replace(value=await value if inspect.isawaitable(value) else value)
+            return report._replace(value=await maybe_await(value))
         except Exception as error:  # of the user's function: the page has failed, and the crawl goes on
             return report._replace(reason=f"on_page: {type(error).__name__}: {clip(str(error))}")
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 
 from ...stream.files import offload
-from ...timings import Timings
+from ...timings import Timings, list_phases
 from ..page import Page
 
 _T = TypeVar("_T")
@@ -18,7 +18,6 @@ _T = TypeVar("_T")
 Form = Literal["text", "base64"]
 """How the content is put into a record."""
 
-_PHASES: Final = ("resolve", "connect", "tls", "sent", "first_byte", "done")
 _SMALL: Final = 64 * 1024
 """Bytes of the largest content that is hashed and encoded on the event loop, which takes less than 0.5 ms."""
 
@@ -59,8 +58,7 @@ def build_record(page: Page, content: Form | None = None) -> dict[str, Any]:
 
 
 def _list_timings(timings: Timings) -> dict[str, float]:
-    known = ((name, getattr(timings, name)) for name in _PHASES)
-    return {name: round(seconds, 6) for name, seconds in known if seconds is not None}
+    return {name: round(seconds, 6) for name, seconds in list_phases(timings).items() if name != "queued"}
 
 
 def build_line(record: dict[str, Any]) -> bytes:
