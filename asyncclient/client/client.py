@@ -11,7 +11,7 @@ from ..arguments import check_type, list_collection
 from ..caller import Caller
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.fields import list_pairs
-from ..message.url import Params, add_params, join_base, parse_base, parse_url, strip_url
+from ..message.url import Params, add_params, join_base, parse_base, parse_joined, strip_url
 from ..pool.group import PoolStats
 from ..pool.pool import Pool
 from ..stream.options import SocketOption
@@ -360,7 +360,7 @@ class Client(Verbs, Streams):
         Raises:
             ConnectError, TotalTimeout: a connection could not be opened; the others are kept.
         """
-        url = parse_url(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
+        url = parse_joined(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
         timeout = self._settings.timeout
         deadline = find_deadline(timeout)
         site = self._settings.rounds.sites.find(url, is_foreign=False)

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from ..errors import HTTPException, RedirectError
-from ..message.url import URL, build_url, parse_url
+from ..message.url import URL, build_url, parse_joined
 from .auth.schemes import Auth, AuthRequest, from_userinfo, open_auth
 from .body.arguments import Unset
 from .error_context import add_context
@@ -137,7 +137,7 @@ class Rounds:
 
 def _build(sites: Sites, auth: Auth | None, text: str, is_foreign: bool = False, is_downgraded: bool = False) -> Round:
     """Return a round with the credentials of a URL, else those of the client as far as they may be sent there."""
-    url = parse_url(text)
+    url = parse_joined(text)
     site = (None if is_foreign else sites.known.get(url[:3])) or sites.find(url, is_foreign)
     if url.userinfo is not None and not is_foreign:
         return Round(url, site, from_userinfo(url.userinfo))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Final
 
 from ..errors import InvalidURL, clip
 
@@ -16,6 +17,9 @@ _ABSOLUTE = re.compile(r"https?://(?:[^/?#]*@)?+([^/?#@]++)", re.IGNORECASE)
 _QUERY = re.compile("[?#]")
 _PORT = re.compile(r"[0-9]{1,5}")
 
+PORTS: Final = "a port of 1 to 65535"
+"""The ports to connect to, in error texts. RFC 3986 §3.2.3 allows any number; 0 is no port of a server."""
+
 
 @lru_cache(maxsize=1024, typed=True)  # most connections go to the same few hosts
 def parse_host_port(host: str, port: int | str | None, default_port: int) -> tuple[str, int]:
@@ -25,26 +29,26 @@ def parse_host_port(host: str, port: int | str | None, default_port: int) -> tup
 
     Raises:
         TypeError: the host is not a str.
-        InvalidURL: the port is empty, not a number or above 65535, or the host is not a valid name or address.
+        InvalidURL: the port is empty, not a number from 1 to 65535, or the host is not a valid name or address.
     """
     if not isinstance(host, str):
         raise TypeError(f"expected str as host, got {type(host).__name__}")
     if "://" in host:
         raise InvalidURL(f"expected a host, got a URL: {show(host)}")
     if port is None:
-        host, port = _split_port(host, default_port)
-    port = parse_port(port)
+        host, port = _split_port(host)
+    port = default_port if port is None else parse_port(port)
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     check_host(host)
     return host, port
 
 
-def _split_port(host: str, default_port: int) -> tuple[str, int | str]:
+def _split_port(host: str) -> tuple[str, str | None]:
     colon = host.rfind(":")
     is_bare_v6 = host.count(":") > 1 and not host.startswith("[")
     if colon < 0 or is_bare_v6 or colon < host.rfind("]"):
-        return host, default_port
+        return host, None
     return host[:colon], host[colon + 1 :]
 
 
@@ -52,10 +56,10 @@ def parse_port(port: int | str) -> int:
     """Return a port as a number.
 
     Raises:
-        InvalidURL: it is empty, not a number or above 65535.
+        InvalidURL: it is empty, or not a number from 1 to 65535.
     """
-    if _PORT.fullmatch(str(port)) is None or int(port) > 65535:
-        raise InvalidURL(f"expected a port of 0 to 65535, got {show(str(port))}")
+    if _PORT.fullmatch(str(port)) is None or not 0 < int(port) <= 65535:
+        raise InvalidURL(f"expected {PORTS}, got {show(str(port))}")
     return int(port)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import InvalidURL, clip
-from .target import check_host, encode_host, is_ipv6, show_url
+from .target import PORTS, check_host, encode_host, is_ipv6, parse_port, show_url
 
 # All characters of a path or query (RFC 3986 §3.3), and brackets, which are reserved but not allowed there.
 _LEGAL = r"A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-"
@@ -101,7 +101,7 @@ def _find_plain_origin(text: str) -> tuple[str, str, int] | None:
     if match is None:
         return None
     scheme, host, port = match.groups()
-    return scheme, host.lower(), _parse_port(port) if port else DEFAULT_PORTS[scheme]
+    return scheme, host.lower(), parse_port(port) if port else DEFAULT_PORTS[scheme]
 
 
 def _parse_any(url: str) -> URL:
@@ -111,7 +111,7 @@ def _parse_any(url: str) -> URL:
     scheme, userinfo, host, port, target, fragment = match.groups()
     scheme = scheme.lower()
     try:
-        number = _parse_port(port) if port else DEFAULT_PORTS[scheme]
+        number = parse_port(port) if port else DEFAULT_PORTS[scheme]
     except InvalidURL:
         raise InvalidURL(_explain(url)) from None
     target = _ILLEGAL.sub(_encode_match, _begin_with_slash(target))
@@ -148,9 +148,9 @@ def _explain(url: str) -> str:
     elif " " in userinfo:
         wanted += " whose user and password have %20 for a blank"
     elif not at and "@" in rest:  # http://user:pass/word@host/
-        wanted += " with a port of 1 to 65535; a user or password has %2F, %3F and %23 for '/', '?' and '#'"
+        wanted += f" with {PORTS}; a user or password has %2F, %3F and %23 for '/', '?' and '#'"
     elif ":" in location.rpartition("]")[2]:
-        wanted += " with a host and a port of 1 to 65535"
+        wanted += f" with a host and {PORTS}"
     return f"expected {wanted}, got {show_url(url)}"
 
 
@@ -158,12 +158,6 @@ def _begin_with_slash(target: str | None) -> str:
     if not target:
         return "/"
     return target if target[0] == "/" else f"/{target}"
-
-
-def _parse_port(text: str) -> int:
-    if text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65535:
-        return int(text)
-    raise InvalidURL(f"expected a port of 1 to 65535, got {clip(text)}")
 
 
 def _parse_host(text: str) -> str:
@@ -379,6 +373,27 @@ def join_base(base_url: str, url: str) -> str:
     if start > 0 and url.startswith(base[start:]) and url[len(base) - start :][:1] in ("", "/", "?", "#"):
         return base[:start] + url
     return f"{base}/{url.removeprefix('/')}"
+
+
+def parse_joined(url: str) -> URL:
+    """Parse the URL of a request, to which the base URL of the client was joined if it has any.
+
+    Raises:
+        TypeError, InvalidURL: see parse_url(); for a relative URL the text says how to give the rest.
+    """
+    try:
+        return parse_url(url)
+    except InvalidURL:
+        if not _is_relative(url):
+            raise
+    wanted = "expected an absolute URL such as 'https://example.com/'"
+    raise InvalidURL(f"{wanted}, got the relative URL {show_url(url)}: Client(base_url=...) completes it")
+
+
+def _is_relative(url: str) -> bool:
+    """Return True if a URL has neither scheme nor host (RFC 3986 §4.2)."""
+    scheme, authority, *_ = _split(url)
+    return scheme is None and authority is None and _UNSENDABLE.search(url) is None
 
 
 def parse_base(base_url: str) -> URL:

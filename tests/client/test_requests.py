@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,24 @@ async def test_invalid_urls_are_refused_before_connecting(url: str) -> None:
         with pytest.raises(InvalidURL):
             await client.get(url)
         assert client.stats().connecting == 0
+
+
+RELATIVE: list[Callable[[Client], Awaitable[Any]]] = [
+    lambda client: client.get("/json"),
+    lambda client: client.stream("GET", "/json").__aenter__(),
+    lambda client: client.events("/json").__aenter__(),
+    lambda client: client.websocket("/json").__aenter__(),
+    lambda client: client.download("/json", "json"),
+    lambda client: client.preconnect("/json"),
+]
+
+
+@pytest.mark.parametrize("send", RELATIVE)
+async def test_a_relative_url_without_a_base_url_is_explained(send: Callable[[Client], Awaitable[Any]]) -> None:
+    text = r"^expected an absolute URL such as \S+, got the relative URL '/json': Client\(base_url=\.\.\.\) comp"
+    async with Client() as client:
+        with pytest.raises(InvalidURL, match=text):
+            await send(client)
 
 
 # Fields

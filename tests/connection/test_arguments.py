@@ -317,6 +317,7 @@ def test_line_too_long_as_http_client_makes_it() -> None:
 SPECIAL: dict[str, tuple[Any, ...]] = {
     "IncompleteRead": (b"ab", 3),
     "LineTooLong": ("a line", 10),
+    "ChecksumError": ("checksum", "sha256", "00", "01"),
     "ConnectError": ("text", [OSError(111, "refused")]),
     "TLSError": ("text", [OSError(111, "refused")]),
     "ConnectTimeout": ("text", "connect", 1.5, [OSError(111, "refused")]),

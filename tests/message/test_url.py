@@ -232,6 +232,7 @@ def test_no_error_shows_a_password(url: str) -> None:
         ("http://h:0/", "a port of 1 to 65535"),
         ("http://u:secret@h/\0", "without control characters"),
         ("ftp://u:secret@h/", "expected an http or https URL, got"),
+        ("h:80/a", "expected an http or https URL, got"),
         ("h/a", "expected an http or https URL, got"),
     ],
 )

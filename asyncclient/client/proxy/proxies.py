@@ -51,7 +51,7 @@ class Proxy(_Parts):
         scheme: protocol to the proxy: "http", "https" (TLS to the proxy itself), "socks4", "socks4a", "socks5" or
             "socks5h". With socks4 and socks5 host names are resolved here, with socks4a and socks5h by the proxy.
         host: a name in lower-case ASCII, or an address without brackets.
-        port: from 0 to 65535.
+        port: from 1 to 65535.
         username, password: percent-decoded; None if absent.
         headers: pairs for the proxy only: sent with CONNECT, and with each request whose whole URL is sent to the
             proxy. A field of the request with the same name takes precedence there.
