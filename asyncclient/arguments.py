@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -57,31 +56,49 @@ async def maybe_await(value: Any) -> Any:
     return await value if isawaitable(value) else value
 
 
+def known_arguments(instead: Mapping[str, str]) -> Callable[[type[_T]], type[_T]]:
+    """Give a class an error for unknown arguments that says what to write.
+
+    Args:
+        instead: by unknown name, what to write for it.
+    """
+    return partial(_explain_arguments, instead, "")
+
+
 def keyword_only(instead: Mapping[str, str], usage: str) -> Callable[[type[_T]], type[_T]]:
-    """Give a dataclass an error for positional and unknown arguments that says what to write.
+    """Give a class an error for positional and unknown arguments that says what to write.
 
     Args:
         instead: by unknown name, what to write for it.
         usage: what to write for a positional argument.
     """
+    return partial(_explain_arguments, instead, usage)
 
-    def decorate(kind: type[_T]) -> type[_T]:
-        init: Callable[..., None] = kind.__init__
-        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
 
-        @wraps(init)
-        def explaining(self: _T, *args: Any, **options: Any) -> None:
-            if args:
-                raise TypeError(f"{kind.__name__} takes keyword arguments only: use {usage}")
-            if not options.keys() <= known:
-                name = next(name for name in options if name not in known)
-                raise explain_unknown(kind.__name__, name, known, instead)
-            init(self, **options)
+def _explain_arguments(instead: Mapping[str, str], usage: str, kind: type[_T]) -> type[_T]:
+    name = "__new__" if "__new__" in vars(kind) else "__init__"
+    make: Callable[..., Any] = getattr(kind, name)
+    known = frozenset(_list_parameters(make)[1:])
 
-        kind.__init__ = explaining  # type: ignore[method-assign, assignment]
-        return kind
+    @wraps(make)
+    def explaining(first: Any, *args: Any, **options: Any) -> Any:
+        if args and usage:
+            raise TypeError(f"{kind.__name__} takes keyword arguments only: use {usage}")
+        if not options.keys() <= known:
+            unknown = next(option for option in options if option not in known)
+            raise explain_unknown(kind.__name__, unknown, known, instead)
+        return make(first, *args, **options)
 
-    return decorate
+    setattr(kind, name, explaining)
+    return kind
+
+
+def _list_parameters(function: Callable[..., Any]) -> Sequence[str]:
+    """Return the names of parameters, as inspect.signature() does in more time, which each import would take."""
+    if hasattr(function, "__signature__"):
+        return [*function.__signature__.parameters]
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def explain_unknown(what: str, name: str, known: Collection[str], instead: Mapping[str, str]) -> TypeError:

@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from asyncclient.client.other_names import Missing
+
 MODULES = (
     "asyncclient",
     "asyncclient.cache",
@@ -49,7 +51,12 @@ def _list_members(found: type) -> set[str]:
     """Names of public members, without those of bases that are public themselves, or of another library."""
     public = {getattr(module, name) for module in map(import_module, MODULES) for name in _list_types(module)} - {found}
     ours = [base for base in found.__mro__ if _is_ours(base) and base not in public]
-    return {name for base in ours for name in vars(base) if not name.startswith("_")}
+    return {name for base in ours for name, value in vars(base).items() if is_public(name, value)}
+
+
+def is_public(name: str, value: object) -> bool:
+    """Return True for the name of a member that exists."""
+    return not name.startswith("_") and not isinstance(value, Missing)
 
 
 def _list_types(module: ModuleType) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from ..client import response as awaitable
 from ..client.content.text import LineSplitter
+from ..client.other_names import OtherNames
 from ..client.request import Request
 from ..errors import ResponseError, ResponseNotRead, StatusError
 from ..message.fields import Fields
@@ -35,7 +36,7 @@ def _forwarded(name: str) -> Any:
     return property(attrgetter(f"_response.{name}"), doc=getattr(awaitable.Response, name).__doc__)
 
 
-class Response:
+class Response(OtherNames):
     """A response. `client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
 
     Its content may be read by one thread at a time; everything else may be used by any number of threads. It can be

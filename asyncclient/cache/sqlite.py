@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from ..arguments import check_number
+from ..arguments import check_number, known_arguments
 from .entry import Entry
 
 _T = TypeVar("_T")
@@ -38,6 +38,7 @@ TABLES: Final = """
 """
 
 
+@known_arguments({})
 class SQLiteStore:
     """A store in a file, which is created, readable for its owner only, if it does not exist.
 

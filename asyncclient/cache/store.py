@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Protocol
 
-from ..arguments import check_number
+from ..arguments import check_number, known_arguments
 from .entry import Entry
 
 
@@ -44,6 +44,7 @@ class Store(Protocol):
         ...
 
 
+@known_arguments({})
 class MemoryStore:
     """A store in memory, for one process.
 

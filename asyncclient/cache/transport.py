@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from ..arguments import check_number, check_type
+from ..arguments import check_number, check_type, known_arguments
 from ..errors import HTTPException
 from ..local_response import LocalResponse
 from ..timeouts import NEVER
@@ -50,6 +50,7 @@ class CacheStats(NamedTuple):
     stored: int = 0
 
 
+@known_arguments({})
 class CacheTransport:
     """A transport that answers from stored responses, and sends the other requests by another transport.
 

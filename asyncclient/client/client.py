@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import wraps
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, Unpack
 
 from ..arguments import check_type, list_collection
@@ -426,7 +427,7 @@ def _open_transport(transport: Transport | None, *values: Any) -> Transport:
     if transport is None:
         return PoolTransport(**connecting)
     check_transport(transport)
-    usual = PoolTransport.__init__.__kwdefaults__ or {}
+    usual = unwrap(PoolTransport.__init__).__kwdefaults__
     given = [name for name, value in connecting.items() if value is not usual[name] and value != usual[name]]
     if given:
         raise ValueError(f"expected no {given[0]} with a transport: give it to that, as PoolTransport({given[0]}=...)")

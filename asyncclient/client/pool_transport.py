@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from ..arguments import check_type
+from ..arguments import check_type, known_arguments
 from ..bounded import BoundedDict
 from ..errors import ClientClosed, ConnectError, NotConnected, StaleConnectionError
 from ..exchange.exchange import Exchange
@@ -32,6 +32,23 @@ MAX_GROUPS: Final = 1024
 """Groups without connections that are kept; beyond it the oldest is dropped, and built again when it is needed."""
 
 
+_INSTEAD: Final = {
+    "cert": "ssl=context, after context.load_cert_chain(...)",
+    "limit": "pool=PoolLimits(connections=...)",
+    "limit_per_host": "pool=PoolLimits(per_host=...)",
+    "max_connections": "pool=PoolLimits(connections=...)",
+    "max_keepalive_connections": "pool=PoolLimits(idle=...)",
+    "keepalive_expiry": "pool=PoolLimits(keep_alive=...)",
+    "proxy": "Client(transport=..., proxy=...)",
+    "retries": "Client(transport=..., retries=...)",
+    "timeout": "Client(transport=..., timeout=...)",
+    "uds": "socket_path=",
+    "verify": "ssl=",
+}
+"""What to write for the words of other libraries."""
+
+
+@known_arguments(_INSTEAD)
 class PoolTransport:
     """Sends each request on a connection of a pool, and keeps the connection for later requests.
 

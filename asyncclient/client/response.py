@@ -19,6 +19,7 @@ from ..transport import TransportResponse
 from .content.iterators import BufferedContent, ChunkIterator, MappedIterator
 from .content.reader import ContentReader
 from .error_context import add_context, shorten_url
+from .other_names import OtherNames
 from .request import Request
 from .stored import StoredResponse
 
@@ -33,7 +34,7 @@ MAX_EVENT: Final = 1024 * 1024
 """Characters of one event of an event stream, by default."""
 
 
-class Response:
+class Response(OtherNames):
     """A response. `await client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
 
     It can be pickled and copied, with the content that was read, after its connection is released. Before that, and

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final, NamedTuple
 
-from ..arguments import list_collection
+from ..arguments import known_arguments, list_collection
 from ..bounded import BoundedDict
 from ..errors import ConnectError, IncompleteRead, PoolTimeout, ProxyError, TLSError, TotalTimeout, clip
 from .request import spell_method
@@ -39,6 +39,33 @@ class _Retry(NamedTuple):
     budget: float | None
 
 
+_INSTEAD: Final = {
+    "allowed_methods": "methods=",
+    "attempts": "total=, which does not count the first sending",
+    "backoff_factor": "backoff=",
+    "backoff_jitter": "jitter=",
+    "backoff_max": "max_backoff=",
+    "codes": "statuses=",
+    "connect": "total=, for all kinds of failures",
+    "factor": "backoff=",
+    "max_attempts": "total=, which does not count the first sending",
+    "max_retries": "total=",
+    "max_tries": "total=, which does not count the first sending",
+    "method_whitelist": "methods=",
+    "other": "total=, for all kinds of failures",
+    "read": "total=, for all kinds of failures",
+    "redirect": "Client(max_redirects=...)",
+    "respect_retry_after_header": "respect_retry_after=",
+    "retries": "total=",
+    "status": "statuses=, or total= for their number",
+    "status_forcelist": "statuses=",
+    "timeout": "Client(timeout=Timeout(total=...)), which includes the retries",
+    "wait": "backoff=",
+}
+"""What to write for the words of other libraries."""
+
+
+@known_arguments(_INSTEAD)
 class Retry(_Retry):
     """A policy: which requests are retried, how often, and after what pause.
 

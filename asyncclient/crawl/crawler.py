@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from ..arguments import known_arguments
 from ..message.fields import HeaderValue
 from ..politeness import Clock, Polite, Robots, Rules
 from ..politeness.clock import LoopClock
@@ -30,6 +31,27 @@ if TYPE_CHECKING:
 TIMEOUT: Final = Timeout(read=30.0, total=300.0)
 
 
+INSTEAD: Final = {
+    "allowed_domains": "scope=Scope(hosts=...)",
+    "concurrency": "connections=, and rules=Rules(connections=...) for each host",
+    "delay": "rules=Rules(delay=...)",
+    "depth": "max_depth=",
+    "download_delay": "rules=Rules(delay=...)",
+    "max_retries": "attempts=, which counts the first fetch",
+    "obey_robots": "robots=",
+    "pages": "max_pages=",
+    "proxy": "transport=, a Transport that uses it",
+    "rate": "rules=Rules(rate=...)",
+    "retries": "attempts=, which counts the first fetch",
+    "start_urls": "await crawler.add(urls)",
+    "url": "await crawler.add(url)",
+    "urls": "await crawler.add(urls)",
+    "user_agent": "agent=",
+}
+"""What to write for the words of other libraries."""
+
+
+@known_arguments(INSTEAD)
 class Crawler(BaseCrawler):
     """Fetches the URLs of a frontier, politely, and returns the pages as they are received.
 

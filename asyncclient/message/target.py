@@ -18,7 +18,7 @@ _QUERY = re.compile("[?#]")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 PORTS: Final = "a port of 1 to 65535"
-"""The ports to connect to, in error texts. RFC 3986 §3.2.3 allows any number; 0 is no port of a server."""
+"""The ports to connect to, in error texts. RFC 3986 §3.2.3 allows any number, but no server has port 0."""
 
 
 @lru_cache(maxsize=1024, typed=True)  # most connections go to the same few hosts

@@ -13,6 +13,9 @@ from ..routes import parse_host_pattern
 
 _INSTEAD: Final = {
     "requests_per_second": "rate=",
+    "interval": "delay=",
+    "max_connections": "connections=",
+    "pause": "delay=",
     "per_host": "connections=",
     "concurrency": "connections=",
     "download_delay": "delay=",

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..arguments import check_type
+from ..arguments import check_type, known_arguments
 from ..message.url import parse_url
 from ..timeouts import Deadline
 from ..transport import Transport, TransportRequest, TransportResponse, check_transport
@@ -41,6 +41,7 @@ class HostState(NamedTuple):
     is_open: bool = False
 
 
+@known_arguments({})
 class Polite:
     """A transport that sends each request by another one, no sooner than the rules of its host allow.
 

@@ -18,9 +18,9 @@ import math
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ..arguments import check_number
+from ..arguments import check_number, known_arguments
 from ..bounded import BoundedDict
 from ..errors import copy_error
 from .resolve import Address, Resolver, SystemResolver, as_os_error, forget
@@ -47,6 +47,11 @@ class _Lookup:
         self.waiters = 0
 
 
+_INSTEAD: Final = {"max_size": "most=", "maxsize": "most=", "ttl_dns_cache": "ttl="}
+"""What to write for the words of other libraries."""
+
+
+@known_arguments(_INSTEAD)
 class CachingResolver:
     """A resolver that caches the results of another one. It may serve any number of clients in one thread.
 

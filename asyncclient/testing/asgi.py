@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, Self
 from urllib.parse import unquote
 
-from ..arguments import check_type
+from ..arguments import check_type, known_arguments
 from ..client.deadlines import await_in_time
 from ..errors import ClientClosed
 from ..transport import TransportRequest, TransportResponse
@@ -18,6 +18,7 @@ CLOSE_TIMEOUT: Final = 1.0
 """Seconds for requests in progress to end after a disconnect, and for the shutdown, before they are cancelled."""
 
 
+@known_arguments({})
 class ASGITransport:
     """A transport that calls an ASGI application, without a network.
 

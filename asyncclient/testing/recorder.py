@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 
-from ..arguments import check_type, list_collection
+from ..arguments import check_type, known_arguments, list_collection
 from ..exchange.body import Source
 from ..exchange.content import collect
 from ..exchange.stream import Buffer
@@ -23,6 +23,7 @@ MAX_CONTENT: Final = 16 * 1024 * 1024
 """Bytes of a body or of content that are kept by default; longer ones pass, and the entry has their size alone."""
 
 
+@known_arguments({})
 class Recorder:
     """A transport that records the exchanges of another one in an HTTP archive (HAR 1.2).
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ..arguments import list_collection
+from ..arguments import known_arguments, list_collection
 from ..errors import clip
 from ..local_response import LocalResponse
 from ..transport import Transport
@@ -27,6 +27,7 @@ _FRAMING: Final = ("content-encoding", "content-length", "transfer-encoding", "c
 """Fields that describe content as it was received, not as it is stored."""
 
 
+@known_arguments({})
 class Replay(MockTransport):
     """A MockTransport whose routes are the entries of an HTTP archive.
 

@@ -15,8 +15,12 @@ import pytest
 
 import asyncclient
 import compat
-from asyncclient import Client, Limits, PoolLimits, Request, Timeout
+from asyncclient import Client, Limits, PoolLimits, PoolTransport, Proxy, Request, Retry, Timeout
+from asyncclient.cache import CacheTransport, MemoryStore, SQLiteStore
 from asyncclient.client import request, unknown_options
+from asyncclient.crawl import WARC, Crawler, JSONLines, Scope
+from asyncclient.politeness import Polite, Robots, Rules
+from asyncclient.testing import ASGITransport, Recorder, Replay
 from tests.servers import ROOT
 
 WORDS = [
@@ -101,6 +105,38 @@ OLD_NAMES: list[tuple[Callable[..., object], str, str]] = [
     (PoolLimits, "xyzzy", "there are connections, idle, .* per_host$"),
     (Timeout, "sock_read", "Timeout got .* use read=$"),
     (Timeout, "conect", "Timeout got .* use connect=$"),
+    (Retry, "attempts", "Retry got .* use total=, which does not count the first sending$"),
+    (Retry, "max_retries", "use total=$"),
+    (Retry, "backoff_factor", "use backoff=$"),
+    (Retry, "status_forcelist", "use statuses=$"),
+    (Retry, "allowed_methods", "use methods=$"),
+    (Retry, "connect", "use total=, for all kinds of failures$"),
+    (Retry, "statusses", "use statuses=$"),
+    (Retry, "xyzzy", "there are backoff, budget, .* total$"),
+    (Proxy, "url", "Proxy got .* use the URL as first argument$"),
+    (Proxy, "pasword", "use password=$"),
+    (Rules, "requests_per_second", "Rules got .* use rate=$"),
+    (Rules, "max_connections", "use connections=$"),
+    (Robots, "user_agent", "Robots got .* use agent=$"),
+    (Scope, "allowed_domains", "Scope got .* use hosts=$"),
+    (Scope, "xyzzy", "there are accept, exclude, .* subdomains$"),
+    (Crawler, "user_agent", "Crawler got .* use agent=$"),
+    (Crawler, "start_urls", r"use await crawler\.add\(urls\)$"),
+    (Crawler, "download_delay", r"use rules=Rules\(delay=\.\.\.\)$"),
+    (Crawler, "frontiers", "use frontier=$"),
+    (PoolTransport, "max_connections", r"PoolTransport got .* use pool=PoolLimits\(connections="),
+    (PoolTransport, "resolvers", "use resolver=$"),
+    (asyncclient.CachingResolver, "ttl_dns_cache", "CachingResolver got .* use ttl=$"),
+    (asyncclient.CookieJar, "max_cookie", "CookieJar got .* use max_cookies=$"),
+    (CacheTransport, "share", "CacheTransport got .* use shared=$"),
+    (MemoryStore, "maxsize", "MemoryStore got .* use max_size=$"),
+    (SQLiteStore, "maxsize", "SQLiteStore got .* use max_size=$"),
+    (Polite, "robot", "Polite got .* use robots=$"),
+    (JSONLines, "contents", "JSONLines got .* use content=$"),
+    (WARC, "maxsize", "WARC got .* use max_size=$"),
+    (ASGITransport, "raise_exceptions", "ASGITransport got .* use raise_app_exceptions=$"),
+    (Recorder, "secret_header", "Recorder got .* use secret_headers=$"),
+    (Replay, "matches", "Replay got .* use match=$"),
 ]
 
 
@@ -147,6 +183,14 @@ def test_limits_as_pool_limits_are_refused() -> None:
         asyncclient.HTTPConnection("h", limits=PoolLimits())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="expected PoolLimits as pool, got Limits"):
         compat.Client(pool=Limits())  # type: ignore[arg-type]
+
+
+def test_known_arguments_are_passed_on() -> None:
+    assert Retry(1, (500,), budget=None) == Retry(total=1, statuses=[500], budget=None)
+    assert pickle.loads(pickle.dumps(Retry(1))) == copy.copy(Retry(1)) == Retry(2)._replace(total=1)
+    assert Proxy("socks5://h") == Proxy("socks5", "h", port=1080)
+    with pytest.raises(TypeError, match="positional argument"):
+        Retry(*range(10))
 
 
 # Wrong types
@@ -250,6 +294,11 @@ WRONG = [
     ),
     ("import compat\ncompat.Client().get('http://h/', content=b'')", 'keyword argument "content"'),
     ("import compat\ncompat.Client().put('http://h/', timeout='5')", 'Argument "timeout" to "put"'),
+    (
+        "from asyncclient import Response\ndef f(r: Response) -> int:\n    return r.status_code",
+        'attribute "status_code"',
+    ),
+    ("import compat\ndef f(r: compat.Response) -> object:\n    return r.data", 'no attribute "data"'),
     ("import compat\nnumber: int = compat.Client().get('http://h/')", "Incompatible types in assignment"),
 ]
 
@@ -267,7 +316,7 @@ def run_mypy(folder: Path, *programs: str) -> str:
 def test_mypy_knows_the_names_and_no_others(tmp_path: Path) -> None:
     lines = run_mypy(tmp_path, RIGHT, *(program for program, _ in WRONG)).splitlines()
     errors = {line.split(":")[0].rpartition("program")[2]: line for line in lines if ": error: " in line}
-    assert sorted(errors) == [f"{number}.py" for number in range(1, len(WRONG) + 1)], lines
+    assert errors.keys() == {f"{number}.py" for number in range(1, len(WRONG) + 1)}, lines
     for number, (_, text) in enumerate(WRONG, 1):
         assert text in errors[f"{number}.py"]
 

@@ -15,7 +15,7 @@ from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from ...arguments import check_number
+from ...arguments import check_number, known_arguments
 from ...message.url import list_values
 from .fields import Cookie, accept_cookie, check_cookie, path_matches
 from .secure import SecureCookies
@@ -61,6 +61,7 @@ def _key(cookie: Cookie) -> _Key:
     return cookie.name, cookie.path, cookie.host_only
 
 
+@known_arguments({})
 class CookieJar:
     """Cookies by domain. Iteration yields each `Cookie`, oldest first, over a copy, so the jar may change meanwhile.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from ...arguments import known_arguments
 from ...errors import InvalidURL, clip
 from ...message.credentials import basic_value
 from ...message.fields import list_pairs
@@ -41,6 +42,19 @@ class _Parts(NamedTuple):
     via: tuple[Proxy, ...] = ()
 
 
+_INSTEAD: Final = {
+    "login": "username= and password=, or auth=",
+    "proxy": "the URL as first argument",
+    "proxy_auth": "auth=",
+    "proxy_headers": "headers=",
+    "ssl_context": "Client(ssl=...)",
+    "url": "the URL as first argument",
+    "user": "username=",
+}
+"""What to write for the words of other libraries."""
+
+
+@known_arguments(_INSTEAD)
 class Proxy(_Parts):
     """A proxy; hashable. Its repr and str never show credentials or field values.
 

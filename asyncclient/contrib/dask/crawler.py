@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 from uuid import uuid4
 
-from ...arguments import check_number
+from ...arguments import check_number, known_arguments
 from ...crawl.agenda import Agenda
 from ...crawl.base import BaseCrawler, CrawlOptions, check_numbers, shows_options
-from ...crawl.crawler import TIMEOUT
+from ...crawl.crawler import INSTEAD, TIMEOUT
 from ...crawl.page import Page
 from ...crawl.sinks.sink import Sink
 from ...message.fields import HeaderValue
@@ -35,6 +35,7 @@ AHEAD: Final = 2.0
 """Seconds for which a worker has entries of a host with a rate or a delay."""
 
 
+@known_arguments(INSTEAD)
 class ClusterCrawler(BaseCrawler):
     """Fetches the URLs of a frontier by the workers of a dask cluster, and returns small pages as they are received.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ...arguments import check_number, check_type
+from ...arguments import check_number, check_type, known_arguments
 from ...errors import clip
 from ..page import Page
 from .batches import Batches
@@ -12,6 +12,7 @@ from .line_file import LineFile
 from .records import Form, build_line, build_record, call_for
 
 
+@known_arguments({})
 class JSONLines:
     """Writes a JSON object for each page, in a line of its own.
 

@@ -19,7 +19,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from ...arguments import check_number, check_type, list_collection
+from ...arguments import check_number, check_type, known_arguments, list_collection
 from ...errors import clip
 from ...message import syntax
 from ...recording import Recording
@@ -55,6 +55,7 @@ class ArchiveFull(Exception):
         self.warc = warc
 
 
+@known_arguments({})
 class WARC:
     """An archive of exchanges in files of the format WARC 1.1.
 
