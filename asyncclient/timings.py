@@ -39,10 +39,10 @@ class Timings:
         return self.connect is None
 
     def __repr__(self) -> str:
-        return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in list_phases(self).items())}>"
+        return f"<Timings {' '.join(f'{name}={1000 * s:.2f}ms' for name, s in list_measured(self).items())}>"
 
 
-def list_phases(timings: Timings) -> dict[str, float]:
+def list_measured(timings: Timings) -> dict[str, float]:
     """Return the seconds of the phases that were measured, by name."""
     known = ((name, getattr(timings, name)) for name in PHASES)
     return {name: seconds for name, seconds in known if seconds is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from .message.fields import Fields
@@ -18,7 +19,8 @@ class WrappedResponse(HeadView):
     """A response around another one. A subclass overrides what it changes, or only observes the end.
 
     After each step that may end the response, `note_end()` is called if nothing is left to read; it may be called more
-    than once. `note_error()` is called before that if a read has failed and has ended the response.
+    than once. Before that, `note_content()` is called with the bytes that were read, or `note_error()` if a read has
+    failed and has ended the response.
 
     Args:
         raw: the response; its content is not read yet.
@@ -32,6 +34,9 @@ class WrappedResponse(HeadView):
         self._raw = raw
         self.head = raw.head
         self.status = raw.status
+
+    def note_content(self, data: bytes) -> None:
+        """Observe content that was read; b"" at the end."""
 
     def note_end(self) -> None:
         """Observe that nothing is left to read."""
@@ -96,27 +101,29 @@ class WrappedResponse(HeadView):
 
     async def read(self) -> bytes:
         """Return the rest of the content."""
-        try:
-            return await self._raw.read()
-        except BaseException as error:
-            self._note_failure(error)
-            raise
-        finally:
-            self._note_if_ended()
+        return await self._observe(self._raw.read())
 
     async def read1(self, n: int = -1) -> bytes:
         """Return received bytes; b"" at the end."""
+        return await self._observe(self._raw.read1(n))
+
+    async def _observe(self, reading: Awaitable[bytes]) -> bytes:
         try:
-            return await self._raw.read1(n)
+            data = await reading
         except BaseException as error:
-            self._note_failure(error)
-            raise
-        finally:
+            if self._raw.closed:  # otherwise another task is reading, and goes on
+                self.note_error(error)
             self._note_if_ended()
+            raise
+        self.note_content(data)
+        self._note_if_ended()
+        return data
 
     def take(self) -> bytes | None:
         """Return the rest of the content if all of it was received."""
         data = self._raw.take()
+        if data is not None:
+            self.note_content(data)
         self._note_if_ended()
         return data
 
@@ -140,10 +147,6 @@ class WrappedResponse(HeadView):
             await self._raw.aclose()
         finally:
             self._note_if_ended()
-
-    def _note_failure(self, error: BaseException) -> None:
-        if self._raw.closed:  # otherwise another task is reading, and goes on
-            self.note_error(error)
 
     def _note_if_ended(self) -> None:
         if self._raw.closed:

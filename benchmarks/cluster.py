@@ -27,10 +27,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from benchmarks.machine import CLIENT_CORE, HERE, allow_many_files, environment, on_core, running_origin, serving
+
+if TYPE_CHECKING:
+    from asyncclient.crawl.base import BaseCrawler
 
 CONNECTIONS, PER_HOST = 100, 2
 IDLE = 600
@@ -62,18 +66,21 @@ async def fetch_with_client(urls: list[str], options: argparse.Namespace) -> Fig
     }
 
 
+async def count_pages(crawler: BaseCrawler, urls: list[str]) -> int:
+    """Crawl the URLs; return how many were fetched."""
+    await crawler.add(urls)
+    return sum([page.status == 200 async for page in crawler])
+
+
 async def fetch_with_crawler(urls: list[str], options: argparse.Namespace) -> Figures:
     """The crawler of one process."""
     from asyncclient.crawl import Crawler
     from asyncclient.politeness import Rules
 
     rules = Rules(connections=PER_HOST)
-    fetched = 0
     async with Crawler(agent="bench", rules=rules, robots=False, connections=CONNECTIONS, idle=IDLE) as crawler:
         started, cpu = time.perf_counter(), time.process_time()
-        await crawler.add(urls)
-        async for page in crawler:
-            fetched += page.status == 200
+        fetched = await count_pages(crawler, urls)
     return {
         "fetched": fetched,
         "seconds": time.perf_counter() - started,
@@ -91,7 +98,6 @@ async def fetch_with_cluster(urls: list[str], options: argparse.Namespace) -> Fi
 
     rules = Rules(connections=PER_HOST)
     dask.config.set({"distributed.admin.event-loop": "uvloop"})
-    fetched = 0
     local: dict[str, object] = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
     async with (
         LocalCluster(n_workers=options.workers, asynchronous=True, **local) as cluster,
@@ -103,9 +109,7 @@ async def fetch_with_cluster(urls: list[str], options: argparse.Namespace) -> Fi
         workers = (await client.run(os.getpid)).values()
         before = sum(map(cpu_of, workers))
         started, cpu = time.perf_counter(), time.process_time()
-        await crawler.add(urls)
-        async for page in crawler:
-            fetched += page.status == 200
+        fetched = await count_pages(crawler, urls)
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         after = sum(map(cpu_of, workers))
     return {"fetched": fetched, "seconds": seconds, "client": after - before, "frontier": cpu}

@@ -29,36 +29,9 @@ class StoringResponse(WrappedResponse):
         self._max_size = max_size
         self._parts: list[bytes] = []
         self._size = 0
-        self._note(b"")
+        self.note_content(b"")
 
-    async def read(self) -> bytes:
-        """Return the rest of the content."""
-        try:
-            data = await self._raw.read()
-        except BaseException:
-            self._drop()
-            raise
-        self._note(data)
-        return data
-
-    async def read1(self, n: int = -1) -> bytes:
-        """Return received bytes; b"" at the end."""
-        try:
-            data = await self._raw.read1(n)
-        except BaseException:
-            self._drop()
-            raise
-        self._note(data)
-        return data
-
-    def take(self) -> bytes | None:
-        """Return the rest of the content if all of it was received."""
-        data = self._raw.take()
-        if data is not None:
-            self._note(data)
-        return data
-
-    def _note(self, data: bytes) -> None:
+    def note_content(self, data: bytes) -> None:
         """Keep content, and pass it on at its end: then the trailers are known."""
         complete = self._complete
         if complete is None:

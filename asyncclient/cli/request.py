@@ -15,7 +15,7 @@ from ..client.error_context import shorten_url
 from ..client.response import Response
 from ..errors import HTTPException, StatusError
 from ..runner import run
-from ..timings import list_phases
+from ..timings import list_measured
 from .exits import CommandError, Exit, explain, find_failure
 from .items import parse_words
 from .options import build_parser
@@ -147,7 +147,7 @@ async def _build_json(response: Response, path: str) -> bytes:
         "size": await asyncio.to_thread(os.path.getsize, path) if path else len(content),
         "reused": timings.reused,
         "tls": None if response.tls is None else response.tls.version,
-        "timings": list_phases(timings),
+        "timings": list_measured(timings),
     }
     if path:
         facts["path"] = path

@@ -106,25 +106,12 @@ class WatchedResponse(WrappedResponse):
             self._trace.content_ended()
             self.end()
 
-    async def read(self) -> bytes:
-        """Return the rest of the content."""
-        return self._count(await super().read())
-
-    async def read1(self, n: int = -1) -> bytes:
-        """Return received bytes; b"" at the end."""
-        return self._count(await super().read1(n))
-
-    def take(self) -> bytes | None:
-        """Return the rest of the content if all of it was received."""
-        data = super().take()
-        return None if data is None else self._count(data)
-
-    def _count(self, data: bytes) -> bytes:
+    def note_content(self, data: bytes) -> None:
+        """Tell the trace of it."""
         if data:
             self._trace.content_received(len(data))
         if self._raw.closed:
             self._trace.content_ended()
-        return data
 
     def note_end(self) -> None:
         """End the trace, unless a reader does."""

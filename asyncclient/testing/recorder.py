@@ -269,25 +269,13 @@ class RecordedResponse(WrappedResponse):
         """Return the rest of the content."""
         return await collect(self.read1)
 
-    async def read1(self, n: int = -1) -> bytes:
-        """Return received bytes; b"" at the end."""
-        try:
-            data = await self._raw.read1(n)
-        except BaseException as error:
-            self._recording.end(self._raw, error)
-            raise
+    def note_content(self, data: bytes) -> None:
+        """Keep content."""
         self._recording.add_content(data)
-        if self._raw.closed:
-            self.note_end()
-        return data
 
-    def take(self) -> bytes | None:
-        """Return the rest of the content if all of it was received."""
-        data = self._raw.take()
-        if data is not None:
-            self._recording.add_content(data)
-            self.note_end()
-        return data
+    def note_error(self, error: BaseException) -> None:
+        """Store the exchange with its error."""
+        self._recording.end(self._raw, error)
 
     def note_end(self) -> None:
         """Store the exchange."""

@@ -11,7 +11,7 @@ from ...exchange.body import BLOCKSIZE, Source
 from ...exchange.stream import Buffer
 from ...message.fields import Pairs
 from ...stream.files import offload
-from ..content.codings import bounded_brotli, find_zstd, load_zlib
+from ..content.codings import GZIP, bounded_brotli, find_zstd, load_zlib
 from .payload import BytesPayload, Payload
 
 IN_PLACE: Final = 16 * 1024
@@ -143,7 +143,7 @@ class _Brotli:
 
 
 def _open_gzip() -> Compressor:
-    compressor: Compressor = load_zlib().compressobj(wbits=31)
+    compressor: Compressor = load_zlib().compressobj(wbits=GZIP)
     return compressor
 
 

@@ -19,6 +19,9 @@ MAX_EMPTY_MEMBERS = 100
 """Consecutive members that decode to nothing. Each costs up to 5 µs for 9 bytes of input, and size limits do not count
 it. Real empty members are single: the end of a bgzip file, the frame that pzstd writes before each other frame."""
 
+GZIP: Final = 31
+"""The wbits of zlib's functions for members of gzip."""
+
 WINDOW_LOG = 23
 """Maximum zstd window as a power of two: 8 MiB, which receivers must support and senders must not exceed (RFC 9659)."""
 
@@ -228,7 +231,7 @@ def decode_gzip(data: bytes, n: int) -> bytes | None:
     The content is decoded by one call, without a stage (decision 64). Where it returns None, a stage finds the reason.
     """
     zlib = load_zlib()
-    member = zlib.decompressobj(31)
+    member = zlib.decompressobj(GZIP)
     try:
         content: bytes = member.decompress(data, n)
     except zlib.error:
@@ -274,7 +277,7 @@ def _gzip() -> _Format:
     be another member. Browsers drop them silently, but then content could be lost silently too.
     """
     zlib = load_zlib()
-    return _Format("gzip", lambda _data: zlib.decompressobj(31), zlib.error, True, b"\0", b"\x1f")
+    return _Format("gzip", lambda _data: zlib.decompressobj(GZIP), zlib.error, True, b"\0", b"\x1f")
 
 
 @functools.cache

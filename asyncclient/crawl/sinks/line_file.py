@@ -10,12 +10,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from ...client.content.codings import load_zlib
+from ...client.content.codings import GZIP, load_zlib
 from ...stream.files import lock_file, open_regular
 
 _BLOCK: Final = 1024 * 1024
-_GZIP: Final = 31
-"""The form of gzip in zlib's functions."""
 
 
 class LineFile:
@@ -47,7 +45,7 @@ class LineFile:
         """
         data = b"".join(lines)
         if self._path.endswith(".gz"):
-            packer = load_zlib().compressobj(6, zlib.DEFLATED, _GZIP)
+            packer = load_zlib().compressobj(6, zlib.DEFLATED, GZIP)
             data = packer.compress(data) + packer.flush()
         file = self._open_for(len(data))
         try:
@@ -122,7 +120,7 @@ def _find_end_of_lines(file: io.FileIO) -> int:
 def _find_end_of_members(file: io.FileIO) -> int:
     """Return the size of the file without a torn member at its end; all of it is decompressed for that."""
     file.seek(0)
-    unpacker = load_zlib().decompressobj(_GZIP)
+    unpacker = load_zlib().decompressobj(GZIP)
     at = end = 0
     data = b""
     while data := data or file.read(_BLOCK):
@@ -134,5 +132,5 @@ def _find_end_of_members(file: io.FileIO) -> int:
         at += len(data) - len(rest)
         data = rest
         if unpacker.eof:
-            end, unpacker = at, load_zlib().decompressobj(_GZIP)
+            end, unpacker = at, load_zlib().decompressobj(GZIP)
     return end

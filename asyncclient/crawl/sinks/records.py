@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 
 from ...stream.files import offload
-from ...timings import Timings, list_phases
+from ...timings import Timings, list_measured
 from ..page import Page
 
 _T = TypeVar("_T")
@@ -58,7 +58,7 @@ def build_record(page: Page, content: Form | None = None) -> dict[str, Any]:
 
 
 def _list_timings(timings: Timings) -> dict[str, float]:
-    return {name: round(seconds, 6) for name, seconds in list_phases(timings).items() if name != "queued"}
+    return {name: round(seconds, 6) for name, seconds in list_measured(timings).items() if name != "queued"}
 
 
 def build_line(record: dict[str, Any]) -> bytes:

@@ -15,16 +15,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from ...bounded import BoundedDict
-from ...client.content.codings import load_zlib
+from ...client.content.codings import GZIP, load_zlib
 from ...recording import Recording
 from ...version import __version__
 
 VERSION: Final = "WARC/1.1"
 PROFILE: Final = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 CONFORMS_TO: Final = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
-
-GZIP: Final = 31
-"""The wbits of zlib for a gzip member."""
 
 LEVEL: Final = 6
 """The level of compression: 9 takes up to twice the time for one per cent."""
