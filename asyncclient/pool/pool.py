@@ -4,15 +4,13 @@ The problem: requests come and are cancelled at any moment, connections fail, cl
 a waiter or a response that is forgotten once is lost forever, or is given to another request.
 
 The rules kept:
-- leased + idle + connecting == counted, for each group and for all, between any two awaits. Only this file changes
-  these numbers, and no method that changes them awaits.
+- Each connection uses one slot (slots.py) from the begin of its opening until it is closed.
 - A connection has one owner: the pool, or one exchange from acquire() to the end of its response. A connection whose
   response was not read to its end is closed by the wire.
 - A request without a connection joins the queue, and a dial is started for it. Whichever connection is ready first, the
   dialled one or one that another request released, goes to the head of the queue; a late one goes to the next waiter or
   is kept idle. A waiter that is cancelled after it was given a connection passes it on.
-- If all slots are in use, groups take turns, so that no host can starve another. An idle connection is closed for a
-  group that needs its slot.
+- An idle connection is closed for a group that needs its slot.
 - Everything is O(1), except for the timer that closes expired connections.
 
 Not done on purpose: no lock (one loop, and no await between a check and a change), no task except for opening.
@@ -25,10 +23,9 @@ import math
 import time
 import warnings
 import weakref
-from collections import OrderedDict
 from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
@@ -41,17 +38,12 @@ from ..timeouts import NEVER, Deadline, Timeout
 from ..wire import RECENT, Wire
 from .dialer import Dialer
 from .group import Dial, Group, Lease, OpenTrace, PoolStats, Waiter, add_up
+from .slots import Slots
 from .stalls import StallWarner, describe_users
+from .sweeper import Sweeper
 
 if TYPE_CHECKING:
     from ..tracing.trace import Trace
-
-SWEEP_GRAIN: Final = 1.0
-"""Seconds between two sweeps of the idle connections at the least."""
-
-MAX_TURNS: Final = 8
-"""Exchanges in a row that a connection serves for its own group, if that has a fraction of a slot more than its share
-while another group has none."""
 
 
 class Pool:
@@ -72,26 +64,16 @@ class Pool:
         self.limits = limits
         self.sizes = sizes
         self.is_closed = False
-        # How many connections there are in all groups, those being opened included.
-        self.counted = 0
+        self.slots = Slots(sizes)
         # The loop that uses this pool first, and the timer of its deadlines, kept between two connections.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: DeadlineTimer | None = None
         # The groups by their keys, as long as they have connections or are in use elsewhere.
         self._groups: weakref.WeakValueDictionary[object, Group] = weakref.WeakValueDictionary()
-        # The idle connections of all groups, the one that has been idle longest first.
-        self._idle: OrderedDict[Lease, None] = OrderedDict()
-        # The groups that want a slot and have none, in the order of their turns.
-        self._starved: OrderedDict[Group, None] = OrderedDict()
         self._dialer = Dialer(limits)
         # TLS streams that are sending close_notify; closing the pool waits for them.
         self._closing: set[AioStream] = set()
-        # The timer of the next sweep, and the time of the loop when it ends.
-        self._timer: asyncio.TimerHandle | None = None
-        self._sweeps_at = 0.0
-        most, most_per_host = sizes.connections, min(sizes.connections, sizes.per_host)
-        self._may_keep_less = sizes.idle < most or sizes.idle_per_host < most_per_host
-        self._has_max_age = sizes.max_age < math.inf
+        self._sweeper = Sweeper(self.slots, sizes, self._drop)
         self._stalls: StallWarner | None = None
         if stall_warning is not None:
             self._stalls = StallWarner(stall_warning, self._groups, sizes.per_host)
@@ -149,7 +131,8 @@ class Pool:
                 since = math.inf if lease.is_new and recent > RECENT else recent
                 is_next, is_available = True, lease.wire.is_available(time.monotonic(), since)
             else:
-                lease = self._lease_idle(group)
+                lease = next(reversed(group.idle))
+                self.slots.lease(lease)
                 is_available = lease.is_available(time.monotonic(), recent)
             if is_available or await self._absorb_tls_records(lease):
                 return lease
@@ -165,18 +148,10 @@ class Pool:
         """
         if not group.idle or asyncio.get_running_loop() is not self._loop:
             return None
-        lease, _ = group.idle.popitem()
+        lease = next(reversed(group.idle))
         if not lease.is_available(time.monotonic(), recent):
-            group.idle[lease] = None
             return None
-        del self._idle[lease]
-        group.leased.add(lease)
-        return lease
-
-    def _lease_idle(self, group: Group) -> Lease:
-        lease, _ = group.idle.popitem()
-        del self._idle[lease]
-        group.leased.add(lease)
+        self.slots.lease(lease)
         return lease
 
     async def _absorb_tls_records(self, lease: Lease) -> bool:
@@ -212,7 +187,7 @@ class Pool:
         self, loop: asyncio.AbstractEventLoop, group: Group, waiter: Waiter, *, is_next: bool
     ) -> Lease:
         group.add(waiter, is_next=is_next)
-        if self._starved or group.queued or not (self._dialer.may_begin and self._has_free_slot(group)):
+        if self.slots.starved or group.queued or not (self._dialer.may_begin and self.slots.has_room(group)):
             group.enqueue(waiter, is_next=is_next)
             self._open_wanted(group)
         else:  # the usual case
@@ -257,7 +232,7 @@ class Pool:
             waiter.deadline = min(waiter.deadline, now + GRAIN)  # that dial may fail, and another group get its slot
             schedule_expiry(waiter, self._loop)
             return True
-        if waiter.dial is None and waiter in group.queued and self._has_free_slot(group):
+        if waiter.dial is None and waiter in group.queued and self.slots.has_room(group):
             del group.queued[waiter]
             self._dial(group, waiter)
         return waiter.dial is not None
@@ -274,19 +249,21 @@ class Pool:
 
     def _open_wanted(self, group: Group) -> None:
         """Start the dials that the queue of a group needs and the limits allow, after those of starved groups."""
-        if not self._starved:  # the usual case: no group has to wait for its turn
-            while group.queued and self._has_free_slot(group) and self._dialer.may_begin:
+        slots = self.slots
+        if not slots.starved:  # the usual case: no group has to wait for its turn
+            while group.queued and slots.has_room(group) and self._dialer.may_begin:
                 if (waiter := group.pop_queued()) is not None:
                     self._dial(group, waiter)
             if not group.queued:  # every waiter has a dial
                 return
-        if self._may_open(group):
-            self._starved[group] = None
+        if slots.may_use(group):
+            slots.starved[group] = None
         self._open_starved()
 
     def _open_starved(self) -> None:
         """Start the dials of starved groups, in turns, as far as the limits and the pace of the dialer allow."""
-        while (following := self._next_starved()) is not None:
+        slots = self.slots
+        while (following := slots.next_starved()) is not None:
             if not self._dialer.may_begin:
                 assert self._loop is not None
                 self._dialer.wait_for_turn(self._loop, self._open_starved)
@@ -295,69 +272,29 @@ class Pool:
                 return
             waiter = following.pop_queued()
             if waiter is None:
-                del self._starved[following]
+                del slots.starved[following]
             else:
-                self._starved.move_to_end(following)
+                slots.starved.move_to_end(following)
                 self._dial(following, waiter)
-
-    def _has_free_slot(self, group: Group) -> bool:
-        """Return whether a dial is wanted, and possible without closing an idle connection."""
-        sizes, connecting = self.sizes, group.connecting
-        if connecting >= len(group.waiters) or self.counted >= sizes.connections:
-            return False
-        return len(group.leased) + len(group.idle) + connecting < sizes.per_host
-
-    def _may_open(self, group: Group) -> bool:
-        """Return whether a group could use a slot: a waiter has no dial, and the group is not at its own limit."""
-        return group.wants_dial and (group.size < self.sizes.per_host or bool(group.idle))
-
-    def _next_starved(self) -> Group | None:
-        """Return the starved group whose turn it is, forgetting those that can't use a slot any more."""
-        while self._starved:
-            group = next(iter(self._starved))
-            if self._may_open(group):
-                return group
-            del self._starved[group]
-        return None
 
     def _make_slot(self, group: Group) -> bool:
         """Return whether there is a slot for one more connection, after closing an idle one if that makes it."""
-        if group.size >= self.sizes.per_host:
-            self._close_idle(next(iter(group.idle)))
-        elif self.counted >= self.sizes.connections and self._idle:
-            self._close_idle(next(iter(self._idle)))
-        return self.counted < self.sizes.connections
-
-    def _free_slot(self, group: Group) -> None:
-        self.counted -= 1
-        if self._starved or group.queued:
-            self._open_wanted(group)
-
-    def _must_yield(self, lease: Lease) -> bool:
-        """Return whether a starved group gets the slot: its own group does not need it, or had more than its share."""
-        group = lease.group
-        if group in self._starved:
-            self._starved.move_to_end(group)
-        if self.counted < self.sizes.connections or self._next_starved() in (None, group):
-            return False
-        others = len(self._starved) - (group in self._starved)
-        lease.turns += 1
-        excess = group.size - self.sizes.connections / (others + 1)  # beyond its share
-        return not group.waiters or excess >= 1 or (excess > 0 and lease.turns > MAX_TURNS)
+        obstacle = self.slots.find_obstacle(group)
+        if obstacle is not None:
+            self._close(obstacle)
+        return not self.slots.is_full
 
     # Opening
 
     def _dial(self, group: Group, waiter: Waiter) -> Dial:
         assert self._loop is not None
-        self.counted += 1
-        group.connecting += 1
+        self.slots.take(group)
         waiter.dial = dial = self._dialer.dial(self._loop, group, waiter, self._dialled)
         waiter.leave_queue()
         return dial
 
     def _dialled(self, group: Group, waiter: Waiter, opening: Opening, result: Opened | BaseException) -> None:
         """Adopt a connection that was opened, or give the error to the waiter, unless it was served meanwhile."""
-        group.connecting -= 1
         waiter.dial = None
         if not isinstance(result, BaseException):
             self._adopt(group, opening, result[0])
@@ -368,7 +305,8 @@ class Pool:
                 group.queued[waiter] = None
             if not isinstance(result, asyncio.CancelledError):
                 group.fail(waiter, result)
-            self._free_slot(group)
+            self.slots.free(group)
+            self._open_wanted(group)
         if waiter.slot_until < math.inf and waiter in group.waiters and self._loop is not None:
             now = self._loop.time()
             if now >= waiter.slot_until:
@@ -380,12 +318,13 @@ class Pool:
             stream.abort()
             if opening.trace is not None:
                 opening.trace.connection_closed(CloseReason.CLOSED)
-            self._free_slot(group)
+            self.slots.free(group)
+            self._open_wanted(group)
             return
         lease = Lease(Wire(stream, self.limits, group.head_cache, opening), group, self.sizes)
         lease.trace, opening.trace = opening.trace, None
         stream.owner = weakref.ref(lease)
-        group.leased.add(lease)
+        self.slots.fill(lease)
         self._serve(lease)
 
     async def preconnect(
@@ -405,7 +344,7 @@ class Pool:
         """
         loop = self._check_loop()
         self.sweep()  # expired connections do not count
-        waiters = [Waiter(loop.create_future(), timeout) for _ in range(self._count_missing(group, n))]
+        waiters = [Waiter(loop.create_future(), timeout) for _ in range(self.slots.count_missing(group, n))]
         for waiter in waiters:
             waiter.open_trace = open_trace
         dials = [self._dial(group, waiter) for waiter in waiters if self._make_spare_slot(group)]
@@ -426,16 +365,11 @@ class Pool:
         if errors:
             raise errors[0]
 
-    def _count_missing(self, group: Group, n: int) -> int:
-        sizes = self.sizes
-        most = min(n, sizes.connections, sizes.per_host, sizes.idle, sizes.idle_per_host)
-        return min(most - len(group.idle), sizes.per_host - group.size)
-
     def _make_spare_slot(self, group: Group) -> bool:
         """Return whether there is a slot that no group waits for, without closing a connection of this group."""
-        is_own = bool(self._idle) and next(iter(self._idle)).group is group
-        is_full = self.counted >= self.sizes.connections
-        return self._next_starved() is None and not (is_full and is_own) and self._make_slot(group)
+        obstacle = self.slots.find_obstacle(group)
+        is_own = obstacle is not None and obstacle.group is group
+        return self.slots.next_starved() is None and not is_own and self._make_slot(group)
 
     # Releasing
 
@@ -448,14 +382,14 @@ class Pool:
         group, wire = lease.group, lease.wire
         if lease not in group.leased:
             if lease in group.idle and not wire.is_available(wire.ended_at):
-                self._drop_idle(lease, CloseReason.UNSOLICITED)
+                self._drop(lease, CloseReason.UNSOLICITED)
             return
         # Its loop has just read what was received, so the kernel is not asked.
         may_stay = wire.close_reason is None and not self.is_closed and lease.idle_since < lease.retires_at
-        if may_stay and wire.is_available(wire.ended_at) and not (self._starved and self._must_yield(lease)):
+        if may_stay and wire.is_available(wire.ended_at) and not (self.slots.starved and self.slots.must_yield(lease)):
             self._serve(lease)
         else:
-            self._close_leased(lease)
+            self._drop(lease)
 
     def _serve(self, lease: Lease) -> None:
         """Give a leased connection without an owner to the oldest waiter, or keep it idle."""
@@ -466,27 +400,28 @@ class Pool:
             return
         lease.is_new = False
         if lease.keep_alive <= 0:
-            self._close_leased(lease)
+            self._drop(lease)
             return
-        group.leased.discard(lease)
-        group.idle[lease] = None
-        self._idle[lease] = None
+        slots = self.slots
+        slots.keep(lease)
         if lease.trace is not None:
             lease.trace.connection_released()
-        if self._may_keep_less:
-            self._drop_excess(group)
-        if self._starved:
+        excess = slots.find_excess(group)
+        if excess is not None:
+            self._drop(excess)
+        if slots.starved:
             self._open_wanted(group)  # it may have been opened for a waiter that was served meanwhile
-        if self._idle and (self._has_max_age or self._timer is None or lease.keep_alive < self.sizes.keep_alive):
-            self._sweep_at(lease.expires)
+        if slots.idle and self._loop is not None:
+            self._sweeper.add(lease, self._loop)
 
-    def _close_leased(self, lease: Lease) -> None:
-        lease.group.leased.discard(lease)
-        self._close(lease, CloseReason.CLOSED)
-        self._free_slot(lease.group)
+    def _drop(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
+        """Close a connection, leased or idle; its slot is for the next waiter."""
+        self._close(lease, reason)
+        self._open_wanted(lease.group)
 
-    def _close(self, lease: Lease, reason: CloseReason) -> None:
-        """Close a connection if it is open; closing the pool waits for the end of TLS."""
+    def _close(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
+        """Close a connection if it is open, and free its slot; closing the pool waits for the end of TLS."""
+        self.slots.remove(lease)
         wire, stream = lease.wire, lease.wire.stream
         if wire.close_reason is None:
             wire.close(reason)
@@ -496,58 +431,29 @@ class Pool:
             self._closing.add(stream)
             stream.when_lost(self._closing.discard)
 
-    # Idle connections
-
-    def _close_idle(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
-        del self._idle[lease], lease.group.idle[lease]
-        self.counted -= 1
-        self._close(lease, reason)
-
-    def _drop_idle(self, lease: Lease, reason: CloseReason = CloseReason.CLOSED) -> None:
-        """Close an idle connection; its slot is for the next waiter."""
-        self._close_idle(lease, reason)
-        self._open_wanted(lease.group)
-
-    def _drop_excess(self, group: Group) -> None:
-        """Close the least recently used idle connection if there are more than may be kept."""
-        if len(group.idle) > self.sizes.idle_per_host:
-            self._drop_idle(next(iter(group.idle)))
-        elif len(self._idle) > self.sizes.idle:
-            self._drop_idle(next(iter(self._idle)))
-
-    def _sweep_at(self, expires: float) -> None:
-        """Have sweep() called at that time by time.monotonic(), if it is not called before."""
-        assert self._loop is not None
-        when = self._loop.time() + max(expires - time.monotonic(), SWEEP_GRAIN)
-        if self._timer is not None:
-            if when >= self._sweeps_at:
-                return
-            self._timer.cancel()
-        pool: weakref.ref[Pool] = weakref.ref(self)
-        self._timer, self._sweeps_at = self._loop.call_at(when, _sweep, pool), when
-
     def sweep(self) -> None:
         """Close the connections that have expired."""
-        now = time.monotonic()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for lease in list(self._idle):
-            if lease.has_expired(now):
-                self._drop_idle(lease)
-        if self._idle:
-            self._sweep_at(min(lease.expires for lease in self._idle))
+        if self._loop is not None:
+            self._sweeper.sweep(self._loop)
 
     def close_idle(self) -> int:
         """Begin to close all idle connections; return how many. Never waits."""
-        idle = list(self._idle)
-        for lease in idle:
-            self._close_idle(lease)
-        for group in dict.fromkeys(lease.group for lease in idle):
+        groups, count, idle = set(), 0, self.slots.idle
+        while idle:  # not over a copy: a tracer may do the same when it is told of a closed connection
+            lease = next(iter(idle))
+            groups.add(lease.group)
+            self._close(lease)
+            count += 1
+        for group in groups:
             self._open_wanted(group)
-        return len(idle)
+        return count
 
     # The whole pool
+
+    @property
+    def counted(self) -> int:
+        """How many connections there are, those being opened included."""
+        return self.slots.counted
 
     def stats(self) -> PoolStats:
         """Return the present numbers; may be called in any thread, as no Python code runs while the list is made."""
@@ -556,8 +462,7 @@ class Pool:
     async def aclose(self) -> None:
         """End all requests with an error and free all connections, in Timeout.close seconds at most."""
         self.is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._sweeper.close()
         if self._stalls is not None:
             self._stalls.close()
         groups = list(self._groups.values())
@@ -576,7 +481,7 @@ class Pool:
         """Close a connection, and end its exchange; return the stream to be waited for."""
         lease.wire.close()
         if lease in lease.group.idle:
-            self._close_idle(lease)
+            self._close(lease)
         else:
             self.release(lease)
         return lease.wire.stream
@@ -591,10 +496,3 @@ class Pool:
         active, idle, connecting, waiting, _ = self.stats()
         state = " closed" if self.is_closed else ""
         return f"<Pool{state} {active} active, {idle} idle, {connecting} connecting, {waiting} waiting>"
-
-
-def _sweep(reference: weakref.ref[Pool]) -> None:
-    """Sweep a pool that still exists: the timer must not keep an abandoned one alive."""
-    pool = reference()
-    if pool is not None:
-        pool.sweep()

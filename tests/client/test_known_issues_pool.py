@@ -102,8 +102,8 @@ async def test_a_request_may_be_cancelled_in_any_turn_of_the_loop(is_kept: bool)
 
 
 def drop_idle(client: Client) -> None:
-    for lease in list(client._pool._idle):
-        client._pool._drop_idle(lease)
+    for lease in list(client._pool.slots.idle):
+        client._pool._drop(lease)
     assert client._pool.counted == 0
 
 

@@ -368,7 +368,7 @@ async def test_total_does_not_outlive_its_request() -> None:
         async with Client() as client:
             for timeout, is_limited in ((FOREVER, True), (Timeout(), False), (FOREVER, True), (None, False)):
                 await client.get(server.url, timeout=timeout)
-                (lease,) = client._pool._idle
+                (lease,) = client._pool.slots.idle
                 assert (lease.wire.stream.total is not NEVER) is is_limited
         assert server.accepted == 1
 

@@ -268,7 +268,7 @@ def group_of(client: Client, host: Host) -> Group:
 
 def idle_of(client: Client) -> list[Lease]:
     """The idle connections, the one used last at the end."""
-    return list(client._pool._idle)
+    return list(client._pool.slots.idle)
 
 
 # Requests

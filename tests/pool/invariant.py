@@ -13,8 +13,8 @@ def check(owner: Client | Pool) -> None:
         check_group(group, pool)
     assert pool.counted == sum(group.size for group in groups), f"{pool.counted} counted in {pool!r}"
     assert pool.counted <= pool.sizes.connections, f"{pool.counted} are open"
-    assert len(pool._idle) <= pool.sizes.idle
-    assert {lease for group in groups for lease in group.idle} == set(pool._idle)
+    assert len(pool.slots.idle) <= pool.sizes.idle
+    assert {lease for group in groups for lease in group.idle} == set(pool.slots.idle)
     assert len(pool._dialer.dials) == sum(group.connecting for group in groups)
 
 
@@ -29,9 +29,11 @@ def check_group(group: Group, pool: Pool) -> None:
     assert all(waiter.dial is None for waiter in group.queued)
     assert group.queued.keys() <= group.waiters.keys()
     waiting = [waiter for waiter in group.waiters if not waiter.future.done()]
-    may_open = (pool.counted < sizes.connections or pool._idle) and group.size < sizes.per_host
+    may_open = (pool.counted < sizes.connections or pool.slots.idle) and group.size < sizes.per_host
     if not pool.is_closed:
-        is_paced = pool._dialer._next_turn is not None and group in pool._starved  # more dials begin in the next turn
+        is_paced = (
+            pool._dialer._next_turn is not None and group in pool.slots.starved
+        )  # more dials begin in the next turn
         is_served = len(waiting) <= group.connecting or is_paced
         assert is_served or not may_open, f"{len(waiting)} wait in {pool!r}, and there is place"
         assert not (waiting and group.idle and not group.connecting), "somebody waits beside an idle connection"

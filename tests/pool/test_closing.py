@@ -54,7 +54,7 @@ async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
 def is_empty(client: Client) -> bool:
     check_quiet(client)
     pool = client._pool
-    return not (pool.counted or pool._idle or pool._dialer.dials or client._settings.pauses)
+    return not (pool.counted or pool.slots.idle or pool._dialer.dials or client._settings.pauses)
 
 
 # Pending requests

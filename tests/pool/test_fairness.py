@@ -7,7 +7,7 @@ from operator import itemgetter
 import pytest
 
 from asyncclient import Client
-from asyncclient.pool.pool import MAX_TURNS
+from asyncclient.pool.slots import MAX_TURNS
 from tests.pool.hosts import (
     Doors,
     Host,

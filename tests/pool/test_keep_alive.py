@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from asyncclient import Client
+from asyncclient.tracing.trace import ConnectionTrace
+from asyncclient.tracing.tracer import Tracer
 from tests.durations import FOREVER, STALL, lasts
 from tests.pool.hosts import ANSWERS, Host, client_of, fill, get, grow_older, idle_of, reply
 from tests.pool.invariant import check_quiet
@@ -71,7 +74,7 @@ async def test_an_idle_connection_is_closed_after_keep_alive() -> None:
             await host.peers[0].ended.wait()
         check_quiet(client)
         assert client.stats().idle == 0
-        assert client._pool._timer is None, "it looks at connections that are not there"
+        assert client._pool._sweeper.timer is None, "it looks at connections that are not there"
 
 
 async def test_an_idle_connection_is_closed_after_the_servers_shorter_keep_alive() -> None:
@@ -86,6 +89,28 @@ async def test_an_idle_connection_is_closed_after_the_servers_shorter_keep_alive
         assert host.peers[0].is_open
 
 
+class Closing(Tracer):
+    """Closes all idle connections as soon as one is closed."""
+
+    client: Client
+
+    def connection_closed(self, connection: ConnectionTrace, reason: str) -> None:
+        self.client.close_idle()
+
+
+@pytest.mark.parametrize("close", ["sweep", "close_idle"])
+async def test_a_tracer_may_close_idle_connections_when_one_is_closed(close: str) -> None:
+    tracer = Closing()
+    async with Host() as host, client_of(keep_alive=15, tracers=[tracer]) as client:
+        tracer.client = client
+        await fill(client, host, 3)
+        for connection in idle_of(client):
+            grow_older(connection, 15)
+        getattr(client._pool, close)()
+        check_quiet(client)
+        assert client.stats().idle == 0
+
+
 async def test_a_sweep_closes_expired_idle_connections() -> None:
     async with Host() as host, client_of(keep_alive=15) as client:
         await fill(client, host, 3)
@@ -95,6 +120,6 @@ async def test_a_sweep_closes_expired_idle_connections() -> None:
         client._pool.sweep()
         check_quiet(client)
         assert idle_of(client) == [young]
-        assert client._pool._timer is not None
+        assert client._pool._sweeper.timer is not None
         await asyncio.gather(*(peer.ended.wait() for peer in host.peers[1:]))
         assert host.peers[0].is_open

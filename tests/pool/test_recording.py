@@ -352,7 +352,7 @@ async def test_a_connection_is_as_before_after_its_exchange() -> None:
     with Witness(REPLIES) as server:
         async with recorded:
             await (await recorded.send(request_to(server, "/length"))).read()
-            (lease,) = inner.pool._idle
+            (lease,) = inner.pool.slots.idle
             assert (type(lease.wire), type(lease.wire.stream)) == (Wire, AioStream)
             await (await inner.send(request_to(server, "/length"))).read()
     assert recorded.seen == server.seen[:1]
