@@ -47,6 +47,7 @@ from examples import (
     server,
     websocket_messages,
 )
+from tests.durations import FOREVER
 from tests.servers import HOST, ROOT, App, Certificates, ConnectProxy, ProxyPy
 
 Capture = pytest.CaptureFixture[str]
@@ -56,7 +57,7 @@ PAGES = {page.name: page.read_text() for page in (ROOT / "docs").iterdir() if pa
 EXAMPLES = {path.stem: path.read_text() for path in (ROOT / "examples").glob("*.py")}
 NO_PROXIES = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 ENVIRONMENT = NO_PROXIES | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
-TIMEOUT = 30.0
+TIMEOUT = FOREVER
 
 GRANTED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n"
 CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
