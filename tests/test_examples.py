@@ -244,18 +244,29 @@ async def test_example_of_the_client_is_a_command(name: str, demo: tuple[str, in
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
-async def test_examples_are_commands(demo: tuple[str, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PRINTED)
+async def test_example_is_a_command(name: str, demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, f"examples/{name}.py", f"{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(PRINTED[name], result.stdout)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_examples_with_a_file_are_commands(demo: tuple[str, int], tmp_path: Path) -> None:
     where, path = f"{demo[0]}:{demo[1]}", tmp_path / "downloaded"
-    commands = [(name, where) for name in PRINTED]
-    results = [await asyncio.to_thread(run, f"examples/{name}.py", where) for name, where in commands]
-    results.append(await asyncio.to_thread(run, "examples/connection_download.py", where, path))
-    results.append(await asyncio.to_thread(run, "examples/connection_upload.py", where, path))
+    results = [
+        await asyncio.to_thread(run, f"examples/{name}.py", where, path)
+        for name in ("connection_download", "connection_upload")
+    ]
     for name in ("client_cookies", "client_download", "client_form"):
         results.append(await asyncio.to_thread(run, f"examples/{name}.py", f"http://{where}", path))
-    results.append(await asyncio.to_thread(run, "examples/client_errors.py", f"http://{where}"))
     assert [result.stderr for result in results if result.returncode or result.stderr] == []
-    for (name, _), result in zip(commands, results, strict=False):
-        assert re.fullmatch(PRINTED[name], result.stdout), name
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_the_example_of_errors_is_a_command(demo: tuple[str, int]) -> None:
+    result = await asyncio.to_thread(run, "examples/client_errors.py", f"http://{demo[0]}:{demo[1]}")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
