@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check check-format check-lint check-types check-tests check-usual-tests format cover costs bench run-bench bench-check bench-record docs conformance \
+.PHONY: help run test check check-format check-lint check-types check-tests check-usual-tests format cover costs bench run-bench bench-check bench-record docs pictures conformance \
 	conformance-libraries check-libraries fuzz dist try-archive audit clean
 
 help: ## list the targets
@@ -83,6 +83,9 @@ bench-record: $(HAS)test ## record what the steps cost on this version of Python
 docs: $(HAS)docs ## build the documentation; a warning is an error
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures: $(HAS)test ## make the pictures of the documentation again, from real runs
+	@$(PY) -m docs.pictures
 
 conformance: $(HAS)test ## compare with other parsers; run CPython's tests on compat and on the engine's stream
 	@$(PY) -m pytest -q $(SPREAD) tests/conformance

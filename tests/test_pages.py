@@ -19,7 +19,16 @@ FOR_REQUESTS, FOR_CLIENTS = OPTIONS.split("## Options of a client\n")
 ROW = re.compile(r"^\| `(\w+)` \| `?([^|`]+)`? \|", re.MULTILINE)
 COLUMNS = 88
 NEW_EXAMPLES = ["testing_" + name for name in ("first", "pagination", "fastapi", "flask", "django")]
-NARROW = ["install", "first_request", "first_test", "pagination", "frameworks", "options"]
+NARROW = [
+    "install",
+    "first_request",
+    "first_test",
+    "pagination",
+    "frameworks",
+    "options",
+    "command_help",
+    "request_time",
+]
 NARROW += [page.stem for page in DOCS.glob("from_*.md")]
 
 

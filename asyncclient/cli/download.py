@@ -22,7 +22,7 @@ from .address import complete_url
 from .body import read_file
 from .exits import CommandError, Exit, explain, find_failure
 from .options import add_trust
-from .progress import Bars
+from .progress import Bars, name_bar
 from .sending import RETRIED, build_timeout, build_trust
 from .spelling import Parser, positive, seconds
 from .visible import make_visible
@@ -146,15 +146,15 @@ async def _work(client: Client, waiting: Iterator[Job], bars: Bars, options: Any
 
 async def download(client: Client, job: Job, bars: Bars, options: Any) -> tuple[Response, str]:
     """Download one file; return the response, and the path of the file. Raises the errors of Client.download()."""
-    progress = bars.add(shorten_url(job.url).rstrip("/").rpartition("/")[2])
-    response = await client.download(
-        job.url,
-        options.directory,
-        resume=True,
-        overwrite=options.force,
-        progress=progress,
-        checksum=job.checksum,
-    )
+    with bars.showing(name_bar(job.url)) as progress:
+        response = await client.download(
+            job.url,
+            options.directory,
+            resume=True,
+            overwrite=options.force,
+            progress=progress,
+            checksum=job.checksum,
+        )
     return response, os.path.join(options.directory, response.filename)
 
 

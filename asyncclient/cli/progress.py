@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from ..client.error_context import shorten_url
 from .output import make_console
 from .visible import make_visible
 
@@ -38,11 +40,36 @@ class Bars:
 
     def add(self, name: str) -> Callable[[int, int | None], object]:
         """Return the function that moves a new bar, given the bytes so far and in all (None: unknown)."""
-        progress = self._progress
-        if progress is None:
-            return _ignore
-        task = progress.add_task(make_visible(name), total=None)
-        return lambda size, total: progress.update(task, completed=size, total=total)
+        return _ignore if self._progress is None else _Bar(self._progress, name).move
+
+    @contextmanager
+    def showing(self, name: str) -> Iterator[Callable[[int, int | None], object]]:
+        """Yield the function that moves a new bar; at the end of the block the bar makes room for others."""
+        if self._progress is None:
+            yield _ignore
+            return
+        bar = _Bar(self._progress, name)
+        try:
+            yield bar.move
+        finally:
+            self._progress.remove_task(bar.task)
+
+
+class _Bar:
+    """A bar of rich."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self.task = progress.add_task(make_visible(name), total=None)
+
+    def move(self, size: int, total: int | None) -> None:
+        """Show the bytes so far and in all."""
+        self._progress.update(self.task, completed=size, total=total)
+
+
+def name_bar(url: str) -> str:
+    """Return the last segment of a URL, which becomes the name of most files."""
+    return shorten_url(url).rstrip("/").rpartition("/")[2]
 
 
 def _ignore(size: int, total: int | None) -> None:
@@ -62,4 +89,5 @@ def _open_progress() -> Progress | None:
     columns: list[Any] = [name, DownloadColumn(binary_units=False), TransferSpeedColumn(), TimeRemainingColumn()]
     if console.width >= WIDE:
         columns.insert(1, BarColumn(bar_width=20))
-    return Progress(*columns, console=console, expand=True, transient=False)
+    # Lines for a file or a pipe must not be drawn above the bars.
+    return Progress(*columns, console=console, expand=True, redirect_stdout=sys.stdout.isatty())

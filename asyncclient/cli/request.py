@@ -20,7 +20,7 @@ from .exits import CommandError, Exit, explain, find_failure
 from .items import parse_words
 from .options import build_parser
 from .output import Output
-from .progress import Bars
+from .progress import Bars, name_bar
 from .saving import save
 from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
 from .visible import make_visible
@@ -97,7 +97,7 @@ async def _send(client: Client, options: Any, prepared: Prepared) -> int:
             await _deliver(options, response, output)
         if options.timings and not options.json_output:
             await response.aclose()
-            print(_draw_timings(response), file=sys.stderr)
+            _print_timings(response)
     if is_failed:
         raise StatusError(f"{response.status} {response.reason}", response)
     if response.status in (301, 302, 303, 307, 308) and sys.stderr.isatty() and not options.silent:
@@ -105,10 +105,10 @@ async def _send(client: Client, options: Any, prepared: Prepared) -> int:
     return Exit.DONE
 
 
-def _draw_timings(response: Response) -> str:
-    from .timings import draw_timings  # imported on use
+def _print_timings(response: Response) -> None:
+    from .timings import print_timings  # imported on use
 
-    return draw_timings(response)
+    print_timings(response)
 
 
 def _shorten(response: Response) -> str:
@@ -119,16 +119,26 @@ async def _deliver(options: Any, response: Response, output: Output) -> None:
     target, path = _target(options), ""
     if target and not options.head:
         with Bars(silent=options.silent) as bars:
-            path = await save(response, target, force=options.force, progress=bars.add(os.path.basename(target)))
+            progress = bars.add(_name_bar(options, response.url))
+            path = await save(response, target, force=options.force, progress=progress)
     if options.json_output:
         output.write(await _build_json(response, path) + b"\n")
         return
     if path:
         return
-    if options.head or (output.is_terminal if options.include is None else options.include):
+    if options.head or (_shows_head(options, output) if options.include is None else options.include):
         output.print_head(response)
     if not options.head:
         await output.print_content(response)
+
+
+def _shows_head(options: Any, output: Output) -> bool:
+    """Return True on a terminal that does not show the head already, for --verbose."""
+    return output.is_terminal and not (options.verbose and not options.silent and sys.stderr.isatty())
+
+
+def _name_bar(options: Any, url: str) -> str:
+    return name_bar(url) if options.remote_name else os.path.basename(options.output)
 
 
 async def _build_json(response: Response, path: str) -> bytes:
@@ -166,7 +176,7 @@ async def _continue(client: Client, options: Any, prepared: Prepared) -> int:
         raise ValueError("expected --output FILE or --remote-name, and GET, with --continue-at")
     keywords = {**prepared.options, "cookies": list_cookie_pairs(options.cookie)}
     with Bars(silent=options.silent) as bars:
-        progress = bars.add(os.path.basename(target))
+        progress = bars.add(_name_bar(options, prepared.url))
         response = await client.download(
             prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords
         )

@@ -9,7 +9,7 @@ A `Waterfall` tracer collects the bars of a client, also those of requests that 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -34,7 +34,7 @@ PHASES: Final = (
     Phase("resolve", "d", "#2a9d8f"),
     Phase("connect", "c", "#e9a03b"),
     Phase("tls", "t", "#8e5bb5"),
-    Phase("send", "s", "#4c78a8"),
+    Phase("send", "s", "#d1495b"),
     Phase("wait", "-", "#7fb069"),
     Phase("receive", "█", "#2f6fb0"),
 )
@@ -42,6 +42,12 @@ PHASES: Final = (
 
 ROW: Final = 20
 """Height of a row in SVG."""
+
+LETTER: Final = 7
+"""Width of a letter in SVG."""
+
+STYLE: Final = "text { fill: #444 } @media (prefers-color-scheme: dark) { text { fill: #ddd } }"
+"""The colour of the text in SVG, on a light and on a dark page."""
 
 LABEL_SHARE: Final = 0.4
 """The share of the width that labels may take."""
@@ -130,7 +136,7 @@ class Waterfall(Tracer):
 
 
 def as_text(bars: Sequence[Bar], width: int = 100) -> str:
-    """Return a line for each bar, by its start, and one with the meaning of the signs; none is longer than `width`."""
+    """Return a line for each bar, by its start, and the meaning of the signs; from 60 on none is longer than width."""
     if not bars:
         return ""
     bars = sorted(bars, key=_started_of)
@@ -142,7 +148,19 @@ def as_text(bars: Sequence[Bar], width: int = 100) -> str:
         f"{_clip(bar.label, labels):<{labels}} {_draw(bar, start, room / total):<{room}}{tail}"
         for bar, tail in zip(bars, tails, strict=True)
     ]
-    return "\n".join([*lines, "  ".join(f"{phase.sign} {phase.name}" for phase in PHASES)])
+    return "\n".join([*lines, *_list_signs(width)])
+
+
+def _list_signs(width: int) -> Iterator[str]:
+    """Yield lines with the meaning of the signs."""
+    line = ""
+    for phase in PHASES:
+        text = f"{phase.sign} {phase.name}"
+        if line and len(line) + len(text) + 2 > width:
+            yield line
+            line = ""
+        line += f"  {text}" if line else text
+    yield line
 
 
 def _draw(bar: Bar, start: float, scale: float) -> str:
@@ -159,7 +177,8 @@ def as_svg(bars: Sequence[Bar], width: int = 900) -> str:
     """Return an SVG image of the bars, by their start, with the duration of each phase as a title."""
     bars = sorted(bars, key=_started_of)
     start, total = _find_span(bars)
-    left = int(width * LABEL_SHARE)
+    longest = max((len(bar.label) for bar in bars), default=0)
+    left = min(int(width * LABEL_SHARE), LETTER * longest + 8)
     scale = (width - left - 120) / total
     rows = [line for number, bar in enumerate(bars) for line in _draw_row(bar, number * ROW, start, left, scale)]
     bottom = (len(bars) + 1) * ROW
@@ -168,14 +187,15 @@ def as_svg(bars: Sequence[Bar], width: int = 900) -> str:
         f'<text x="{100 * n + 18}" y="{bottom - 4}">{phase.name}</text>'
         for n, phase in enumerate(PHASES)
     ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{bottom}" font-size="12" '
-    return "\n".join([f'{head}font-family="sans-serif" fill="#444">', *rows, *legend, "</svg>", ""])
+    size = f'width="{width}" height="{bottom}" viewBox="0 0 {width} {bottom}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-size="12" font-family="sans-serif">'
+    return "\n".join([head, f"<style>{STYLE}</style>", *rows, *legend, "</svg>", ""])
 
 
 def _draw_row(bar: Bar, top: int, start: float, left: int, scale: float) -> list[str]:
     colours = {phase.name: phase.colour for phase in PHASES}
     at = left + (bar.started - start) * scale
-    lines = [f'<text x="4" y="{top + 14}">{escape(_clip(bar.label, left // 7))}</text>']
+    lines = [f'<text x="4" y="{top + 14}">{escape(_clip(bar.label, left // LETTER))}</text>']
     for name, seconds in bar.phases:
         lines.append(
             f'<rect x="{at:.1f}" y="{top + 3}" width="{max(seconds * scale, 0.5):.1f}" height="{ROW - 6}" '
@@ -198,4 +218,7 @@ def _find_span(bars: Sequence[Bar]) -> tuple[float, float]:
 
 
 def _clip(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: max(size - 1, 0)]}…"
+    """Return text of at most this size; the middle is left out, as the end of a URL tells most."""
+    first = max(size - 1, 0) // 3
+    last = max(size - 1 - first, 0)
+    return text if len(text) <= size else f"{text[:first]}…{text[len(text) - last :]}"

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from asyncclient import Client, ConnectError, Retry, Timings
-from asyncclient.contrib.waterfall import Bar, Waterfall, as_svg, as_text, list_bars, list_phases
+from asyncclient.contrib.waterfall import PHASES, Bar, Waterfall, as_svg, as_text, list_bars, list_phases
 from asyncclient.testing import MockTransport
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
@@ -32,16 +32,30 @@ def test_phases_of_a_response_that_broke_off() -> None:
     assert list_phases(timings) == (("send", 1.0), ("wait", 2.0))
 
 
-def test_a_line_for_each_bar_by_its_start_in_the_given_width() -> None:
-    lines = as_text(BARS, width=60).split("\n")
-    assert len(lines) == 3
-    assert all(len(line) <= 60 for line in lines[:2])
-    assert [line[:12] for line in lines[:2]] == ["GET http://a", "GET http://b"]
-    first, second = (line[16:] for line in lines[:2])
-    assert first.strip("\n").lstrip()[0] == "c"
+def test_a_line_for_each_bar_by_its_start() -> None:
+    first, second, signs = as_text(BARS, width=70).split("\n")
+    assert [line[:12] for line in (first, second)] == ["GET http://a", "GET http://b"]
+    assert signs == "· queued  d resolve  c connect  t tls  s send  - wait  █ receive"
+    first, second = first[16:], second[16:]
+    assert first.lstrip()[0] == "c"
     assert second.index("·") < second.index("-") < second.index("█")
     assert first.index("s") == second.index("·")  # the second begins one second after the first
     assert "2000.0 ms" in first
+
+
+@pytest.mark.parametrize("width", [60, 61, 100, 200])
+def test_no_line_is_wider_than_given(width: int) -> None:
+    bars = [*BARS, Bar(f"GET http://example.com/{'a' * 200}/end", 10.0, (("wait", 4.0),), "200")]
+    text = as_text(bars, width)
+    assert max(map(len, text.split("\n"))) <= width
+    assert all(f"{phase.sign} {phase.name}" in text for phase in PHASES)
+
+
+def test_the_middle_of_a_long_label_is_left_out() -> None:
+    bars = [Bar(f"GET http://example.com/{'a' * 90}/{end}", 1.0, (("wait", 1.0),), "200") for end in ("one", "two")]
+    one, two, _ = as_text(bars, 100).split("\n")
+    assert one[:40] == "GET http://ex…aaaaaaaaaaaaaaaaaaaaaa/one"
+    assert two[:40] == "GET http://ex…aaaaaaaaaaaaaaaaaaaaaa/two"
 
 
 def test_nothing_gives_nothing() -> None:
@@ -53,6 +67,7 @@ def test_the_image_is_well_formed_and_has_a_rectangle_for_each_phase() -> None:
     root = ElementTree.fromstring(as_svg(BARS))
     titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == ["connect 1000.0 ms", "send 1000.0 ms", "queued 1000.0 ms", "wait 1000.0 ms", "receive 2000.0 ms"]
+    assert root.attrib["viewBox"] == f"0 0 {root.attrib['width']} {root.attrib['height']}"
     assert "GET http://a/<&" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
