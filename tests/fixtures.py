@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.servers import App, Caddy, Certificates, ConnectProxy, ProxyPy
+from tests.socks_server import SECRET, PProxy
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,20 @@ def proxy_py(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyPy]:
     """The proxy proxy.py: CONNECT, and plain HTTP by absolute-form targets."""
     with ProxyPy.started(tmp_path_factory.mktemp("proxy")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
+    """The proxy pproxy, for SOCKS."""
+    with PProxy.started(tmp_path_factory.mktemp("pproxy")) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def strict_pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
+    """The same, which demands credentials: ali and SECRET."""
+    with PProxy.started(tmp_path_factory.mktemp("strict"), f"ali:{SECRET}") as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from asyncclient.testing import RawConnection, RawServer
 from tests.servers import HOST, TIMEOUT, running
 
 SOCKS = "socks4+socks5"
+SECRET = "open-sesame"
 
 
 class PProxy:

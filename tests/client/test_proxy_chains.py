@@ -1,7 +1,7 @@
 """Chains of proxies on real sockets: tunnels in tunnels, TLS to each as asked, and credentials only for their proxy."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,25 +16,12 @@ from tests.client.test_proxy_requests import Refusing
 from tests.connection.conversations import OK, echo_target
 from tests.durations import FOREVER, lasts
 from tests.servers import Certificates, ConnectProxy
-from tests.socks_server import PProxy, Socks4a
+from tests.socks_server import SECRET, PProxy, Socks4a
 from tests.stream.peers import PATIENCE, cancel_at_each_turn
 
-SECRET = "open-sesame"
 CHOSEN, GRANTED = b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 
 StartProxy = Callable[..., ConnectProxy]
-
-
-@pytest.fixture(scope="module")
-def pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    with PProxy.started(tmp_path_factory.mktemp("pproxy")) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
-def strict_pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    with PProxy.started(tmp_path_factory.mktemp("strict"), f"ali:{SECRET}") as proxy:
-        yield proxy
 
 
 Start = Callable[[str], str]

@@ -14,9 +14,7 @@ from tests.client.test_known_issues_pool import becomes_clean
 from tests.client.test_proxy_requests import Refusing
 from tests.connection.conversations import MEBIBYTE, OK, echo_target
 from tests.servers import App, Caddy, Certificates, ProxyPy
-from tests.socks_server import PProxy, Socks4a
-
-SECRET = "open-sesame"
+from tests.socks_server import SECRET, PProxy, Socks4a
 
 
 @pytest.fixture(scope="module")

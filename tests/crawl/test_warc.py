@@ -32,7 +32,7 @@ from asyncclient.politeness import Polite, Robots, Rules
 from asyncclient.testing import MockTransport, RawConnection, RawServer
 from tests.crawl.archives import Record, exchanges_in, is_valid, records_in, responses_in
 from tests.pool.hosts import turn, until
-from tests.pool.witness import Witness, reply
+from tests.pool.witness import Witness, reply, stale_once
 from tests.servers import ROOT, Certificates, ConnectProxy
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nX:  two blanks \r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
@@ -143,17 +143,7 @@ async def test_redirects_and_robots_txt_are_in_the_archive(tmp_path: Path) -> No
 
 
 async def test_a_resend_after_a_stale_connection_is_in_the_archive_once(tmp_path: Path) -> None:
-    answers = [reply(b"one"), None, reply(b"two")]
-
-    def serve(connection: RawConnection) -> None:
-        while connection.read_head():
-            answer = answers.pop(0)
-            if answer is None:
-                connection.reset()
-                return
-            connection.send(answer)
-
-    with RawServer(serve) as server:
+    with stale_once() as server:
         async with archive(tmp_path) as warc, client_of(warc) as client:
             await client.get(server.url)
             await client.get(server.url)

@@ -16,7 +16,7 @@ from asyncclient.timeouts import NEVER
 from asyncclient.transport import Destination
 from asyncclient.wire import Wire
 from tests.pool.hosts import turn, until
-from tests.pool.witness import Recorded, Witness, reply
+from tests.pool.witness import Recorded, Witness, reply, stale_once
 from tests.servers import Certificates, ConnectProxy
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nX:  two blanks \r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
@@ -144,18 +144,8 @@ async def test_a_redirect_is_an_exchange_of_its_own() -> None:
 
 
 async def test_a_resend_after_a_stale_connection_is_an_exchange_of_its_own() -> None:
-    answers = [reply(b"one"), None, reply(b"two")]
-
-    def serve(connection: RawConnection) -> None:
-        while connection.read_head():
-            answer = answers.pop(0)
-            if answer is None:
-                connection.reset()
-                return
-            connection.send(answer)
-
     recorded = Recorded(PoolTransport())
-    with RawServer(serve) as server:
+    with stale_once() as server:
         async with Client(transport=recorded) as client:
             assert (await client.get(server.url)).text == "one"
             assert (await client.get(server.url)).text == "two"

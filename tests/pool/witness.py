@@ -101,3 +101,18 @@ class Recorded:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+def stale_once() -> RawServer:
+    """A server that answers "one", resets its connection at the second request, and answers "two" on the next one."""
+    answers = [reply(b"one"), None, reply(b"two")]
+
+    def serve(connection: RawConnection) -> None:
+        while connection.read_head():
+            answer = answers.pop(0)
+            if answer is None:
+                connection.reset()
+                return
+            connection.send(answer)
+
+    return RawServer(serve)

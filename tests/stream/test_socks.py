@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -21,23 +21,8 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.durations import lasts
 from tests.servers import Certificates
-from tests.socks_server import PProxy
+from tests.socks_server import SECRET, PProxy
 from tests.stream.peers import PATIENCE, cancel_at_each_turn, cancel_in_each_wait, dial
-
-SECRET = "open-sesame"
-
-
-@pytest.fixture(scope="module")
-def pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    with PProxy.started(tmp_path_factory.mktemp("pproxy")) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
-def strict_pproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PProxy]:
-    """It demands credentials."""
-    with PProxy.started(tmp_path_factory.mktemp("strict"), f"ali:{SECRET}") as proxy:
-        yield proxy
 
 
 class Refusing:

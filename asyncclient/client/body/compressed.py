@@ -12,7 +12,7 @@ from ...exchange.stream import Buffer
 from ...message.fields import Pairs
 from ...stream.files import offload
 from ..content.codings import GZIP, bounded_brotli, find_zstd, load_zlib
-from .payload import BytesPayload, Payload
+from .payload import BytesPayload, Payload, WrappedPayload
 
 IN_PLACE: Final = 16 * 1024
 """Bytes that are compressed without a worker thread: in less than a millisecond."""
@@ -69,26 +69,16 @@ def declare_coding(pairs: Pairs, coding: str) -> Pairs:
     return [*pairs, ("Content-Encoding", coding)]
 
 
-class CompressedPayload(Payload):
+class CompressedPayload(WrappedPayload):
     """A body that is compressed again for each sending. Its length is unknown, so it is sent in chunks."""
 
     def __init__(self, payload: Payload, coding: str) -> None:
-        self.content_type = payload.content_type
-        self._payload = payload
+        super().__init__(payload)
         self._coding = coding
-
-    @property
-    def is_replayable(self) -> bool:
-        """See Payload."""
-        return self._payload.is_replayable
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
         return _CompressedSource(await self._payload.open(blocksize, lazy=lazy), _OPENERS[self._coding]())
-
-    async def aclose(self) -> None:
-        """See Payload."""
-        await self._payload.aclose()
 
     def store(self) -> Payload:
         """See Payload."""

@@ -70,6 +70,23 @@ class Payload:
         )
 
 
+class WrappedPayload(Payload):
+    """Base of a body that is made of another one while that is sent; a subclass opens it."""
+
+    def __init__(self, payload: Payload) -> None:
+        self.content_type = payload.content_type
+        self._payload = payload
+
+    @property
+    def is_replayable(self) -> bool:
+        """See Payload."""
+        return self._payload.is_replayable
+
+    async def aclose(self) -> None:
+        """See Payload."""
+        await self._payload.aclose()
+
+
 def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
     """Return the payload of a caller's body.
 

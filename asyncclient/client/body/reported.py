@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from ...exchange.body import BLOCKSIZE, Source
 from ...exchange.stream import Buffer
-from .payload import Payload
+from .payload import Payload, WrappedPayload
 
 
-class ReportedPayload(Payload):
+class ReportedPayload(WrappedPayload):
     """A body that is read in blocks, also if it is in memory, and calls a function after each of them was written.
 
     Args:
@@ -19,22 +19,12 @@ class ReportedPayload(Payload):
     """
 
     def __init__(self, payload: Payload, progress: Callable[[int, int | None], object]) -> None:
-        self.content_type = payload.content_type
-        self._payload = payload
+        super().__init__(payload)
         self._progress = progress
-
-    @property
-    def is_replayable(self) -> bool:
-        """See Payload."""
-        return self._payload.is_replayable
 
     async def open(self, blocksize: int = BLOCKSIZE, *, lazy: bool = False) -> Source:
         """See Payload."""
         return _ReportedSource(await self._payload.open(blocksize, lazy=lazy), self._progress)
-
-    async def aclose(self) -> None:
-        """See Payload."""
-        await self._payload.aclose()
 
     def store(self) -> Payload:
         """See Payload; a function is not stored."""
