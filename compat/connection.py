@@ -176,7 +176,7 @@ class HTTPConnection:
         """Return whether compat may connect by itself: no call was replaced, and the arguments are ordinary."""
         calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
         is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
-        is_own = calls == _SOCKET_CALLS and _SOCKET_METHODS.isdisjoint(vars(socket.socket))
+        is_own = calls == _SOCKET_CALLS and vars(socket.socket).keys().isdisjoint(_SOCKET_METHODS)
         is_plain = type(self.port) is int and 0 <= self.port < 65536 and bool(self.host) and self.host.isascii()
         return is_own and is_timed and is_plain
 

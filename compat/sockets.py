@@ -66,7 +66,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def close(self) -> None:
         """Close the socket as soon as no file holds it. A wait in another thread ends."""
-        if self.waits_in == os.getpid():
+        if self.waits_in and self.waits_in == os.getpid():
             try:
                 socket.socket.shutdown(self, socket.SHUT_RDWR)
             except OSError:

@@ -105,6 +105,15 @@ def open_stream(sock: OwnSocket) -> FileStream:
     return FileStream(io.BufferedReader(raw, READ_AHEAD if sock.reads_ahead else 1), raw)
 
 
+class _Latest:
+    """The last head with status 200 that any stream has parsed, and the limits that it has kept to."""
+
+    known: tuple[Limits, Head] | None = None
+
+
+_latest: Final = _Latest()
+
+
 class FileStream:
     """Reads a response from a blocking file (see exchange.stream.ByteReader); its coroutines never suspend.
 
@@ -119,7 +128,7 @@ class FileStream:
         self.file = file
         self._raw = raw
         self.mode = READ
-        self._known: tuple[Limits, Head] | None = None
+        self._known = _latest.known
 
     def has_more(self) -> bool:
         """Return whether compat has received bytes that were not read; it has none of a program's own file."""
@@ -147,7 +156,8 @@ class FileStream:
     def peek_head(self, limits: Limits) -> tuple[Head, int] | None:
         """Return the next head, which stays in the file, and its size; None if it was not received in one piece.
 
-        A head that is equal to the last one is not parsed again (decision 12). Raises: see parse_head().
+        A head that is equal to the last one of this stream, or to the last one before its first, is not parsed again
+        (decisions 12 and 33). Raises: see parse_head().
         """
         data: bytes = self.file.peek()
         if self._known is not None and self._known[0] is limits and data.startswith(self._known[1].block):
@@ -158,7 +168,7 @@ class FileStream:
             return None
         head = parse_head(data[:end], limits)
         if head.status == 200 and end <= LONGEST_KEPT and data.startswith(head.block):  # has no folds
-            self._known = limits, head
+            self._known = _latest.known = limits, head
         return head, end
 
     def take_exactly(self, n: int) -> bytes | None:
