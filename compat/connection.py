@@ -42,12 +42,11 @@ _SOCKET_CALLS: Final = tuple(
 _SOCKET_METHODS: Final = frozenset(("connect", "connect_ex", "send", "sendall", "recv", "recv_into"))
 """Methods that programs put into the class to guard or record it; its own are those of the class below."""
 
-_STEPS: Final = frozenset(
-    (
-        *("putrequest", "putheader", "endheaders", "_output", "_send_output", "_encode_request", "_http_vsn"),
-        *("_http_vsn_str", "_validate_method", "_validate_path", "_validate_host", "_wrap_ipv6"),
-    )
+_STEPS: Final = (
+    *("putrequest", "putheader", "endheaders", "_output", "_send_output"),
+    *("_encode_request", "_validate_method", "_validate_path", "_validate_host", "_wrap_ipv6"),
 )
+_VERSIONS: Final = ("_http_vsn", "_http_vsn_str")
 """The members that build the head of a request; it is built at once if a program has replaced none of them."""
 
 _NO_NAMES: Final[Set[str]] = frozenset()
@@ -393,8 +392,11 @@ class HTTPConnection:
 
     def __is_plain(self) -> bool:
         """Return whether no step was replaced: in a subclass, in this object, or in the class itself."""
-        is_own = _take_steps(type(self)) == _own_steps and replaced.has_own_checks
-        return is_own and type(self._buffer) is list and _STEPS.isdisjoint(self.__dict__)
+        try:
+            steps = _take_steps(self)  # not from __dict__: making that slows down all later accesses (decision 33)
+        except AttributeError:
+            return False  # the replacement is no method
+        return steps == _own_steps and replaced.has_own_checks and type(self._buffer) is list
 
     def __frame(
         self, method: str, body: Any, names: Set[str], encode_chunked: bool
@@ -488,5 +490,5 @@ class HTTPConnection:
         return is_sent
 
 
-_take_steps: Final = attrgetter(*_STEPS)
-_own_steps: Final = _take_steps(HTTPConnection)
+_take_steps: Final = attrgetter(*(f"{name}.__func__" for name in _STEPS), *_VERSIONS)
+_own_steps: Final = attrgetter(*_STEPS, *_VERSIONS)(HTTPConnection)
