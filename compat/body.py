@@ -1,18 +1,14 @@
-"""The body of a request: http.client's pieces of it, sent by the engine's sender."""
+"""The body of a request: http.client's pieces of it, each sent by a step that programs override."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from asyncclient.exchange.send import send_content
-from asyncclient.limits import DEFAULT
 from asyncclient.message.framing import LAST_CHUNK, build_chunk
 
-from .loop import run
 from .names import say
-from .sockets import Pieces, UnreadHeads, as_own
+from .sockets import as_own
 
 
 def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
@@ -20,16 +16,18 @@ def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
 
     A body that fails closes the connection: the server would take the next request for the rest of the content.
     """
-    source = _BodyPieces(connection, body)
-    stream: Any = _Sender(connection)  # as far as sending needs one
-    frame = _build_chunk if is_chunked else None
+    pieces = _iterate(connection, body)
     try:
-        # A piece is sent whole: programs override send(), and the socket listens while it sends.
-        is_complete = run(send_content(stream, source, UnreadHeads(), DEFAULT, frame, step=sys.maxsize))
+        for piece in _skip_empty(connection, pieces):
+            data = _build_chunk(piece) if is_chunked else piece
+            own = as_own(connection.sock)
+            if own is not None and own.hears_response():
+                return
+            connection.send(data)
     except TypeError:
         connection.close()
         raise
-    if is_chunked and is_complete:
+    if is_chunked:
         connection.send(LAST_CHUNK)
 
 
@@ -39,27 +37,19 @@ def _build_chunk(piece: Any) -> bytes:
     return build_chunk(view.cast("B") if view.contiguous else view)
 
 
-class _BodyPieces(Pieces):
-    """The pieces of a body; a body that raises closes the connection."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: Any, body: Any) -> None:
-        super().__init__(_iterate(connection, body))
-        self._connection = connection
-
-    async def read(self) -> Any:
-        """Return the next piece that is not empty; b"" at the end."""
-        try:
-            for piece in self._pieces:
-                if piece:
-                    return piece
-                if self._connection.debuglevel > 0:
-                    say("Zero length chunk ignored")
-        except BaseException:
-            self._connection.close()
-            raise
-        return b""
+def _skip_empty(connection: Any, pieces: Iterator[Any]) -> Iterator[Any]:
+    """Yield the pieces that are not empty; a body that raises closes the connection."""
+    try:
+        for piece in pieces:
+            if piece:
+                yield piece
+            elif connection.debuglevel > 0:
+                say("Zero length chunk ignored")
+    except GeneratorExit:
+        raise  # a response has ended the sending
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _iterate(connection: Any, body: Any) -> Iterator[Any]:
@@ -76,17 +66,3 @@ def _iterate(connection: Any, body: Any) -> Iterator[Any]:
         return iter(body)
     except TypeError:
         raise TypeError(f"message_body should be a bytes-like object or an iterable, got {type(body)!r}") from None
-
-
-class _Sender:
-    """The connection as the engine's sender sees it (see exchange.stream.ByteStream)."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def write(self, data: Any) -> None:
-        self._connection.send(data)
-
-    async def drain(self) -> bool:
-        own = as_own(self._connection.sock)
-        return own is not None and own.hears_response()

@@ -1,25 +1,34 @@
-"""Content in chunks, as http.client reads it: by the engine's reader, or by its own steps where one was replaced."""
+"""Content in chunks, read by the engine's reader with http.client's errors. Functions of HTTPResponse."""
 
 from __future__ import annotations
 
 import http.client as std
-from operator import attrgetter
-from typing import Any, Final
+import sys
+from typing import Any
 
 from asyncclient.errors import HTTPException
 from asyncclient.exchange.content import ChunkedContent
 
-from .streams import READ_AHEAD
-
-STEPS: Final = frozenset(
-    ("_get_chunk_left", "_read_next_chunk_size", "_read_and_discard_trailer", "_safe_read", "_safe_readinto")
-)
-"""Methods of a response that programs replace."""
-
-take_steps: Final = attrgetter(*STEPS)
+from .loop import run
+from .streams import READ, READ1, READ_AHEAD
 
 
-async def pull(chunks: ChunkedContent, n: int, parts: list[bytes], *, is_one_enough: bool = False) -> None:
+def read(response: Any, n: int, mode: str = READ) -> bytes:
+    """Read n bytes, of as many chunks as they take; in the mode READ1 what is at hand of one chunk."""
+    content: ChunkedContent = response._open(mode)
+    if n == sys.maxsize and (data := content.takeall()) is not None:
+        response._note(content)
+        return data
+    parts: list[bytes] = []
+    try:
+        run(_pull(content, n, parts, is_one_enough=mode is READ1))
+    except std.HTTPException as exc:
+        raise _fail(response, content, exc, parts) from exc
+    response._note(content)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _pull(chunks: ChunkedContent, n: int, parts: list[bytes], *, is_one_enough: bool = False) -> None:
     """Read n bytes into the parts, of as many chunks as they take, or of one.
 
     Where the content is cut short or malformed, whole chunks stay in the parts and a broken one does not.
@@ -39,49 +48,27 @@ async def pull(chunks: ChunkedContent, n: int, parts: list[bytes], *, is_one_eno
         n -= len(part)
 
 
-def read_by_steps(response: Any, n: int | None) -> bytes:
-    """Read n bytes, or all."""
-    parts: list[bytes] = []
+def peek(response: Any) -> bytes:
+    """Return what is at hand of one chunk; b"" where there is none, whatever the reason is."""
+    content = response._open(READ)
     try:
-        while n != 0 and (left := response._get_chunk_left()) is not None:
-            size = left if n is None else min(n, left)
-            parts.append(response._safe_read(size))
-            response.chunk_left = left - size
-            n = None if n is None else n - size
-    except std.IncompleteRead as exc:
-        raise std.IncompleteRead(b"".join(parts)) from exc
-    return b"".join(parts)
-
-
-def readinto_by_steps(response: Any, view: memoryview) -> int:
-    """Fill a buffer unless the content ends; return how much there was."""
-    done = 0
-    try:
-        while done < len(view) and (left := response._get_chunk_left()) is not None:
-            count = response._safe_readinto(view[done : done + left])
-            response.chunk_left = left - count
-            done += count
-    except std.IncompleteRead:
-        raise std.IncompleteRead(bytes(view[:done])) from None
-    return done
-
-
-def read1_by_steps(response: Any, n: int) -> bytes:
-    """Read what is at hand of one chunk, n bytes at most."""
-    left = response._get_chunk_left()
-    if left is None or n == 0:
+        has_one = content.in_chunk > 0 or run(content.begin_chunk())
+    except std.LineTooLong:
+        raise
+    except std.HTTPException as exc:
+        _fail(response, content, exc, [])
         return b""
-    data: bytes = response.fp.read1(min(n, left) if n >= 0 else left)
-    if not data:
-        raise std.IncompleteRead(b"")
-    response.chunk_left -= len(data)
+    data: bytes = run(content.stream.peek(min(content.in_chunk, READ_AHEAD))) if has_one else b""
+    data = data[: content.in_chunk]
+    response._note(content)
     return data
 
 
-def peek_by_steps(response: Any) -> bytes:
-    """Return what is at hand of one chunk, and leave it there."""
-    try:
-        left = response._get_chunk_left()
-    except std.IncompleteRead:
-        return b""
-    return b"" if left is None else response.fp.peek(min(left, READ_AHEAD))[:left]
+def _fail(response: Any, content: ChunkedContent, error: std.HTTPException, parts: list[bytes]) -> std.HTTPException:
+    """Return http.client's error for chunks that are cut short or malformed; it has the whole chunks only."""
+    if not content.in_chunk:
+        response._close_conn()  # in the line of a chunk: the next chunk can't be found
+    if isinstance(error, std.LineTooLong):
+        return error
+    response._failure = std.IncompleteRead(b"")  # from now on fp seems to be at its end
+    return std.IncompleteRead(b"".join(parts))

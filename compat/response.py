@@ -11,6 +11,7 @@ import http.client as std
 import io
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from asyncclient.errors import HTTPException, ProtocolError
@@ -21,7 +22,7 @@ from asyncclient.message.cycle import CloseReason
 from asyncclient.message.framing import Framing, Kind, decide_framing, parse_chunk_size
 from asyncclient.message.head import StatusLine
 
-from .chunks import STEPS, peek_by_steps, pull, read1_by_steps, read_by_steps, readinto_by_steps, take_steps
+from . import chunks
 from .errors import as_http_client
 from .head import Status, limits_of, missing, parse_status, read_line, select_framing, stream_of
 from .loop import run
@@ -31,6 +32,14 @@ from .sockets import OwnSocket, may_read_directly
 from .streams import READ, READ1, READ_AHEAD, READLINE, as_stream, open_stream
 
 UNKNOWN: Final = "UNKNOWN"
+
+_by_steps: Final[Any] = std.HTTPResponse
+"""http.client's own loops over the steps of reading chunks, for a response that has a step of the program's."""
+
+_CHUNK_STEPS: Final = frozenset(
+    ("_get_chunk_left", "_read_next_chunk_size", "_read_and_discard_trailer", "_safe_read", "_safe_readinto")
+)
+_take_chunk_steps: Final = attrgetter(*_CHUNK_STEPS)
 
 _Parse = Callable[[Any], Any]
 _T = TypeVar("_T")
@@ -366,12 +375,11 @@ class HTTPResponse(io.BufferedIOBase):
         stream.mode = mode
         if not self.chunked:
             return UntilCloseContent(stream) if self.length is None else LengthContent(stream, self.length)
-        chunks = self._chunks
-        if chunks is None:
-            chunks = self._chunks = ChunkedContent(stream, limits_of(self), is_lenient=True)
-        chunks.stream = stream
-        chunks.in_chunk = self.chunk_left or 0
-        return chunks
+        if self._chunks is None:
+            self._chunks = ChunkedContent(stream, limits_of(self), is_lenient=True)
+        self._chunks.stream = stream
+        self._chunks.in_chunk = self.chunk_left or 0
+        return self._chunks
 
     def _note(self, content: Any) -> None:
         """Have the attributes say where the reader is."""
@@ -427,28 +435,30 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _read_chunked(self, amt: int | None = None) -> bytes:
         if self._goes_by_steps():
-            return read_by_steps(self, amt)
-        return self._read_chunks(sys.maxsize if amt is None else amt)
+            return _by_steps._read_chunked(self, amt)  # type: ignore[no-any-return]
+        return chunks.read(self, sys.maxsize if amt is None else amt)
 
     def _readinto_chunked(self, b: Any) -> int:
         if self._goes_by_steps():
-            return readinto_by_steps(self, memoryview(b))
-        data = self._read_chunks(len(b))
+            return _by_steps._readinto_chunked(self, b)  # type: ignore[no-any-return]
+        data = chunks.read(self, len(b))
         b[: len(data)] = data
         return len(data)
 
     def _read1_chunked(self, n: int) -> bytes:
         if self._goes_by_steps():
-            return read1_by_steps(self, n)
-        return self._read_chunks(n if n >= 0 else READ_AHEAD, READ1)
+            return _by_steps._read1_chunked(self, n)  # type: ignore[no-any-return]
+        return chunks.read(self, n if n >= 0 else READ_AHEAD, READ1)
 
     def _peek_chunked(self, n: int) -> bytes:
-        return peek_by_steps(self) if self._goes_by_steps() else self._peek_chunk()
+        if self._goes_by_steps():
+            return _by_steps._peek_chunked(self, n)  # type: ignore[no-any-return]
+        return chunks.peek(self)
 
     def _goes_by_steps(self) -> bool:
         """Return whether a program has replaced a step of reading chunks; decided when the content is begun."""
         if self._by_steps is None:
-            is_own = take_steps(type(self)) == _own_chunk_steps and STEPS.isdisjoint(vars(self))
+            is_own = _take_chunk_steps(type(self)) == _own_chunk_steps and _CHUNK_STEPS.isdisjoint(vars(self))
             self._by_steps = not is_own
         if self.chunk_left == 0 and not self._by_steps:
             self._toss_crlf()  # a program has read a chunk by itself, and said so
@@ -490,44 +500,6 @@ class HTTPResponse(io.BufferedIOBase):
             if read_line(self, "trailer line") in (b"\r\n", b"\n", b""):
                 return
         raise std.HTTPException(f"got more than {limits.fields} trailer fields")
-
-    def _fail(self, chunks: ChunkedContent, error: std.HTTPException, parts: list[bytes]) -> std.HTTPException:
-        """Return http.client's error for chunks that are cut short or malformed; it has the whole chunks only."""
-        if not chunks.in_chunk:
-            self._close_conn()  # in the line of a chunk: the next chunk can't be found
-        if isinstance(error, std.LineTooLong):
-            return error
-        self._failure = std.IncompleteRead(b"")  # from now on fp seems to be at its end
-        return std.IncompleteRead(b"".join(parts))
-
-    def _read_chunks(self, n: int, mode: str = READ) -> bytes:
-        """Read n bytes, of as many chunks as they take; in the mode READ1 what is at hand of one chunk."""
-        chunks = self._open(mode)
-        if n == sys.maxsize and (data := chunks.takeall()) is not None:
-            self._note(chunks)
-            return data  # type: ignore[no-any-return]
-        parts: list[bytes] = []
-        try:
-            run(pull(chunks, n, parts, is_one_enough=mode is READ1))
-        except std.HTTPException as exc:
-            raise self._fail(chunks, exc, parts) from exc
-        self._note(chunks)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _peek_chunk(self) -> bytes:
-        """Return what is at hand of one chunk; b"" where there is none, whatever the reason is."""
-        chunks = self._open(READ)
-        try:
-            has_one = chunks.in_chunk > 0 or run(chunks.begin_chunk())
-        except std.LineTooLong:
-            raise
-        except std.HTTPException as exc:
-            self._fail(chunks, exc, [])
-            return b""
-        data: bytes = run(chunks.stream.peek(min(chunks.in_chunk, READ_AHEAD))) if has_one else b""
-        data = data[: chunks.in_chunk]
-        self._note(chunks)
-        return data
 
     # The end
 
@@ -597,4 +569,4 @@ class HTTPResponse(io.BufferedIOBase):
 _own_read_status: Final = HTTPResponse._read_status
 _own_check_close: Final = HTTPResponse._check_close
 _own_close_conn: Final = HTTPResponse._close_conn
-_own_chunk_steps: Final = take_steps(HTTPResponse)
+_own_chunk_steps: Final = _take_chunk_steps(HTTPResponse)
