@@ -6,9 +6,11 @@ import http.client as std
 import sys
 from typing import Any
 
-from asyncclient.errors import HTTPException
+from asyncclient.errors import HTTPException, ProtocolError
 from asyncclient.exchange.content import ChunkedContent
+from asyncclient.message.framing import parse_chunk_size
 
+from .head import limits_of, read_line
 from .loop import run
 from .streams import READ, READ1, READ_AHEAD
 
@@ -72,3 +74,25 @@ def _fail(response: Any, content: ChunkedContent, error: std.HTTPException, part
         return error
     response._failure = std.IncompleteRead(b"")  # from now on fp seems to be at its end
     return std.IncompleteRead(b"".join(parts))
+
+
+# Steps that a program may call or replace
+
+
+def read_size(response: Any) -> int:
+    """Read the line before a chunk. Raises LineTooLong; ValueError: it has no size, and the file is closed."""
+    line = read_line(response, "chunk size")
+    try:
+        return parse_chunk_size(line)[0]
+    except ProtocolError as exc:
+        response._close_conn()
+        raise ValueError(str(exc)) from None
+
+
+def discard_trailer(response: Any) -> None:
+    """Read the trailers through the empty line. Raises HTTPException: there are too many."""
+    limits = limits_of(response)
+    for _ in range(limits.fields + 1):
+        if read_line(response, "trailer line") in (b"\r\n", b"\n", b""):
+            return
+    raise std.HTTPException(f"got more than {limits.fields} trailer fields")

@@ -55,16 +55,7 @@ _Fields = Iterable[tuple[Any, Any]]
 
 
 class HTTPConnection:
-    """One connection to an HTTP server, as http.client documents it.
-
-    Args:
-        host: a name or address; may hold the port: "host:port", "[v6]:port".
-        port: 80 if the host does not hold it either.
-        timeout: seconds for each blocking operation; None waits without limit; socket's global default if not given.
-        source_address: (host, port) to connect from.
-        blocksize: bytes read at once from a body that is a file.
-        max_response_headers: lines that the head of a response may have; 100 if not given.
-    """
+    """One connection to an HTTP server, as http.client documents it; `max_response_headers` is that of Python 3.15."""
 
     __module__ = "http.client"
 
@@ -129,11 +120,7 @@ class HTTPConnection:
     # Connecting
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, Any] | None = None) -> None:
-        """Have the connection go through an HTTP proxy, the host and port given to the constructor, by CONNECT.
-
-        Raises:
-            RuntimeError: the connection is open.
-        """
+        """Have the connection go through an HTTP proxy, the host and port given to the constructor, by CONNECT."""
         tunnel.set_tunnel(self, host, port, headers)
 
     def _tunnel(self) -> None:
@@ -198,12 +185,7 @@ class HTTPConnection:
     # The request, step by step
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
-        """Begin a request: its line, and the Host and Accept-Encoding fields unless they are skipped.
-
-        Raises:
-            CannotSendRequest: a request was begun, or its response is due.
-            ValueError, InvalidURL: a method or url that can't be sent; the next request is not affected.
-        """
+        """Begin a request: its line, and the Host and Accept-Encoding fields unless they are skipped."""
         self.__check_idle()
         self._validate_method(method)
         url = url or "/"
@@ -239,12 +221,7 @@ class HTTPConnection:
         return self.host, self.port, self.default_port
 
     def putheader(self, header: Any, *values: Any) -> None:
-        """Add a header line; several values go on in lines of their own, after a tab.
-
-        Raises:
-            CannotSendHeader: no request was begun.
-            ValueError: a name or value that can't be sent.
-        """
+        """Add a header line; several values go on in lines of their own, after a tab."""
         if self.__state != _STARTED:
             raise std.CannotSendHeader
         self._output(lines.build_line(header, values))
@@ -253,11 +230,7 @@ class HTTPConnection:
         self._buffer.append(s)
 
     def endheaders(self, message_body: Any = None, *, encode_chunked: bool = False) -> None:
-        """End the head and send it, with a body if given.
-
-        Raises:
-            CannotSendHeader: no request was begun.
-        """
+        """End the head and send it, with a body if given."""
         if self.__state != _STARTED:
             raise std.CannotSendHeader
         self.__state = _SENT
@@ -284,11 +257,7 @@ class HTTPConnection:
             sock.due += 1
 
     def send(self, data: Any) -> None:
-        """Send data to the server: bytes or a buffer, a file, or an iterable of these; connect first if necessary.
-
-        Raises:
-            NotConnected: the connection is closed, and auto_open is off.
-        """
+        """Send data to the server: bytes or a buffer, a file, or an iterable of these; connect first if necessary."""
         if self.sock is None:
             if not self.auto_open:
                 raise std.NotConnected
@@ -338,13 +307,7 @@ class HTTPConnection:
         *,
         encode_chunked: bool = False,
     ) -> None:
-        """Send a whole request.
-
-        Args:
-            body: bytes or any buffer; str, sent as ISO-8859-1; a file or an iterable, sent in chunks unless the headers
-                have Content-Length or Transfer-Encoding.
-            encode_chunked: put the body in chunks although the headers have Transfer-Encoding.
-        """
+        """Send a whole request; see http.client for the kinds of body."""
         self._send_request(method, url, body, headers, encode_chunked)
 
     def _send_request(self, method: str, url: str, body: Any, headers: Mapping[str, Any], encode_chunked: bool) -> None:
@@ -440,13 +403,7 @@ class HTTPConnection:
     # The response
 
     def getresponse(self) -> Any:
-        """Return the response, once its head was received.
-
-        Raises:
-            ResponseNotReady: no request was sent, or the response before this one was not read.
-            RemoteDisconnected: the server closed the connection without a response; the next request reconnects.
-            HTTPException, OSError: the response is invalid, or the connection failed.
-        """
+        """Return the response, once its head was received."""
         is_cut = self.__forget_response()
         if self.__state != _SENT or self.__response or is_cut:
             raise std.ResponseNotReady(self.__state)

@@ -7,6 +7,7 @@ http.client uses there, so these functions ask for no others.
 from __future__ import annotations
 
 import http.client as std
+from collections.abc import Callable
 from typing import Any, Final
 
 from asyncclient.errors import HTTPException, UnknownProtocol
@@ -15,10 +16,15 @@ from asyncclient.message.head import parse_status_line, remember_status_line
 
 from .errors import as_http_client
 from .loop import run
-from .names import replaced
+from .message import read_lines, read_section
+from .names import find, replaced, say
 from .streams import FileStream
 
 Status = tuple[str, int, str]
+"""Version, code and reason as a status line has them."""
+
+Parse = Callable[[Any], Any]
+"""A parser of field sections that a program has put into http.client."""
 
 missing: Final = object()
 
@@ -43,7 +49,65 @@ def read_line(response: Any, what: str) -> bytes:
     return line
 
 
-def parse_status(line: bytes) -> Status:
+def read_head(response: Any, limits: Limits, parse: Parse | None) -> tuple[Status, Any]:
+    """Read the head of a final response: its status, and its fields as bytes or as a program's own parser gives them.
+
+    Interim responses are skipped. One that is not a 100 and that the connection ends after is the response, as in
+    http.client.
+    """
+    status: Status = response._read_status()
+    number = size = 0
+    while _is_interim(status):
+        if number == limits.interim or size > limits.head:
+            raise std.HTTPException(f"got more than {limits.interim} interim responses")
+        lines = _read_interim(response, limits, parse)
+        number += 1
+        size += sum(map(len, lines))
+        try:
+            status = response._read_status()
+        except std.RemoteDisconnected:
+            if status[1] == 100:
+                raise
+            return status, b"".join(lines)
+    return status, parse(response.fp) if parse is not None else _read_section(response, limits)
+
+
+def _is_interim(status: Status) -> bool:
+    return 100 <= status[1] < 200 and status[1] != 101
+
+
+def _read_interim(response: Any, limits: Limits, parse: Parse | None) -> list[bytes]:
+    """Return the field lines of an interim response."""
+    if parse is None:
+        lines = _read_section(response, limits).splitlines(keepends=True)
+    else:
+        lines = find("_read_headers", read_lines)(response.fp)
+    if response.debuglevel > 0:
+        say("headers:", lines)
+    return lines
+
+
+def _read_section(response: Any, limits: Limits) -> bytes:
+    # A program's own file may end within the section, as in http.client.
+    return run(read_section(response._stream, limits, may_end=not response._is_own))
+
+
+def read_status(response: Any) -> Status:
+    """Read a status line; the response may be a program's own object with only `fp`, `debuglevel` and `_close_conn`."""
+    line = read_line(response, "status line")
+    if response.debuglevel > 0:
+        say("reply:", repr(str(line, "iso-8859-1")))
+    if not line:
+        raise std.RemoteDisconnected("Remote end closed connection without response")
+    if line[:5] != b"HTTP/":
+        response._close_conn()
+        raise std.BadStatusLine(str(line, "iso-8859-1"))
+    if line[-1:] != b"\n" and not getattr(response, "_is_own", False):
+        line += b"\n"
+    return _parse_status(line)
+
+
+def _parse_status(line: bytes) -> Status:
     """Return version, code and reason as a status line has them. Raises BadStatusLine."""
     try:
         parsed = remember_status_line(line) if len(line) < 64 else parse_status_line(line)

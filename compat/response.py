@@ -10,38 +10,40 @@ from __future__ import annotations
 import http.client as std
 import io
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from asyncclient.errors import HTTPException, ProtocolError
-from asyncclient.exchange.content import ChunkedContent, LengthContent, UntilCloseContent
+from asyncclient.errors import HTTPException
+from asyncclient.exchange.content import ChunkedContent, Content, LengthContent, UntilCloseContent
 from asyncclient.limits import Limits
 from asyncclient.message import lenient
 from asyncclient.message.cycle import CloseReason
-from asyncclient.message.framing import Framing, Kind, decide_framing, parse_chunk_size
+from asyncclient.message.framing import Framing, Kind, decide_framing
 from asyncclient.message.head import StatusLine
 
 from . import chunks
 from .errors import as_http_client
-from .head import Status, limits_of, missing, parse_status, read_line, select_framing, stream_of
+from .head import Parse, Status, limits_of, missing, read_head, read_status, select_framing, stream_of
 from .loop import run
-from .message import HTTPMessage, build_message, read_lines, read_section
-from .names import build_limits, find, replaced, say
+from .message import HTTPMessage, build_message
+from .names import build_limits, replaced, say
 from .sockets import OwnSocket, may_read_directly
 from .streams import READ, READ1, READ_AHEAD, READLINE, as_stream, open_stream
 
 UNKNOWN: Final = "UNKNOWN"
 
-_by_steps: Final[Any] = std.HTTPResponse
+_std_response: Final[Any] = std.HTTPResponse
 """http.client's own loops over the steps of reading chunks, for a response that has a step of the program's."""
+
+_HEAD_STEPS: Final = frozenset(("_read_status", "_check_close"))
+_take_head_steps: Final = attrgetter(*_HEAD_STEPS)
 
 _CHUNK_STEPS: Final = frozenset(
     ("_get_chunk_left", "_read_next_chunk_size", "_read_and_discard_trailer", "_safe_read", "_safe_readinto")
 )
 _take_chunk_steps: Final = attrgetter(*_CHUNK_STEPS)
 
-_Parse = Callable[[Any], Any]
 _T = TypeVar("_T")
 
 
@@ -104,13 +106,7 @@ class HTTPResponse(io.BufferedIOBase):
         if self.max_headers is not None:
             limits = build_limits(limits.line, self.max_headers)
         self._limits = limits
-        kind, own = type(self), self.__dict__
-        has_own_steps = (
-            kind._read_status is _own_read_status
-            and kind._check_close is _own_check_close
-            and "_read_status" not in own
-            and "_check_close" not in own
-        )
+        has_own_steps = _take_head_steps(type(self)) == _own_head_steps and _HEAD_STEPS.isdisjoint(vars(self))
         may_be_at_once = has_own_steps and parse is None and self._has_own_file() and self.debuglevel <= 0
         if not (may_be_at_once and self._begin_at_once(limits)):
             self._begin_by_steps(limits, parse, has_own_steps=has_own_steps)
@@ -137,13 +133,8 @@ class HTTPResponse(io.BufferedIOBase):
         self._apply_framing(framing)
         return True
 
-    def _begin_by_steps(self, limits: Limits, parse: _Parse | None, *, has_own_steps: bool) -> None:
-        status = self._read_status()
-        if 100 <= status[1] < 200 and status[1] != 101:
-            status, section = self._skip_interim(status, limits, parse)
-        else:
-            section = self._read_section(limits, parse)
-        version, self.status, reason = status
+    def _begin_by_steps(self, limits: Limits, parse: Parse | None, *, has_own_steps: bool) -> None:
+        (version, self.status, reason), section = read_head(self, limits, parse)
         self.code = self.status
         self.reason = reason.strip()
         if version in ("HTTP/1.0", "HTTP/0.9"):
@@ -165,52 +156,7 @@ class HTTPResponse(io.BufferedIOBase):
                 say("header:", name + ":", value)
 
     def _read_status(self) -> Status:
-        # Programs call it with an object of their own that has only `fp`, `debuglevel` and `_close_conn`.
-        line = read_line(self, "status line")
-        if self.debuglevel > 0:
-            say("reply:", repr(str(line, "iso-8859-1")))
-        if not line:
-            raise std.RemoteDisconnected("Remote end closed connection without response")
-        if line[:5] != b"HTTP/":
-            self._close_conn()
-            raise std.BadStatusLine(str(line, "iso-8859-1"))
-        if line[-1:] != b"\n" and not getattr(self, "_is_own", False):
-            line += b"\n"
-        return parse_status(line)
-
-    def _read_section(self, limits: Limits, parse: _Parse | None) -> Any:
-        """Read the fields: return the bytes of the section, or the result of a program's own parser."""
-        if parse is not None:
-            return parse(self.fp)
-        # A program's own file may end within the section, as in http.client.
-        return run(read_section(self._stream, limits, may_end=not self._is_own))
-
-    def _skip_interim(self, status: Status, limits: Limits, parse: _Parse | None) -> tuple[Status, Any]:
-        """Return the first response that is final or 101, or the last one before the end of the connection."""
-        size = 0
-        for _ in range(limits.interim):
-            lines = self._read_lines(parse)
-            size += sum(map(len, lines))
-            if self.debuglevel > 0:
-                say("headers:", lines)
-            try:
-                following = self._read_status()
-            except std.RemoteDisconnected:
-                if status[1] == 100:
-                    raise
-                return status, b"".join(lines)  # as in http.client; the connection has ended, so nothing can follow
-            if not 100 <= following[1] < 200 or following[1] == 101:
-                return following, self._read_section(limits, parse)
-            status = following
-            if size > limits.head:
-                break
-        raise std.HTTPException(f"got more than {limits.interim} interim responses")
-
-    def _read_lines(self, parse: _Parse | None) -> Any:
-        if parse is not None:
-            return find("_read_headers", read_lines)(self.fp)
-        section = run(read_section(self._stream, limits_of(self), may_end=not self._is_own))
-        return section.splitlines(keepends=True)
+        return read_status(self)
 
     def _ask_whether_it_closes(self) -> None:
         """Apply a program's own `_check_close`; a response that is unsound or has no framing closes in any case."""
@@ -311,12 +257,7 @@ class HTTPResponse(io.BufferedIOBase):
     # The content
 
     def read(self, amt: int | None = None) -> bytes:
-        """Read and return the content, or the next amt bytes of it.
-
-        Raises:
-            IncompleteRead: the connection ended before the end of the content, or of a chunk.
-            HTTPException: Content-Length fields that leave no length.
-        """
+        """Read and return the content, or the next amt bytes of it."""
         if self._has_no_content():
             return b""
         if amt is not None and amt < 0:
@@ -369,7 +310,7 @@ class HTTPResponse(io.BufferedIOBase):
             self._end()
         return self._stream is None
 
-    def _open(self, mode: str) -> Any:
+    def _open(self, mode: str) -> Content:
         """Return the engine's reader of the content, at the place that the attributes say."""
         stream = self._stream
         stream.mode = mode
@@ -393,23 +334,21 @@ class HTTPResponse(io.BufferedIOBase):
     def _read_all(self) -> bytes:
         if self.length is None:
             content = self._open(READ)
-            data: bytes = self._take(content, content.readall(), b"")
-        else:
-            try:
-                data = self._safe_read(self.length)
-            except std.IncompleteRead:
-                self._close_conn()
-                raise
-            self.length = 0
-            self._end()
+            return self._take(content, content.readall(), b"")
+        try:
+            data = self._safe_read(self.length)
+        except std.IncompleteRead:
+            self._close_conn()
+            raise
+        self.length = 0
+        self._end()
         return data
 
     def _read_part(self, n: int, mode: str) -> bytes:
         if not n and self.length != 0:
             return b""
         content = self._open(mode)
-        data: bytes = self._take(content, content.read(n), b"")
-        return data
+        return self._take(content, content.read(n), b"")
 
     def _take(self, content: Any, reading: Coroutine[Any, Any, _T], nothing: _T) -> _T:
         """Return what a reader gives; nothing where the content is cut short, which only read() to its end tells."""
@@ -435,24 +374,24 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _read_chunked(self, amt: int | None = None) -> bytes:
         if self._goes_by_steps():
-            return _by_steps._read_chunked(self, amt)  # type: ignore[no-any-return]
+            return _std_response._read_chunked(self, amt)  # type: ignore[no-any-return]
         return chunks.read(self, sys.maxsize if amt is None else amt)
 
     def _readinto_chunked(self, b: Any) -> int:
         if self._goes_by_steps():
-            return _by_steps._readinto_chunked(self, b)  # type: ignore[no-any-return]
+            return _std_response._readinto_chunked(self, b)  # type: ignore[no-any-return]
         data = chunks.read(self, len(b))
         b[: len(data)] = data
         return len(data)
 
     def _read1_chunked(self, n: int) -> bytes:
         if self._goes_by_steps():
-            return _by_steps._read1_chunked(self, n)  # type: ignore[no-any-return]
+            return _std_response._read1_chunked(self, n)  # type: ignore[no-any-return]
         return chunks.read(self, n if n >= 0 else READ_AHEAD, READ1)
 
     def _peek_chunked(self, n: int) -> bytes:
         if self._goes_by_steps():
-            return _by_steps._peek_chunked(self, n)  # type: ignore[no-any-return]
+            return _std_response._peek_chunked(self, n)  # type: ignore[no-any-return]
         return chunks.peek(self)
 
     def _goes_by_steps(self) -> bool:
@@ -486,20 +425,10 @@ class HTTPResponse(io.BufferedIOBase):
         self.chunk_left = None
 
     def _read_next_chunk_size(self) -> int:
-        """Read the line before a chunk. Raises LineTooLong; ValueError: it has no size, and the file is closed."""
-        line = read_line(self, "chunk size")
-        try:
-            return parse_chunk_size(line)[0]
-        except ProtocolError as exc:
-            self._close_conn()
-            raise ValueError(str(exc)) from None
+        return chunks.read_size(self)
 
     def _read_and_discard_trailer(self) -> None:
-        limits = limits_of(self)
-        for _ in range(limits.fields + 1):
-            if read_line(self, "trailer line") in (b"\r\n", b"\n", b""):
-                return
-        raise std.HTTPException(f"got more than {limits.fields} trailer fields")
+        chunks.discard_trailer(self)
 
     # The end
 
@@ -566,7 +495,6 @@ class HTTPResponse(io.BufferedIOBase):
         return self
 
 
-_own_read_status: Final = HTTPResponse._read_status
-_own_check_close: Final = HTTPResponse._check_close
+_own_head_steps: Final = _take_head_steps(HTTPResponse)
 _own_close_conn: Final = HTTPResponse._close_conn
 _own_chunk_steps: Final = _take_chunk_steps(HTTPResponse)

@@ -51,7 +51,6 @@ MANY_FILE_LINES = 500
 # so long, and remove a file that no longer is.
 FILES_WITH_MANY_LINES = {
     "asyncclient.connection",
-    "compat.response",
 }
 MOST_ATTRIBUTES = {
     ("asyncclient.stream.aio", "AioStream"): 16,
