@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asyncclient.limits import DEFAULT
 from compat import client
 from compat.loop import run
 from compat.streams import FileStream, open_stream, read_much
@@ -68,6 +69,32 @@ def test_every_byte_is_given_once_and_in_order(made: list[Call], pieces: list[by
             given_out += b"" if name == "peek" else part
         assert given_out + file.read() == b"".join(pieces)
         file.close()
+
+
+@pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"])
+def test_head_that_another_connection_has_received_is_parsed_once(close: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + close + b"\r\n"
+    found = []
+    for content in (b"one", b"two"):
+        with pair() as (own, other):
+            other.sendall(head + content)
+            stream = open_stream(own)
+            found.append(stream.peek_head(DEFAULT))
+            assert stream.file.read(len(head) + 3) == head + content
+            stream.close()
+    first, second = found
+    assert first is not None
+    assert second is not None
+    assert first[0] is second[0]
+
+
+def test_head_that_another_connection_has_received_is_held_to_the_limits_of_this_one() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\nC: d\r\n\r\nok"
+    for _ in range(2):
+        with serving(answer) as connection:
+            assert fetch(connection) == (200, b"ok")
+    with serving(answer, max_response_headers=2) as connection, pytest.raises(client.HTTPException):
+        fetch(connection)
 
 
 @pytest.mark.parametrize("left", [0, 1, 100])
