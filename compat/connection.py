@@ -358,7 +358,7 @@ class HTTPConnection:
         try:
             steps = _take_steps(self)  # not from __dict__: making that slows down all later accesses (decision 33)
         except AttributeError:
-            return False  # the replacement is no method
+            return False  # the replacement is not a method
         return steps == _own_steps and replaced.has_own_checks and type(self._buffer) is list
 
     def __frame(
