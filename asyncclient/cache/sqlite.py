@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from ..arguments import check_number, known_arguments
+from ..stream.files import make_folder
 from .entry import Entry
 
 _T = TypeVar("_T")
@@ -40,7 +41,10 @@ TABLES: Final = """
 
 @known_arguments({})
 class SQLiteStore:
-    """A store in a file, which is created, readable for its owner only, if it does not exist.
+    """A store in a file, which is created, readable for its owner only, if it and its folder do not exist.
+
+    If the file can't be used, requests do not fail: nothing is stored then, and the log has one warning until the file
+    can be used again.
 
     Args:
         path: the file; next to it are SQLite's own files, named `path` + "-wal" and "-shm".
@@ -54,6 +58,7 @@ class SQLiteStore:
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
+        self._failure = ""  # the last warning, until a call succeeds
 
     async def find(self, url: str) -> list[Entry]:
         """See Store; so are the other methods."""
@@ -103,15 +108,20 @@ class SQLiteStore:
 
     def _guard(self, function: Callable[..., _T], default: _T, *args: Any) -> _T:
         try:
-            return function(*args)
+            result = function(*args)
         except (sqlite3.Error, OSError, ValueError, TypeError) as error:  # the latter two: an entry that is damaged
-            _log.warning("the cache %s has failed: %r", self.path, error)
+            if repr(error) != self._failure:
+                _log.warning("the cache %s has failed: %r", self.path, error)
+            self._failure = repr(error)
             return default
+        self._failure = ""
+        return result
 
     # In the thread of the store
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            make_folder(self.path)
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)

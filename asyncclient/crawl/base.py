@@ -338,12 +338,19 @@ class BaseCrawler(ABC):
     # Opening and closing
 
     async def __aenter__(self) -> Self:
-        """Open the frontier.
+        """Open the sinks and the frontier. If that fails, everything is closed, and nothing was requested.
 
         Raises:
-            OSError, sqlite3.Error: it can't be opened, or another process has it open.
+            OSError: one of them can't be opened, or another process has it open.
+            Others: the errors of a sink of another kind.
         """
-        await self._keeper.open()
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self._aclose_client)
+            for sink in self._sinks:
+                opened.push_async_callback(sink.aclose)
+                await open_sink(sink)
+            await self._keeper.open()
+            opened.pop_all()
         self._started = self._clock.now()
         self._fetching.left = self._max_pages - self._keeper.pages
         self._keeper.start(self._delivery.end)
@@ -384,6 +391,13 @@ def check_numbers(least: int, **numbers: int | None) -> None:
     """
     for name, value in numbers.items():
         check_number(name, least if value is None else value, least)
+
+
+async def open_sink(sink: Sink) -> None:
+    """Open a sink that has a method for it; see Sink."""
+    open = getattr(sink, "open", None)
+    if open is not None:
+        await open()
 
 
 def open_frontier(frontier: FrontierLike) -> Frontier:

@@ -74,8 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (HTTPException, WARCError, OSError, ImportError, ValueError) as error:
-        print(f"asyncclient crawl: {str(error) or type(error).__name__}", file=sys.stderr)
+        print(f"asyncclient crawl: {explain(error)}", file=sys.stderr)
         return 1
+
+
+def explain(error: Exception) -> str:
+    """Return the line for an error, which names the file of an error with a file."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -28,8 +28,8 @@ class SQLiteFrontier:
     the probability that two of ten million URLs have the same hash, so that one is not fetched, is 1 to 350,000.
 
     Args:
-        path: the file; it is created if it does not exist. While it is open, the file with `-wal` after its name
-            belongs to it, and no other process can open it.
+        path: the file; it and its folder are created if they do not exist. While it is open, the file with `-wal` after
+            its name belongs to it, and no other process can open it.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:

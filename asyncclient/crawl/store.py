@@ -19,6 +19,7 @@ from itertools import chain, islice
 from os import PathLike, fspath
 from typing import Any
 
+from ..stream.files import make_folder
 from .entry import Counts, Entry, Outcome, State
 from .frontier import FrontierError, Taken
 
@@ -145,7 +146,7 @@ class Store:
     """A file with the entries of a frontier.
 
     Args:
-        path: the file; it is created if it does not exist.
+        path: the file; it and its folder are created if they do not exist.
     """
 
     _db: sqlite3.Connection
@@ -162,13 +163,14 @@ class Store:
             FrontierError: the file is of another kind or version, is in use, or can't be opened.
         """
         try:
+            make_folder(self._path)
             connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             self._db = self._opened.enter_context(closing(connection))
             # The first read locks the file until it is closed; the system ends the lock of a killed process.
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._prepare()
             return self.count()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise FrontierError(f"expected a file for a frontier, got {self._path!r}: {_explain(error)}") from error
 
     def _prepare(self) -> None:
@@ -293,7 +295,7 @@ class Store:
         return self._db.execute(statement, arguments).fetchone()[0]
 
 
-def _explain(error: sqlite3.Error) -> str:
+def _explain(error: Exception) -> str:
     is_locked = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
     return "it is in use by another process" if is_locked else str(error)
 

@@ -79,6 +79,20 @@ def check_owner(found: os.stat_result, path: str) -> None:
         raise PermissionError(errno.EPERM, "expected a file of this user", path)
 
 
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make the folder of a file that will be created, and those above it, unless they exist.
+
+    Raises:
+        NotADirectoryError: the folder is a file.
+        OSError: it can't be created.
+    """
+    if folder := os.path.dirname(path):
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder)) from None
+
+
 def lock_file(file: io.FileIO, path: str, reason: str) -> None:
     """Lock an open file until it is closed, for this and other processes; without effect where there are no locks.
 

@@ -14,7 +14,7 @@ from ..exchange.body import Source
 from ..exchange.content import collect
 from ..exchange.stream import Buffer
 from ..message.fields import Fields
-from ..stream.files import offload
+from ..stream.files import make_folder, offload
 from ..transport import RequestBody, Transport, TransportRequest, TransportResponse, check_transport
 from ..wrapped_response import WrappedResponse
 from .har import Exchange, Masks, build_archive, build_entry
@@ -123,6 +123,7 @@ def open_masks(secret_headers: Collection[str], secret_params: Collection[str]) 
 
 
 def _write(path: Path, text: str) -> None:
+    make_folder(path)
     part = path.with_name(f"{path.name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:

@@ -155,6 +155,26 @@ async def test_a_store_that_fails_is_logged_and_the_request_is_not_affected(
             assert [(await client.get("/a")).text for _ in range(2)] == ["content"] * 2
     assert len(origin.requests) == 2
     assert "has failed: IsADirectoryError" in caplog.text or "has failed: OperationalError" in caplog.text
+    assert len(caplog.records) == 1
+
+
+async def test_the_folder_of_a_store_is_created(tmp_path: Path) -> None:
+    origin, path = Origin(a=answer(cache_control=FRESH)), tmp_path / "missing" / "too" / "cache"
+    async with Cached(origin, store=SQLiteStore(path)) as client:
+        assert [(await client.get("/a")).text for _ in range(2)] == ["content"] * 2
+    assert (len(origin.requests), path.is_file()) == (1, True)
+
+
+async def test_a_store_that_fails_again_is_logged_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = SQLiteStore(tmp_path / "cache")
+    with caplog.at_level(logging.WARNING, "asyncclient.cache"):
+        for path in (tmp_path, tmp_path, tmp_path / "cache", tmp_path):
+            store.path = str(path)
+            assert await store.find("http://a.test/") == []
+            if store.path.endswith("cache"):
+                await store._call(store._close, None)
+    await store.aclose()
+    assert len(caplog.records) == 2
 
 
 @pytest.mark.parametrize("damage", ["UPDATE entries SET head = '[1]'", "UPDATE entries SET head = 'x'"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from asyncclient import ConnectError, ImproperConnectionState, InvalidURL, LocalResponse
-from asyncclient.crawl import WARC, Crawler, Page, Scope
+from asyncclient.crawl import WARC, Crawler, Files, FrontierError, JSONLines, Page, Scope, Sink
 from asyncclient.crawl.base import MOST_HOPS, BaseCrawler, CrawlOptions
 from asyncclient.crawl.memory import MemoryFrontier
 from asyncclient.politeness import RobotsDisallowed, Rules
@@ -30,6 +30,52 @@ async def test_each_page_is_fetched_once() -> None:
     assert {page.url for page in pages} == set(tree(100))
     assert sorted(fetched(transport)) == sorted(tree(100))
     assert all(page.ok and page.status == 200 and page.error is None for page in pages)
+
+
+SINKS: list[Callable[[Path], dict[str, Any]]] = [
+    lambda path: {"sinks": [JSONLines(path / "pages.jsonl")]},
+    lambda path: {"sinks": [JSONLines(path / "pages.jsonl.gz", max_size=100)]},
+    lambda path: {"sinks": [Files(path / "files")]},
+    lambda path: {"warc": WARC(path / "archive")},
+    lambda path: {"frontier": path / "crawl.db", "sinks": [JSONLines(path.parent / "pages.jsonl")]},
+]
+
+
+@pytest.mark.parametrize("make", SINKS)
+async def test_a_folder_that_cannot_be_written_to_stops_a_crawl_before_its_first_request(
+    make: Callable[[Path], dict[str, Any]], tmp_path: Path
+) -> None:
+    transport = site(tree(10))
+    (tmp_path / "file").touch()
+    for folder, is_possible in ((tmp_path / "file", False), (tmp_path / "missing" / "too", True)):
+        crawler = crawler_of(transport, **make(folder))
+        if is_possible:
+            assert len(await crawl(crawler, "http://a.test/0")) == 10
+            assert folder.is_dir()
+        else:
+            with pytest.raises((NotADirectoryError, FileExistsError, FrontierError), match="file"):
+                await crawl(crawler, "http://a.test/0")
+            assert fetched(transport) == []
+
+
+async def test_a_sink_without_open_is_a_sink() -> None:
+    class Written:
+        def __init__(self) -> None:
+            self.pages: list[Page] = []
+
+        async def write(self, page: Page) -> None:
+            self.pages.append(page)
+
+        async def flush(self) -> None:
+            pass
+
+        async def aclose(self) -> None:
+            pass
+
+    sink = Written()
+    sinks: list[Sink] = [sink]
+    await crawl(crawler_of(site(tree(3)), sinks=sinks), "http://a.test/0")
+    assert len(sink.pages) == 3
 
 
 async def test_depth_counts_links() -> None:

@@ -273,7 +273,15 @@ async def test_files_of_other_kinds_are_refused_and_not_changed(tmp_path: Path) 
     assert "not a database" in await open_error(text)
     assert "another SQLite database" in await open_error(other)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-    assert "unable to open" in await open_error(tmp_path / "missing" / "crawl.db")
+    assert "unable to open" in await open_error(tmp_path)
+    assert "Not a directory" in await open_error(text / "below" / "crawl.db")
+
+
+async def test_a_missing_folder_is_created(tmp_path: Path) -> None:
+    frontier = SQLiteFrontier(tmp_path / "missing" / "too" / "crawl.db")
+    await frontier.open()
+    await frontier.aclose()
+    assert (tmp_path / "missing" / "too" / "crawl.db").is_file()
 
 
 async def test_a_frontier_of_another_version_is_refused(stored: SQLiteFrontier, tmp_path: Path) -> None:

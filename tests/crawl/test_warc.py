@@ -332,7 +332,7 @@ async def test_a_directory_that_does_not_exist_is_created_at_the_start(tmp_path:
 
 async def test_a_file_in_place_of_the_directory_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         async with WARC(tmp_path / "file" / "a"):
             pytest.fail("entered")
 

@@ -37,6 +37,13 @@ class Batches(Generic[_T]):
         self._thread: ThreadPoolExecutor | None = None  # of its own, so that calls are made in order
         self._is_closed = False
 
+    async def open(self, function: Callable[[], None]) -> None:
+        """Call a function that opens what `write` needs, in the thread that writes.
+
+        Raises: its errors.
+        """
+        await self._call(function)
+
     async def add(self, item: _T, size: int) -> None:
         """Add an item of this size; if there is no room, write the others first.
 

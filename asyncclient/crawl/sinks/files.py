@@ -46,6 +46,14 @@ class Files:
         self._is_open = False
         self._items = Batches(self._store, self._close, size=_BUFFER)
 
+    async def open(self) -> None:
+        """Create the directory, and open the index; see Sink.
+
+        Raises:
+            OSError: files can't be created there, or another sink uses it.
+        """
+        await self._items.open(self._open)
+
     async def write(self, page: Page) -> None:
         """Write a page; up to 8 MiB is kept until flush().
 
@@ -72,17 +80,18 @@ class Files:
 
     def _store(self, items: list[_Item]) -> None:
         """Write the files of a batch, and then its lines, so that each line has its file."""
-        if not self._is_open:
-            self._open()
+        self._open()
         for item in items:
             if item.digest:
                 self._store_content(item.digest, item.content)
         self._index.append(item.line for item in items)
 
     def _open(self) -> None:
-        """Create the directory, lock it by its index, and remove parts that a killed process has left."""
+        """Create the directory, lock it by its index, and remove parts that a killed process has left, once."""
+        if self._is_open:
+            return
         os.makedirs(self._parts, exist_ok=True)
-        self._index.append([])
+        self._index.open()
         for entry in os.scandir(self._parts):
             os.remove(entry)
         self._is_open = True

@@ -43,8 +43,16 @@ class JSONLines:
             check_number("max_size", max_size, 1, "a number of bytes")
         self._content: Form | None = content
         self._path = path
-        file = LineFile(path, max_size=max_size)
-        self._lines = Batches(file.append, file.close)
+        self._file = LineFile(path, max_size=max_size)
+        self._lines = Batches(self._file.append, self._file.close)
+
+    async def open(self) -> None:
+        """Open the file, which is created with its folder; see Sink.
+
+        Raises:
+            OSError: it can't be opened, or another sink has it open.
+        """
+        await self._lines.open(self._file.open)
 
     async def write(self, page: Page) -> None:
         """Write a page; up to 1 MiB is kept until flush().

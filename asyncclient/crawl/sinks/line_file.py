@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...client.content.codings import GZIP, load_zlib
-from ...stream.files import lock_file, open_regular
+from ...stream.files import lock_file, make_folder, open_regular
 
 _BLOCK: Final = 1024 * 1024
 
@@ -19,9 +19,10 @@ _BLOCK: Final = 1024 * 1024
 class LineFile:
     """A file to which lines are appended; a process that was killed leaves no torn line behind.
 
-    It is opened by the first lines. The lines of an earlier run are kept, but for a torn line at the end, which is
-    removed. With the suffix `.gz` each batch is a member of gzip (RFC 1952 §2.2), so that whole batches can be read at
-    any time. An open file can't be opened by another LineFile, except on Windows and on file systems without locks.
+    It is opened by open(), or by the first lines, and its folder is created then. The lines of an earlier run are kept,
+    but for a torn line at the end, which is removed. With the suffix `.gz` each batch is a member of gzip (RFC 1952
+    §2.2), so that whole batches can be read at any time. An open file can't be opened by another LineFile, except on
+    Windows and on file systems without locks.
 
     Args:
         path: of the file. With a maximum size a number is put before the suffixes: `pages-00000.jsonl.gz`.
@@ -34,6 +35,14 @@ class LineFile:
         self._number: int | None = None
         self._file: io.FileIO | None = None
         self._size = 0
+
+    def open(self) -> None:
+        """Open the file, unless it is open.
+
+        Raises: the errors of append().
+        """
+        if self._file is None:
+            self._file = self._open()
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Append lines, which end with a line feed: all of them, or none if it fails.
@@ -61,15 +70,16 @@ class LineFile:
 
     def _open_for(self, size: int) -> io.FileIO:
         """Return the file to which that many bytes are appended."""
-        if self._file is None:
-            self._file = self._open()
+        self.open()
+        assert self._file is not None
         if self._max_size is not None and self._size and self._size + size > self._max_size:
             self.close()
             self._number = (self._number or 0) + 1
-            self._file = self._open()
+            self.open()
         return self._file
 
     def _open(self) -> io.FileIO:
+        make_folder(self._path)
         path = self._find_path()
         file = io.FileIO(path, "a+", opener=open_regular)
         try:

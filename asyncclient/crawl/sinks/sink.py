@@ -12,6 +12,9 @@ class Sink(Protocol):
 
     Methods must not block the event loop. A page is finished in the frontier only after flush() has returned: a crash
     before that repeats the page, and a crash after it loses nothing.
+
+    A sink may also have a coroutine method `open()`, without arguments. The crawler awaits it before the first request,
+    so that a folder which must not be written to is known by then.
     """
 
     async def write(self, page: Page) -> None:

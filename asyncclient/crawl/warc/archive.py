@@ -262,13 +262,17 @@ class WARC:
         await offload(partial(self._files.close, is_complete=self._error is None))
         self._check_written()
 
-    async def __aenter__(self) -> Self:
-        """Check that files can be created.
+    async def open(self) -> None:
+        """Check that files can be created; see Sink.
 
         Raises:
             OSError: the directory can't be created, or must not be written to.
         """
         await offload(self._files.check)
+
+    async def __aenter__(self) -> Self:
+        """Check that files can be created; see open()."""
+        await self.open()
         return self
 
     async def __aexit__(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from io import BufferedWriter
 from typing import Final
 
+from ...stream.files import make_folder
 from .records import Capture, Records
 
 OPEN: Final = ".open"
@@ -61,7 +62,7 @@ class Files:
             OSError: it can't be created, is not a directory, or must not be written to.
         """
         directory = os.path.dirname(self._prefix) or os.curdir
-        os.makedirs(directory, exist_ok=True)
+        make_folder(self._prefix)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise PermissionError(13, os.strerror(13), directory)
 
