@@ -48,7 +48,7 @@ def build_content(options: Any, items: Sequence[Item]) -> Content:
     if len(given) > 1:
         raise ValueError(f"expected one kind of content, got {' and '.join(given)}")
     if options.upload_file:
-        return Content({"body": Path(options.upload_file)}, {})
+        return Content({"body": _find_file(options.upload_file)}, {})
     if options.form:
         return Content({"files": [_parse_part(text) for text in options.form]}, {})
     if options.data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from enum import IntEnum
@@ -101,6 +102,12 @@ _FAILURES: Final[tuple[tuple[type[BaseException], Failure], ...]] = (
 )
 
 
+_WRITE_REMEDIES: Final[dict[type[BaseException], str]] = {
+    FileExistsError: "--force replaces a file",
+    FileNotFoundError: "make the directory first",
+}
+
+
 def find_failure(error: BaseException) -> Failure:
     """Return the exit code, phase and remedy for an error."""
     if isinstance(error, CommandError):
@@ -116,9 +123,7 @@ def find_failure(error: BaseException) -> Failure:
             return failure
     if isinstance(error, OSError):
         if error.filename is not None:
-            return Failure(
-                Exit.WRITE, "output", "--force replaces a file" if isinstance(error, FileExistsError) else ""
-            )
+            return Failure(Exit.WRITE, "output", _WRITE_REMEDIES.get(type(error), ""))
         return Failure(Exit.RECEIVE, "connection", "--retry N sends the request again")
     return Failure(Exit.USAGE, "arguments", "--help lists the options")
 
@@ -129,7 +134,7 @@ def explain(error: BaseException, url: str = "") -> str:
     if isinstance(error, FileExistsError) and error.filename is not None:
         text = f"{error.filename}: the file exists"
     elif isinstance(error, OSError) and error.filename is not None:
-        text = f"{error.filename}: {error.strerror}"
+        text = f"{os.fspath(error.filename).removesuffix('.part')}: {error.strerror}"
     else:
         text = str(error) or type(error).__name__
     if url and "://" not in text:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..version import __version__
 from .body import Data
-from .spelling import Parser, existing_file, positive, seconds
+from .spelling import Parser, positive, seconds
 from .subcommands import SUMMARIES
 
 DESCRIPTION: Final = """Send a request and print the response: its content as bytes, or on a terminal head and content,
@@ -87,7 +87,7 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--urlencoded", action="store_true", help="send name=value items as a form, not as JSON")
     group.add_argument("-G", "--get", action="store_true", help="append --data to the URL")
-    group.add_argument("-T", "--upload-file", type=existing_file, metavar="FILE", help="PUT a file")
+    group.add_argument("-T", "--upload-file", metavar="FILE", help="PUT a file")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
@@ -138,6 +138,6 @@ def add_trust(group: argparse._ActionsContainer) -> None:
     """Add the options about certificates, which sending.build_trust() reads."""
     add = group.add_argument
     add("-k", "--insecure", action="store_true", help="verify no certificate: others can read and change everything")
-    add("--cacert", type=existing_file, metavar="FILE", help="trust these authorities instead of the system's")
+    add("--cacert", metavar="FILE", help="trust these authorities instead of the system's")
     add("-E", "--cert", metavar="FILE[:PASSWORD]", help="the client's certificate")
-    add("--key", type=existing_file, metavar="FILE", help="the key of the client's certificate")
+    add("--key", metavar="FILE", help="the key of the client's certificate")

@@ -33,6 +33,7 @@ SPELLINGS: Final = {
     "--http3": _NO_HTTP_2,
     "--input-file": "asyncclient download --input FILE",
     "--keepalive-time": "TCP keep-alive is on",
+    "--limit-rate": "content is received as fast as it is written",
     "--location-trusted": _PROTECTED,
     "--mirror": "asyncclient crawl URL",
     "--no-check-certificate": "--insecure",

@@ -356,7 +356,7 @@ def test_errors_for_programs_are_json(command: Command) -> None:
         (["a.test", "a:=x"], "expected JSON after a:="),
         (["a.test", "-H", "x"], "expected 'Name: value'"),
         (["a.test", "-m", "0"], "expected a number above 0"),
-        (["a.test", "--cacert", "missing.pem"], "expected a file that can be read"),
+        (["a.test", "--limit-rate", "3"], "content is received as fast as it is written"),
     ],
 )
 def test_wrong_arguments_are_explained(command: Command, arguments: list[str], text: str) -> None:
@@ -366,8 +366,32 @@ def test_wrong_arguments_are_explained(command: Command, arguments: list[str], t
     assert errors.count("\n") == 1
 
 
-def test_a_missing_file_of_content_is_a_read_error(command: Command) -> None:
-    assert command("localhost", "-d", "@missing").code == Exit.READ
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["-d", "@missing"], Exit.READ),
+        (["-T", "missing"], Exit.READ),
+        (["-F", "a=@missing"], Exit.READ),
+        (["a@missing"], Exit.READ),
+        (["--cacert", "missing"], Exit.CA_FILE),
+        (["--cert", "missing"], Exit.CLIENT_CERTIFICATE),
+        (["--cert", __file__, "--key", "missing"], Exit.CLIENT_CERTIFICATE),
+    ],
+)
+def test_a_file_that_is_missing_has_curls_exit_code(command: Command, arguments: list[str], code: Exit) -> None:
+    result = command("https://127.0.0.1:1", *arguments)
+    assert (result.code, result.output) == (code, b"")
+    assert result.errors.count("\n") == 1
+    assert arguments[0] in result.errors or "missing" in result.errors
+
+
+def test_a_folder_that_is_missing_is_named(command: Command, tmp_path: Path) -> None:
+    target = tmp_path / "missing" / "file"
+    with RawServer.replying(reply(b"a")) as server:
+        result = command(server.url, "-o", target)
+    assert result.code == Exit.WRITE
+    assert f"output: {target}: No such file or directory (" in result.errors
+    assert result.errors.endswith("): make the directory first\n")
 
 
 # Processes
