@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help run test check check-format check-lint check-types check-tests check-usual-tests format cover costs bench run-bench bench-check bench-record docs pictures conformance \
-	conformance-libraries check-libraries fuzz dist try-archive audit clean
+	conformance-libraries check-libraries fuzz dist try-archive audit report-audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-21s  %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -115,7 +115,15 @@ audit: $(HAS)audit ## look for known vulnerabilities in what the project and its
 	@$(PY) -m venv --clear $(VENV)-audit
 	@$(VENV)-audit/bin/python -m pip install -qq --upgrade pip '.[all]'
 	@$(VENV)-audit/bin/python -m pip uninstall -qq --yes asyncclient-http
-	@$(BIN)/pip-audit --strict --path $$($(VENV)-audit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	@$(MAKE) --no-print-directory report-audit
+
+# pip-audit ends with 1 for a vulnerability, and also, with a traceback, without an answer of the index.
+report-audit:
+	@folder=$$($(VENV)-audit/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	$(BIN)/pip-audit --strict --progress-spinner off --path "$$folder" >$(VENV)-audit/report 2>&1; status=$$?; \
+	if [ $$status -eq 0 ] || grep -q '^Found [0-9]' $(VENV)-audit/report; then cat $(VENV)-audit/report; exit $$status; fi; \
+	echo "audit: nothing was checked, the package index gave no data about vulnerabilities: $$(tail -n 1 $(VENV)-audit/report)"; \
+	exit 3
 
 clean: ## remove all generated files
 	@rm -rf $(VENV) .venv-* build dist docs/_build htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache
