@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from ..arguments import check_number, check_type, known_arguments
 from ..errors import HTTPException
 from ..local_response import LocalResponse
-from ..timeouts import NEVER
+from ..timeouts import Deadline
 from ..transport import Transport, TransportRequest, TransportResponse, check_transport
 from .entry import Entry, Pairs, list_varying, measure
 from .response import StoringResponse
@@ -27,6 +27,9 @@ CONDITION_NAMES: Final = ("if-none-match", "if-modified-since")
 
 ERRORS: Final = (500, 502, 503, 504)
 """Statuses that stale-if-error is for (RFC 5861 §4)."""
+
+REFRESH_SECONDS: Final = 300.0
+"""Limit of a confirmation in the background after a request without a total timeout."""
 
 MAX_REFRESHES: Final = 64
 """Confirmations in the background at the same time; beyond that a stale response is confirmed first."""
@@ -129,12 +132,16 @@ class CacheTransport:
             if response is None:
                 raise
             return response
-        if raw.status in ERRORS and (response := await self._use_stale(asked, entries)) is not None:
+        try:
+            if raw.status in ERRORS and (response := await self._use_stale(asked, entries)) is not None:
+                raw.close()
+                return response
+            if raw.status == 304 and conditions:
+                return await self._confirm(request, asked, entries, state, raw, started)
+            return self._pass_on(asked, entries, state, raw, started)
+        except BaseException:  # of a store, or a cancellation: the caller does not get the response
             raw.close()
-            return response
-        if raw.status == 304 and conditions:
-            return await self._confirm(request, asked, entries, state, raw, started)
-        return self._pass_on(asked, entries, state, raw, started)
+            raise
 
     async def _use_stale(self, asked: CacheRequest, entries: Sequence[Entry]) -> LocalResponse | None:
         """Return a stale response after a failure, if stale-if-error allows that."""
@@ -213,8 +220,10 @@ class CacheTransport:
             return True
         if len(self._refreshes) >= MAX_REFRESHES:
             return False
-        again = TransportRequest(request.head, request.destination, request.timeout, NEVER)
-        task = asyncio.get_running_loop().create_task(self._fetch_all(again, asked, entries))
+        loop = asyncio.get_running_loop()
+        deadline = Deadline.after(request.deadline.total or REFRESH_SECONDS, loop.time())
+        again = TransportRequest(request.head, request.destination, request.timeout, deadline)
+        task = loop.create_task(self._fetch_all(again, asked, entries))
         self._refreshes[key] = task
         task.add_done_callback(lambda _: self._refreshes.pop(key, None))
         return True

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from asyncclient import LocalResponse, RemoteDisconnected, TransportRequest
-from asyncclient.cache import CacheStats
+from asyncclient.cache import CacheStats, Entry, MemoryStore
+from asyncclient.cache.transport import REFRESH_SECONDS
 from tests.cache.origin import Cached, Origin, answer, date
 from tests.pool.hosts import until
 
@@ -334,6 +335,31 @@ async def test_a_failed_confirmation_in_the_background_changes_nothing() -> None
             assert (await client.get("/a")).text == "old"
             await until(lambda: not client.cache._refreshes)
     assert len(origin.requests) == 3
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, REFRESH_SECONDS), (7, 7)])
+async def test_a_confirmation_in_the_background_has_a_deadline(timeout: float | None, seconds: float) -> None:
+    origin = Origin(a=answer("old", ago=1000, cache_control="max-age=600, stale-while-revalidate=600"))
+    async with Cached(origin, timeout=timeout) as client:
+        for _ in range(2):
+            await client.get("/a")
+        await until(lambda: len(origin.requests) == 2)
+    assert origin.requests[1].deadline.total == seconds
+
+
+async def test_a_store_that_raises_leaves_no_response_open() -> None:
+    class Broken(MemoryStore):
+        async def read(self, entry: Entry) -> bytes | None:
+            raise RuntimeError("broken store")
+
+    failed = answer("error", status=500)
+    old = answer("old", ago=1000, cache_control="max-age=600, stale-if-error=600", etag='"1"')
+    origin = Origin(a=[old, lambda _: failed])
+    async with Cached(origin, store=Broken()) as client:
+        await client.get("/a")
+        with pytest.raises(RuntimeError, match="broken store"):
+            await client.get("/a")
+    assert failed.closed
 
 
 async def test_closing_cancels_the_background() -> None:
