@@ -94,6 +94,10 @@ PRINTED = {
 }
 # The same of those that use the client; they are given the server's URL.
 PRINTED_CLIENT = {
+    "cancellation": (
+        r"200 True 0\nthe body is closed\nthe upload was cancelled; 0 in use\n200\nfiles: \[\]\n"
+        r"<Client <Pool 0 active, 0 idle, 0 connecting, 0 waiting>>\n"
+    ),
     "cache": r"True\nTrue\nCacheStats\(hits=1, confirmed=1, stale=0, misses=1, stored=1\)\n504\n",
     "client_authentication": r"\{'user': 'ada'\}\n401\n200\n64\n\{'user': 'ada'\}\n\{'user': 'ada'\}\n",
     "client_bodies": (

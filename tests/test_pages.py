@@ -1,4 +1,4 @@
-"""The pages list every option with its default, and new pages have no line of code that the site would cut off."""
+"""The pages list every option with its default, and no line of their code is cut off by the site."""
 
 import inspect
 import re
@@ -18,17 +18,9 @@ OPTIONS = (DOCS / "options.md").read_text()
 FOR_REQUESTS, FOR_CLIENTS = OPTIONS.split("## Options of a client\n")
 ROW = re.compile(r"^\| `(\w+)` \| `?([^|`]+)`? \|", re.MULTILINE)
 COLUMNS = 88
-NEW_EXAMPLES = ["testing_" + name for name in ("first", "pagination", "fastapi", "flask", "django")]
-NARROW = [
-    "install",
-    "first_request",
-    "first_test",
-    "pagination",
-    "frameworks",
-    "options",
-    "command_help",
-    "request_time",
-]
+NEW_EXAMPLES = ["testing_" + name for name in ("first", "pagination", "fastapi", "flask", "django", "celery")]
+NARROW = ["install", "first_request", "first_test", "pagination", "options", "command_help", "request_time"]
+NARROW += ["frameworks", "fastapi", "django", "flask", "celery", "jupyter", "threads"]
 NARROW += [page.stem for page in DOCS.glob("from_*.md")]
 
 

@@ -3,7 +3,7 @@
 A client frames each body and decides where a request goes. A contradicting field of the caller would let bytes of one
 message be read as another message (RFC 9112 §11.2), or send a credential to the wrong server. So each of these fields
 is accepted if it agrees with the request as sent, completed if HTTP requires another field with it, or refused before
-anything is sent. docs/client.rst has the table.
+anything is sent. docs/framing.rst has the table.
 """
 
 from __future__ import annotations
