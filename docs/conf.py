@@ -41,5 +41,15 @@ def show_defaults(app: Any, what: str, name: str, found: Any, options: Any, sign
     return re.sub(r"(?<= = )\w+", lambda found: READABLE_DEFAULTS.get(found[0], found[0]), signature), returns
 
 
+def list_options_once(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
+    """Leave the list of options to request() and get(); help() shows it with each method."""
+    if "Keyword Args:" in lines and not name.endswith((".request", ".get")):
+        lines[lines.index("Keyword Args:") :] = [
+            "The options are those of :meth:`request`; see also :doc:`options`.",
+            "",
+        ]
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-signature", show_defaults)
+    app.connect("autodoc-process-docstring", list_options_once, priority=400)  # before napoleon

@@ -13,6 +13,7 @@ from ..client import client as awaitable
 from ..client import response as awaitable_response
 from ..client import streams as awaitable_streams
 from ..client.cookies.jar import CookieJar
+from ..client.option_docs import lists_options
 from ..client.request import Options, Request
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
@@ -78,8 +79,9 @@ class Client(Verbs):
 
     # Requests
 
+    @lists_options
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
-        """Send a request and return the response with its content read. The options are those of Request.
+        """Send a request and return the response with its content read.
 
         Raises: see asyncclient.Client.request(); also ImproperConnectionState in a callback or a forked process.
         """
@@ -99,6 +101,7 @@ class Client(Verbs):
             replace_response(error, self._portal)
             raise
 
+    @lists_options
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Streaming:
         """Send a request at the start of the `with` block, and return the response with unread content.
 
@@ -110,6 +113,7 @@ class Client(Verbs):
         streaming = awaitable_streams.Streaming(self._client, self.build_request(method, url, **options), find_caller())
         return Streaming(self, streaming)
 
+    @lists_options
     @_like(awaitable.Client.events)
     def events(self, *args: Any, **options: Any) -> EventSource:
         """Open an event stream at the start of the `with` block; iterate over its events.
@@ -120,6 +124,7 @@ class Client(Verbs):
 
         return EventSource(self._client.events(*args, **wrap_options(options)), self._portal)
 
+    @lists_options
     @_like(awaitable.Client.websocket)
     def websocket(self, *args: Any, **options: Any) -> OpeningWebSocket:
         """Open a WebSocket at the start of the `with` block; needs asyncclient-http[websocket].
@@ -130,6 +135,7 @@ class Client(Verbs):
 
         return OpeningWebSocket(self._client.websocket(*args, **options), self._portal, find_caller())
 
+    @lists_options
     @_like(awaitable.Client.download)
     def download(self, *args: Any, **options: Any) -> Response:
         """GET a URL into a file, and return the response, whose content is in the file only.
@@ -146,6 +152,7 @@ class Client(Verbs):
         """
         return self._finish(self._client.download(*args, **wrap_options(options)))
 
+    @lists_options
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
         """Return the request that request() would send; see asyncclient.Client.build_request()."""
         return self._client.build_request(method, url, **wrap_options(options))

@@ -25,6 +25,7 @@ from ..transport import Transport, check_transport
 from .auth.schemes import AuthLike, open_auth
 from .body.arguments import UNSET, Unset
 from .cookies.jar import CookieJar, NamedCookies
+from .option_docs import lists_options
 from .pauses import Pauses
 from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
@@ -197,8 +198,9 @@ class Client(Verbs, Streams):
 
     # Requests
 
+    @lists_options
     async def request(self, method: str, url: str, **options: Unpack[Options]) -> Response:
-        """Send a request and return the response with its content read. The options are those of Request.
+        """Send a request and return the response with its content read.
 
         Raises:
             ConnectError: no connection could be opened; see ConnectTimeout, TLSError, TLSTimeout, ProxyError.
@@ -245,6 +247,7 @@ class Client(Verbs, Streams):
 
         return surround(send, self._middlewares)
 
+    @lists_options
     async def download(
         self,
         url: str,
@@ -298,6 +301,7 @@ class Client(Verbs, Streams):
         )
         return await download.run()
 
+    @lists_options
     def build_request(self, method: str, url: str, **options: Unpack[Options]) -> Request:
         """Return the request that request() would send, including the client's base_url and params.
 

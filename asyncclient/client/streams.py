@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from ..caller import Caller, find_caller
+from .option_docs import lists_options
 from .request import Options, Request
 from .response import MAX_EVENT, Response
 from .retries import DEFAULT_RECONNECT, Retry
@@ -36,6 +37,7 @@ class Opens(Protocol):
 class Streams:
     """Base of Client."""
 
+    @lists_options
     def stream(self: Opens, method: str, url: str, **options: Unpack[Options]) -> Streaming:
         """Send a request at the start of the `async with` block, and return the response with unread content.
 
@@ -47,6 +49,7 @@ class Streams:
         """
         return Streaming(self, self.build_request(method, url, **options), find_caller())
 
+    @lists_options
     def events(
         self: Opens,
         url: str,
@@ -94,6 +97,7 @@ class Streams:
             max_event_size=max_event_size,
         )
 
+    @lists_options
     def websocket(
         self: Opens,
         url: str,

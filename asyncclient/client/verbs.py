@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar, Unpack
 
+from .option_docs import lists_options
 from .request import Options
 
 Result = TypeVar("Result", covariant=True)
@@ -20,30 +21,37 @@ class HasRequest(Protocol[Result]):
 class Verbs:
     """Base of both clients. Each method returns what request() of the client returns for the method of that name."""
 
+    @lists_options
     def get(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """GET a URL and read the response; the options are those of Request."""
+        """GET a URL and read the response."""
         return self.request("GET", url, **options)
 
+    @lists_options
     def head(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """HEAD: as GET, but the response has no content; the options are those of Request."""
+        """HEAD: as GET, but the response has no content."""
         return self.request("HEAD", url, **options)
 
+    @lists_options
     def options(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """OPTIONS: ask which methods a URL supports; the options are those of Request."""
+        """OPTIONS: ask which methods a URL supports."""
         return self.request("OPTIONS", url, **options)
 
+    @lists_options
     def post(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """POST a body, a form or JSON to a URL; the options are those of Request."""
+        """POST a body, a form or JSON to a URL."""
         return self.request("POST", url, **options)
 
+    @lists_options
     def put(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """PUT a body to a URL; the options are those of Request."""
+        """PUT a body to a URL."""
         return self.request("PUT", url, **options)
 
+    @lists_options
     def patch(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """PATCH the resource at a URL; the options are those of Request."""
+        """PATCH the resource at a URL."""
         return self.request("PATCH", url, **options)
 
+    @lists_options
     def delete(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """DELETE the resource at a URL; the options are those of Request."""
+        """DELETE the resource at a URL."""
         return self.request("DELETE", url, **options)
