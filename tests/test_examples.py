@@ -284,7 +284,9 @@ async def test_blocking_example(name: str, demo: tuple[str, int]) -> None:
 async def test_crawl_over_two_processes(demo: tuple[str, int]) -> None:
     urls = [f"http://{demo[0]}:{demo[1]}/{target}" for target in ("", "bytes/100", "status/404")]
     result = await asyncio.to_thread(run, "examples/crawl_cluster.py", *urls)
-    assert (result.returncode, result.stderr) == (0, "")
+    # dask logs a warning when a busy machine ends its processes slowly.
+    errors = [line for line in result.stderr.splitlines() if " - distributed.nanny - WARNING" not in line]
+    assert (result.returncode, errors) == (0, [])
     assert re.fullmatch(PRINTED_COMMANDS["crawl_cluster"], result.stdout)
 
 
