@@ -9,13 +9,15 @@ import compat
 def main(url: str) -> None:
     with compat.Client(base_url=url) as client:
         response = client.get("/redirect/302/gzip")
-        print(response.status, response.headers["Content-Encoding"], response.json()["gzipped"])
+        coding = response.headers["Content-Encoding"]
+        print(response.status, coding, response.json()["gzipped"])
 
         with client.stream("GET", "/lines/3") as response:
             print(list(response.iter_lines()))
 
         with ThreadPoolExecutor(4) as threads:
-            responses = threads.map(client.get, [f"/bytes/{number}" for number in range(100)])
+            urls = [f"/bytes/{number}" for number in range(100)]
+            responses = threads.map(client.get, urls)
             print(sum(len(response.content) for response in responses), "bytes")
 
 

@@ -14,7 +14,8 @@ def main(host: str, port: int | None = None) -> None:
     print(response.read())
 
     form = urlencode({"@number": 12524, "@type": "issue", "@action": "show"})
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/plain"}
+    kind = "application/x-www-form-urlencoded"
+    headers = {"Content-Type": kind, "Accept": "text/plain"}
     connection.request("POST", "/echo", form, headers)
     response = connection.getresponse()
     print(response.status, response.reason)

@@ -1,4 +1,4 @@
-"""compat in place of http.client, for code that imports that module: here urllib.request."""
+"""compat in place of http.client, for code that imports it: here urllib.request."""
 
 import argparse
 import urllib.request

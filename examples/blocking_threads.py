@@ -1,4 +1,4 @@
-"""Threads: one connection serves several in turn; for parallel requests there are several connections."""
+"""Threads: one connection serves several in turn, several serve them in parallel."""
 
 import argparse
 import threading

@@ -1,4 +1,4 @@
-"""A script that imports http.client; `python -m compat SCRIPT HOST:PORT` runs it on compat."""
+"""A script for http.client; `python -m compat SCRIPT HOST:PORT` runs it on compat."""
 
 import sys
 import urllib.error

@@ -1,4 +1,4 @@
-"""A response in the middle of an upload, early hints and trailers, which http.client does not return."""
+"""Compat returns an early response, early hints and trailers; http.client does not."""
 
 import argparse
 
@@ -7,14 +7,16 @@ from compat import client
 
 def main(host: str, port: int | None = None) -> None:
     connection = client.HTTPConnection(host, port, timeout=10)
-    connection.request("POST", "/echo", (bytes(100_000) for _ in range(1000)))  # 100 MB; the server accepts 16 MiB
+    # 100 MB; the server accepts 16 MiB
+    connection.request("POST", "/echo", (bytes(100_000) for _ in range(1000)))
     response = connection.getresponse()
     print(response.status, response.read().decode(), end="")
     print(connection.sock is None)  # the rest was not sent: the next request reconnects
 
     connection.request("GET", "/early-hints")
     response = connection.getresponse()
-    print(response.status, response.read().decode(), end="")  # the interim response 103 is skipped
+    # the interim response 103 is skipped
+    print(response.status, response.read().decode(), end="")
 
     connection.request("GET", "/chunked/100000")
     response = connection.getresponse()

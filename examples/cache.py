@@ -14,7 +14,8 @@ async def main(url: str) -> None:
         second = await client.get("/cached/60")  # no request is sent
         print(second.text == first.text)
 
-        headers = {"Cache-Control": "no-cache"}  # the server has to confirm it, and answers 304
+        # the server has to confirm it, and answers 304
+        headers = {"Cache-Control": "no-cache"}
         print((await client.get("/cached/60", headers=headers)).text == first.text)
         print(cache.stats())
 

@@ -1,4 +1,4 @@
-"""Leaving at any time: a request in the queue of the pool, an upload, a stream and a download are cancelled."""
+"""Leaving a queue, an upload, a stream and a download by a cancellation."""
 
 import argparse
 import asyncio

@@ -14,16 +14,17 @@ async def produce() -> AsyncIterator[bytes]:
 async def main(url: str) -> None:
     async with asyncclient.Client(base_url=url) as client:
         for body in (b"bytes", "text", [b"a list ", b"of bytes"], produce):
-            response = await client.put("/redirect/307/echo", body=body)  # the body is sent again to /echo
+            # the body is sent again to /echo
+            response = await client.put("/redirect/307/echo", body=body)
             print(response.status, response.json()["length"])
         try:
-            await client.put("/redirect/307/echo", body=produce())  # a generator can be read only once
+            # a generator can be read only once
+            await client.put("/redirect/307/echo", body=produce())
         except asyncclient.BodyNotReplayable as exc:
             print(exc)
 
-        response = await client.put(
-            "/echo", body=(bytes(64 * 1024) for _ in range(640))
-        )  # 40 MiB; the server accepts 16
+        blocks = (bytes(64 * 1024) for _ in range(640))  # 40 MiB; the server accepts 16
+        response = await client.put("/echo", body=blocks)
         print(response.status, response.request.method)
 
 

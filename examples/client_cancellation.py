@@ -1,4 +1,4 @@
-"""Cancelling one of several requests: the others continue, and no response is mixed up."""
+"""Cancelling one of several requests: the others continue, nothing is mixed up."""
 
 import argparse
 import asyncio

@@ -9,9 +9,11 @@ import asyncclient
 async def main(url: str) -> None:
     pool = asyncclient.PoolLimits(connections=10)
     async with asyncclient.Client(base_url=url, pool=pool) as client:
-        responses = await asyncio.gather(*(client.get(f"/bytes/{number}") for number in range(1000)))
+        requests = [client.get(f"/bytes/{number}") for number in range(1000)]
+        responses = await asyncio.gather(*requests)
         print(sum(len(response.content) for response in responses), "bytes")
-        print(sum(response.timings.reused for response in responses), "on a reused connection")
+        reused = sum(response.timings.reused for response in responses)
+        print(reused, "on a reused connection")
         print(client.stats().idle, "idle connections")
 
 

@@ -9,7 +9,8 @@ from asyncclient.client.cookies.files import read_netscape, write_netscape
 
 
 async def main(url: str, path: Path) -> None:
-    async with asyncclient.Client(base_url=url, cookies={"everywhere": "yes"}) as client:
+    cookies = {"everywhere": "yes"}
+    async with asyncclient.Client(base_url=url, cookies=cookies) as client:
         await client.get("/cookies/session/s3cret")
         print((await client.get("/cookies", cookies={"once": "1"})).json())
         print([cookie.name for cookie in client.cookies])

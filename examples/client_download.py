@@ -8,12 +8,18 @@ import asyncclient
 
 async def main(url: str, path: Path) -> None:
     sizes: list[int] = []
-    timeout = asyncclient.Timeout(min_rate=1000)  # bytes per second; no limit on the total time
+
+    def show(size: int, total: int | None) -> None:
+        sizes.append(size)
+
+    # bytes per second; no limit on the total time
+    timeout = asyncclient.Timeout(min_rate=1000)
     async with asyncclient.Client(base_url=url, timeout=timeout, retries=5) as client:
         response = await client.download(
-            "/chunked/10000000", path, resume=True, progress=lambda size, total: sizes.append(size)
+            "/chunked/10000000", path, resume=True, progress=show
         )
-    print(response.status, response.headers["Content-Type"], sizes[-1], sizes == sorted(sizes))
+    print(response.status, response.headers["Content-Type"], sizes[-1])
+    print(sizes == sorted(sizes))
 
 
 if __name__ == "__main__":

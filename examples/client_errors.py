@@ -17,7 +17,8 @@ async def main(url: str) -> None:
             print(f"more than {exc.limit} bytes")
         except TimeoutError as exc:
             print(f"too slow: {exc}")
-        except ValueError as exc:  # an invalid URL, for example; InvalidURL is an HTTPException, too
+        except ValueError as exc:
+            # an invalid URL, for example; InvalidURL is an HTTPException, too
             print(f"can't be sent: {exc}")
         except asyncclient.HTTPException as exc:
             print(f"{type(exc).__name__}: {exc}")

@@ -1,4 +1,4 @@
-"""TLS with a pinned certificate: only the certificate with this fingerprint is accepted."""
+"""TLS with a pinned certificate: only that with this fingerprint is accepted."""
 
 import argparse
 

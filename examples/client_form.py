@@ -9,14 +9,17 @@ import asyncclient
 async def main(url: str, path: Path) -> None:
     async with asyncclient.Client(base_url=url) as client:
         response = await client.post("/echo", data={"name": "Ada", "tag": ["a", "b"]})
-        print(dict(response.json()["fields"])["Content-Type"], response.json()["length"])
+        echoed = response.json()
+        print(dict(echoed["fields"])["Content-Type"], echoed["length"])
 
         files = {
             "report": path,  # file name and type are taken from the path
             "note": ("note.txt", b"three words here", "text/plain"),
         }
         response = await client.post("/echo", data={"name": "Ada"}, files=files)
-        print(dict(response.json()["fields"])["Content-Type"].partition("=")[0], response.json()["length"])
+        echoed = response.json()
+        media_type, _, _ = dict(echoed["fields"])["Content-Type"].partition("=")
+        print(media_type, echoed["length"])
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import asyncclient
 
 
 async def main(url: str) -> None:
-    async with asyncclient.Client(base_url=url, headers={"X-Client": "example"}) as client:
-        response = await client.get("/echo", params={"q": "a b", "page": [1, 2]}, headers={"Accept": "text/*"})
-        print(response.status, response.reason, response.headers["content-type"], len(response.content))
-        print(response.url.removeprefix(url))
+    fields = {"X-Client": "example"}
+    async with asyncclient.Client(base_url=url, headers=fields) as client:
+        query = {"q": "a b", "page": [1, 2]}
+        response = await client.get("/echo", params=query, headers={"Accept": "text/*"})
+        print(response.status, response.reason, response.headers["content-type"])
+        print(len(response.content), response.url.removeprefix(url))
         print(dict(response.json()["fields"])["X-Client"])
 
         response = await client.get("/parrot.spam")

@@ -1,4 +1,4 @@
-"""Proxies: one for all requests, or by scheme and host; and the error when the proxy refuses."""
+"""Proxies: one for all requests, or by scheme and host; the error of a refusal."""
 
 import argparse
 import ssl
@@ -21,8 +21,14 @@ async def main(url: str, proxy: str, context: ssl.SSLContext | None = None) -> N
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="what to fetch")
-    parser.add_argument("proxy", help="http://user:password@host:port, https:// or socks5h:// …")
-    parser.add_argument("--cafile", help="trust these authorities instead of the system's")
+    parser.add_argument(
+        "proxy", help="http://user:password@host:port, https:// or socks5h:// …"
+    )
+    parser.add_argument(
+        "--cafile", help="trust these authorities instead of the system's"
+    )
     options = parser.parse_args()
-    trust = ssl.create_default_context(cafile=options.cafile) if options.cafile else None
+    trust = (
+        ssl.create_default_context(cafile=options.cafile) if options.cafile else None
+    )
     asyncclient.run(main(options.url, options.proxy, trust))

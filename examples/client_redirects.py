@@ -8,11 +8,14 @@ import asyncclient
 async def main(url: str) -> None:
     async with asyncclient.Client(base_url=url, max_redirects=5) as client:
         response = await client.get("/redirect/301/redirect/302/json")
-        print([earlier.status for earlier in response.history], response.status, response.url.removeprefix(url))
+        print([earlier.status for earlier in response.history], response.status)
+        print(response.url.removeprefix(url))
 
-        response = await client.post("/redirect/303/echo", data={"q": "a"})  # 303: a GET without the form
+        # 303: a GET without the form
+        response = await client.post("/redirect/303/echo", data={"q": "a"})
         print(response.json()["method"], response.json()["length"])
-        response = await client.post("/redirect/307/echo", data={"q": "a"})  # 307: the same request again
+        # 307: the same request again
+        response = await client.post("/redirect/307/echo", data={"q": "a"})
         print(response.json()["method"], response.json()["length"])
 
         response = await client.get("/redirect/302/json", follow_redirects=False)

@@ -9,8 +9,10 @@ import asyncclient
 async def main(url: str) -> None:
     parts = urlsplit(url)
     others = asyncclient.CachingResolver(ttl=60)
-    resolver = asyncclient.StaticResolver({"demo.test": parts.hostname or ""}, fallback=others)
-    async with asyncclient.Client(base_url=f"http://demo.test:{parts.port}", resolver=resolver) as client:
+    known = {"demo.test": parts.hostname or ""}
+    resolver = asyncclient.StaticResolver(known, fallback=others)
+    base = f"http://demo.test:{parts.port}"
+    async with asyncclient.Client(base_url=base, resolver=resolver) as client:
         response = await client.get("/echo")
         print(dict(response.json()["fields"])["Host"].partition(":")[0])
 

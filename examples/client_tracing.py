@@ -1,4 +1,4 @@
-"""Tracing: the methods of a Tracer are called for the events of requests and connections."""
+"""Tracing: the methods of a Tracer are called for the events of a request."""
 
 import argparse
 
@@ -12,10 +12,14 @@ class Printer(asyncclient.Tracer):
     def attempt_started(self, trace: asyncclient.Trace) -> None:
         print("attempt", trace.attempt, trace.method)
 
-    def request_resent(self, trace: asyncclient.Trace, resend: asyncclient.Resend) -> None:
+    def request_resent(
+        self, trace: asyncclient.Trace, resend: asyncclient.Resend
+    ) -> None:
         print(f"again: {resend.reason} after status {resend.status}")
 
-    def request_ended(self, trace: asyncclient.Trace, error: BaseException | None) -> None:
+    def request_ended(
+        self, trace: asyncclient.Trace, error: BaseException | None
+    ) -> None:
         if error is None:
             print(f"ended: {trace.status}, {trace.received} bytes")
         else:

@@ -20,7 +20,9 @@ class Greeter:
 
     async def send(self, request: TransportRequest) -> TransportResponse:
         name = request.target.strip("/") or "nobody"
-        return LocalResponse(headers={"Content-Type": "text/plain"}, content=f"hello, {name}")
+        return LocalResponse(
+            headers={"Content-Type": "text/plain"}, content=f"hello, {name}"
+        )
 
     async def aclose(self) -> None:
         pass  # nothing is open
@@ -34,7 +36,8 @@ class Numbering:
 
     async def send(self, request: TransportRequest) -> TransportResponse:
         number = str(uuid.uuid4())
-        response = await self.inner.send(request.replace(headers={"X-Request-Id": number}))
+        changed = request.replace(headers={"X-Request-Id": number})
+        response = await self.inner.send(changed)
         print(request.method, request.target, response.status)
         return response
 

@@ -1,4 +1,4 @@
-"""Bodies of unknown length, and a server that responds before it has read the whole body."""
+"""Bodies of unknown length, and a response before the whole body was read."""
 
 import argparse
 import json
@@ -14,16 +14,19 @@ async def produce(count: int) -> AsyncIterator[bytes]:
 
 async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
-        await connection.request("POST", "/echo", [b"a list ", b"of ", b"bytes"])  # sent in chunks
+        # sent in chunks
+        await connection.request("POST", "/echo", [b"a list ", b"of ", b"bytes"])
         response = await connection.getresponse()
         print(response.status, json.loads(await response.read())["length"])
 
-        headers = {"Content-Length": 4 * 64 * 1024}  # the body must have exactly this length
+        # the body must have exactly this length
+        headers = {"Content-Length": 4 * 64 * 1024}
         await connection.request("POST", "/echo", produce(4), headers)
         response = await connection.getresponse()
         print(response.status, json.loads(await response.read())["length"])
 
-        await connection.request("POST", "/echo", produce(640))  # 40 MiB; the server accepts 16
+        # 40 MiB; the server accepts 16
+        await connection.request("POST", "/echo", produce(640))
         response = await connection.getresponse()
         print(response.status, response.reason, await response.read())
         print(response.will_close)

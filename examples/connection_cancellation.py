@@ -1,4 +1,4 @@
-"""Cancellation: the exchange ends wherever it waits, and the next request gets its own response."""
+"""Cancellation ends an exchange; the next request gets its own response."""
 
 import argparse
 import asyncio

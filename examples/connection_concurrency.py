@@ -1,4 +1,4 @@
-"""Parallel requests: a connection serves one at a time, so there are several connections."""
+"""Parallel requests: a connection serves one at a time, so there are several."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Expect: 100-continue: the body is sent after 100 Continue, or after a second without a response."""
+"""Expect: 100-continue: the body is sent after 100 Continue, or after a second."""
 
 import argparse
 
@@ -6,8 +6,12 @@ import asyncclient
 
 
 async def main(host: str, port: int | None = None) -> None:
-    async with asyncclient.HTTPConnection(host, port, asyncclient.Timeout(expect=1.0)) as connection:
-        await connection.request("PUT", "/echo", bytes(1_000_000), {"Expect": "100-continue"})
+    async with asyncclient.HTTPConnection(
+        host, port, asyncclient.Timeout(expect=1.0)
+    ) as connection:
+        await connection.request(
+            "PUT", "/echo", bytes(1_000_000), {"Expect": "100-continue"}
+        )
         response = await connection.getresponse()
         print([interim.status for interim in response.interim], response.status)
 

@@ -9,7 +9,8 @@ import asyncclient
 async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
         form = urlencode({"@number": 12524, "@type": "issue", "@action": "show"})
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/plain"}
+        kind = "application/x-www-form-urlencoded"
+        headers = {"Content-Type": kind, "Accept": "text/plain"}
         await connection.request("POST", "/echo", form, headers)
         response = await connection.getresponse()
         print(response.status, response.reason)

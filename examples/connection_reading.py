@@ -9,7 +9,10 @@ async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
         await connection.request("GET", "/json")
         async with await connection.getresponse() as response:
-            print(response.headers["content-type"], response.getheader("X-Missing", "none"))
+            print(
+                response.headers["content-type"],
+                response.getheader("X-Missing", "none"),
+            )
             print(response.msg.get_content_type())  # an email.message.Message
             print((await response.peek())[:1])  # not consumed
             async for line in response:
@@ -28,7 +31,8 @@ async def main(host: str, port: int | None = None) -> None:
             async for piece in response.iter_chunks():  # of any size, as received
                 print("at least one byte:", len(piece) >= 1)
                 break
-        # Leaving the block closes the response; the connection is dropped if much of the content is unread.
+        # The end of the block closes the response; if much of the content is unread,
+        # the connection is dropped.
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import asyncclient
 
 
 async def main(host: str, port: int | None = None, cafile: str | None = None) -> None:
-    context = ssl.create_default_context(cafile=cafile)  # None: the authorities of the system
+    # None: the authorities of the system
+    context = ssl.create_default_context(cafile=cafile)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     async with asyncclient.HTTPSConnection(host, port, context=context) as connection:
         await connection.request("GET", "/")
@@ -19,6 +20,8 @@ async def main(host: str, port: int | None = None, cafile: str | None = None) ->
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("host", help="host or host:port")
-    parser.add_argument("--cafile", help="trust these authorities instead of the system's")
+    parser.add_argument(
+        "--cafile", help="trust these authorities instead of the system's"
+    )
     options = parser.parse_args()
     asyncclient.run(main(options.host, None, options.cafile))

@@ -1,4 +1,4 @@
-"""An upgrade: after 101 the caller gets the connection, with the bytes already received."""
+"""An upgrade: after 101 the caller gets the connection and the bytes received."""
 
 import argparse
 
@@ -7,7 +7,8 @@ import asyncclient
 
 async def main(host: str, port: int | None = None) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
-        await connection.request("GET", "/", headers={"Connection": "Upgrade", "Upgrade": "shout"})
+        headers = {"Connection": "Upgrade", "Upgrade": "shout"}
+        await connection.request("GET", "/", headers=headers)
         response = await connection.getresponse()
         if response.upgraded is None:
             print("no upgrade:", response.status, response.reason)

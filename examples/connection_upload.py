@@ -8,7 +8,9 @@ import asyncclient
 
 async def main(host: str, port: int | None, path: Path) -> None:
     async with asyncclient.HTTPConnection(host, port) as connection:
-        await connection.request("PUT", "/echo", path, {"Content-Type": "application/octet-stream"})
+        await connection.request(
+            "PUT", "/echo", path, {"Content-Type": "application/octet-stream"}
+        )
         response = await connection.getresponse()
         print(response.status, (await response.read()).decode())
 

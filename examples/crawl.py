@@ -29,6 +29,10 @@ async def main(url: str, frontier: Path | None = None) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="of the server: http://host:port")
-    parser.add_argument("--frontier", type=Path, help="a file for the URLs: the next run goes on with them")
+    parser.add_argument(
+        "--frontier",
+        type=Path,
+        help="a file for the URLs: the next run goes on with them",
+    )
     options = parser.parse_args()
     run(main(options.url, options.frontier))

@@ -24,7 +24,9 @@ async def main(url: str) -> None:
 def show(name: str) -> None:
     with open(name, "rb") as file:
         for record in ArchiveIterator(file):
-            print(record.rec_type, record.http_headers and record.http_headers.statusline)
+            print(
+                record.rec_type, record.http_headers and record.http_headers.statusline
+            )
 
 
 if __name__ == "__main__":

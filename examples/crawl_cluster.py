@@ -1,4 +1,4 @@
-"""A crawl over the workers of a dask cluster: two processes here, or the workers of a scheduler anywhere."""
+"""A crawl over the workers of a dask cluster: here two processes, or any others."""
 
 import argparse
 import asyncio
@@ -16,7 +16,9 @@ async def main(urls: list[str], scheduler: str | None) -> None:
             await crawl(client, urls)
         return
     async with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", asynchronous=True) as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", asynchronous=True
+        ) as cluster,
         Client(cluster, asynchronous=True) as client,
     ):
         await crawl(client, urls)
@@ -25,7 +27,12 @@ async def main(urls: list[str], scheduler: str | None) -> None:
 async def crawl(client: Client, urls: list[str]) -> None:
     rules = Rules(rate=20, burst=5, connections=2)
     async with ClusterCrawler(
-        client, agent="examplebot/1.0", rules=rules, on_page=find_type, links=True, max_depth=1
+        client,
+        agent="examplebot/1.0",
+        rules=rules,
+        on_page=find_type,
+        links=True,
+        max_depth=1,
     ) as crawler:
         await crawler.add(urls)
         async for page in crawler:
@@ -42,6 +49,8 @@ def find_type(page: Page) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("urls", nargs="+", metavar="URL", help="where the crawl begins")
-    parser.add_argument("--scheduler", help="of a cluster that runs, such as tcp://10.0.0.1:8786")
+    parser.add_argument(
+        "--scheduler", help="of a cluster that runs, such as tcp://10.0.0.1:8786"
+    )
     options = parser.parse_args()
     asyncio.run(main(options.urls, options.scheduler))

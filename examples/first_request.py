@@ -1,4 +1,4 @@
-"""The first request: JSON of a server, with a timeout and an error status as an exception."""
+"""The first request: JSON, a timeout, and an error status as an exception."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""A middleware that sends equal GETs only once while the first of them is in progress."""
+"""A middleware that sends equal GETs once while the first of them is in progress."""
 
 import argparse
 import asyncio
@@ -8,24 +8,32 @@ from asyncclient import CallNext, Client, Request, Response, run
 
 
 class Coalescing:
-    """Equal requests share one response. Only GETs without fields and options of their own are equal."""
+    """Equal requests share one response: GETs without fields and options."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Response]] = {}
         self._waiting: dict[asyncio.Task[Response], int] = {}
 
     async def __call__(self, request: Request, call_next: CallNext) -> Response:
-        if request.method != "GET" or request.headers or request.choices.cookies or request.payload:
+        if (
+            request.method != "GET"
+            or request.headers
+            or request.choices.cookies
+            or request.payload
+        ):
             return await call_next(request)
         task = self._tasks.get(request.url)
         if task is None:
-            task = self._tasks[request.url] = asyncio.create_task(self._fetch(request, call_next))
+            task = self._tasks[request.url] = asyncio.create_task(
+                self._fetch(request, call_next)
+            )
         self._waiting[task] = self._waiting.get(task, 0) + 1
         try:
             return copy(await asyncio.shield(task))
         finally:
             self._waiting[task] -= 1
-            if not self._waiting[task]:  # the last one that waited was cancelled, or all have the response
+            # the last one that waited was cancelled, or all have the response
+            if not self._waiting[task]:
                 del self._waiting[task]
                 task.cancel()
 
@@ -40,7 +48,9 @@ class Coalescing:
 
 async def main(url: str) -> None:
     async with Client(base_url=url, middlewares=[Coalescing()]) as client:
-        responses = await asyncio.gather(*(client.get("/delay/0.1") for _ in range(100)))
+        responses = await asyncio.gather(
+            *(client.get("/delay/0.1") for _ in range(100))
+        )
         print(len(responses), {response.text for response in responses})
         print(client.stats().idle, "connection")
 

@@ -1,4 +1,4 @@
-"""A middleware that sends the correlation ID of the present task, and logs it with the time of each request."""
+"""A middleware that sends the correlation ID of the present task, and logs it."""
 
 import argparse
 import asyncio

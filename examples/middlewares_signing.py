@@ -1,4 +1,4 @@
-"""A middleware that signs requests as Amazon Web Services expect it (Signature Version 4)."""
+"""A middleware that signs requests as Amazon Web Services expect it (version 4)."""
 
 import argparse
 import hashlib
@@ -24,35 +24,58 @@ class AWSSigner:
         data = b"" if request.payload is None else request.payload.data
         if data is None:
             raise ValueError("expected a body in memory, which can be signed")
-        fields = self.sign(request.method, request.url, {}, bytes(data), datetime.now(UTC))
+        fields = self.sign(
+            request.method, request.url, {}, bytes(data), datetime.now(UTC)
+        )
         return await call_next(request.replace(headers=fields, follow_redirects=False))
 
-    def sign(self, method: str, url: str, headers: Mapping[str, str], body: bytes, when: datetime) -> dict[str, str]:
-        """Return the fields to add: Authorization, X-Amz-Date and, for S3, the hash of the body."""
-        moment, digest = when.strftime("%Y%m%dT%H%M%SZ"), hashlib.sha256(body).hexdigest()
+    def sign(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        when: datetime,
+    ) -> dict[str, str]:
+        """Return Authorization, X-Amz-Date and, for S3, the hash of the body."""
+        moment, digest = (
+            when.strftime("%Y%m%dT%H%M%SZ"),
+            hashlib.sha256(body).hexdigest(),
+        )
         added = {"X-Amz-Date": moment}
         if self.service == "s3":
             added["X-Amz-Content-SHA256"] = digest
         signed = {"host": urlsplit(url).netloc.rpartition("@")[2]}
-        signed |= {name.lower(): " ".join(value.split()) for name, value in [*headers.items(), *added.items()]}
+        signed |= {
+            name.lower(): " ".join(value.split())
+            for name, value in [*headers.items(), *added.items()]
+        }
         names = ";".join(sorted(signed))
         scope = f"{moment[:8]}/{self.region}/{self.service}/aws4_request"
         canonical = self._describe(method, url, signed, digest)
-        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
         signature = _hmac(self._derive_key(scope), text).hex()
-        credentials = f"Credential={self.key}/{scope}, SignedHeaders={names}, Signature={signature}"
+        credentials = f"Credential={self.key}/{scope}, SignedHeaders={names}"
+        credentials += f", Signature={signature}"
         return {**added, "Authorization": f"AWS4-HMAC-SHA256 {credentials}"}
 
-    def _describe(self, method: str, url: str, signed: Mapping[str, str], digest: str) -> str:
+    def _describe(
+        self, method: str, url: str, signed: Mapping[str, str], digest: str
+    ) -> str:
         """Return the canonical request."""
         parts = urlsplit(url)
         path = parts.path or "/"
         if self.service != "s3":  # all others encode the path twice
             path = quote(path, safe="/-_.~")
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        query = "&".join(sorted(f"{_encode(name)}={_encode(value)}" for name, value in pairs))
+        query = "&".join(
+            sorted(f"{_encode(name)}={_encode(value)}" for name, value in pairs)
+        )
         lines = [f"{name}:{value}" for name, value in sorted(signed.items())]
-        return "\n".join([method, path, query, *lines, "", ";".join(sorted(signed)), digest])
+        return "\n".join(
+            [method, path, query, *lines, "", ";".join(sorted(signed)), digest]
+        )
 
     def _derive_key(self, scope: str) -> bytes:
         key = f"AWS4{self.secret}".encode()

@@ -1,4 +1,4 @@
-"""A middleware that sends an access token, and renews it once for all tasks when the server refuses it."""
+"""A middleware that sends an access token, and renews it once for all tasks."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from asyncclient import CallNext, Client, Request, Response, run
 
 
 class Tokens:
-    """Access tokens for the URLs that begin with `api`; `fetch` returns the next one."""
+    """Access tokens for URLs that begin with `api`; `fetch` returns the next one."""
 
     def __init__(self, api: str, fetch: Callable[[], Awaitable[str]]) -> None:
         self._api = api
@@ -45,7 +45,9 @@ async def main(url: str) -> None:
         return fetched[-1]
 
     async with Client(base_url=url, middlewares=[Tokens(f"{url}/", fetch)]) as client:
-        responses = await asyncio.gather(*(client.get("/bearer/valid") for _ in range(20)))
+        responses = await asyncio.gather(
+            *(client.get("/bearer/valid") for _ in range(20))
+        )
     print({response.status for response in responses}, fetched)
 
 

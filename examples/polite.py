@@ -8,10 +8,15 @@ from asyncclient.politeness import HostResting, Polite, Robots, RobotsDisallowed
 
 
 async def main(url: str) -> None:
-    rules = {"*": Rules(rate=1, connections=1), "127.0.0.1": Rules(rate=50, burst=5, connections=2, max_wait=10)}
+    rules = {
+        "*": Rules(rate=1, connections=1),
+        "127.0.0.1": Rules(rate=50, burst=5, connections=2, max_wait=10),
+    }
     transport = Polite(PoolTransport(), rules, robots=Robots(agent="examplebot"))
-    async with Client(transport=transport, headers={"User-Agent": "examplebot/1.0"}) as client:
-        pages = await asyncio.gather(*(fetch(client, f"{url}/bytes/{size}") for size in range(20)))
+    fields = {"User-Agent": "examplebot/1.0"}
+    async with Client(transport=transport, headers=fields) as client:
+        urls = [f"{url}/bytes/{size}" for size in range(20)]
+        pages = await asyncio.gather(*(fetch(client, page) for page in urls))
     print(sum(len(page) for page in pages), "bytes")
 
 

@@ -1,4 +1,7 @@
-"""Tests of FastAPI and Flask applications without a server (pytest-asyncio, asyncio_mode=auto)."""
+"""Tests of FastAPI and Flask applications without a server.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""Django views with a client, under ASGI and under WSGI, and their tests (pytest-asyncio, asyncio_mode=auto)."""
+"""Django views with a client, under ASGI and under WSGI, and their tests.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 import asyncio
 from functools import cache

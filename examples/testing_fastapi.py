@@ -1,4 +1,7 @@
-"""A FastAPI application with one client for all requests, and its test (pytest-asyncio, asyncio_mode=auto)."""
+"""A FastAPI application with one client for all requests, and its test.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""Tests of how code behaves when networks and servers fail (pytest-asyncio, asyncio_mode=auto)."""
+"""Tests of how code behaves when networks and servers fail.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""The first test: a function that makes a request, without a network (pytest-asyncio, asyncio_mode=auto)."""
+"""The first test: a function that makes a request, without a network.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 import pytest
 

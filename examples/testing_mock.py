@@ -1,8 +1,18 @@
-"""Tests of a small API client without a network; run them with pytest and pytest-asyncio (asyncio_mode=auto)."""
+"""Tests of a small API client without a network.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 import pytest
 
-from asyncclient import Client, ConnectError, LocalResponse, Response, Retry, StatusError
+from asyncclient import (
+    Client,
+    ConnectError,
+    LocalResponse,
+    Response,
+    Retry,
+    StatusError,
+)
 from asyncclient.testing import (
     MockTransport,
     SentRequest,

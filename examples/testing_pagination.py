@@ -1,4 +1,7 @@
-"""Pages of a list, by links and by cursors, with tests (pytest-asyncio, asyncio_mode=auto)."""
+"""Pages of a list, by links and by cursors, with tests.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""Tests with the fixtures of the plugin for pytest (pytest-asyncio, asyncio_mode=auto)."""
+"""Tests with the fixtures of the plugin for pytest.
+
+Run it with pytest and pytest-asyncio (asyncio_mode=auto).
+"""
 
 from collections.abc import Callable
 

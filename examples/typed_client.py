@@ -1,4 +1,4 @@
-"""Every call of the client with its types, which mypy and pyright check as user code."""
+"""Calls of the client with their types, which mypy and pyright check as user code."""
 
 import argparse
 import io
@@ -33,23 +33,56 @@ from asyncclient import (
     TransportRequest,
     TransportResponse,
 )
-from asyncclient.client.cookies.files import from_cookiejar, read_netscape, to_cookiejar, write_netscape
+from asyncclient.client.cookies.files import (
+    from_cookiejar,
+    read_netscape,
+    to_cookiejar,
+    write_netscape,
+)
 from asyncclient.message.challenges import parse_challenges
 from asyncclient.message.links import Link
 from asyncclient.testing import Answer, MockTransport, SentRequest
 
 
 async def verbs(client: Client) -> None:
-    assert_type(await client.get("/echo", params={"a": 1, "b": ["x", None, True]}), Response)
-    assert_type(await client.head("/echo", headers=[("Accept", "*/*"), (b"X-Number", 1)]), Response)
-    assert_type(await client.options("/echo", params=[("a", 1.5)], headers={"X-Bytes": b"x"}), Response)
+    assert_type(
+        await client.get("/echo", params={"a": 1, "b": ["x", None, True]}), Response
+    )
+    assert_type(
+        await client.head("/echo", headers=[("Accept", "*/*"), (b"X-Number", 1)]),
+        Response,
+    )
+    assert_type(
+        await client.options("/echo", params=[("a", 1.5)], headers={"X-Bytes": b"x"}),
+        Response,
+    )
     assert_type(await client.post("/echo", json={"a": None}, auth=None), Response)
-    assert_type(await client.put("/echo", body=b"x", timeout=5, expect_continue=True), Response)
-    assert_type(await client.patch("/echo", data={"a": ["x", 1]}, timeout=Timeout(read=5)), Response)
-    assert_type(await client.delete("/echo", timeout=None, follow_redirects=False), Response)
-    assert_type(await fetch_json(client, "/echo", timeout=5, headers={"Accept": "application/json"}), Any)
-    assert_type(await client.request("PUT", "/echo", body=produce, trailers=[("X-Sum", "1")]), Response)
-    assert_type(await client.request("GET", "/echo", decode=False, max_body_size=None, cookies={"a": "b"}), Response)
+    assert_type(
+        await client.put("/echo", body=b"x", timeout=5, expect_continue=True), Response
+    )
+    assert_type(
+        await client.patch("/echo", data={"a": ["x", 1]}, timeout=Timeout(read=5)),
+        Response,
+    )
+    assert_type(
+        await client.delete("/echo", timeout=None, follow_redirects=False), Response
+    )
+    assert_type(
+        await fetch_json(
+            client, "/echo", timeout=5, headers={"Accept": "application/json"}
+        ),
+        Any,
+    )
+    assert_type(
+        await client.request("PUT", "/echo", body=produce, trailers=[("X-Sum", "1")]),
+        Response,
+    )
+    assert_type(
+        await client.request(
+            "GET", "/echo", decode=False, max_body_size=None, cookies={"a": "b"}
+        ),
+        Response,
+    )
 
 
 async def fetch_json(client: Client, url: str, **options: Unpack[Options]) -> Any:
@@ -68,7 +101,10 @@ async def requests(client: Client) -> None:
     assert_type(request.headers, list[tuple[str, Any]])
     assert_type(await client.send(request), Response)
     own = Request(
-        "PUT", client.base_url + "/echo", body=lambda: [b"made ", b"again"], trailers=lambda: [("X-Sum", "1")]
+        "PUT",
+        client.base_url + "/echo",
+        body=lambda: [b"made ", b"again"],
+        trailers=lambda: [("X-Sum", "1")],
     )
     assert_type(await client.send(own), Response)
 
@@ -83,7 +119,10 @@ async def requests(client: Client) -> None:
 
 async def content(client: Client) -> None:
     response = await client.get("/lines/3")
-    assert_type((response.status, response.reason, response.version, response.url), tuple[int, str, int, str])
+    assert_type(
+        (response.status, response.reason, response.version, response.url),
+        tuple[int, str, int, str],
+    )
     assert_type(response.ok, bool)
     assert_type(response.raise_for_status(), Response)
     assert_type(response.headers, asyncclient.Fields)
@@ -123,16 +162,37 @@ async def streams(client: Client) -> None:
         response.close()
     with TemporaryDirectory() as directory:
         path = Path(directory, "file")
-        assert_type(await client.download("/lines/3", path, resume=True, progress=print), Response)
-        assert_type(await client.download("/lines/3", str(path), timeout=10, headers={"X-A": "1"}), Response)
-        response = await client.download("/lines/3", directory, overwrite=True, decode=True)
+        assert_type(
+            await client.download("/lines/3", path, resume=True, progress=print),
+            Response,
+        )
+        assert_type(
+            await client.download(
+                "/lines/3", str(path), timeout=10, headers={"X-A": "1"}
+            ),
+            Response,
+        )
+        response = await client.download(
+            "/lines/3", directory, overwrite=True, decode=True
+        )
         assert_type(response.filename, str)
     print(len(pieces), lines)
 
 
 def cookies() -> CookieJar:
-    jar = CookieJar({"everywhere": "1"}, max_cookies=100, max_per_domain=50, max_size=4096)
-    jar.set("a", "1", domain="example.com", path="/", expires=None, secure=True, http_only=True, host_only=True)
+    jar = CookieJar(
+        {"everywhere": "1"}, max_cookies=100, max_per_domain=50, max_size=4096
+    )
+    jar.set(
+        "a",
+        "1",
+        domain="example.com",
+        path="/",
+        expires=None,
+        secure=True,
+        http_only=True,
+        host_only=True,
+    )
     jar.update([Cookie("b", "2", "example.com")])
     jar.update(to_cookiejar(jar))
     assert_type(list(jar), list[Cookie])
@@ -145,7 +205,10 @@ def cookies() -> CookieJar:
     jar.update(read_netscape("example.com\tFALSE\t/\tFALSE\t0\ta\t1\n"))
     jar.update(from_cookiejar(cookiejar.CookieJar()))
     cookie = next(iter(jar))
-    assert_type((cookie.name, cookie.value, cookie.domain, cookie.path), tuple[str, str, str, str])
+    assert_type(
+        (cookie.name, cookie.value, cookie.domain, cookie.path),
+        tuple[str, str, str, str],
+    )
     assert_type(cookie.expires, float | None)
     print(len(jar), bool(jar), cookie)
     return CookieJar(jar)
@@ -154,12 +217,20 @@ def cookies() -> CookieJar:
 class Key(asyncclient.Auth):
     async def authorize(self, request: AuthRequest) -> list[tuple[str, str]]:
         assert_type(request.body, bytes | None)
-        return [("X-Key", f"{request.method} {request.host} {request.port} {request.target}")]
+        return [
+            (
+                "X-Key",
+                f"{request.method} {request.host} {request.port} {request.target}",
+            )
+        ]
 
     def answer(
         self, request: AuthRequest, status: int, challenges: Sequence[str], attempt: int
     ) -> list[tuple[str, str]] | None:
-        return [("Authorization", challenge.scheme) for challenge in parse_challenges(challenges)][:attempt] or None
+        return [
+            ("Authorization", challenge.scheme)
+            for challenge in parse_challenges(challenges)
+        ][:attempt] or None
 
 
 async def credentials(client: Client) -> None:
@@ -183,7 +254,10 @@ class Wrapper:
         self.inner = inner
 
     async def send(self, request: TransportRequest) -> TransportResponse:
-        assert_type((request.method, request.url, request.headers), tuple[str, str, asyncclient.Fields])
+        assert_type(
+            (request.method, request.url, request.headers),
+            tuple[str, str, asyncclient.Fields],
+        )
         assert_type(await request.read_body(), bytes)
         return await self.inner.send(request.replace(headers={"X-A": "1", "X-B": None}))
 
@@ -192,16 +266,28 @@ class Wrapper:
 
 
 async def answer(sent: SentRequest) -> LocalResponse:
-    return LocalResponse(201, headers=[("X-Length", str(len(sent.content)))], content=produce(), reason="Made")
+    return LocalResponse(
+        201,
+        headers=[("X-Length", str(len(sent.content)))],
+        content=produce(),
+        reason="Made",
+    )
 
 
 async def transports() -> None:
     table: dict[str, Answer | Sequence[Answer]] = {
         "GET http://a.test/": LocalResponse(content="text", trailers={"X-Sum": "1"}),
-        "PUT http://a.test/": [503, asyncclient.ConnectError("refused"), TimeoutError, answer],
+        "PUT http://a.test/": [
+            503,
+            asyncclient.ConnectError("refused"),
+            TimeoutError,
+            answer,
+        ],
     }
     scripted = MockTransport(table)
-    async with Client(transport=Routes({"*": PoolTransport(), "*.test": Wrapper(scripted)}), retries=3) as client:
+    async with Client(
+        transport=Routes({"*": PoolTransport(), "*.test": Wrapper(scripted)}), retries=3
+    ) as client:
         assert_type((await client.get("http://a.test/")).text, str)
         print((await client.put("http://a.test/", body=b"x")).status)
     assert_type(scripted.requests, list[SentRequest])
@@ -216,7 +302,11 @@ class Table:
 
 
 def choose_proxy(url: str) -> Proxy | str | None:
-    return None if url.startswith("http://") else Proxy("http", "127.0.0.1", 3128, "user", "password")
+    return (
+        None
+        if url.startswith("http://")
+        else Proxy("http", "127.0.0.1", 3128, "user", "password")
+    )
 
 
 def encode(value: object) -> bytes:
@@ -243,8 +333,17 @@ def build_clients(url: str) -> Iterable[Client]:
             expect=1,
             close=1,
         ),
-        limits=Limits(line=8192, head=64 * 1024, fields=100, interim=10, chunk_line=256),
-        pool=PoolLimits(connections=10, per_host=5, idle=5, idle_per_host=2, keep_alive=10, max_age=60),
+        limits=Limits(
+            line=8192, head=64 * 1024, fields=100, interim=10, chunk_line=256
+        ),
+        pool=PoolLimits(
+            connections=10,
+            per_host=5,
+            idle=5,
+            idle_per_host=2,
+            keep_alive=10,
+            max_age=60,
+        ),
         ssl=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         proxy=choose_proxy,
         trust_env=False,
@@ -262,20 +361,37 @@ def build_clients(url: str) -> Iterable[Client]:
             budget=None,
         ),
         max_body_size=1024**2,
-        resolver=asyncclient.CachingResolver(Table(), ttl=30, negative_ttl=1, stale=300, most=100),
+        resolver=asyncclient.CachingResolver(
+            Table(), ttl=30, negative_ttl=1, stale=300, most=100
+        ),
         local_address="127.0.0.1",
         socket_options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
         tracers=[asyncclient.Tracer()],
         secret_headers=["X-Key"],
         encode_json=encode,
     )
-    yield Client(timeout=10, ssl=False, proxy="socks5h://127.0.0.1", retries=2, cookies={"a": "1"})
-    yield Client(timeout=None, ssl=["sha256:" + "00" * 32], proxy={"https": "http://127.0.0.1", "all": None})
-    yield Client(resolver=asyncclient.StaticResolver({"a.test": "127.0.0.1"}), local_address=("127.0.0.1", 0))
+    yield Client(
+        timeout=10,
+        ssl=False,
+        proxy="socks5h://127.0.0.1",
+        retries=2,
+        cookies={"a": "1"},
+    )
+    yield Client(
+        timeout=None,
+        ssl=["sha256:" + "00" * 32],
+        proxy={"https": "http://127.0.0.1", "all": None},
+    )
+    yield Client(
+        resolver=asyncclient.StaticResolver({"a.test": "127.0.0.1"}),
+        local_address=("127.0.0.1", 0),
+    )
 
 
 async def main(url: str) -> None:
-    print(len([assert_type(client, Client) for client in build_clients(url)]), "clients")
+    print(
+        len([assert_type(client, Client) for client in build_clients(url)]), "clients"
+    )
     async with Client(base_url=url, trust_env=False) as client:
         assert_type(client, Client)
         await verbs(client)
@@ -288,7 +404,10 @@ async def main(url: str) -> None:
         assert_type(client.cookies, CookieJar)
         stats = client.stats()
         assert_type(stats, asyncclient.PoolStats)
-        assert_type((stats.active, stats.idle, stats.connecting, stats.waiting), tuple[int, int, int, int])
+        assert_type(
+            (stats.active, stats.idle, stats.connecting, stats.waiting),
+            tuple[int, int, int, int],
+        )
         assert_type(stats.hosts, dict[str, asyncclient.HostStats])
         await client.aclose()
     print(stats.active, stats.idle)

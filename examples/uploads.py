@@ -13,7 +13,9 @@ async def main(url: str) -> None:
         print(f"{sent} of {total} bytes")
 
     async with asyncclient.Client(base_url=url) as client:
-        response = await client.put("/echo", body=file, compress="gzip", progress=report)
+        response = await client.put(
+            "/echo", body=file, compress="gzip", progress=report
+        )
         received = response.json()
         print(dict(received["fields"])["Content-Encoding"], received["length"] < 10_000)
 

@@ -1,8 +1,9 @@
-"""The pages list every option with its default, and no line of their code is cut off by the site."""
+"""The pages list every option with its default, and the site cuts off no line of their code."""
 
 import inspect
 import re
 import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +19,7 @@ OPTIONS = (DOCS / "options.md").read_text()
 FOR_REQUESTS, FOR_CLIENTS = OPTIONS.split("## Options of a client\n")
 ROW = re.compile(r"^\| `(\w+)` \| `?([^|`]+)`? \|", re.MULTILINE)
 COLUMNS = 88
-NEW_EXAMPLES = ["testing_" + name for name in ("first", "pagination", "fastapi", "flask", "django", "celery")]
-NARROW = ["install", "first_request", "first_test", "pagination", "options", "command_help", "request_time"]
-NARROW += ["frameworks", "fastapi", "django", "flask", "celery", "jupyter", "threads"]
-NARROW += [page.stem for page in DOCS.glob("from_*.md")]
+PAGES = [*DOCS.glob("*.md"), *ROOT.glob("*.md")]
 
 
 def _list_parameters(owner: Any) -> dict[str, Any]:
@@ -50,18 +48,23 @@ def test_every_option_of_a_client_is_listed_with_its_default() -> None:
     assert values == {name: _show(defaults[name]) for name in values}
 
 
-@pytest.mark.parametrize("name", NARROW)
-def test_code_of_a_page_is_not_cut_off(name: str) -> None:
-    page = (DOCS / f"{name}.md").read_text()
-    blocks = re.findall(r"^```(.*?)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_of_a_page_is_not_cut_off(page: Path) -> None:
+    blocks = re.findall(r"^```(.*?)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     code = "".join(code for kind, code in blocks if not kind.startswith("{"))
     assert [line for line in code.splitlines() if len(line) > COLUMNS] == []
 
 
-@pytest.mark.parametrize("name", ["first_request", *NEW_EXAMPLES])
-def test_code_of_an_example_is_not_cut_off(name: str) -> None:
-    _, *code = (ROOT / "examples" / f"{name}.py").read_text().splitlines()
-    assert [line for line in code if len(line) > COLUMNS] == []
+@pytest.mark.parametrize("page", [*DOCS.glob("*.rst")], ids=lambda page: page.name)
+def test_code_of_a_page_in_rst_is_not_cut_off(page: Path) -> None:
+    blocks = re.findall(r"^\.\. code-block::.*\n\n((?:   .*\n|\n)+)", page.read_text(), re.MULTILINE)
+    lines = [line.removeprefix("   ") for block in blocks for line in block.splitlines()]
+    assert [line for line in lines if len(line) > COLUMNS] == []
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "examples").glob("*.py")], ids=lambda path: path.name)
+def test_code_of_an_example_is_not_cut_off(path: Path) -> None:
+    assert [line for line in path.read_text().splitlines() if len(line) > COLUMNS] == []
 
 
 def test_every_page_is_in_a_section() -> None:
