@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 from typing import Any
 
 from asyncclient.version import __version__
@@ -17,7 +18,6 @@ html_title = f"asyncclient {release}"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
@@ -50,6 +50,15 @@ def list_options_once(app: Any, what: str, name: str, found: Any, options: Any, 
         ]
 
 
+def keep_defaults(app: Any, found: Any, is_bound: bool) -> None:
+    """Show defaults as they are written, as autodoc_preserve_defaults does, which fails with an added parameter."""
+    from sphinx.ext.autodoc._dynamic._preserve_defaults import update_default_value
+
+    with suppress(IndexError):
+        update_default_value(found, is_bound)
+
+
 def setup(app: Any) -> None:
+    app.connect("autodoc-before-process-signature", keep_defaults)
     app.connect("autodoc-process-signature", show_defaults)
     app.connect("autodoc-process-docstring", list_options_once, priority=400)  # before napoleon
