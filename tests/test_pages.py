@@ -80,3 +80,49 @@ def test_signatures_show_the_real_defaults() -> None:
     names = {"Limits": Limits, "PoolLimits": PoolLimits, "Retry": Retry, "Timeout": Timeout}
     shown = {name: eval(text, names) for name, text in readable.items() if name != "UNSET"}
     assert shown == {name: constants[name] for name in shown}
+
+
+SEARCHED = """
+authentication: auth, bearer, netrc, OAuth
+bodies: json, multipart, data, 100-continue
+cancellation: CancelledError, TaskGroup, cancel, shield
+client: AsyncClient, ClientSession, Session, base_url
+cluster: dask
+compat: boto3, botocore, http.client
+cookies: Set-Cookie, cookies
+crawling: Scrapy, sitemap
+downloads: download, resume
+event_streams: SSE
+fastapi: FastAPI
+framing: chunked, request smuggling
+from_urllib3: urllib3
+jupyter: Jupyter
+network: DNS, Docker
+observability: OpenTelemetry, logging
+politeness: rate limit, robots.txt
+pool: TCPConnector, connector, keepalive, max_connections, pool
+proxies: SOCKS, proxies
+redirects: allow_redirects
+responses: raise_for_status, status_code
+retries: Retry, backoff, retries
+streaming: aiter_bytes, iter_content, stream
+testing: VCR, cassette, mock, pytest, respx
+threads: threads
+timeouts: ClientTimeout, timeout
+tls: SSLError, cert, mTLS, verify
+uploads: upload
+warc: WARC
+websocket: websocket
+"""
+
+
+@pytest.mark.parametrize("line", SEARCHED.strip().splitlines())
+def test_the_search_finds_a_page_by_the_words_of_other_clients(line: str) -> None:
+    """The search looks a word up in the index first; the directives are indented or fenced."""
+    name, _, words = line.partition(": ")
+    (page,) = DOCS.glob(f"{name}.*")
+    entries = re.search(
+        r"^(?:\.\. index::|```\{index\})(.*?)(?:\n\n|\n```)", page.read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert entries
+    assert {*words.split(", ")} <= {entry.strip() for entry in re.split(r",\s", entries[1])}
