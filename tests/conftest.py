@@ -1,7 +1,8 @@
 """Applied to every test: the event loops it runs on, and a check that it leaves no task, socket or thread behind.
 
-`--full` runs each async test on asyncio and on uvloop, and hypothesis with all its examples. Without it the folders in
-ONE_LOOP run on asyncio alone: their code is above the streams, where the kind of loop makes no difference.
+`--full` runs each async test on asyncio and on uvloop, hypothesis with all its examples, and the tests that are marked
+`full`. Without it the folders and files in ONE_LOOP run on asyncio alone: their code is above the streams, where the
+kind of loop makes no difference.
 
 A server for several tests is a plain fixture that runs a thread or a process, because a loop belongs to one test. The
 names of its threads begin with "server", which excludes them from the check.
@@ -19,11 +20,26 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from asyncclient.testing.leaks import PATIENCE
+from asyncclient.testing.leaks import PATIENCE, PAUSE
 
 pytest_plugins = ["pytester", "asyncclient.pytest_plugin", "tests.fixtures"]
 
-ONE_LOOP = {"blocking", "cache", "cli", "client", "compat", "crawl", "politeness", "testing"}
+ONE_LOOP = {
+    *(
+        "blocking",
+        "cache",
+        "cli",
+        "client",
+        "compat",
+        "contrib",
+        "crawl",
+        "exchange",
+        "politeness",
+        "testing",
+        "tracing",
+    ),
+    "test_examples.py",
+}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if importlib.util.find_spec("uvloop"):
     import uvloop
@@ -44,15 +60,21 @@ gc.disable()  # until all tests are collected, which takes a third longer with i
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    text = (
-        "run each async test on asyncio and on uvloop, and hypothesis with all its examples (default: see conftest.py)"
-    )
+    text = "run each async test on asyncio and on uvloop, hypothesis with all its examples, and the tests marked `full`"
     parser.addoption("--full", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     chosen = os.environ.get("HYPOTHESIS_PROFILE")
     settings.load_profile(chosen or ("full" if config.getoption("full") else "quick"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are marked `full`, unless --full is given."""
+    if not config.getoption("full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(optionalhook=True)  # there is no such hook where pytest-xdist is not installed
@@ -87,9 +109,10 @@ def no_thread_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not has_failed(request) and new_threads(before):
         gc.collect()
-        deadline = time.monotonic() + PATIENCE
-        while new_threads(before) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        for _ in range(round(PATIENCE / PAUSE)):
+            if not new_threads(before):
+                break
+            time.sleep(PAUSE)
         assert not new_threads(before), "threads left by the test"
 
 

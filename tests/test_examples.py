@@ -207,9 +207,11 @@ def address(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, stdin: str = "", timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT)
+    return subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, timeout=timeout
+    )
 
 
 # Examples
@@ -239,6 +241,39 @@ async def test_example_of_the_client(name: str, demo: tuple[str, int], capsys: C
     assert re.fullmatch(PRINTED_CLIENT[name], capsys.readouterr().out)
 
 
+# Runs a command for each line of its input, all in one process: starting Python takes longer than most examples.
+RUN_COMMANDS = """
+import gc, runpy, sys
+for line in sys.stdin:
+    name, *sys.argv[1:] = line.split()
+    sys.argv[0] = f"examples/{name}.py"
+    print("==", name, flush=True)
+    print("==", name, file=sys.stderr, flush=True)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    gc.collect()
+"""
+
+
+def run_commands(*commands: tuple[str, ...]) -> dict[str, str]:
+    """Run examples as commands; return what each of them has printed. They must print nothing on stderr."""
+    lines = "".join(" ".join(command) + "\n" for command in commands)
+    result = run("-c", RUN_COMMANDS, stdin=lines, timeout=5 * TIMEOUT)
+    assert (result.returncode, result.stderr) == (0, "".join(f"== {name}\n" for name, *_ in commands))
+    parts = [part.partition("\n") for part in ("\n" + result.stdout.removesuffix("\n")).split("\n== ")[1:]]
+    return {name: printed + "\n" for name, _, printed in parts}
+
+
+@pytest.mark.timeout(6 * TIMEOUT)
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_examples_are_commands(demo: tuple[str, int]) -> None:
+    commands = [(name, f"http://{demo[0]}:{demo[1]}") for name in PRINTED_CLIENT]
+    commands += [(name, f"{demo[0]}:{demo[1]}") for name in PRINTED]
+    printed = await asyncio.to_thread(run_commands, *commands)
+    patterns = PRINTED_CLIENT | PRINTED
+    assert [name for name in patterns if not re.fullmatch(patterns[name], printed[name])] == []
+
+
+@pytest.mark.full
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.mark.parametrize("name", PRINTED_CLIENT)
 async def test_example_of_the_client_is_a_command(name: str, demo: tuple[str, int]) -> None:
@@ -247,6 +282,7 @@ async def test_example_of_the_client_is_a_command(name: str, demo: tuple[str, in
     assert re.fullmatch(PRINTED_CLIENT[name], result.stdout)
 
 
+@pytest.mark.full
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.mark.parametrize("name", PRINTED)
 async def test_example_is_a_command(name: str, demo: tuple[str, int]) -> None:

@@ -120,6 +120,7 @@ def test_compat_ends_as_http_client_ends(name: str) -> None:
     assert not compat.stderr
 
 
+@pytest.mark.full
 def test_compat_prints_nothing_on_stderr_where_warnings_are_errors() -> None:
     """Also where connections are dropped without being closed, of which http.client's sockets warn."""
     strict = run((*STRICT, *COMPAT))
@@ -129,6 +130,7 @@ def test_compat_prints_nothing_on_stderr_where_warnings_are_errors() -> None:
         compare(compat.told.get(name), strict.told.get(name))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ALONE)
 def test_compat_ends_silently_where_warnings_are_errors(name: str) -> None:
     assert not run((*STRICT, *COMPAT), name).stderr

@@ -1,7 +1,8 @@
 """Warnings of a program that closes its clients, and of a program that does not."""
 
 import textwrap
-from typing import Any
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -21,7 +22,7 @@ run = asyncio.run
 if sys.argv[1] == "uvloop":
     import uvloop
     run = uvloop.run
-url, kept = sys.argv[2], []
+urls, kept = sys.argv[2:], []
 
 async def get(client):
     response = await client.get(url)
@@ -90,32 +91,40 @@ UNCLOSED = {
 }
 
 
-def run_bodies(loop: str, url: str, bodies: dict[str, str], *options: str) -> list[str]:
-    """Run each of these in a loop of its own, one after the other; return the warnings and log records."""
-    program = [PROGRAM]
+def run_bodies(loop: str, urls: list[str], bodies: dict[str, str], *options: str) -> list[str]:
+    """Run each of these in a loop of its own, with each URL; return the warnings and log records."""
+    program = [PROGRAM, "for url in urls:"]
     for number, (name, body) in enumerate(bodies.items()):
         indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
         note = f"print('-- {name}', file=sys.stderr)"
-        program.append(f"async def main{number}():\n{indented}\n\n{note}\nrun(main{number}())\ngc.collect()\n")
-    result = run_python("-X", "dev", *options, "-c", "\n".join(program), loop, url)
+        part = f"async def main{number}():\n{indented}\n\n{note}\nrun(main{number}())\ngc.collect()\n"
+        program.append(textwrap.indent(part, "    "))
+    result = run_python("-X", "dev", *options, "-c", "\n".join(program), loop, *urls)
     said = [line for line in result.stderr.splitlines() if not line.startswith("Executing <")]  # how long it took
     assert result.returncode == 0, "\n".join(said)
     return said
 
 
+ENDS: list[Callable[[RawConnection], object]] = [RawConnection.wait_closed, RawConnection.hold, RawConnection.unwrap]
+FIELDS = [b"Connection: keep-alive", b"Connection: close"]
+
+
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-@pytest.mark.parametrize("then", [RawConnection.wait_closed, RawConnection.hold, RawConnection.unwrap])
-@pytest.mark.parametrize("field", [b"Connection: keep-alive", b"Connection: close"], ids=["kept", "last"])
-def test_a_closed_client_gives_no_warning_over_tls(field: bytes, then: Any, loop: str, tls: Certificates) -> None:
-    with RawServer.replying(reply(b"ok", field), then=then, tls=tls.server_context()) as server:
-        said = run_bodies(loop, server.url, CLOSED, "-W", "error")
-    assert said == [f"-- {name}" for name in CLOSED]
+def test_a_closed_client_gives_no_warning_over_tls(loop: str, tls: Certificates) -> None:
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(RawServer.replying(reply(b"ok", field), then=then, tls=tls.server_context()))
+            for then in ENDS
+            for field in FIELDS
+        ]
+        said = run_bodies(loop, [server.url for server in servers], CLOSED, "-W", "error")
+    assert said == [f"-- {name}" for _ in servers for name in CLOSED]
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_closed_client_gives_no_warning(loop: str) -> None:
     with RawServer.replying(OK, OK, OK) as server:
-        said = run_bodies(loop, server.url, CLOSED, "-W", "error")
+        said = run_bodies(loop, [server.url], CLOSED, "-W", "error")
     assert said == [f"-- {name}" for name in CLOSED]
 
 
@@ -128,6 +137,6 @@ def test_an_unclosed_client_gives_one_warning_and_no_other_message(
     is_secure: bool, loop: str, tls: Certificates
 ) -> None:
     with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:
-        said = "\n".join(run_bodies(loop, server.url, UNCLOSED, "-W", "always"))
+        said = "\n".join(run_bodies(loop, [server.url], UNCLOSED, "-W", "always"))
     assert said.count("unclosed client, 1 connections are open") == 3, said  # what is at work has been cancelled
     assert not [noise for noise in NOISE if noise in said], said
