@@ -113,14 +113,16 @@ class PoolTransport:
                 trace = None  # which the wire has told
             if trace is not None:
                 report_sent(exchange, trace, None if request.body is None else request.body.data)
+            caller = request.caller
+            del request  # it is not needed while the response is waited for (decision 23)
             response = await lease.receive(exchange)
         except Exception as error:
             other = self._translate(error, exchange, group)
             if other is None:
                 raise
             raise other from error
-        if request.caller is not None:
-            lease.guard(response, request.caller)
+        if caller is not None:
+            lease.guard(response, caller)
         return response
 
     async def _find_group(self, destination: Destination) -> Group:

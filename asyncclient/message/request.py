@@ -44,7 +44,8 @@ class RequestHead:
 
     def __init__(self, method: str, target: str, *built: bytes) -> None:
         """Start with the request line and the field lines in `built`, which are not inspected."""
-        self._lines = [build_request_line(method, target), *built]
+        # Not a list, which the garbage collector would inspect as long as the request is in progress (decision 23).
+        self._lines: tuple[bytes, ...] = (build_request_line(method, target), *built)
         self.method = method
         self.length: int | None = None
         self.is_chunked = False
@@ -96,7 +97,7 @@ class RequestHead:
         inspect = _INSPECTORS.get(line[: line.index(b":")].lower())
         if inspect is not None:
             inspect(self, line[line.index(b":") + 2 :].decode("latin-1"))
-        self._lines.append(line)
+        self._lines += (line,)
 
     def _inspect_length(self, value: str) -> None:
         if _DIGITS.fullmatch(value) is None:
@@ -140,14 +141,14 @@ class RequestHead:
         if not (has_length or self.is_chunked or encode_chunked or length is None):
             # As choose_framing() does: one call less for most bodies (decision 12).
             self.length = length
-            self._lines.append(b"Content-Length: %d" % length)
+            self._lines += (b"Content-Length: %d" % length,)
             return False
         field, is_chunked = choose_framing(
             length, has_length=has_length, has_coding=self.is_chunked, encode_chunked=encode_chunked
         )
         if field is not None:
             self.is_chunked, self.length = is_chunked, None if is_chunked else length
-            self._lines.append(f"{field[0]}: {field[1]}".encode("ascii"))
+            self._lines += (f"{field[0]}: {field[1]}".encode("ascii"),)
         elif has_length and length is not None and length != self.length:
             raise ValueError(f"body has {length} bytes, its Content-Length says {self.length}")
         return is_chunked
