@@ -30,7 +30,7 @@ def test_requests_are_counted(command: Command, arguments: list[str], loop: str)
             assert server.accepted <= 3
 
 
-def test_a_time_ends_it(command: Command) -> None:
+def test_a_time_limit_ends_the_measurement(command: Command) -> None:
     with RawServer(answer) as server:
         result = command("bench", server.url, "-c", 2, "-z", "0.05")
     assert result.code == 0

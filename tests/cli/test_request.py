@@ -397,7 +397,7 @@ def test_a_folder_that_is_missing_is_named(command: Command, tmp_path: Path) -> 
 # Processes
 
 
-def test_ctrl_c_ends_it_without_traceback_and_file(tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_request_without_traceback_and_file(tmp_path: Path) -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
     with RawServer.replying(half) as server:
         command = [sys.executable, "-m", "asyncclient", server.url, "-o", str(tmp_path / "a")]

@@ -221,7 +221,7 @@ def test_content_cut_short_anywhere_is_an_error(chain: list[str]) -> None:
 
 
 @pytest.mark.parametrize("chain", ALL, ids=", ".join)
-def test_no_content_at_all_is_fine(chain: list[str]) -> None:
+def test_empty_content_is_accepted(chain: list[str]) -> None:
     coding, _ = encode(chain, b"")
     assert decode(coding) == b""
     assert decode(coding, b"", b"") == b""
@@ -530,7 +530,7 @@ def test_steps_are_small_where_no_ratio_ends_them(tmp_path: Path, coding: str) -
 # Installed libraries
 
 
-def test_all_that_is_installed_is_accepted() -> None:
+def test_all_installed_codings_are_accepted() -> None:
     assert accept_encoding() == "gzip, deflate, br, zstd"
 
 

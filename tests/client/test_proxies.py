@@ -375,7 +375,7 @@ def test_invalid_variable_is_an_error_at_its_first_use(environment: pytest.Monke
     assert errors[0] is not errors[1]
 
 
-def test_nothing_slow_is_imported() -> None:
+def test_no_slow_module_is_imported() -> None:
     code = (
         "import sys, json; from asyncclient.client.proxy.proxies import ProxySelector;"
         "ProxySelector('http://u:p@p').select('http', '10.0.0.1', 80); print(json.dumps(sorted(sys.modules)))"

@@ -149,7 +149,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("what", AS_THE_INTERPRETER)
-def test_it_is_as_without_it(what: str, door: str) -> None:
+def test_output_and_exit_code_are_those_of_a_plain_run(what: str, door: str) -> None:
     arguments, stdin = AS_THE_INTERPRETER[what]
     ours = run_python("-m", door, *arguments, stdin=stdin)
     alone = run_python(*arguments, stdin=stdin)
@@ -171,7 +171,7 @@ def test_own_module_of_that_name_is_the_programs(place: str, folder: Path, monke
     )
 
 
-def test_own_module_is_the_programs_by_the_old_door_too(folder: Path) -> None:
+def test_own_module_is_the_programs_by_the_old_name_too(folder: Path) -> None:
     run = run_python("-m", "compat", "own/script.py")
     assert run.stdout.splitlines()[:2] == ["mine", str(folder / "own" / "compat.py")]
 
@@ -188,7 +188,7 @@ with compat.install():
 
 
 @pytest.mark.parametrize("names", [DOORS, DOORS[::-1]])
-def test_by_both_names_it_is_one_package(names: tuple[str, str]) -> None:
+def test_both_names_are_one_package(names: tuple[str, str]) -> None:
     run = run_python("-W", "error", "-c", BOTH_NAMES.format(*names))
     assert (run.stdout, run.stderr) == ("True True\nTrue http.client\nTrue\n", "")
 

@@ -58,7 +58,7 @@ def test_the_middle_of_a_long_label_is_left_out() -> None:
     assert two[:40] == "GET http://ex…aaaaaaaaaaaaaaaaaaaaaa/two"
 
 
-def test_nothing_gives_nothing() -> None:
+def test_no_responses_give_an_empty_chart() -> None:
     assert as_text([]) == ""
     assert ElementTree.fromstring(as_svg([])).tag.endswith("svg")
 

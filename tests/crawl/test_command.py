@@ -95,7 +95,7 @@ async def test_a_crawl_is_resumed(site: str, tmp_path: Path) -> None:
     assert len(urls_in(pages)) == len(set(urls_in(pages))) == 40
 
 
-async def test_ctrl_c_ends_it_in_good_order(site: str, tmp_path: Path) -> None:
+async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
     database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
     process = await start(site, "--rate", "20", "--frontier", database, "--jsonl", pages)
     await until(lambda: pages.exists() and pages.stat().st_size)

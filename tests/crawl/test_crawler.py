@@ -250,7 +250,7 @@ async def test_redirects_are_pages_if_they_are_not_followed() -> None:
     assert page.status == 302
 
 
-async def test_a_redirect_to_nowhere_is_a_page() -> None:
+async def test_a_redirect_to_an_invalid_url_is_a_page() -> None:
     transport = site({"http://a.test/": redirect_to("mailto:a@b.test")})
     (page,) = await crawl(crawler_of(transport), "http://a.test/")
     assert page.status == 302

@@ -42,7 +42,7 @@ async def test_a_table_is_drawn_on_a_terminal() -> None:
     assert "URLs wait" in await draw(Terminal())
 
 
-async def test_nothing_is_drawn_elsewhere() -> None:
+async def test_no_table_is_drawn_without_a_terminal() -> None:
     assert await draw(io.StringIO()) == ""
 
 
@@ -65,7 +65,7 @@ def test_figures_are_described() -> None:
     assert describe(STATS) == ("12,345 pages in 1:40 (123.5/s), 9.9 MB, 6 errors, 7 retries, 3,000 URLs wait")
 
 
-def test_single_things_are_described_as_such() -> None:
+def test_the_number_one_is_described_in_the_singular() -> None:
     text = describe(STATS._replace(pages=1, errors=1, retries=1, waiting=1))
     assert text == "1 page in 1:40 (0.0/s), 9.9 MB, 1 error, 1 retry, 1 URL waits"
 

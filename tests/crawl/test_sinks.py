@@ -282,7 +282,7 @@ async def test_a_failed_batch_is_kept_and_no_item_more_is_taken() -> None:
     assert written == ["a", "b", "d"]
 
 
-async def test_it_is_closed_after_the_last_batch_also_if_that_fails() -> None:
+async def test_the_file_is_closed_after_the_last_batch_also_if_that_fails() -> None:
     calls: list[str] = []
 
     def write(items: list[str]) -> None:

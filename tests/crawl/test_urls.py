@@ -99,7 +99,7 @@ def test_equal_urls_have_one_normal_form(url: str, normal: str) -> None:
         "http://h/;jsessionid=1?utm_source=x",
     ],
 )
-def test_anything_that_a_server_may_tell_apart_is_kept(url: str) -> None:
+def test_differences_that_a_server_may_see_are_kept(url: str) -> None:
     assert normalize_url(url) == url
 
 

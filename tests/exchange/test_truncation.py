@@ -152,7 +152,7 @@ def test_whole_content_needs_no_end_of_the_connection(read: Reader) -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_how_many_bytes_were_expected_does_not_depend_on_how_they_were_read(framing: str) -> None:
+def test_the_number_of_expected_bytes_does_not_depend_on_the_way_of_reading(framing: str) -> None:
     head, body = WHOLE[framing]
     cut = head + body[: 2 if framing == "length" else 5]
     missing = {"length": 10, "chunked": 3}[framing]

@@ -253,7 +253,7 @@ def test_bytes_beyond_the_declared_length_are_refused_as_a_whole() -> None:
     assert body.is_complete
 
 
-def test_nothing_declared_means_nothing_may_follow() -> None:
+def test_without_declared_content_no_bytes_may_follow() -> None:
     body = BodyGuard(head_with())
     assert body.is_complete
     with pytest.raises(ValueError, match="declared 0 more"):

@@ -23,7 +23,7 @@ def begin(crawl: Crawl, n: int) -> None:
     crawl.get(*[f"http://a.test/held/{number}" for number in range(n)])
 
 
-async def test_it_grows_by_one_with_each_round_of_fast_responses_up_to_the_limit() -> None:
+async def test_the_limit_grows_by_one_with_each_round_of_fast_responses() -> None:
     async with Crawl(Rules(connections=5, target_latency=1)) as crawl:
         begin(crawl, 30)
         counts = [await serve(crawl, 0.5) for _ in range(8)]
@@ -37,7 +37,7 @@ async def test_it_grows_by_one_with_each_round_of_fast_responses_up_to_the_limit
     [(1.5, None), (0.5, LocalResponse(500)), (0.5, ConnectError("refused")), (0.5, LocalResponse(429))],
     ids=["slow", "500", "error", "429"],
 )
-async def test_it_halves_once_for_a_round_of_slow_or_failed_responses(latency: float, answer: Any) -> None:
+async def test_the_limit_halves_once_for_a_round_of_slow_or_failed_responses(latency: float, answer: Any) -> None:
     async with Crawl(Rules(connections=8, target_latency=1, backoff=0)) as crawl:
         begin(crawl, 200)
         while crawl.polite.host("a.test").connections < 8:
@@ -46,14 +46,14 @@ async def test_it_halves_once_for_a_round_of_slow_or_failed_responses(latency: f
         assert crawl.polite.host("a.test").connections == 4
 
 
-async def test_requests_one_after_the_other_do_not_grow_it() -> None:
+async def test_the_limit_does_not_grow_with_sequential_requests() -> None:
     async with Crawl(Rules(connections=8, target_latency=1)) as crawl:
         for _ in range(9):
             await crawl.finish(crawl.get("http://a.test/"))
         assert crawl.polite.host("a.test").connections == 2
 
 
-async def test_it_is_forgotten_after_a_minute() -> None:
+async def test_the_limit_is_forgotten_after_a_minute() -> None:
     async with Crawl(Rules(connections=8, target_latency=1)) as crawl:
         await crawl.finish(crawl.get("http://a.test/"))
         await crawl.advance(59)

@@ -42,7 +42,7 @@ def is_open(crawl: Crawl) -> bool:
         lambda _: TimeoutError("slow"),
     ],
 )
-async def test_failures_in_a_row_open_it(answer: Callable[[str], Any]) -> None:
+async def test_failures_in_a_row_open_the_breaker(answer: Callable[[str], Any]) -> None:
     async with Crawl(RULES, answer) as crawl:
         await crawl.finish(crawl.get(URL, "http://b.test/"))
         assert not is_open(crawl)
@@ -80,7 +80,7 @@ async def test_a_success_between_failures_starts_the_count_again() -> None:
         assert not is_open(crawl)
 
 
-async def test_content_that_breaks_off_each_time_opens_it() -> None:
+async def test_truncated_content_in_a_row_opens_the_breaker() -> None:
     async def content() -> Any:
         yield b"abc"
         raise ConnectionResetError("reset")
@@ -92,7 +92,7 @@ async def test_content_that_breaks_off_each_time_opens_it() -> None:
         assert crawl.polite.stats().active == 0
 
 
-async def test_waiting_requests_fail_when_it_opens() -> None:
+async def test_waiting_requests_fail_when_the_breaker_opens() -> None:
     async with Crawl(Rules(connections=2, max_failures=1, delay=50)) as crawl:
         first, *waiting = crawl.get("http://a.test/held/0", URL, URL)
         await crawl.advance()
@@ -104,7 +104,7 @@ async def test_waiting_requests_fail_when_it_opens() -> None:
         assert crawl.polite.stats().waiting == 0
 
 
-async def test_one_request_is_tried_after_the_recovery_and_closes_it() -> None:
+async def test_one_request_is_tried_after_the_recovery_and_closes_the_breaker() -> None:
     async with Crawl(RULES) as crawl:
         await fail(crawl)
         await crawl.advance(10)
@@ -146,7 +146,7 @@ async def test_a_cancelled_probe_leaves_its_turn_to_the_next_request(is_sent: bo
         assert not is_open(crawl)
 
 
-async def test_a_stream_closes_it_with_its_head() -> None:
+async def test_the_head_of_a_stream_closes_the_breaker() -> None:
     async with Crawl(RULES) as crawl:
         await fail(crawl)
         await crawl.advance(10)

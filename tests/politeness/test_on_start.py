@@ -25,7 +25,7 @@ class Watching:
         await self.inner.aclose()
 
 
-async def test_a_scripted_transport_calls_it_once() -> None:
+async def test_a_scripted_transport_calls_on_start_once() -> None:
     calls: list[str] = []
     scripted = MockTransport({"GET http://a.test/": 200})
     async with Client(transport=Watching(Routes({"*": scripted}), lambda: calls.append("start"))) as client:
@@ -34,7 +34,7 @@ async def test_a_scripted_transport_calls_it_once() -> None:
 
 
 @pytest.mark.parametrize("body", [None, b"abc", [b"ab", b"c"]], ids=["no body", "bytes", "iterable"])
-async def test_the_pool_calls_it_when_there_is_a_connection(body: bytes | list[bytes] | None) -> None:
+async def test_the_pool_calls_on_start_when_there_is_a_connection(body: bytes | list[bytes] | None) -> None:
     calls: list[str] = []
     doors = Doors()
     transport = Watching(PoolTransport(resolver=doors), lambda: calls.append("start"))
@@ -51,7 +51,7 @@ async def test_the_pool_calls_it_when_there_is_a_connection(body: bytes | list[b
 
 
 @pytest.mark.parametrize("body", [None, b"abc", [b"ab", b"c"]], ids=["no body", "bytes", "iterable"])
-async def test_an_error_of_it_sends_nothing_and_leaves_the_connection_to_others(
+async def test_an_error_of_on_start_sends_nothing_and_keeps_the_connection(
     body: bytes | list[bytes] | None,
 ) -> None:
     refusals = [ZeroDivisionError("of the caller"), None]

@@ -64,7 +64,7 @@ class Crowd:
 
 
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
-async def test_after_a_storm_of_cancellation_all_is_as_before(is_secure: bool, tls: Certificates) -> None:
+async def test_after_many_cancellations_the_pool_is_unchanged(is_secure: bool, tls: Certificates) -> None:
     async with Host(tls=tls.server_context() if is_secure else None) as host:
         await asyncio.get_running_loop().getaddrinfo(host.name, host.port)
         before = count_descriptors()

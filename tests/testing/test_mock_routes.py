@@ -289,7 +289,7 @@ async def test_a_response_that_a_route_has_given_can_be_seen_in_its_call(mock: M
     assert repr(route) == f"<Route GET '{API}/a': 1 calls>"
 
 
-def test_the_blocking_client_takes_it(mock: MockTransport) -> None:
+def test_the_blocking_client_takes_a_mock(mock: MockTransport) -> None:
     mock.get(f"{API}/items/{{id}}").respond(lambda sent: build_response(text=sent.path_params["id"]))
     with compat.Client(transport=mock) as client:
         assert client.get(f"{API}/items/7").text == "7"
