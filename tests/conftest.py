@@ -24,22 +24,8 @@ from asyncclient.testing.leaks import PATIENCE, PAUSE
 
 pytest_plugins = ["pytester", "asyncclient.pytest_plugin", "tests.fixtures"]
 
-ONE_LOOP = {
-    *(
-        "blocking",
-        "cache",
-        "cli",
-        "client",
-        "compat",
-        "contrib",
-        "crawl",
-        "exchange",
-        "politeness",
-        "testing",
-        "tracing",
-    ),
-    "test_examples.py",
-}
+FOLDERS_ON_ONE_LOOP = "blocking cache cli client compat contrib crawl exchange politeness testing tracing"
+ONE_LOOP = {*FOLDERS_ON_ONE_LOOP.split(), "test_examples.py"}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if importlib.util.find_spec("uvloop"):
     import uvloop

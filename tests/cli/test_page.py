@@ -25,7 +25,8 @@ SHOWN = [(command, output) for command, output in re.findall(r"^\$ (.*)\n((?:(?!
 SHOWN = [(command, output) for command, output in SHOWN if output.strip()]
 SCREENS = {path.stem: path.read_text() for path in sorted((DOCS / "screens").iterdir())}
 WITHOUT_MOMENT = [name for name, picture in PICTURES.items() if not picture.moment]
-LINES = [line.split("|")[0] for line in re.findall(r"^\$ asyncclient (.*)$", PAGE, re.MULTILINE)]
+README = (ROOT / "README.md").read_text()
+LINES = [line.split("|")[0] for line in re.findall(r"^\$ asyncclient (.*)$", PAGE + README, re.MULTILINE)]
 
 
 @pytest.fixture(scope="module")
