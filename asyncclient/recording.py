@@ -183,7 +183,7 @@ class RecordedStream(AioStream):
 
     def start(self, recording: Recording) -> None:
         """Add all bytes to a recording from now on; nothing is buffered."""
-        recording.peer = self.peername
+        recording.peer = self.remote.address
         self._pieces = RecordedPieces(recording)
 
     def stop(self, exchange: Exchange, *, is_whole: bool) -> None:

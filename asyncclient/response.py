@@ -356,12 +356,12 @@ class HTTPResponse(HeadView):
     @property
     def peer(self) -> Any:
         """The remote address as the socket returned it, for IPv4 (host, port); None if unknown."""
-        return self._stream.peername
+        return self._stream.remote.address
 
     @property
     def proxy_headers(self) -> Fields | None:
         """The fields of the proxy's response to CONNECT; None without a tunnel."""
-        head = self._stream.proxy_head
+        head = self._stream.remote.proxy_head
         return None if head is None else head.fields
 
     @property

@@ -284,7 +284,7 @@ class Wire:
         exchange.state = State.IDLE
         if exchange.close_reason is not None:
             self.close(exchange.close_reason)
-        elif self.stream.duplicate is not None:
+        elif self.stream.sending is not None:
             self.stream.end_exchange()
 
     def close(self, reason: CloseReason = CloseReason.CLOSED) -> None:

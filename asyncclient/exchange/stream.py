@@ -73,8 +73,10 @@ class ByteStream(ByteReader, Protocol):
     progress of the method is unknown.
     """
 
-    peer: str
-    """host:port of the peer, for messages."""
+    @property
+    def peer(self) -> str:
+        """host:port of the peer, for messages."""
+        ...
 
     async def readhead(self, limit: int, start: bytes | tuple[bytes, ...] = b"", known: bytes | None = None) -> bytes:
         r"""Return the bytes through the first empty line; b"" if the peer closed before the first byte.

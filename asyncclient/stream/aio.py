@@ -31,13 +31,12 @@ from .. import errors
 from ..exchange.content import collect
 from ..exchange.stream import Buffer
 from ..message.buffer import Pieces
-from ..message.head import Head
 from ..timeouts import NEVER, Deadline, Timeout
 from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, wait_at_most
-from .descriptor import Descriptor, duplicate
+from .descriptor import duplicate
 from .direct import DIRECT_FROM, DirectRead
 from .sendfile import CAN_DUPLICATE, CAN_SENDFILE, send_file
-from .transport import CLOSED, Ending, ShortRead, TransportProtocol, is_readable, share_address
+from .transport import CLOSED, Ending, Sending, ShortRead, TransportProtocol, is_readable, share_remote
 
 WRITE_BEFORE_TURN: Final = 64 * 1024
 """Bytes written until the loop gets a turn: without one, an early response is not noticed."""
@@ -67,8 +66,6 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
     limit = 64 * 1024
     """Bytes of a line or of what readuntil() returns, without the separator; as asyncio's streams have it."""
 
-    proxy_head: Head | None = None  # the response to CONNECT; set by dial for a tunnel, so on few instances
-
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str, timeout: Timeout) -> None:
         # That of StreamReader is not called: all methods that would use its attributes are replaced here.
         TransportProtocol.__init__(self, loop, peer)
@@ -83,7 +80,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the connection is open, and its TLS handshake done."""
-        self.peername = share_address(transport.get_extra_info("peername"))
+        self.remote = share_remote(self.peer, transport.get_extra_info("peername"))
         self.set_transport(transport)
 
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
@@ -105,14 +102,16 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         if not self._is_reading and self.transport is not None:
             self._is_reading = True
             self.transport.resume_reading()
-        self._wake_up = self.loop.create_future()
+        timer = self._timer
+        loop = timer.loop
+        self._wake_up = loop.create_future()
         self._phase = phase
         until = self.total.at
-        if seconds is not None and (soon := self.loop.time() + seconds) < until:
+        if seconds is not None and (soon := loop.time() + seconds) < until:
             until = soon
         self.deadline = until
-        if until < self._timer.next_check:
-            self._timer.schedule(until, self.loop)
+        if until < timer.next_check:
+            timer.schedule(until)
         try:
             await self._wake_up
         except RuntimeError as exc:  # asyncio's own, for a task of another loop
@@ -387,33 +386,34 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             if self.is_lost:
                 return
         assert transport is not None
-        self.unseen += len(data)
+        if self.sending is not None:
+            self.sending.unseen += len(data)
         transport.write(data)
 
     async def drain(self) -> bool:
         """See ByteStream."""
-        if self.duplicate is None:
-            self._keep_duplicate()
-        transport = self.transport
+        sending, transport = self._begin_sending(), self.transport
         assert transport is not None
         while not (self._pieces.size or self.ending is not None):
             if not self.may_write:
                 await self._wait(self.timeout.write, WRITE)
-            elif self.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
-                self.unseen = 0
+            elif sending.unseen >= WRITE_BEFORE_TURN or transport.is_closing():
+                sending.unseen = 0
                 await asyncio.sleep(0)  # received bytes, and the end of a closing transport, are reported in a turn
             else:
                 return False
         return True
 
-    def _keep_duplicate(self) -> Descriptor | None:
-        if self.duplicate is None and not self.is_lost and CAN_DUPLICATE:
-            self.duplicate = duplicate(self.get_extra_info("socket").fileno())
-        return self.duplicate
+    def _begin_sending(self) -> Sending:
+        """Note that content is sent in pieces from now on, unless that is known."""
+        if self.sending is None:
+            may_duplicate = CAN_DUPLICATE and not self.is_lost
+            self.sending = Sending(duplicate(self.get_extra_info("socket").fileno()) if may_duplicate else None)
+        return self.sending
 
     async def sendfile(self, descriptor: int, offset: int, count: int) -> int | None:
         """See ByteStream. A worker thread makes the calls: reading the file may block on a disk."""
-        socket = self._keep_duplicate() if self.tls is None and CAN_SENDFILE else None
+        socket = self._begin_sending().duplicate if self.tls is None and CAN_SENDFILE else None
         if socket is None:
             return None
         return await send_file(self, socket, descriptor, offset, count)
@@ -471,7 +471,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         ending, self.ending = self.ending, CLOSED
         if not (self._is_reading or self.is_lost or self.transport is None):
             self.transport.resume_reading()
-        self.is_lost = True
+        self._note_loss()
         self.end_exchange()
         self._timer.discard(self)
         return ending

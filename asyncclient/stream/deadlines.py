@@ -49,13 +49,17 @@ class HasDeadline(Protocol):
 class DeadlineTimer:
     """The timer of one loop. An object with a deadline adds itself, and is referred to until it is discarded.
 
+    Args:
+        loop: that loop.
+
     Attributes:
         next_check: the time of the loop at which the deadlines are checked next; infinite if they are not.
     """
 
-    __slots__ = ("__weakref__", "_handle", "_known", "next_check")
+    __slots__ = ("__weakref__", "_handle", "_known", "loop", "next_check")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         # No weak references: each would be one more object for each connection (decision 23).
         self._known: set[HasDeadline] = set()
         self._handle: asyncio.TimerHandle | None = None
@@ -71,11 +75,11 @@ class DeadlineTimer:
         if not self._known:
             self._stop()
 
-    def schedule(self, when: float, loop: asyncio.AbstractEventLoop) -> None:
+    def schedule(self, when: float) -> None:
         """Check no later than at that time of the loop. Call it only if that is before `next_check`."""
         self._stop()
         self.next_check = when
-        self._handle = loop.call_at(when, self._check, loop)
+        self._handle = self.loop.call_at(when, self._check)
 
     def _stop(self) -> None:
         if self._handle is not None:
@@ -83,9 +87,9 @@ class DeadlineTimer:
             self._handle = None
         self.next_check = math.inf
 
-    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _check(self) -> None:
         self._stop()
-        now = loop.time()
+        now = self.loop.time()
         nearest = math.inf
         for item in list(self._known):
             if item.deadline <= now:
@@ -93,11 +97,11 @@ class DeadlineTimer:
             if now < item.deadline < nearest:  # also a later deadline that expire() has set
                 nearest = item.deadline
         if nearest != math.inf:
-            self.schedule(max(nearest, now + GRAIN), loop)
+            self.schedule(max(nearest, now + GRAIN))
 
 
 _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[DeadlineTimer]] = WeakKeyDictionary()
-"""The timer of each loop, held by its users: its objects refer to the loop, which must be collected."""
+"""The timer of each loop, held by its users: it refers to the loop, which must be collected."""
 
 _last: tuple[ref[asyncio.AbstractEventLoop], ref[DeadlineTimer]] | None = None
 """The loop whose timer was asked for last, and that timer: a look-up in the dictionary is Python code."""
@@ -110,7 +114,7 @@ def timer_of(loop: asyncio.AbstractEventLoop) -> DeadlineTimer:
     timer = None if last is None or last[0]() is not loop else last[1]()
     if timer is None:
         known = _timers.get(loop)
-        timer = (None if known is None else known()) or DeadlineTimer()
+        timer = (None if known is None else known()) or DeadlineTimer(loop)
         _last = ref(loop), ref(timer)
         _timers[loop] = _last[1]
     return timer
@@ -121,7 +125,7 @@ def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> Deadl
     timer = timer_of(loop)
     timer.add(item)
     if item.deadline < timer.next_check:
-        timer.schedule(item.deadline, loop)
+        timer.schedule(item.deadline)
     return timer
 
 
@@ -168,7 +172,7 @@ class TimeLimit:
         self._timer = timer = timer_of(loop)
         timer.add(self)
         if until < timer.next_check:
-            timer.schedule(until, loop)
+            timer.schedule(until)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

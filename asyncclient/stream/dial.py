@@ -172,7 +172,7 @@ async def _open_tunnel(
             stream, head = await _open_tunnelled(connected, route, tunnel, authentication, timeout, opening, limits)
         except AuthenticationContinues:
             continue
-        stream.proxy_head = head
+        stream.remote = stream.remote._replace(proxy_head=head)
         return stream, head
 
 
@@ -212,7 +212,7 @@ async def _open_chain(
             )
         except AuthenticationContinues:
             continue
-        stream.proxy_head = head
+        stream.remote = stream.remote._replace(proxy_head=head)
         return stream, head
 
 

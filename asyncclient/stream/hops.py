@@ -107,7 +107,7 @@ async def open_hops(
                 head = await open_tunnel_on(stream, hop.tunnel, authentication, timeout, limits)
             if hop.tls is not None:
                 stream = await wrap(stream, peer, hop.tls, hop.server_name, timeout, opening)
-            stream.peer = peer
+            stream.remote = stream.remote._replace(name=peer)
     except BaseException:
         stream.abort()
         raise

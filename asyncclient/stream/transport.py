@@ -15,6 +15,7 @@ from weakref import ref
 
 from ..errors import IncompleteRead, shown_as
 from ..message.buffer import Pieces
+from ..message.head import Head
 from .deadlines import timer_of
 from .descriptor import Descriptor
 from .tls_transport import TLSTransport
@@ -63,10 +64,40 @@ class ShortRead(IncompleteRead, asyncio.IncompleteReadError):
         return EOFError.__str__(self)
 
 
+class Remote(NamedTuple):
+    """The other side of a connection.
+
+    Attributes:
+        name: host:port of the server, for messages.
+        address: the address of the peer as the socket gave it, asked for early: some transports forget it when they
+            close. None until the connection is open.
+        proxy_head: the response to CONNECT; None without a tunnel.
+    """
+
+    name: str
+    address: Any = None
+    proxy_head: Head | None = None
+
+
 @lru_cache(maxsize=1024)
-def share_address(address: Hashable) -> Any:
-    """Return an equal address that other connections have as well: a pool has many connections to few addresses."""
-    return address
+def share_remote(name: str, address: Hashable) -> Remote:
+    """Return a value that other connections have as well: a pool has many connections to few addresses."""
+    return Remote(name, address)
+
+
+class Sending:
+    """The state of a stream from when content is sent in pieces until the exchange is over.
+
+    Attributes:
+        duplicate: a duplicate of the socket; None if the system has none.
+        unseen: bytes written since the loop last had a turn in which it could receive.
+    """
+
+    __slots__ = ("duplicate", "unseen")
+
+    def __init__(self, duplicate: Descriptor | None) -> None:
+        self.duplicate = duplicate
+        self.unseen = 0
 
 
 class Owner(Protocol):
@@ -90,30 +121,23 @@ class TransportProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_is_reading",
-        "_lost",
+        "_loss",
         "_pieces",
         "_timer",
         "_wake_up",
-        "duplicate",
         "ending",
-        "is_lost",
         "is_read_directly",
-        "loop",
         "may_write",
         "owner",
-        "peer",
-        "peername",
+        "remote",
+        "sending",
         "transport",
-        "unseen",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, peer: str) -> None:
-        self.loop = loop
-        self.peer = peer
+        self.remote = Remote(peer)
         # Not set until the connection is open.
         self.transport: asyncio.Transport | None = None
-        # The address of the peer as the socket gave it, asked for early: some transports forget it when they close.
-        self.peername: Any = None
         # Not set while the stream is open.
         self.ending: Ending | None = None
         # Told of events that no task waits for; a weak reference.
@@ -126,18 +150,14 @@ class TransportProtocol(asyncio.Protocol):
         self._is_reading = True
         # Whether the transport takes more data; set by pause_writing() and resume_writing().
         self.may_write = True
-        # Bytes written since the loop last had a turn in which it could receive; counted by the stream.
-        self.unseen = 0
-        # Whether the transport must not be used any more: connection_lost() was called, or it was detached.
-        self.is_lost = False
-        # Completed by connection_lost(); made by the first task that waits for that.
-        self._lost: asyncio.Future[None] | None = None
+        # Whether the transport is gone; a future, which is completed by that, once something waits for it.
+        self._loss: asyncio.Future[None] | bool = False
         # Whether there was a direct read: the loop has not received everything that there is, and the kernel must be
         # asked for unsolicited data. Set by the stream.
         self.is_read_directly = False
-        # The socket, from when content is sent in pieces until the exchange is over.
-        self.duplicate: Descriptor | None = None
-        # The timer of the loop; never replaced.
+        # Set from when content is sent in pieces until the exchange is over.
+        self.sending: Sending | None = None
+        # The timer of the loop, and with it the loop; never replaced.
         self._timer = timer_of(loop)
 
     # Callbacks
@@ -175,7 +195,7 @@ class TransportProtocol(asyncio.Protocol):
         A server that rejects an upload responds and closes, and a write after that resets the connection: both loops
         drop it at once, with the response unread.
         """
-        self.is_lost = True
+        self._note_loss()
         if self.transport is None:  # the TLS handshake failed, or that is about to be noticed
             self.ending = Ending("lost", exc)
         else:
@@ -185,8 +205,6 @@ class TransportProtocol(asyncio.Protocol):
             self.end_exchange()
             self._timer.discard(self)
             self.wake()
-        if self._lost is not None and not self._lost.done():
-            self._lost.set_result(None)
 
     def pause_writing(self) -> None:
         """Note that the transport's buffer is full."""
@@ -198,6 +216,21 @@ class TransportProtocol(asyncio.Protocol):
         self.wake()
 
     # Results of the callbacks
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the transport."""
+        return self._timer.loop
+
+    @property
+    def peer(self) -> str:
+        """See ByteStream."""
+        return self.remote.name
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the transport must not be used any more: connection_lost() was called, or it was detached."""
+        return self._loss if isinstance(self._loss, bool) else self._loss.done()
 
     @property
     def tls(self) -> TLSTransport | None:
@@ -215,10 +248,17 @@ class TransportProtocol(asyncio.Protocol):
         return self._pieces.size > 0 or self.ending is not None
 
     def find_lost(self) -> asyncio.Future[None]:
-        """Return a future that connection_lost() completes; the same one each time."""
-        if self._lost is None:
-            self._lost = self.loop.create_future()
-        return self._lost
+        """Return a future that connection_lost() completes; the same one each time until then."""
+        if isinstance(self._loss, bool):
+            is_lost, self._loss = self._loss, self.loop.create_future()
+            if is_lost:
+                self._loss.set_result(None)
+        return self._loss
+
+    def _note_loss(self) -> None:
+        loss, self._loss = self._loss, True
+        if not (isinstance(loss, bool) or loss.done()):
+            loss.set_result(None)
 
     def when_lost(self, callback: Callable[[Self], object]) -> None:
         """Have a function called once the connection is gone, which it may be already."""
@@ -245,13 +285,13 @@ class TransportProtocol(asyncio.Protocol):
 
     def end_exchange(self) -> None:
         """Release what was kept for an exchange that is over."""
-        if self.duplicate is not None:
-            self.duplicate.close()
-            self.duplicate = None
+        sending, self.sending = self.sending, None
+        if sending is not None and sending.duplicate is not None:
+            sending.duplicate.close()
 
     def _read_rest(self) -> None:
-        if self.duplicate is not None:
-            rest = self.duplicate.read_rest(HIGH_WATER)
+        if self.sending is not None and self.sending.duplicate is not None:
+            rest = self.sending.duplicate.read_rest(HIGH_WATER)
             self._pieces.append(rest if self.tls is None else self.tls.decrypt(rest))
 
     def _build_loss_ending(self, exc: Exception | None) -> Ending:

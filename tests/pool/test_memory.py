@@ -28,11 +28,11 @@ async def test_an_idle_connection_holds_few_objects() -> None:
     assert added == dict.fromkeys(("AioStream", "Lease", "Pieces", "Wire"), SEVERAL)
 
 
-async def test_connections_to_one_address_share_it() -> None:
+async def test_connections_to_one_address_share_its_value() -> None:
     async with Host() as host, client_of() as client:
         await client.preconnect(host.url(), 2)
-        first, second = (lease.wire.stream.peername for lease in idle_of(client))
-        assert first == (HOST, host.port)
+        first, second = (lease.wire.stream.remote for lease in idle_of(client))
+        assert first.address == (HOST, host.port)
         assert first is second
 
 

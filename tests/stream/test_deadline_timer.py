@@ -71,7 +71,7 @@ class Waiter:
         """Begin to wait as a stream does."""
         self.deadline = self.clock.now + seconds
         if self.deadline < self.timer.next_check:
-            self.timer.schedule(self.deadline, self.clock.loop)
+            self.timer.schedule(self.deadline)
 
     def expire(self, now: float) -> None:
         self.expired.append(now)
@@ -84,8 +84,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def timer() -> DeadlineTimer:
-    return DeadlineTimer()
+def timer(clock: Clock) -> DeadlineTimer:
+    return DeadlineTimer(clock.loop)
 
 
 def test_no_deadline_is_checked_without_a_wait(timer: DeadlineTimer, clock: Clock) -> None:

@@ -234,8 +234,9 @@ def _transport_of(stream: AioStream) -> asyncio.Transport:
 
 
 def _peek(stream: AioStream) -> bytes:
-    assert stream.duplicate is not None
-    copy = socket.socket(fileno=socket.dup(stream.duplicate.number))
+    assert stream.sending is not None
+    assert stream.sending.duplicate is not None
+    copy = socket.socket(fileno=socket.dup(stream.sending.duplicate.number))
     with copy:
         try:
             return copy.recv(1_000_000, socket.MSG_PEEK)
