@@ -357,7 +357,14 @@ def test_errors_are_raised_unchanged(client: Client) -> None:
     ("timeout", "error"), [(0.01, asyncclient.TotalTimeout), (asyncclient.Timeout(read=0.01), asyncclient.ReadTimeout)]
 )
 def test_timeouts(client: Client, timeout: Any, error: type[Exception]) -> None:
-    with RawServer(RawConnection.hold) as server:
+    def hold_the_second(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(OK)
+        connection.hold()
+
+    # The time is over while the response is waited for: the connection is open already.
+    with RawServer(hold_the_second) as server:
+        client.get(server.url)
         with pytest.raises(error):
             client.get(server.url, timeout=timeout)
         assert client.stats()[:2] == (0, 0)
