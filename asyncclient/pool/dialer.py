@@ -79,6 +79,13 @@ class Dialer:
         task.add_done_callback(partial(self._end, group, waiter, opening, dialled))
         return task
 
+    def cancel_all(self) -> list[Dial]:
+        """Cancel all dials, and return them, to be waited for."""
+        dials = list(self.dials)
+        for dial in dials:
+            dial.cancel()
+        return dials
+
     def _end(self, group: Group, waiter: Waiter, opening: Opening, dialled: Dialled, task: Dial) -> None:
         self.dials.discard(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()

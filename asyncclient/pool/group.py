@@ -21,7 +21,7 @@ from ..limits import PoolLimits
 from ..message.cycle import CloseReason
 from ..message.head import HeadCache
 from ..response import HTTPResponse
-from ..stream.dial import Opened, Route
+from ..stream.dial import Opened, Route, set_late_options
 from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
 from ..wire import RECENT, Wire
@@ -81,6 +81,7 @@ class Lease:
         "_guard",
         "_keep_alive_known",
         "group",
+        "has_late_options",
         "idle_since",
         "is_new",
         "keep_alive",
@@ -104,6 +105,7 @@ class Lease:
         # Seconds that it may be idle; fewer once a response says that the server keeps it for a shorter time.
         self.keep_alive = sizes.keep_alive
         self._keep_alive_known = False
+        self.has_late_options = False
         # How many exchanges in a row it has served for its own group while other groups had no connection.
         self.turns = 0
         # Tells where the response of the exchange under way was opened.
@@ -209,6 +211,12 @@ class Lease:
         if found is not None:
             seconds = int(found[1])
             self.keep_alive = min(self.keep_alive, max(seconds - max(MARGIN * seconds, MARGIN), 0.0))
+
+    def set_late_options(self) -> None:
+        """Set the late options of its route, once; see LateOptions."""
+        if not self.has_late_options:
+            self.has_late_options = True
+            set_late_options(self.wire.stream, self.group.route.late_options)
 
     def release(self) -> None:
         """Return the connection to the pool; a second call does nothing."""

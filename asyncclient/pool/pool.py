@@ -38,6 +38,7 @@ from ..timeouts import NEVER, Deadline, Timeout
 from ..wire import RECENT, Wire
 from .dialer import Dialer
 from .group import Dial, Group, Lease, OpenTrace, PoolStats, Waiter, add_up
+from .late_options import LateOptions
 from .slots import Slots
 from .stalls import StallWarner, describe_users
 from .sweeper import Sweeper
@@ -56,10 +57,7 @@ class Pool:
     """
 
     def __init__(
-        self,
-        limits: Limits = DEFAULT,
-        sizes: PoolLimits = DEFAULT_POOL,
-        stall_warning: float | None = None,
+        self, limits: Limits = DEFAULT, sizes: PoolLimits = DEFAULT_POOL, stall_warning: float | None = None
     ) -> None:
         self.limits = limits
         self.sizes = sizes
@@ -74,6 +72,7 @@ class Pool:
         # TLS streams that are sending close_notify; closing the pool waits for them.
         self._closing: set[AioStream] = set()
         self._sweeper = Sweeper(self.slots, sizes, self._drop)
+        self._late_options = LateOptions(self._groups)
         self._stalls: StallWarner | None = None
         if stall_warning is not None:
             self._stalls = StallWarner(stall_warning, self._groups, sizes.per_host)
@@ -325,6 +324,7 @@ class Pool:
         lease.trace, opening.trace = opening.trace, None
         stream.owner = weakref.ref(lease)
         self.slots.fill(lease)
+        self._late_options.schedule(stream.loop)
         self._serve(lease)
 
     async def preconnect(
@@ -425,6 +425,8 @@ class Pool:
         wire, stream = lease.wire, lease.wire.stream
         if wire.close_reason is None:
             wire.close(reason)
+        elif wire.close_reason is CloseReason.UPGRADED:
+            lease.set_late_options()
         if lease.trace is not None:
             lease.trace.connection_closed(wire.close_reason or reason)
         if stream.tls is not None and wire.close_reason is not CloseReason.UPGRADED and stream.is_here:
@@ -463,15 +465,14 @@ class Pool:
         """End all requests with an error and free all connections, in Timeout.close seconds at most."""
         self.is_closed = True
         self._sweeper.close()
+        self._late_options.close()
         if self._stalls is not None:
             self._stalls.close()
         groups = list(self._groups.values())
         for group in groups:
             for waiter in list(group.waiters):
                 group.fail(waiter, ClientClosed("the client was closed meanwhile"))
-        dials = list(self._dialer.dials)
-        for dial in dials:
-            dial.cancel()
+        dials = self._dialer.cancel_all()
         streams = list(map(self._close_for_good, [lease for group in groups for lease in (*group.idle, *group.leased)]))
         endings: list[Awaitable[Opened | None]] = [*dials, wait_all_closed({*streams, *self._closing})]
         done = await asyncio.gather(*endings, return_exceptions=True)

@@ -52,7 +52,7 @@ class Route(NamedTuple):
         socket_path: path of a Unix socket to connect to instead.
         source_address: (host, port) to connect from.
         socket_options: (level, name, value), set on the socket before it is connected.
-        late_options: the same, set once the connection is open; options that the system does not know are skipped.
+        late_options: the same, which the pool sets once the connection has been open for a while.
         proxy_tls: TLS context for a proxy that uses TLS itself.
         tunnel: the tunnel to open through the proxy.
         tls, server_name: TLS context and certificate name for a server that uses TLS.
@@ -145,20 +145,18 @@ async def _open_detour(route: Route, timeout: Timeout, opening: Opening, limits:
             connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
         stream = AioStream(asyncio.get_running_loop(), route.server, timeout)
         await adopt(connected, stream, route.tls, route.server_name, opening)
-    _finish(stream, route)
+    _check_pin(stream, route)
     return stream, head
 
 
-def _finish(stream: AioStream, route: Route) -> None:
-    """Check the certificate of an open connection if it is pinned, and set the options of the socket."""
+def _check_pin(stream: AioStream, route: Route) -> None:
+    """Check the certificate of an open connection if it is pinned."""
     if route.fingerprints and route.tls is not None:
         try:
             check_fingerprint(stream.ssl_object, route.fingerprints, route.server)
         except BaseException:
             stream.abort()
             raise
-    if route.late_options:
-        _keep_alive(stream, route.late_options)
 
 
 async def _open_tunnel(
@@ -249,7 +247,7 @@ async def _open_directly(route: Route, timeout: Timeout, opening: Opening) -> Op
         await adopt(connected, stream, route.tls, route.server_name, opening)
     elif tls is not None:
         await shake_hands(tls, stream, opening)
-    _finish(stream, route)
+    _check_pin(stream, route)
     return stream, None
 
 
@@ -278,13 +276,14 @@ async def open_socket(route: Route, timeout: Timeout, opening: Opening) -> socke
         raise _build_error(route, attempts, exc) from exc
 
 
-def _keep_alive(stream: AioStream, options: Sequence[SocketOption]) -> None:
-    """Set options on an open connection; creating the socket for the loop ourselves would take longer.
+def set_late_options(stream: AioStream, options: Sequence[SocketOption]) -> None:
+    """Set options on an open connection, except those that the system does not know.
 
     uvloop's socket object makes a new socket for each call, so one is made here for all options, of the type below
     socket.socket, which is faster to create (decision 57).
     """
-    if options:
+    # The socket object of a transport that is closing may have the number of another socket.
+    if options and stream.transport is not None and not stream.transport.is_closing():
         try:
             number = stream.get_extra_info("socket").fileno()
             sock = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, number)

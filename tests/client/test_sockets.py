@@ -15,8 +15,10 @@ import pytest
 
 import compat
 from asyncclient import Client, ConnectError, HTTPConnection, Response, StaticResolver
+from asyncclient.pool import late_options
 from asyncclient.testing import RawServer
 from tests.client.answering import Answering
+from tests.pool.hosts import until
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates, ConnectProxy, raw_response
 
@@ -29,10 +31,21 @@ Option = tuple[int, int]
 
 
 async def read_options(client: Client, url: str, *names: Option) -> list[int]:
-    """The values of socket options of the connection on which a URL is fetched."""
+    """The values of socket options of the connection on which a URL is fetched, after the late ones are set."""
     async with client.stream("GET", url) as response:
-        own = raw_response(response)._stream.get_extra_info("socket")
-        return [own.getsockopt(*name) for name in names]
+        await until(lambda: client._pool._late_options.timer is None)
+        return options_of(response, *names)
+
+
+def options_of(response: Response, *names: Option) -> list[int]:
+    own = raw_response(response)._stream.get_extra_info("socket")
+    return [own.getsockopt(*name) for name in names]
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late options are set in the next turn of the loop."""
+    monkeypatch.setattr(late_options, "DELAY", 0.0)
 
 
 DIRECT = [
@@ -42,6 +55,7 @@ DIRECT = [
 ]
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("options", DIRECT)
 async def test_tcp_keep_alive_is_on(options: dict[str, Any]) -> None:
     with Answering(default=OK) as server:
@@ -49,24 +63,55 @@ async def test_tcp_keep_alive_is_on(options: dict[str, Any]) -> None:
             assert await read_options(client, server.url, KEEPS_ALIVE, IDLE, INTERVAL) == [1, 60, 15]
 
 
+async def test_tcp_keep_alive_is_not_set_on_a_connection_that_was_just_opened() -> None:
+    with Answering(default=OK) as server:
+        async with Client(trust_env=False) as client, client.stream("GET", server.url) as response:
+            assert options_of(response, KEEPS_ALIVE) == [0]
+            assert client._pool._late_options.timer is not None
+
+
+@pytest.mark.usefixtures("soon")
+async def test_tcp_keep_alive_is_on_while_a_connection_is_idle() -> None:
+    with Answering(default=OK) as server:
+        async with Client(trust_env=False) as client:
+            await client.get(server.url)
+            await until(lambda: client._pool._late_options.timer is None)
+            (idle,) = client._pool.slots.idle
+            assert idle.wire.stream.get_extra_info("socket").getsockopt(*KEEPS_ALIVE) == 1
+
+
+async def test_tcp_keep_alive_is_set_when_a_connection_is_given_away() -> None:
+    upgraded = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    fields = {"Connection": "upgrade", "Upgrade": "x"}
+    with Answering(default=upgraded) as server:
+        async with Client(trust_env=False) as client, client.stream("GET", server.url, headers=fields) as response:
+            assert options_of(response, KEEPS_ALIVE, IDLE, INTERVAL) == [1, 60, 15]
+            assert response.upgraded is not None
+            response.upgraded[1].close()
+
+
+@pytest.mark.usefixtures("soon")
 async def test_tcp_keep_alive_is_on_for_one_of_several_addresses() -> None:
     with Answering(default=OK) as server:
         async with Client(trust_env=False, resolver=StaticResolver({"a.test": ["::1", "127.0.0.1"]})) as client:
             assert await read_options(client, server.url_as("a.test"), KEEPS_ALIVE, IDLE) == [1, 60]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_tcp_keep_alive_is_on_with_tls(tls: Certificates) -> None:
     with RawServer.replying(OK, tls=tls.server_context()) as server:
         async with Client(ssl=tls.client_context(), trust_env=False) as client:
             assert await read_options(client, f"https://localhost:{server.port}", KEEPS_ALIVE, IDLE) == [1, 60]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_tcp_keep_alive_is_on_to_a_proxy(tls: Certificates) -> None:
     with RawServer.replying(OK, tls=tls.server_context()) as server, ConnectProxy() as proxy:
         async with Client(ssl=tls.client_context(), proxy=proxy.url) as client:
             assert await read_options(client, f"https://localhost:{server.port}", KEEPS_ALIVE, IDLE) == [1, 60]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_the_callers_options_take_precedence_over_keep_alive() -> None:
     with Answering(default=OK) as server:
         async with Client(trust_env=False, socket_options=[(*IDLE, 7)]) as client:
@@ -189,6 +234,7 @@ async def test_tls_at_a_unix_socket(tmp_path: Path, tls: Certificates) -> None:
         assert (await client.get("https://localhost/")).json() == ["GET / HTTP/1.1", "localhost", ""]
 
 
+@pytest.mark.usefixtures("soon")
 async def test_options_at_a_unix_socket_are_the_callers_alone(tmp_path: Path) -> None:
     buffer = (socket.SOL_SOCKET, socket.SO_SNDBUF)
     client = Client(socket_path=tmp_path / "s", socket_options=[(*buffer, 5000)])
