@@ -86,6 +86,15 @@ def list_phases(timings: Timings) -> tuple[tuple[str, float], ...]:
     return tuple((name, seconds) for name, seconds in found if seconds > 0)
 
 
+def _list_all(timings: Timings | None, waited: float) -> tuple[tuple[str, float], ...]:
+    """Return the phases of an attempt that has waited elsewhere before it came to the pool."""
+    phases = () if timings is None else list_phases(timings)
+    if waited <= 0:
+        return phases
+    for_pool = sum(seconds for name, seconds in phases if name == "queued")
+    return (("queued", waited + for_pool), *(phase for phase in phases if phase[0] != "queued"))
+
+
 def list_bars(responses: Iterable[Response]) -> list[Bar]:
     """Return the bars of responses whose content was read, each after those of its redirects."""
     return [
@@ -103,6 +112,9 @@ def list_bars(responses: Iterable[Response]) -> list[Bar]:
 class Waterfall(Tracer):
     """A tracer that collects a bar for each attempt: `Client(tracers=[waterfall])`.
 
+    A bar begins when the request was asked for. `queued` includes the wait of `Polite`, which `Response.timings` do not
+    have: bars of list_bars() begin after it.
+
     Attributes:
         bars: those of attempts that have ended.
     """
@@ -110,10 +122,16 @@ class Waterfall(Tracer):
     def __init__(self) -> None:
         self.bars: list[Bar] = []
         self._started: dict[Trace, float] = {}
+        self._waited: dict[Trace, float] = {}
 
     def attempt_started(self, trace: Trace) -> None:
         """Note the time."""
         self._started[trace] = time.monotonic()
+
+    def queue_left(self, trace: Trace, queue: str, seconds: float) -> None:
+        """Note the wait of `Polite`; that for a connection is in the timings."""
+        if queue == "politeness":
+            self._waited[trace] = self._waited.get(trace, 0.0) + seconds
 
     def request_resent(self, trace: Trace, resend: Resend) -> None:
         """Add the bar of the attempt before."""
@@ -124,10 +142,10 @@ class Waterfall(Tracer):
         self._add(trace, error)
 
     def _add(self, trace: Trace, error: BaseException | None) -> None:
-        started = self._started.pop(trace, None)
+        started, waited = self._started.pop(trace, None), self._waited.pop(trace, 0.0)
         if started is None:
             return
-        phases = () if trace.timings is None else list_phases(trace.timings)
+        phases = _list_all(trace.timings, waited)
         missing = time.monotonic() - started - sum(seconds for _, seconds in phases)
         if error is not None and missing > 0:
             phases = (*phases, ("wait", missing))

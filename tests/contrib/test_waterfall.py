@@ -1,11 +1,13 @@
 """Waterfalls: phases from timings, and their text and SVG."""
 
+import asyncio
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from asyncclient import Client, ConnectError, Retry, Timings
+from asyncclient import Client, ConnectError, PoolLimits, PoolTransport, Retry, Timings
 from asyncclient.contrib.waterfall import PHASES, Bar, Waterfall, as_svg, as_text, list_bars, list_phases
+from asyncclient.politeness import Polite, Rules
 from asyncclient.testing import MockTransport
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
@@ -90,3 +92,18 @@ async def test_the_tracer_collects_failures_too() -> None:
             await client.get(URL)
     assert [bar.result for bar in waterfall.bars] == ["503", "ConnectError"]
     assert waterfall.bars[1].seconds > 0
+
+
+async def test_the_wait_of_polite_is_at_the_beginning_of_a_bar() -> None:
+    waterfall, rules = Waterfall(), Rules(delay=0.1, connections=3)
+    with Answering({"/": OK}) as server:
+        transport = Polite(PoolTransport(pool=PoolLimits(connections=1)), rules)
+        async with Client(transport=transport, tracers=[waterfall]) as client:
+            await asyncio.gather(*(client.get(server.url) for _ in range(3)))
+    first, *others = waterfall.bars
+    for number, bar in enumerate(others, 1):
+        names = [name for name, _ in bar.phases]
+        assert names[0] == "queued"
+        assert names.count("queued") == 1
+        assert bar.phases[0][1] >= 0.09 * number
+        assert bar.started < first.started + first.seconds  # when it was asked for, not when it was sent
