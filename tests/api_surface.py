@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from asyncclient.client.other_names import Missing
+from asyncclient.missing import Missing
 
 MODULES = (
     "asyncclient",

@@ -14,6 +14,7 @@ from ..client import response as awaitable_response
 from ..client import streams as awaitable_streams
 from ..client.cookies.jar import CookieJar
 from ..client.option_docs import lists_options
+from ..client.other_names import BLOCKING_CLIENT, answers_clients
 from ..client.request import Options, Request
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
@@ -42,6 +43,7 @@ def _like(
     return wraps(model, assigned=(), updated=())
 
 
+@answers_clients(BLOCKING_CLIENT)
 class Client(Verbs):
     """An HTTP client for code without asyncio. `with Client() as client` closes it.
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
 from ..client import response as awaitable
 from ..client.content.text import LineSplitter
-from ..client.other_names import OtherNames
+from ..client.other_names import RESPONSE
 from ..client.request import Request
 from ..errors import ResponseError, ResponseNotRead, StatusError
 from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
+from ..missing import answers
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 from .portal import Portal
@@ -36,7 +37,8 @@ def _forwarded(name: str) -> Any:
     return property(attrgetter(f"_response.{name}"), doc=getattr(awaitable.Response, name).__doc__)
 
 
-class Response(OtherNames):
+@answers(RESPONSE)
+class Response:
     """A response. `client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
 
     Its content may be read by one thread at a time; everything else may be used by any number of threads. It can be

@@ -26,6 +26,7 @@ from .auth.schemes import AuthLike, open_auth
 from .body.arguments import UNSET, Unset
 from .cookies.jar import CookieJar, NamedCookies
 from .option_docs import lists_options
+from .other_names import CLIENT, answers_clients
 from .pauses import Pauses
 from .pool_transport import PoolTransport
 from .proxy.proxies import ProxySelector, ProxySetting
@@ -83,6 +84,7 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
     return explaining
 
 
+@answers_clients(CLIENT)
 class Client(Verbs, Streams):
     """An HTTP client: a pool of connections, and the rules of HTTP above it.
 
@@ -167,8 +169,8 @@ class Client(Verbs, Streams):
         middlewares: Iterable[Middleware] | Iterable[BlockingMiddleware] = (),
         transport: Transport | None = None,
     ) -> None:
-        self.base_url = base_url = strip_url(base_url or "")
-        self.cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
+        self._base_url = base_url = strip_url(base_url or "")
+        self._cookies = cookies if isinstance(cookies, CookieJar) else CookieJar(cookies)
         self._params = params
         self._encode_json = encode_json
         self._is_based = bool(base_url) or params is not None or encode_json is not None  # build_request() adds to it
@@ -185,7 +187,7 @@ class Client(Verbs, Streams):
             transport=self._transport,
             pauses=Pauses(),
             rounds=Rounds(sites, open_auth(auth), secrets),
-            jar=self.cookies,
+            jar=self._cookies,
             timeout=find_timeout(timeout, _DEFAULT_TIMEOUT),
             retries=retry,
             budget=None if retry is None or retry.budget is None else RetryBudget(retry.budget),
@@ -195,6 +197,16 @@ class Client(Verbs, Streams):
             default_encoding=default_encoding,
         )
         self._tracers = _open_tracers(tracers)
+
+    @property
+    def base_url(self) -> str:
+        """The URL to which relative URLs are appended."""
+        return self._base_url
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies, which can be changed."""
+        return self._cookies
 
     # Requests
 
@@ -308,8 +320,8 @@ class Client(Verbs, Streams):
         Raises:
             ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
-        if self.base_url:
-            url = join_base(self.base_url, strip_url(url))
+        if self._base_url:
+            url = join_base(self._base_url, strip_url(url))
         if self._params is not None:
             url = add_params(url, self._params)
         if self._encode_json is not None:
@@ -365,7 +377,7 @@ class Client(Verbs, Streams):
         Raises:
             ConnectError, TotalTimeout: a connection could not be opened; the others are kept.
         """
-        url = parse_joined(join_base(self.base_url, strip_url(origin)) if self.base_url else origin)
+        url = parse_joined(join_base(self._base_url, strip_url(origin)) if self._base_url else origin)
         timeout = self._settings.timeout
         deadline = find_deadline(timeout)
         site = self._settings.rounds.sites.find(url, is_foreign=False)

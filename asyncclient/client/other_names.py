@@ -1,13 +1,16 @@
-"""Attributes of other clients' responses: reading one is an AttributeError that names ours.
-
-Each is a descriptor. A `__getattr__` would make every attribute of a response slower to read (decision 108).
-"""
+"""Attributes of other clients and their responses, with those here."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
-_INSTEAD: Final = {
+from ..missing import answers, given_once
+from .request import CLIENT_OPTIONS
+
+_K = TypeVar("_K", bound=type)
+
+RESPONSE: Final = {
     "aiter_bytes": "iter_chunks()",
     "aiter_lines": "iter_lines()",
     "aiter_raw": "iter_chunks(), in a request with decode=False",
@@ -61,30 +64,34 @@ _INSTEAD: Final = {
 }
 """The equivalents of attributes of requests, httpx, aiohttp, urllib3 and http.client."""
 
+_BOTH: Final = {
+    "closed": "nothing: a request on a closed client raises ClientClosed",
+    "get_adapter": "Client(transport=Routes({...}))",
+    "is_closed": "nothing: a request on a closed client raises ClientClosed",
+    "mount": "Client(transport=Routes({...}))",
+    "prepare_request": "build_request()",
+    "urlopen": "request()",
+    "ws_connect": "websocket()",
+}
+CLIENT: Final = {**_BOTH, "close": "await client.aclose(), or async with"}
+BLOCKING_CLIENT: Final = {**_BOTH, "aclose": "close(), or with"}
+"""The equivalents of methods of other clients."""
 
-class Missing:
-    """A descriptor of an attribute that does not exist."""
-
-    __slots__ = ("_advice", "_name")
-
-    def __init__(self, name: str, advice: str) -> None:
-        self._name = name
-        self._advice = advice
-
-    def __get__(self, owner: object, kind: type) -> Any:
-        """Raise the AttributeError that names the attribute here."""
-        text = f"{kind.__name__!r} object has no attribute {self._name!r}: use {self._advice}"
-        raise AttributeError(text, name=self._name, obj=owner)
-
-
-class OtherNames:
-    """Base of responses. Type checkers, dir() and hasattr() know nothing of the names that it answers."""
-
-    __slots__ = ()
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in _INSTEAD]
+SETTINGS: Final = {
+    "cert": "ssl",
+    "connector": "pool",
+    "cookie_jar": "cookies",
+    "event_hooks": "tracers",
+    "hooks": "tracers",
+    "json_serialize": "encode_json",
+    "max_retries": "retries",
+    "mounts": "transport",
+    "proxies": "proxy",
+    "verify": "ssl",
+}
+"""Settings that programs assign to other clients, and their names here."""
 
 
-for _name, _advice in _INSTEAD.items():
-    setattr(OtherNames, _name, Missing(_name, _advice))
+def answers_clients(methods: Mapping[str, str]) -> Callable[[_K], _K]:
+    """Give a client an answer for its settings and for methods of other clients."""
+    return lambda kind: given_once(CLIENT_OPTIONS, SETTINGS)(answers(methods)(kind))

@@ -13,13 +13,14 @@ from ..message.fields import Fields
 from ..message.head import Interim
 from ..message.repairs import Repair
 from ..message.target import show
+from ..missing import answers
 from ..stream.tls import TLSInfo
 from ..timings import Timings
 from ..transport import TransportResponse
 from .content.iterators import BufferedContent, ChunkIterator, MappedIterator
 from .content.reader import ContentReader
 from .error_context import add_context, shorten_url
-from .other_names import OtherNames
+from .other_names import RESPONSE
 from .request import Request
 from .stored import StoredResponse
 
@@ -34,7 +35,8 @@ MAX_EVENT: Final = 1024 * 1024
 """Characters of one event of an event stream, by default."""
 
 
-class Response(OtherNames):
+@answers(RESPONSE)
+class Response:
     """A response. `await client.get(…)` returns it with its content read; with `client.stream(…)` the caller reads it.
 
     It can be pickled and copied, with the content that was read, after its connection is released. Before that, and

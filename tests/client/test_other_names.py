@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
 import compat
 from asyncclient import Client, Response
-from asyncclient.client.other_names import _INSTEAD
+from asyncclient.client.other_names import BLOCKING_CLIENT, CLIENT, RESPONSE, SETTINGS
+from asyncclient.client.request import CLIENT_OPTIONS
 from asyncclient.testing import RawServer
 from tests.connection.conversations import OK
 
@@ -45,17 +47,84 @@ async def test_a_name_of_another_client_is_answered_with_ours(name: str, advice:
 
 async def test_each_advice_names_an_attribute() -> None:
     for response in (await get(), get_blocking()):
-        for advice in _INSTEAD.values():
+        for advice in RESPONSE.values():
             first = advice.replace("(", " ").replace(",", " ").replace(".", " ").split()[0]
             assert hasattr(response, first) or first == "len", advice
 
 
 async def test_responses_do_not_have_the_names_of_others() -> None:
     for response in (await get(), get_blocking()):
-        assert not set(_INSTEAD) & set(dir(response))
+        assert not set(RESPONSE) & set(dir(response))
         assert {"status", "headers", "json", "close"} <= set(dir(response))
-        for name in _INSTEAD:
+        for name in RESPONSE:
             assert not hasattr(response, name)
             assert not hasattr(type(response), name)
         for again in (copy.copy(response), pickle.loads(pickle.dumps(response))):
             assert (again.status, again.content) == (200, b"ok")
+
+
+# Clients
+
+CLIENTS: list[Any] = [Client, compat.Client]
+ASSIGNED = [
+    ("auth", "auth"),
+    ("headers", "headers"),
+    ("timeout", "timeout"),
+    ("follow_redirects", "follow_redirects"),
+    ("params", "params"),
+    ("verify", "ssl"),
+    ("proxies", "proxy"),
+    ("base_url", "base_url"),
+    ("cookies", "cookies"),
+]
+
+
+@pytest.mark.parametrize(("name", "setting"), ASSIGNED)
+def test_a_setting_of_a_client_cannot_be_assigned(name: str, setting: str) -> None:
+    for make in CLIENTS:
+        client = make(base_url="http://h/")
+        text = rf"^'Client' object has no .*'{name}': settings of a client are given to Client\({setting}=\.\.\.\)$"
+        with pytest.raises(AttributeError, match=text) as raised:
+            setattr(client, name, ("user", "password"))
+        assert (raised.value.name, raised.value.obj) == (name, client)
+        if name in ("base_url", "cookies"):
+            assert client.base_url == "http://h/"
+            assert len(client.cookies) == 0
+        else:
+            with pytest.raises(AttributeError, match=text):
+                getattr(client, name)
+
+
+def test_no_setting_can_be_assigned_and_other_attributes_can() -> None:
+    for make in CLIENTS:
+        client = make()
+        for name in CLIENT_OPTIONS | SETTINGS.keys():
+            with pytest.raises(AttributeError, match="settings of a client are given to Client"):
+                setattr(client, name, None)
+        client.label = "mine"
+        assert client.label == "mine"
+
+
+def test_each_name_of_a_setting_is_that_of_an_argument() -> None:
+    assert set(SETTINGS.values()) <= CLIENT_OPTIONS
+    assert not SETTINGS.keys() & CLIENT_OPTIONS
+
+
+@pytest.mark.parametrize(("make", "names"), [(Client, CLIENT), (compat.Client, BLOCKING_CLIENT)])
+def test_a_method_of_another_client_is_answered_with_ours(make: Any, names: dict[str, str]) -> None:
+    client = make()
+    for name, advice in names.items():
+        with pytest.raises(AttributeError, match=f"^'Client' object has no attribute '{name}': use ") as raised:
+            getattr(client, name)
+        assert str(raised.value).endswith(advice)
+        first = advice.removeprefix("await client.").partition("(")[0]
+        assert hasattr(client, first) or advice.startswith(("nothing: ", "Client(transport="))
+
+
+def test_clients_do_not_have_the_names_of_others() -> None:
+    for make, names in ((Client, CLIENT), (compat.Client, BLOCKING_CLIENT)):
+        client = make()
+        missing = {*names, *SETTINGS, *CLIENT_OPTIONS} - {"base_url", "cookies"}
+        assert not missing & set(dir(client))
+        assert {"get", "stream", "base_url", "cookies"} <= set(dir(client))
+        assert not any(hasattr(client, name) for name in missing)

@@ -1,0 +1,97 @@
+"""Attributes that other libraries have: using one is an AttributeError that names ours.
+
+Each is a descriptor. A `__getattr__` would make every attribute slower to read (decision 108).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+_K = TypeVar("_K", bound=type)
+
+
+class Missing:
+    """A descriptor of an attribute that does not exist. Type checkers, dir() and hasattr() know nothing of it."""
+
+    __slots__ = ("_advice", "_name")
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._name = name
+        self._advice = advice
+
+    def __get__(self, owner: object, kind: type) -> Any:
+        """Raise the AttributeError that says what to write."""
+        text = f"{kind.__name__!r} object has no attribute {self._name!r}: {self._advice}"
+        raise AttributeError(text, name=self._name, obj=owner)
+
+
+class MissingSetting(Missing):
+    """A setting that can neither be read nor assigned."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, setting: str) -> None:
+        super().__init__(name, _say_given(setting))
+
+    def __set__(self, owner: object, value: object) -> NoReturn:
+        """Raise the AttributeError that names the argument."""
+        self.__get__(owner, type(owner))
+        raise AssertionError("unreachable")
+
+
+class ReadOnlySetting(property):
+    """A setting that can be read. To a type checker it is the property that it replaces."""
+
+    def __set__(self, owner: object, value: object) -> NoReturn:
+        """Raise the AttributeError that names the argument."""
+        name = self.fget.__name__  # type: ignore[union-attr]
+        text = f"{type(owner).__name__!r} object has no setter for {name!r}: {_say_given(name)}"
+        raise AttributeError(text, name=name, obj=owner)
+
+
+def _say_given(setting: str) -> str:
+    return f"settings of a client are given to Client({setting}=...)"
+
+
+def answers(instead: Mapping[str, str]) -> Callable[[_K], _K]:
+    """Give a class an answer for attributes that it does not have.
+
+    Args:
+        instead: by unknown name, what to write for it.
+    """
+    return lambda kind: _add(kind, {name: Missing(name, f"use {advice}") for name, advice in instead.items()})
+
+
+def given_once(settings: Iterable[str], instead: Mapping[str, str]) -> Callable[[_K], _K]:
+    """Give a class an answer for the settings that its instances do not have, and for assigning those they have.
+
+    Args:
+        settings: names of the constructor's arguments.
+        instead: by the name of a setting in other libraries, the name here.
+    """
+
+    def protect(kind: _K) -> _K:
+        names = {name: name for name in settings} | dict(instead)
+        return _add(kind, {name: _describe(kind, name, setting) for name, setting in names.items()})
+
+    return protect
+
+
+def _describe(kind: type, name: str, setting: str) -> MissingSetting | ReadOnlySetting:
+    known = vars(kind).get(name)
+    return ReadOnlySetting(known.fget) if isinstance(known, property) else MissingSetting(name, setting)
+
+
+def _add(kind: _K, found: Mapping[str, object]) -> _K:
+    for name, descriptor in found.items():
+        setattr(kind, name, descriptor)
+    kind.__dir__ = _list_names  # type: ignore[assignment,method-assign]
+    return kind
+
+
+def _list_names(owner: object) -> list[str]:
+    from inspect import getattr_static  # imported on use: slow to import
+
+    kind = type(owner)
+    return [name for name in object.__dir__(owner) if not isinstance(getattr_static(kind, name, None), Missing)]
