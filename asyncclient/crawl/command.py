@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ INTERRUPTED: Final = 130
 
 def build_parser(prog: str = "asyncclient crawl") -> Parser:
     """Return the parser of the command line."""
-    text = "Crawl sites politely: by robots.txt, at a limited rate, and so that it can go on later."
+    text = "Crawl sites politely: by robots.txt, at a limited rate, and so that it can be continued later."
     parser = Parser(prog=prog, words="[URL ...]", description=text)
     add = parser.add_argument
     add("urls", nargs="*", metavar="URL", help="the first pages; https:// may be left out, for localhost http://")
@@ -51,8 +52,17 @@ def build_parser(prog: str = "asyncclient crawl") -> Parser:
     add(
         "--agent", metavar="NAME", help="User-Agent, with a URL about the crawler: 'bot/1.0 (+https://example.com/bot)'"
     )
-    add("--frontier", type=Path, metavar="FILE", help="keep the URLs in a file, so that the crawl can go on later")
-    add("--resume", action="store_true", help="go on with the crawl whose URLs are in the frontier")
+    add(
+        "--frontier",
+        type=Path,
+        metavar="FILE",
+        help="keep the URLs in a file, so that the crawl can be continued later",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="continue the crawl whose URLs are in the frontier; give the same options again",
+    )
     add("--jsonl", type=Path, metavar="FILE", help="write a line of JSON for each page (.gz: compressed)")
     add("--files", type=Path, metavar="DIR", help="write the content of each page to a file")
     add("--warc", type=Path, metavar="PREFIX", help="write the exact bytes of all exchanges to WARC files")
@@ -67,10 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 after an error or without any response; 2 for wrong arguments; 130 after Ctrl-C.
     """
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    options = parser.parse_args(given)
     check_options(parser, options)
     try:
-        return run(crawl(options))
+        return run(crawl(options, given))
     except KeyboardInterrupt:
         return INTERRUPTED
     except (HTTPException, WARCError, OSError, ImportError, ValueError) as error:
@@ -97,8 +108,8 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
         parser.error("no URL is given")
 
 
-async def crawl(options: argparse.Namespace) -> int:
-    """Crawl as the options say."""
+async def crawl(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Crawl as the options say; the arguments are for the command that continues the crawl."""
     given = options.urls if options.input is None else [*options.urls, *options.input.read_text().split()]
     urls = [complete_url(url) for url in given]
     answered = 0
@@ -118,10 +129,19 @@ async def crawl(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(describe(stats), file=sys.stderr)
         if stats.waiting and options.frontier is not None:
-            print(f"go on with: --frontier {options.frontier} --resume", file=sys.stderr)
+            print(describe_continuation(options, arguments, is_stopped=bool(signals)), file=sys.stderr)
     if signals:
         return INTERRUPTED
     return 1 if stats.pages and not answered else 0
+
+
+def describe_continuation(options: argparse.Namespace, arguments: Sequence[str], *, is_stopped: bool) -> str:
+    """Return the line with the command that continues a crawl: with the same options, because no file keeps them."""
+    limits = {"--max-pages": options.max_pages, "--max-pages-per-host": options.max_pages_per_host}
+    reached = [] if is_stopped else [name for name, limit in limits.items() if limit is not None]
+    change = f"raise {' or '.join(reached)}, and " if reached else ""
+    words = ["asyncclient", "crawl", *([] if options.resume else ["--resume"]), *arguments]
+    return f"{change}continue with: {shlex.join(words)}"
 
 
 def open_crawler(options: argparse.Namespace) -> Crawler:

@@ -26,10 +26,10 @@ NARROW: Final = 60
 
 _COLUMNS: Final[dict[str, Callable[[HostStats], str]]] = {
     "running": lambda host: f"{host.running:,}",
-    "at hand": lambda host: f"{host.at_hand:,}",
+    "queued in memory": lambda host: f"{host.at_hand:,}",
     "pages": lambda host: f"{host.pages:,}",
     "errors": lambda host: f"{host.errors:,}",
-    "rests": lambda host: f"{host.resting:.1f} s" if host.resting else "",
+    "pause": lambda host: f"{host.resting:.1f} s" if host.resting else "",
 }
 
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
@@ -97,7 +97,7 @@ def build_table(stats: CrawlStats, hosts: Iterable[HostStats], width: int = 80) 
         expand=True, caption=describe(stats), box=None, pad_edge=False, caption_justify="left", caption_style=""
     )
     table.add_column("host", overflow="ellipsis", no_wrap=True, ratio=1)
-    columns = _COLUMNS if width >= NARROW else {title: _COLUMNS[title] for title in ("running", "pages", "rests")}
+    columns = _COLUMNS if width >= NARROW else {title: _COLUMNS[title] for title in ("running", "pages", "pause")}
     for title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for host in hosts:

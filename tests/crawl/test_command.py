@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,9 @@ from tests.pool.hosts import until
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+NEAR = sorted(["0", "1", "2", "3", "4", "6", "7", "8", "9", "10", "13", "14"])
+"""The pages to which three links lead, without page 5 and those below it."""
 
 FAST = ("--rate", "1000", "--connections", "8")
 
@@ -48,6 +52,7 @@ async def test_a_site_is_crawled_and_written(site: str, tmp_path: Path) -> None:
     assert status == 0
     assert text.startswith("40 pages in ")
     assert len(set(urls_in(pages))) == 40
+    assert {json.loads(line)["attempts"] for line in pages.read_text().splitlines()} == {1}
     assert len(urls_in(files / "index.jsonl")) == 40
     assert len(list(tmp_path.glob("new/a-*.warc.gz"))) == 1
 
@@ -61,10 +66,11 @@ async def test_the_scheme_may_be_left_out(site: str, tmp_path: Path) -> None:
     assert len(urls_in(pages)) == 3
 
 
-async def test_a_page_without_a_response_is_reported_with_its_reason() -> None:
+async def test_a_page_without_a_response_is_reported_with_its_reason(tmp_path: Path) -> None:
     async with RawServer.replying(build_response(text="User-agent: *\nDisallow: /")) as server:
-        status, text = await crawl(f"{server.url}/a", *FAST, "-q")
+        status, text = await crawl(f"{server.url}/a", *FAST, "-q", "--jsonl", tmp_path / "pages.jsonl")
     assert status == 1
+    assert json.loads((tmp_path / "pages.jsonl").read_text())["attempts"] == 0
     assert text.startswith(f"{server.url}/a: RobotsDisallowed: ")
 
 
@@ -88,7 +94,7 @@ async def test_depth_scope_and_budget_are_kept(site: str, tmp_path: Path) -> Non
 async def test_a_crawl_is_resumed(site: str, tmp_path: Path) -> None:
     database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
     _, text = await crawl(site, *FAST, "--frontier", database, "--max-pages", "7", "--jsonl", pages)
-    assert f"--frontier {database} --resume" in text
+    assert "\nraise --max-pages, and continue with: asyncclient crawl --resume " in text
     status, text = await crawl("--frontier", database, "--resume", *FAST, "--jsonl", pages)
     assert status == 0
     assert "0 URLs wait" in text
@@ -97,15 +103,18 @@ async def test_a_crawl_is_resumed(site: str, tmp_path: Path) -> None:
 
 async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
     database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
-    process = await start(site, "--rate", "20", "--frontier", database, "--jsonl", pages)
+    options = ("--rate", "20", "--depth", "3", "--exclude", "*/5", "--frontier", database, "--jsonl", pages)
+    process = await start(site, *options)
     await until(lambda: pages.exists() and pages.stat().st_size)
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
     assert process.returncode == INTERRUPTED
     assert b"Traceback" not in errors
-    assert b"--resume" in errors
-    await crawl("--frontier", database, "--resume", *FAST, "--jsonl", pages)
-    assert len(urls_in(pages)) == len(set(urls_in(pages))) == 40
+    *_, line = errors.decode().splitlines()
+    mark, _, command = line.partition("continue with: asyncclient crawl ")
+    assert mark == ""
+    assert (await crawl(*shlex.split(command)))[0] == 0
+    assert sorted(url.rpartition("/")[2] for url in urls_in(pages)) == NEAR
 
 
 @pytest.mark.parametrize(

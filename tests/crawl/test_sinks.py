@@ -61,7 +61,7 @@ async def test_a_line_has_the_facts_of_a_page(tmp_path: Path) -> None:
         "status": 200,
         "error": None,
         "depth": 2,
-        "attempts": 1,
+        "attempts": 2,
         "meta": {"from": "é\ud800"},
         "response_url": page.url,
         "headers": [list(pair) for pair in headers],

@@ -17,8 +17,9 @@ class JSONLines:
     """Writes a JSON object for each page, in a line of its own.
 
     It has `url`, `time` (when it was written, in UTC), `status`, `error` (why the page counts as failed), `depth`,
-    `attempts` and `meta`, null where there is none; and with a response also `response_url` (after redirects),
-    `headers` as pairs, `timings` in seconds, and `size` and `sha256` of the decoded content.
+    `attempts` (how many times it was requested) and `meta`, null where there is none; and with a response also
+    `response_url` (after redirects), `headers` as pairs, `timings` in seconds, and `size` and `sha256` of the decoded
+    content.
 
     An existing file is continued. A line that is torn, because a process was killed, is removed; its page was not
     finished in the frontier and is written again. Headers may have secrets, such as cookies.

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 
+from ...politeness import RobotsDisallowed
 from ...stream.files import offload
 from ...timings import Timings, list_measured
 from ..page import Page
@@ -37,7 +38,7 @@ def build_record(page: Page, content: Form | None = None) -> dict[str, Any]:
         "status": page.status,
         "error": (page.reason or None) if page.error is None else f"{type(page.error).__name__}: {page.error}",
         "depth": page.depth,
-        "attempts": page.entry.attempts,
+        "attempts": _count_attempts(page),
         "meta": page.meta,
     }
     response = page.response
@@ -55,6 +56,11 @@ def build_record(page: Page, content: Form | None = None) -> dict[str, Any]:
         elif content == "base64":
             record["base64"] = b64encode(data).decode()
     return record
+
+
+def _count_attempts(page: Page) -> int:
+    """Return how many times the URL was requested; the entry counts those before the last one."""
+    return 0 if isinstance(page.error, RobotsDisallowed) else page.entry.attempts + 1
 
 
 def _list_timings(timings: Timings) -> dict[str, float]:
