@@ -280,7 +280,9 @@ if not TYPE_CHECKING:  # with a module-level __getattr__, a type checker would a
             if found is not None:
                 globals()[name] = found
                 return found
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .other_modules import explain_name  # imported on use: for errors only
+
+        raise explain_name(__name__, name)
 
     def __dir__() -> list[str]:
         """List all names except status codes, for completion and for Python's "did you mean"."""

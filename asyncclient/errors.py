@@ -238,18 +238,24 @@ class ProxyError(ConnectError):
 
 
 class PhaseTimeout(HTTPException, TimeoutError):
-    """Base of the timeouts: `phase` names the phase, `seconds` is its limit."""
+    """Base of the timeouts: `phase` names the phase, `seconds` is its limit, 0.0 if unknown."""
 
-    def __init__(self, message: str, phase: str, seconds: float) -> None:
+    phase = ""
+
+    def __init__(self, message: str = "timed out", phase: str = "", seconds: float = 0.0) -> None:
         super().__init__(message)
-        self.phase = phase
+        self.phase = phase or self.phase
         self.seconds = seconds
 
 
 class ConnectTimeout(PhaseTimeout, ConnectError):
     """Resolving and connecting took too long, or the proxy took too long to open the tunnel."""
 
-    def __init__(self, message: str, phase: str, seconds: float, attempts: Sequence[OSError] = ()) -> None:
+    phase = "connect"
+
+    def __init__(
+        self, message: str = "timed out", phase: str = "", seconds: float = 0.0, attempts: Sequence[OSError] = ()
+    ) -> None:
         super().__init__(message, phase, seconds)
         self.attempts = tuple(attempts)
 
@@ -257,25 +263,37 @@ class ConnectTimeout(PhaseTimeout, ConnectError):
 class TLSTimeout(ConnectTimeout):
     """The TLS handshake took too long."""
 
+    phase = "tls"
+
 
 class WriteTimeout(PhaseTimeout):
     """The peer accepted no part of the request for too long."""
+
+    phase = "write"
 
 
 class ReadTimeout(PhaseTimeout):
     """The peer sent nothing for too long."""
 
+    phase = "read"
+
 
 class TotalTimeout(PhaseTimeout):
     """The exchange as a whole took too long, even though bytes arrived."""
+
+    phase = "total"
 
 
 class RateTimeout(ReadTimeout):
     """The peer sent the content of a response more slowly than Timeout.min_rate, for longer than rate_patience."""
 
+    phase = "rate"
+
 
 class PoolTimeout(PhaseTimeout):
     """No connection became free in time (Timeout.pool)."""
+
+    phase = "pool"
 
 
 class PoolWarning(RuntimeWarning):

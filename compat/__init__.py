@@ -38,7 +38,9 @@ if not TYPE_CHECKING:  # to a type checker it would say that there is any name
     def __getattr__(name: str) -> object:
         """Give the blocking client when it is asked for: it stands on more of asyncclient than all the rest."""
         if name not in ("Client", "Response"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            from asyncclient.other_modules import explain_name  # imported on use: for errors only
+
+            raise explain_name(__name__, name)
         from asyncclient.blocking import client as blocking
 
         found = getattr(blocking, name)

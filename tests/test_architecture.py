@@ -16,7 +16,19 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports from its own floor and from lower ones. The longest name that fits decides.
 FLOORS = {
     0: (
-        *("arguments", "bounded", "caller", "errors", "limits", "missing", "program", "status", "timeouts", "timings"),
+        *(
+            "arguments",
+            "bounded",
+            "caller",
+            "errors",
+            "limits",
+            "missing",
+            "other_modules",
+            "program",
+            "status",
+            "timeouts",
+            "timings",
+        ),
         "version",
     ),
     1: ("message", "tracing"),

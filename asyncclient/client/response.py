@@ -290,7 +290,9 @@ class Response:
         """
         parse_json = _load_parse_json()
         try:
-            return parse_json(self.content, self._content_type, self._encoding, url=self.url, options=options)
+            return parse_json(
+                self.content, self._content_type, self._encoding, url=self.url, status=self.status, options=options
+            )
         except InvalidJSON as error:
             error.request, error.response = self.request, self  # the text names them already
             raise

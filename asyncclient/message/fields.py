@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Final, Protocol, TypeVar, overload
 
 from ..errors import LineTooLong, ProtocolError, clip
 from ..limits import Limits
+from ..missing import answers
 from . import syntax
 
 _T = TypeVar("_T")
+
+_INSTEAD: Final = {
+    "get_list": "get_all()",
+    "getall": "get_all()",
+    "getheaders": "get_all()",
+    "getlist": "get_all()",
+    "getone": "get()",
+    "multi_items": "pairs()",
+    "raw": "pairs()",
+}
+"""The equivalents of methods of other libraries."""
 
 HeaderValue = str | bytes | int
 
@@ -42,6 +54,7 @@ def list_pairs(headers: Any, what: str = "headers") -> list[tuple[Any, Any]]:
     return pairs
 
 
+@answers(_INSTEAD)
 class Fields(Mapping[str, str]):
     """The fields of a message, read-only: a mapping by case-insensitive name, and the pairs as received.
 

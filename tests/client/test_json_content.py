@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asyncclient import Client, DecodingError, InvalidJSON, Response
+from asyncclient.testing import RawServer
 from tests.client.answering import Answering
 from tests.connection.conversations import reply
 
@@ -125,3 +126,15 @@ async def test_exceptions_of_a_json_hook_are_not_wrapped() -> None:
     with pytest.raises(ValueError, match=r"^not mine$") as raised:
         response.json(object_hook=refuse)
     assert type(raised.value) is ValueError
+
+
+async def test_the_error_for_invalid_json_names_a_status_other_than_200() -> None:
+    for status, text in (
+        (b"413 Too Large", r" from 'http://\S+' \(status 413\): "),
+        (b"200 OK", r" from 'http://[^ (]+': "),
+    ):
+        with RawServer.replying(reply(b"too large", JSON, status=status)) as server:
+            async with Client() as client:
+                response = await client.get(server.url)
+        with pytest.raises(InvalidJSON, match=text):
+            response.json()

@@ -2,12 +2,14 @@
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import pytest
 
+import asyncclient
 import compat
-from asyncclient import Client, Response
+from asyncclient import Client, Response, other_modules
 from asyncclient.client.other_names import BLOCKING_CLIENT, CLIENT, RESPONSE, SETTINGS
 from asyncclient.client.request import CLIENT_OPTIONS
 from asyncclient.testing import RawServer
@@ -128,3 +130,51 @@ def test_clients_do_not_have_the_names_of_others() -> None:
         assert not missing & set(dir(client))
         assert {"get", "stream", "base_url", "cookies"} <= set(dir(client))
         assert not any(hasattr(client, name) for name in missing)
+
+
+# Modules and fields
+
+NAMES = [
+    ("AsyncClient", "use asyncclient.Client$", "use asyncclient.Client, or compat.Client without asyncio"),
+    ("ClientSession", "use asyncclient.Client$", "use compat.Client$"),
+    ("Session", "use asyncclient.Client, or compat.Client without asyncio", "use compat.Client$"),
+    *[
+        (name, advice, advice)
+        for name, advice in [
+            ("get", r"use client\.get\(\), of one Client for the program"),
+            ("HTTPStatusError", r"use asyncclient\.StatusError$"),
+            ("HTTPError", r"use asyncclient\.StatusError for a status"),
+            ("RequestException", r"use asyncclient\.HTTPException, and OSError"),
+            ("TimeoutException", r"use asyncclient\.PhaseTimeout$"),
+            ("BasicAuth", r"use auth=\(user, password\), or asyncclient\.Basic"),
+            ("HTTPBasicAuth", r"use auth=\(user, password\), or asyncclient\.Basic"),
+            ("FormData", "use data= and files= of a request"),
+        ]
+    ],
+]
+
+
+@pytest.mark.parametrize(("name", "advice", "blocking_advice"), NAMES)
+def test_a_name_of_another_module_is_answered_with_ours(name: str, advice: str, blocking_advice: str) -> None:
+    for module, text in ((asyncclient, advice), (compat, blocking_advice)):
+        assert not hasattr(module, name)
+        assert name not in dir(module)
+        with pytest.raises(AttributeError, match=f"^module '{module.__name__}' has no attribute '{name}': {text}"):
+            getattr(module, name)
+
+
+def test_each_advice_for_a_module_is_a_name_that_exists() -> None:
+    for names in other_modules._INSTEAD.values():
+        for advice in names.values():
+            for module, name in re.findall(r"\b(asyncclient|compat)\.(\w+)", advice):
+                assert hasattr({"asyncclient": asyncclient, "compat": compat}[module], name)
+
+
+@pytest.mark.parametrize(("name", "advice"), [("get_list", "get_all"), ("getall", "get_all"), ("multi_items", "pairs")])
+def test_a_method_of_other_fields_is_answered_with_ours(name: str, advice: str) -> None:
+    fields = asyncclient.Fields([("A", "1")])
+    assert not hasattr(fields, name)
+    assert name not in dir(fields)
+    assert advice in dir(fields)
+    with pytest.raises(AttributeError, match=rf"^'Fields' object has no attribute '{name}': use {advice}\(\)$"):
+        getattr(fields, name)

@@ -80,6 +80,8 @@ ERRORS = [
     asyncclient.ConnectTimeout("no", "connect", 1.0, []),
     asyncclient.ProxyError("no", status=407, reason="x", headers=[("a", "b")], body=b"c"),
     asyncclient.ReadTimeout("no", "read", 2.5),
+    asyncclient.ReadTimeout("slow"),
+    asyncclient.TLSTimeout("slow"),
 ]
 
 
@@ -90,6 +92,24 @@ def test_errors_pickle_and_copy(error: HTTPException, remake: object) -> None:
     assert type(again) is type(error)
     assert (str(again), again.args[:1]) == (str(error), error.args[:1])
     assert {name: str(fact) for name, fact in vars(again).items()} == {n: str(f) for n, f in vars(error).items()}
+
+
+PHASES = [
+    (asyncclient.ConnectTimeout, "connect"),
+    (asyncclient.TLSTimeout, "tls"),
+    (asyncclient.WriteTimeout, "write"),
+    (asyncclient.ReadTimeout, "read"),
+    (asyncclient.TotalTimeout, "total"),
+    (asyncclient.RateTimeout, "rate"),
+    (asyncclient.PoolTimeout, "pool"),
+]
+
+
+@pytest.mark.parametrize(("kind", "phase"), PHASES)
+def test_a_timeout_for_a_test_needs_no_facts(kind: type[asyncclient.PhaseTimeout], phase: str) -> None:
+    error = kind("slow")
+    assert (str(error), error.phase, error.seconds) == ("slow", phase, 0.0)
+    assert (str(kind()), kind("x", "proxy", 2.0).phase) == ("timed out", "proxy")
 
 
 def test_a_phase_may_be_left_unlimited() -> None:

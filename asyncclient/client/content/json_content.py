@@ -24,7 +24,7 @@ class MalformedJSON(InvalidJSON, json.JSONDecodeError):
 
 
 def parse_json(
-    data: bytes, content_type: str | None, encoding: str | None, *, url: str, options: Mapping[str, Any]
+    data: bytes, content_type: str | None, encoding: str | None, *, url: str, status: int, options: Mapping[str, Any]
 ) -> Any:
     """Return the value of a JSON text.
 
@@ -32,7 +32,7 @@ def parse_json(
         data: the content.
         content_type: the value of Content-Type, for its charset and for error texts; None if absent.
         encoding: set by the user; None for that of a byte order mark, of the charset, or detected from the first bytes.
-        url: for error texts.
+        url, status: for error texts.
         options: arguments of json.loads(). Functions among them may raise errors of their own.
 
     Raises:
@@ -44,18 +44,19 @@ def parse_json(
         # As in json.loads() of bytes: lone surrogates are accepted, since JSON escapes can express them too.
         return json.loads(decode(data, codec, "surrogatepass").removeprefix("\ufeff"), **options)
     except json.JSONDecodeError as exc:
-        raise MalformedJSON(_describe(exc, url, content_type), exc) from None
+        raise MalformedJSON(_describe(exc, url, status, content_type), exc) from None
     except UnicodeDecodeError as exc:
         reason = f"{codec} can't decode byte 0x{exc.object[exc.start]:02x} at position {exc.start}"
-        raise InvalidJSON(_describe(reason, url, content_type)) from exc
+        raise InvalidJSON(_describe(reason, url, status, content_type)) from exc
     except RecursionError:
-        raise InvalidJSON(_describe("it is nested too deeply", url, content_type)) from None
+        raise InvalidJSON(_describe("it is nested too deeply", url, status, content_type)) from None
     except ValueError as exc:  # a number with more digits than int() accepts
         if options:
             raise
-        raise InvalidJSON(_describe(exc, url, content_type)) from exc
+        raise InvalidJSON(_describe(exc, url, status, content_type)) from exc
 
 
-def _describe(reason: object, url: str, content_type: str | None) -> str:
+def _describe(reason: object, url: str, status: int, content_type: str | None) -> str:
     media_type = clip(parse_content_type(content_type)[0]) if content_type else "an unknown type"
-    return f"invalid JSON in content of {media_type} from {show(url.partition('?')[0])}: {reason}"
+    where = show(url.partition("?")[0]) + ("" if status == 200 else f" (status {status})")
+    return f"invalid JSON in content of {media_type} from {where}: {reason}"
