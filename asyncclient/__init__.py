@@ -1,11 +1,14 @@
-"""HTTP/1.1 on asyncio streams: the interface that http.client documents, awaitable.
+"""An HTTP/1.1 client for asyncio: `Client` has a connection pool and the rules of HTTP.
 
 >>> import asyncclient
->>> async def main(host: str) -> bytes:
-...     async with asyncclient.HTTPConnection(host) as connection:
-...         await connection.request("GET", "/")
-...         response = await connection.getresponse()
-...         return await response.read()
+>>> async def main(url: str) -> str:
+...     async with asyncclient.Client() as client:
+...         response = await client.get(url)
+...         response.raise_for_status()
+...         return response.text
+
+`asyncclient.run(main("https://example.com/"))` runs it. `HTTPConnection` is one connection with the interface that
+http.client documents, awaitable. The package `compat` has both without `await`.
 
 PYTEST_DONT_REWRITE: where this package is imported before pytest, that would warn of it, because it has a plugin.
 """

@@ -238,7 +238,13 @@ class ProxyError(ConnectError):
 
 
 class PhaseTimeout(HTTPException, TimeoutError):
-    """Base of the timeouts: `phase` names the phase, `seconds` is its limit, 0.0 if unknown."""
+    """Base of the timeouts. Those below have the same arguments.
+
+    Args:
+        message: the text, which names the host.
+        phase: the name of the phase, such as "connect", and the attribute; by default that of the class.
+        seconds: the limit of the phase, and the attribute; 0.0 if it is unknown.
+    """
 
     phase = ""
 
@@ -249,7 +255,12 @@ class PhaseTimeout(HTTPException, TimeoutError):
 
 
 class ConnectTimeout(PhaseTimeout, ConnectError):
-    """Resolving and connecting took too long, or the proxy took too long to open the tunnel."""
+    """Resolving and connecting took too long, or the proxy took too long to open the tunnel.
+
+    Args:
+        message, phase, seconds: see PhaseTimeout.
+        attempts: the errors of the addresses that were tried; the attribute `attempts`, a tuple.
+    """
 
     phase = "connect"
 

@@ -1,4 +1,4 @@
-"""Leaving a queue, an upload, a stream and a download by a cancellation."""
+"""Cancel a request in the queue, an upload and a download; end a stream early."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import asyncclient
 
 
-async def leave_a_queue(client: asyncclient.Client) -> None:
+async def cancel_in_the_queue(client: asyncclient.Client) -> None:
     slow = asyncio.create_task(client.get("/delay/9"))
     waiting = [asyncio.create_task(client.get("/json")) for _ in range(2)]
     await asyncio.sleep(0.1)  # one request has the connection, two are in the queue
@@ -18,7 +18,7 @@ async def leave_a_queue(client: asyncclient.Client) -> None:
     print((await waiting[1]).status, waiting[0].cancelled(), client.stats().waiting)
 
 
-async def leave_an_upload(client: asyncclient.Client) -> None:
+async def cancel_an_upload(client: asyncclient.Client) -> None:
     async def read_lines() -> AsyncIterator[bytes]:
         try:
             while True:
@@ -34,14 +34,14 @@ async def leave_an_upload(client: asyncclient.Client) -> None:
         print("the upload was cancelled;", client.stats().active, "in use")
 
 
-async def leave_a_stream(client: asyncclient.Client) -> None:
+async def end_a_stream_early(client: asyncclient.Client) -> None:
     async with client.stream("GET", "/bytes/100000000") as response:
         async for _ in response.iter_chunks():
             break  # enough; at the end of the block the connection is dropped
     print((await client.get("/json")).status)
 
 
-async def leave_a_download(client: asyncclient.Client, path: Path) -> None:
+async def cancel_a_download(client: asyncclient.Client, path: Path) -> None:
     async def download() -> None:
         task = asyncio.current_task()
         assert task
@@ -54,11 +54,11 @@ async def leave_a_download(client: asyncclient.Client, path: Path) -> None:
 async def main(url: str) -> None:
     pool = asyncclient.PoolLimits(connections=1)
     async with asyncclient.Client(base_url=url, pool=pool) as client:
-        await leave_a_queue(client)
-        await leave_an_upload(client)
-        await leave_a_stream(client)
+        await cancel_in_the_queue(client)
+        await cancel_an_upload(client)
+        await end_a_stream_early(client)
         with TemporaryDirectory() as folder:
-            await leave_a_download(client, Path(folder, "file"))
+            await cancel_a_download(client, Path(folder, "file"))
         print(client)
 
 

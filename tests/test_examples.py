@@ -573,6 +573,10 @@ def test_server_for_trying_the_examples() -> None:
     assert (result.stdout, result.stderr) == ("200 OK\n", "")
 
 
+def test_the_server_explains_its_options() -> None:
+    assert "--port PORT" in run("examples/server.py", "--help").stdout
+
+
 # The command
 
 

@@ -23,7 +23,12 @@ class Verbs:
 
     @lists_options
     def get(self: HasRequest[Result], url: str, **options: Unpack[Options]) -> Result:
-        """GET a URL and read the response."""
+        """GET a URL, and return the Response with its content read.
+
+        With the client for asyncio the call is awaited: `response = await client.get(url)`.
+
+        Raises: see request(). An error status is not an exception unless `response.raise_for_status()` is called.
+        """
         return self.request("GET", url, **options)
 
     @lists_options

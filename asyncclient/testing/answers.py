@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack, cast
 
+from ..arguments import explain_unknown
 from ..client.body.arguments import UNSET, Unset, build_payload
 from ..client.deadlines import await_in_time
 from ..errors import copy_error
@@ -27,6 +28,25 @@ returns a response or raises an exception."""
 
 _WITHOUT_LENGTH: Final = (204, 304)
 """Statuses of responses without content and without Content-Length: 0."""
+
+
+_INSTEAD: Final = {
+    "body": "content=",
+    "callback": "respond(function)",
+    "content_type": "headers={'Content-Type': ...}",
+    "data": "content=",
+    "exception": "raises(error)",
+    "payload": "json=",
+    "status_code": "status=",
+}
+"""Arguments of other libraries for tests, and what to write for them."""
+
+_HINTS: Final[dict[type, str]] = {
+    **dict.fromkeys((dict, list, tuple), "; use json= for JSON"),
+    str: "; use text= for text",
+    bytes: "; use content= for bytes",
+}
+"""By the type of an answer that is invalid, what may have been meant."""
 
 
 class ResponseParts(TypedDict, total=False):
@@ -67,6 +87,9 @@ def build_response(status: int = 200, **parts: Unpack[ResponseParts]) -> LocalRe
         TypeError: an unknown part, a part of another type, or more than one kind of content.
         OSError: the file can't be read.
     """
+    if unknown := parts.keys() - ResponseParts.__annotations__.keys():
+        known = ("status", *ResponseParts.__annotations__)
+        raise explain_unknown("a response", min(unknown), known, _INSTEAD)
     headers, reason, trailers = parts.pop("headers", ()), parts.pop("reason", None), parts.pop("trailers", ())
     content_type, content = _build_content(**parts)  # type: ignore[misc]
     fields = list_pairs(headers)
@@ -120,7 +143,8 @@ def check_answer(answer: object, owner: str) -> _Answer:
         return build_response(answer)
     if not (isinstance(answer, LocalResponse | Exception) or callable(answer)):
         wanted = "a status, a LocalResponse, an exception or a function"
-        raise TypeError(f"expected {wanted} as answer to {owner}, got {type(answer).__name__}")
+        hint = _HINTS.get(type(answer), "")
+        raise TypeError(f"expected {wanted} as answer to {owner}, got {type(answer).__name__}{hint}")
     return cast(_Answer, answer)  # a function is trusted to return a response
 
 

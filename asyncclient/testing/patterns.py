@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from ..client.body.arguments import UNSET, Unset
 from ..client.body.form import FormData
 from ..client.request import spell_method
-from ..errors import clip
+from ..errors import InvalidURL, clip
 from ..message.fields import list_pairs
 from ..message.target import show_url
 from ..message.url import Params, build_url, list_values, parse_url
@@ -77,7 +77,7 @@ class RequestPattern:
     ) -> None:
         self._method = None if method is None else spell_method(method)
         self._url, self._query = _compile(url)
-        self._label = "any URL" if url is None else show_url(url if isinstance(url, str) else url.pattern)
+        self._label = "any URL" if url is None else _show_pattern(url)
         if params is not None and self._query is not None and not self._query:
             self._query = None  # without a query in the URL, the params decide about it
         self._params = None if params is None else Counter(_list_params(params))
@@ -113,7 +113,7 @@ class RequestPattern:
             return "another URL"
         sent = Counter(request.params)
         if self._query is not None and sent != self._query:
-            return "another query" if self._query else "no query expected"
+            return _compare_queries(self._query, sent) if self._query else "no query expected"
         if self._params is not None and (missing := self._params - sent):
             return f"other params: {clip(sorted({name for name, _ in missing}))}"
         return ""
@@ -151,12 +151,29 @@ def _compile(url: URLPattern | None) -> tuple[re.Pattern[str] | None, Counter[tu
     return re.compile(_compile_start(start)), Counter(parse_query(query))
 
 
+def _show_pattern(url: URLPattern) -> str:
+    """Return the URL of a route as the test wrote it, with its query; without user and password."""
+    text = url if isinstance(url, str) else url.pattern
+    start, question_mark, query = text.partition("?")
+    return clip((start.rpartition("@")[2] if isinstance(url, str) else start) + question_mark + query)
+
+
+def _compare_queries(wanted: Counter[tuple[str, str]], sent: Counter[tuple[str, str]]) -> str:
+    """Return which parameters differ, by name; a parameter without a value is not named, it may be a secret itself."""
+    names = {name for name, _ in wanted - sent} | {name for name, value in sent - wanted if value}
+    return f"another query: {clip(sorted(names))} differ" if names else "another query"
+
+
 def _compile_start(text: str) -> str:
     """Return a pattern of a URL with placeholders; the rest of the URL is normalised as that of a request."""
     names = _PLACEHOLDER.findall(text)
     # Words that a URL may contain anywhere stand for the placeholders meanwhile: braces would be percent-encoded.
     words = [f"placeholder-{number}-" for number in range(len(names))]
     plain = iter(words)
+    if "://" not in text:
+        raise InvalidURL(
+            f"expected an http or https URL, whole also if the client has a base_url, got {show_url(text)}"
+        )
     url = build_url(parse_url(_PLACEHOLDER.sub(lambda _: next(plain), text))._replace(userinfo=None, fragment=None))
     pattern = re.escape(url)
     for name, word in zip(names, words, strict=True):

@@ -59,4 +59,6 @@ def test_a_download_is_not_decoded_by_default(client: Any) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_text_of_a_method_is_before_the_list(client: Any) -> None:
-    assert (inspect.getdoc(client.get) or "").startswith("GET a URL and read the response.\n\nKeyword Args:\n")
+    text = inspect.getdoc(client.get) or ""
+    assert text.startswith("GET a URL, and return the Response with its content read.\n\n")
+    assert "is called.\n\nKeyword Args:\n" in text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import compat
-from asyncclient import BodyNotReplayable, Client, ConnectError, Fields, LocalResponse, Retry
+from asyncclient import BodyNotReplayable, Client, ConnectError, Fields, InvalidURL, LocalResponse, Retry
 from asyncclient.testing import Call, MockTransport, SentRequest, UnexpectedRequest, build_response
 
 API = "https://api.example.com"
@@ -235,7 +235,7 @@ async def test_an_unexpected_request_names_the_reasons_and_no_secret(mock: MockT
         f"no route matches POST '{API}/a?…'; the routes are:",
         f"  GET '{API}/a' (another method)",
         f"  POST '{API}/b' (another URL)",
-        f"  POST '{API}/a?…' (another query)",
+        f"  POST '{API}/a?x=1' (another query: ['token', 'x'] differ)",
         f"  POST '{API}/a' (other params: ['page'])",
         f"  POST '{API}/a' (other headers: ['X-Key'])",
         f"  POST '{API}/a' (other JSON)",
@@ -246,6 +246,32 @@ async def test_an_unexpected_request_names_the_reasons_and_no_secret(mock: MockT
     (call,) = mock.calls  # it is not retried
     assert (call.route, call.response, type(call.error)) == (None, None, UnexpectedRequest)
     assert repr(call) == f"<Call POST '{API}/a?…': UnexpectedRequest>"
+
+
+async def test_a_query_that_differs_is_named_without_values_of_the_request(mock: MockTransport) -> None:
+    mock.get(f"{API}/a?page=1&size=5")
+    mock.get(re.compile(r"https://b\.test/a\?page=[0-9]"))
+    async with Client(transport=mock) as client:
+        with pytest.raises(UnexpectedRequest) as caught:
+            await client.get(f"{API}/a?page=secret&size=5&secret")
+    assert str(caught.value).splitlines() == [
+        f"no route matches GET '{API}/a?…'; the routes are:",
+        f"  GET '{API}/a?page=1&size=5' (another query: ['page'] differ)",
+        "  GET 'https://b\\\\.test/a\\\\?page=[0-9]' (another URL)",
+    ]
+
+
+def test_a_route_needs_the_whole_url(mock: MockTransport) -> None:
+    with pytest.raises(InvalidURL, match="whole also if the client has a base_url, got '/a'"):
+        mock.get("/a")
+
+
+def test_an_unknown_argument_of_a_response_names_ours(mock: MockTransport) -> None:
+    route = mock.get(f"{API}/a")
+    with pytest.raises(TypeError, match="'status_code': use status="):
+        route.respond(status_code=404)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="got dict; use json= for JSON"):
+        route.respond({"a": 1})  # type: ignore[arg-type]
 
 
 async def test_a_long_list_of_routes_is_cut(mock: MockTransport) -> None:
