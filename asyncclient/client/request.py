@@ -196,9 +196,9 @@ class Request:
             )
             if files is not None and fields is not None and payload is not None and payload.content_type is not None:
                 self.headers = fields.add_boundary(self.headers, payload.content_type)
+        self.choices = _choose(choices) if choices else USUAL  # before the next: an unknown option may be the body
         if compress is not None or progress is not None:
             self._change_payload(compress, progress)
-        self.choices = _choose(choices) if choices else USUAL
         if self.choices.trailers is not None and self.payload is None:
             raise ValueError("trailers can only follow content, and there is none")
 

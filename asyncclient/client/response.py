@@ -230,7 +230,7 @@ class Response:
 
     def _build_unread_error(self) -> ResponseNotRead:
         """Return the error for unread content, built here so that the frame that raises it does not refer to it."""
-        error = ResponseNotRead("the content has not been read: await read() first")
+        error = ResponseNotRead("the content has not been read: read() returns it whole, iter_chunks() in parts")
         add_context(error, self.request, self)
         return error
 

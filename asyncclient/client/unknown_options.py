@@ -7,10 +7,12 @@ from typing import Final
 
 from ..arguments import explain_unknown
 from ..errors import clip
+from ..stream.tls import FILE_HINT
 
 _TIMEOUT: Final = "timeout=Timeout(connect=..., read=..., total=...)"
 _POOL: Final = "Client(pool=PoolLimits(connections=..., per_host=..., idle=..., keep_alive=...))"
-_TRUST: Final = "Client(ssl=...), an SSLContext; ssl=False verifies nothing"
+_TRUST: Final = f"Client(ssl=...), an SSLContext; ssl=False verifies nothing; {FILE_HINT}"
+_STREAM: Final = "client.stream(method, url) in an async with block, with compat in a with block"
 _PROXY: Final = "Client(proxy=...), a URL, or a mapping by scheme or host"
 _RETRY: Final = "Client(retries=Retry(total=..., statuses=..., methods=..., backoff=...))"
 _TRACER: Final = "Client(tracers=[...]), of Tracers"
@@ -22,8 +24,8 @@ _INSTEAD: Final = {
     "assert_fingerprint": "Client(ssl='sha256:...')",
     "auto_decompress": "decode=",
     "backoff_factor": _RETRY,
-    "cafile": "Client(ssl=ssl.create_default_context(cafile=...))",
-    "ca_certs": "Client(ssl=ssl.create_default_context(cafile=...))",
+    "cafile": "Client(ssl=asyncclient.create_tls_context(cafile=...))",
+    "ca_certs": "Client(ssl=asyncclient.create_tls_context(cafile=...))",
     "cert": "Client(ssl=context), after context.load_cert_chain(...)",
     "cert_reqs": _TRUST,
     "chunked": "headers={'Transfer-Encoding': 'chunked'}",
@@ -62,7 +64,7 @@ _INSTEAD: Final = {
     "pool_limits": _POOL,
     "pool_maxsize": _POOL,
     "pool_timeout": "timeout=Timeout(pool=...)",
-    "preload_content": "async with client.stream(method, url) as response",
+    "preload_content": _STREAM,
     "proxies": _PROXY,
     "proxy_auth": "Client(proxy='http://user:password@host:port')",
     "query": "params=",
@@ -78,7 +80,7 @@ _INSTEAD: Final = {
     "source_address": "Client(local_address=...)",
     "ssl_context": _TRUST,
     "status_forcelist": _RETRY,
-    "stream": "async with client.stream(method, url) as response",
+    "stream": _STREAM,
     "total_timeout": "timeout=, in seconds",
     "trace_configs": _TRACER,
     "tracer": _TRACER,

@@ -26,7 +26,7 @@ from .files import check_owner, open_regular_or_null
 _FINGERPRINT: Final = re.compile(r"(?:sha256:)?((?:[0-9a-f]{2}:){31}[0-9a-f]{2}|[0-9a-f]{64})", re.IGNORECASE)
 _HAVE_OWN_STORE: Final = ("darwin", "win32")
 
-_HINT: Final = "for a file of authorities give asyncclient.create_tls_context(cafile=...)"
+FILE_HINT: Final = "for a file of authorities give asyncclient.create_tls_context(cafile=...)"
 _PATH: Final = re.compile(r"[./\\]")
 
 _default: ssl.SSLContext | None = None
@@ -72,7 +72,9 @@ def parse_trust(value: TrustLike) -> Trust:
     if isinstance(value, ssl.SSLContext):
         return Trust(value)
     if not isinstance(value, Iterable):
-        raise TypeError(f"expected an SSLContext, a bool or fingerprints as ssl, got {type(value).__name__}; {_HINT}")
+        raise TypeError(
+            f"expected an SSLContext, a bool or fingerprints as ssl, got {type(value).__name__}; {FILE_HINT}"
+        )
     given = [value] if isinstance(value, str | bytes) else value
     fingerprints = tuple(map(_parse_fingerprint, given))
     if not fingerprints:
@@ -85,7 +87,7 @@ def _parse_fingerprint(value: str | bytes) -> bytes:
         return value
     match = _FINGERPRINT.fullmatch(value) if isinstance(value, str) else None
     if match is None and isinstance(value, str) and _PATH.search(value):
-        raise ValueError(f"expected an SSLContext or a fingerprint as ssl, got {clip(value)}; {_HINT}")
+        raise ValueError(f"expected an SSLContext or a fingerprint as ssl, got {clip(value)}; {FILE_HINT}")
     if match is None:
         raise ValueError(f"expected SHA-256 as fingerprint, 64 hex digits or 32 bytes, got {clip(value)}")
     return bytes.fromhex(match[1].replace(":", ""))

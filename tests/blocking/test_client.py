@@ -260,7 +260,9 @@ def test_content_that_was_read_needs_no_client(client: Client) -> None:
 
 def test_reading_a_stream_at_once(client: Client) -> None:
     with RawServer.replying(OK) as server, client.stream("GET", server.url) as response:
-        with pytest.raises(asyncclient.ResponseNotRead, match=r"has not been read"):
+        with pytest.raises(
+            asyncclient.ResponseNotRead, match=r"has not been read: read\(\) returns it whole, iter_chunks\(\) in parts"
+        ):
             response.content  # noqa: B018
         assert (response.read(), response.content, response.read()) == (b"ok", b"ok", b"ok")
 

@@ -334,7 +334,7 @@ async def test_json_with_options_and_invalid_json() -> None:
 @pytest.mark.parametrize("name", ["content", "text", "lines", "json"])
 async def test_content_that_was_not_read_is_not_available(name: str) -> None:
     async with streaming(OK) as response:
-        with pytest.raises(ResponseNotRead, match=r"await read\(\) first"):
+        with pytest.raises(ResponseNotRead, match=r"read\(\) returns it whole, iter_chunks\(\) in parts"):
             found = getattr(response, name)
             found()
         assert await response.read() == b"ok"

@@ -1,6 +1,7 @@
 """Errors for unknown options and wrong types, and the package as type checkers see it."""
 
 import copy
+import io
 import pickle
 import re
 import subprocess
@@ -25,11 +26,12 @@ from tests.servers import ROOT
 
 WORDS = [
     ("content", "use body="),
-    ("verify", r"use Client\(ssl=\.\.\.\), an SSLContext; ssl=False verifies nothing"),
+    ("verify", r"use Client\(ssl=\.\.\.\), an SSLContext; ssl=False verifies nothing; for a .*create_tls_context"),
+    ("ca_certs", r"use Client\(ssl=asyncclient\.create_tls_context\(cafile=\.\.\.\)\)"),
     ("verify_ssl", r"use Client\(ssl="),
     ("ssl_context", r"use Client\(ssl="),
     ("cert", r"use Client\(ssl=context\), after context.load_cert_chain"),
-    ("stream", r"use async with client\.stream\(method, url\)"),
+    ("stream", r"use client\.stream\(method, url\) in an async with block, with compat in a with block"),
     ("allow_redirects", "use follow_redirects="),
     ("event_hooks", r"use Client\(tracers="),
     ("hooks", r"use Client\(tracers="),
@@ -44,7 +46,7 @@ WORDS = [
     ("expect100", "use expect_continue="),
     ("uds", r"use Client\(socket_path="),
     ("redirect", "use follow_redirects="),
-    ("preload_content", r"use async with client\.stream\(method, url\)"),
+    ("preload_content", r"use client\.stream\(method, url\) in an async with block, with compat in a with block"),
     ("cert_reqs", r"use Client\(ssl="),
     ("assert_fingerprint", r"use Client\(ssl='sha256:"),
     ("num_pools", r"use Client\(pool=PoolLimits\("),
@@ -244,6 +246,27 @@ def test_a_wrong_type_is_an_error_that_names_the_argument(
 ) -> None:
     with pytest.raises(TypeError, match=rf"^expected .*\b{name}\b"):
         make(**{name: value})
+
+
+def test_an_unknown_option_is_reported_before_the_body_that_it_may_be() -> None:
+    with pytest.raises(TypeError, match="'content': use body="):
+        Request("PUT", "http://h/", content=b"x", progress=print)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="expected a body with progress"):
+        Request("PUT", "http://h/", progress=print)
+
+
+def test_the_error_for_a_file_as_data_names_body() -> None:
+    with pytest.raises(TypeError, match=r"as data, got BytesIO; for a file: body=$"):
+        Request("POST", "http://h/", data=io.BytesIO(b"a"))
+
+
+@pytest.mark.parametrize("make", [Client, compat.Client])
+def test_the_error_for_a_file_of_authorities_names_the_function(make: Callable[..., object]) -> None:
+    for name, kind in (("ssl", ValueError), ("verify", TypeError)):
+        with pytest.raises(
+            kind, match=r"for a file of authorities give asyncclient\.create_tls_context\(cafile=\.\.\.\)"
+        ):
+            make(**{name: "ca.pem"})
 
 
 def test_the_error_for_a_pair_as_timeout_shows_the_right_form() -> None:

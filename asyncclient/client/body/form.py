@@ -71,6 +71,10 @@ def build_form(data: FormData | str | bytes, fields: ContentFields | None = None
         if fields is not None:
             fields.check_text(is_ascii=data.isascii())
         return BytesPayload(encoded, URLENCODED)
+    if hasattr(data, "read"):
+        raise TypeError(
+            f"expected a mapping or pairs (name, value) as data, got {type(data).__name__}; for a file: body="
+        )
     if fields is not None:
         fields.check_form()
     pairs = (b"%b=%b" % (_quote(encode_text(name, CHARSET)), _quote(value)) for name, value in list_fields(data))
