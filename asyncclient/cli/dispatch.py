@@ -39,6 +39,8 @@ def _run(given: list[str]) -> int:
         from .completion import print_completion  # imported on use: it needs the extra
 
         return print_completion(given)
+    if given[:1] == ["help"]:
+        given = [*given[1:], "--help"]
     name = given[0] if given else ""
     if name in COMMANDS:
         return _load(COMMANDS[name])(given[1:])

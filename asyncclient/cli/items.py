@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 _ITEM: Final = re.compile(r"((?:\\.|[^\\:=@])+)(:=@|=@|:=|==|=|:|@)(.*)", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\([\\:=@])")
-_STANDARD: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+STANDARD: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 _METHOD: Final = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 
 
@@ -57,13 +57,13 @@ Item(kind=<Kind.FIELD: '='>, name='x:y', value='2')))
     method = ""
     if len(words) > 1 and _is_method(words[0]):
         method, words = words[0], words[1:]
-    if method and method.upper() in _STANDARD:
+    if method and method.upper() in STANDARD:
         method = method.upper()
     return Words(method, words[0], tuple(map(parse_item, words[1:])))
 
 
 def _is_method(word: str) -> bool:
-    return word.upper() in _STANDARD or _METHOD.fullmatch(word) is not None
+    return word.upper() in STANDARD or _METHOD.fullmatch(word) is not None
 
 
 def parse_item(word: str) -> Item:

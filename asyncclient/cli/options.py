@@ -36,7 +36,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"asyncclient {__version__}")
     parser.add_argument(
-        "--print-completion", choices=("bash", "zsh", "fish"), help="print the completion for a shell and end"
+        "--print-completion", choices=("bash", "zsh", "fish"), help="print the completion for a shell and exit"
     )
     _add_request(parser.add_argument_group("request"))
     _add_content(parser.add_argument_group("content of the request"))
@@ -87,7 +87,7 @@ def _add_content(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--urlencoded", action="store_true", help="send name=value items as a form, not as JSON")
     group.add_argument("-G", "--get", action="store_true", help="append --data to the URL")
-    group.add_argument("-T", "--upload-file", metavar="FILE", help="PUT a file")
+    group.add_argument("-T", "--upload-file", metavar="FILE", help="PUT a file; - is the input")
 
 
 def _add_output(group: argparse._ArgumentGroup) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..client.client import Client
 from ..client.error_context import shorten_url
+from ..client.request import Request
 from ..client.response import Response
 from ..errors import HTTPException, StatusError
 from ..runner import run
@@ -21,7 +22,7 @@ from .items import parse_words
 from .options import build_parser
 from .output import Output
 from .progress import Bars, name_bar
-from .saving import save
+from .saving import describe_interruption, save
 from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
 from .visible import make_visible
 
@@ -175,11 +176,24 @@ async def _continue(client: Client, options: Any, prepared: Prepared) -> int:
     if not target or prepared.method != "GET":
         raise ValueError("expected --output FILE or --remote-name, and GET, with --continue-at")
     keywords = {**prepared.options, "cookies": list_cookie_pairs(options.cookie)}
-    with Bars(silent=options.silent) as bars:
-        progress = bars.add(_name_bar(options, prepared.url))
-        response = await client.download(
-            prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords
-        )
+    sizes: list[int] = []
+    try:
+        with Bars(silent=options.silent) as bars:
+            move = bars.add(_name_bar(options, prepared.url))
+
+            def progress(size: int, total: int | None) -> None:
+                sizes[:] = [size]
+                move(size, total)
+
+            response = await client.download(
+                prepared.url, target, resume=True, overwrite=options.force, progress=progress, **keywords
+            )
+    except asyncio.CancelledError:  # by Ctrl-C
+        url = Request("GET", prepared.url, params=keywords["params"]).url
+        if options.show_error or not options.silent:
+            line = describe_interruption([(target, url)], is_received=bool(sizes))
+            print(f"asyncclient: {line}", file=sys.stderr)
+        raise
     if options.json_output:
         path = os.path.join(target, response.filename) if options.remote_name else target
         Output().write(await _build_json(response, path) + b"\n")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..client.download.part_file import PartFile
+from ..client.download.part_file import PartFile, find_part
 from ..client.request import Progress
 from ..client.response import Response
 
@@ -38,6 +39,22 @@ async def save(response: Response, path: str, *, force: bool, progress: Progress
     finally:
         part.close(keep=False)
     return os.path.join(path, response.filename) if part.is_in_directory else path
+
+
+def describe_interruption(downloads: Iterable[tuple[str, str]], *, is_received: bool, addition: str = "") -> str:
+    """Return a line about the parts that interrupted downloads have left.
+
+    Args:
+        downloads: the path and the URL of each.
+        is_received: content was received.
+        addition: what the command needs to continue, such as ` with --option`.
+    """
+    parts = [find_part(path, hashlib.sha256(url.encode()).hexdigest()) for path, url in downloads]
+    size = sum(os.path.getsize(part) for part in parts if os.path.exists(part))
+    if size:
+        return f"interrupted: {size:,} bytes kept; the same command{addition} goes on"
+    reason = "; the server does not identify the content" if is_received else ""
+    return f"interrupted: nothing is kept{reason}"
 
 
 def _is_device(path: str) -> bool:

@@ -5,45 +5,62 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from .exits import Exit
 
+_ALWAYS_HTTP_1_1: Final = "it is always HTTP/1.1"
 _NO_HTTP_2: Final = "this client speaks HTTP/1.1 only"
+_FAMILY: Final = "--resolve HOST:PORT:ADDRESS, or --interface NAME, choose the family of addresses"
 _PROTECTED: Final = "credentials are never sent to another origin"
 
 SPELLINGS: Final = {
     "--all-proxy": "--proxy URL",
     "--auth": "--user NAME:PASSWORD",
+    "--body": "--no-include",
     "--ca-certificate": "--cacert FILE",
     "--check-status": "--fail",
+    "--checksum": "asyncclient download --checksum ALGORITHM:HEX URL",
     "--config": "write the options into a script",
     "--connections": "asyncclient download --connections N, or bench",
     "--continue": "--continue-at -",
     "--create-dirs": "make the directory first",
     "--download": "--remote-name, or asyncclient download URL",
+    "--dump-header": "--include, or --head",
     "--follow": "--location",
     "--form-string": "--form NAME=TEXT",
     "--globoff": "braces are never expanded",
-    "--http1.1": "it is always HTTP/1.1",
+    "--headers": "--head, or --include",
+    "--http1.0": _ALWAYS_HTTP_1_1,
+    "--http1.1": _ALWAYS_HTTP_1_1,
     "--http2": _NO_HTTP_2,
     "--http3": _NO_HTTP_2,
+    "--ignore-stdin": "the standard input is read only for @- and --upload-file -",
     "--input-file": "asyncclient download --input FILE",
+    "--ipv4": _FAMILY,
+    "--ipv6": _FAMILY,
     "--keepalive-time": "TCP keep-alive is on",
     "--limit-rate": "content is received as fast as it is written",
     "--location-trusted": _PROTECTED,
     "--mirror": "asyncclient crawl URL",
+    "--no-buffer": "content is printed as received",
     "--no-check-certificate": "--insecure",
+    "--no-clobber": "asyncclient download --skip-existing",
     "--noproxy": "set the variable no_proxy",
     "--oauth2-bearer": "--bearer TOKEN",
+    "--offline": "every request is sent; --verbose prints it",
     "--output-document": "--output FILE",
     "--parallel": "asyncclient download URL URL --connections N",
     "--post-data": "--data DATA",
     "--print": "--include, --no-include, --verbose",
     "--progress-bar": "a terminal has a progress bar",
+    "--proxy-user": "--proxy http://NAME:PASSWORD@HOST:PORT",
+    "--quiet": "--silent",
     "--recursive": "asyncclient crawl URL",
     "--remote-header-name": "--remote-name uses Content-Disposition",
     "--remote-name-all": "asyncclient download URL URL",
@@ -52,21 +69,34 @@ SPELLINGS: Final = {
     "--session": "--cookie FILE --cookie-jar FILE",
     "--stream": "content is printed as received unless it is JSON",
     "--timeout": "--max-time SECONDS",
+    "--trace": "--verbose",
+    "--trace-ascii": "--verbose",
     "--tries": "--retry N",
+    "--url": "the URL is an argument without an option",
     "--verify": "--cacert FILE, or --insecure",
     "--write-out": "--json-output, or --timings",
-    "--no-buffer": "content is printed as received",
-    "--no-clobber": "asyncclient download --skip-existing",
     "-#": "a terminal has a progress bar",
+    "-0": _ALWAYS_HTTP_1_1,
+    "-4": _FAMILY,
+    "-6": _FAMILY,
+    "-D": "--include, or --head",
     "-J": "--remote-name uses Content-Disposition",
     "-K": "write the options into a script",
     "-N": "content is printed as received",
+    "-U": "--proxy http://NAME:PASSWORD@HOST:PORT",
     "-Z": "asyncclient download URL URL --connections N",
+    "-a": "--user NAME:PASSWORD",
     "-g": "braces are never expanded",
+    "-j": "name=value items are JSON without an option",
+    "-p": "--include, --no-include, --verbose",
+    "-q": "--silent",
     "-w": "--json-output, or --timings",
 }
 """Options of other commands, and the equivalent here."""
 
+
+_REFUSED: Final = re.compile(r"argument (-\S/\S+):")
+"""The letter and the name of a known option whose value is refused, as in `-c/--connections`."""
 
 WIDE: Final = 80
 """Columns of a terminal from which on an option and its explanation have a line together."""
@@ -99,9 +129,10 @@ class Parser(argparse.ArgumentParser):
         prog: the words of the command.
         words: the arguments that are not options, for the first line of the help; further lines are further usages.
         description: the text below it.
+        spellings: options of other commands that have another equivalent here than in SPELLINGS.
     """
 
-    def __init__(self, *, prog: str, words: str, description: str) -> None:
+    def __init__(self, *, prog: str, words: str, description: str, spellings: Mapping[str, str] | None = None) -> None:
         super().__init__(
             prog=prog,
             usage=f"%(prog)s [OPTION ...] {words}",
@@ -109,21 +140,36 @@ class Parser(argparse.ArgumentParser):
             formatter_class=HelpLines,
             allow_abbrev=False,
         )
+        self._spellings = {**SPELLINGS, **(spellings or {})}
+        self._has_negative_number_optionals.append(True)  # otherwise argparse takes -4 for an argument
 
     def error(self, message: str) -> NoReturn:
         """End the process with exit code 2."""
-        unknown = message.partition("unrecognized arguments: ")[2].split()
+        refused = _REFUSED.match(message)
+        unknown = [refused[1]] if refused else message.partition("unrecognized arguments: ")[2].split()
         hints = [hint for word in unknown if (hint := self._find_hint(word))]
         hint = hints[0] if hints else f"{self.prog} --help lists the options"
         print(f"{self.prog}: {message}: {hint}", file=sys.stderr)
         sys.exit(Exit.USAGE)
 
     def _find_hint(self, word: str) -> str:
-        option = word.partition("=")[0] if word.startswith("--") else word[:2]
-        if option in SPELLINGS:
-            return f"here it is: {SPELLINGS[option]}"
+        option = (
+            word
+            if _REFUSED.match(f"argument {word}:")
+            else word.partition("=")[0]
+            if word.startswith("--")
+            else word[:2]
+        )
+        if option in self._spellings:
+            return self._describe(self._spellings[option])
         near = difflib.get_close_matches(option, self._option_string_actions, 1, 0.75)
         return f"did you mean {near[0]}?" if near and option.startswith("--") else ""
+
+    def _describe(self, equivalent: str) -> str:
+        if not equivalent.startswith("-"):
+            return equivalent
+        is_known = equivalent.split()[0].rstrip(",") in self._option_string_actions
+        return f"here it is: {equivalent}" if is_known else f"asyncclient URL has it: {equivalent}"
 
 
 def positive(text: str) -> int:

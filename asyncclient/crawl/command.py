@@ -29,10 +29,39 @@ INTERRUPTED: Final = 130
 """The exit status after Ctrl-C, as in shells."""
 
 
+_FOLLOWED: Final = "links are followed; --depth N limits them"
+_KEPT: Final = "--files DIR, --jsonl FILE, or --warc PREFIX"
+
+SPELLINGS: Final = {
+    "--accept": "--scope PATTERN",
+    "--continue": "--frontier FILE --resume",
+    "--domains": "--scope PATTERN",
+    "--level": "--depth N",
+    "--mirror": _FOLLOWED,
+    "--no-parent": "--scope 'https://example.com/folder/*'",
+    "--output": _KEPT,
+    "--recursive": _FOLLOWED,
+    "--reject": "--exclude PATTERN",
+    "--silent": "--quiet",
+    "--user-agent": "--agent NAME",
+    "--wait": "--rate N",
+    "-A": "--scope PATTERN",
+    "-D": "--scope PATTERN",
+    "-R": "--exclude PATTERN",
+    "-l": "--depth N",
+    "-m": _FOLLOWED,
+    "-o": _KEPT,
+    "-r/--rate": f"it is the number of requests per second; {_FOLLOWED}",
+    "-s": "--quiet",
+    "-w": "--rate N",
+}
+"""Options of curl and wget, and the equivalent of this subcommand."""
+
+
 def build_parser(prog: str = "asyncclient crawl") -> Parser:
     """Return the parser of the command line."""
     text = "Crawl sites politely: by robots.txt, at a limited rate, and so that it can be continued later."
-    parser = Parser(prog=prog, words="[URL ...]", description=text)
+    parser = Parser(prog=prog, words="[URL ...]", description=text, spellings=SPELLINGS)
     add = parser.add_argument
     add("urls", nargs="*", metavar="URL", help="the first pages; https:// may be left out, for localhost http://")
     add("-i", "--input", type=Path, metavar="FILE", help="read further URLs from a file, one in each line")

@@ -90,6 +90,53 @@ def test_files_that_exist_are_kept_without_force(command: Command, tmp_path: Pat
     assert contents(tmp_path) == {"/a": CONTENT["/a"]}
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_file_that_is_kept_is_verified(command: Command, tmp_path: Path, *, is_right: bool) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    digest = hashlib.sha256(b"old" if is_right else b"new").hexdigest()
+    with RawServer(answer) as server:
+        arguments = ["--skip-existing", "--checksum", f"sha256:{digest}", "-d", tmp_path]
+        result = command("download", server.url + "/a", *arguments)
+    kept = f"{tmp_path}/a  3 bytes  {server.url}/a  kept\n"
+    assert (result.code, result.output.decode()) == ((0, kept) if is_right else (Exit.DECODING, ""))
+    assert (f"expected sha256 {digest}" in result.errors) != is_right
+    assert contents(tmp_path) == {"/a": b"old"}
+
+
+def test_a_file_that_is_kept_is_marked_for_programs(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with RawServer(answer) as server:
+        result = command("download", server.url + "/a", "--skip-existing", "--json-output", "-d", tmp_path)
+    assert json.loads(result.output) == {"url": f"{server.url}/a", "path": f"{tmp_path}/a", "size": 3, "kept": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "text"),
+    [
+        (["-C", "-", "-o", "a"], 'ETag: "a"', "{} bytes kept; the same command goes on"),
+        (["-C", "-", "-O", "b==1"], 'ETag: "a"', "{} bytes kept; the same command goes on"),
+        (["-C", "-", "-O"], "A: b", "nothing is kept; the server does not identify the content"),
+    ],
+)
+def test_a_line_after_ctrl_c_names_the_kept_bytes(tmp_path: Path, options: list[str], field: str, text: str) -> None:
+    def cut(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.send(reply(bytes(SIZE), field)[:-500])
+        connection.wait_closed()
+
+    with RawServer(cut) as server:
+        line = [sys.executable, "-m", "asyncclient", f"{server.url}/a", *options]
+        pipe, env = subprocess.PIPE, os.environ | {"PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(line, cwd=tmp_path, env=env, stdout=pipe, stderr=pipe) as process:
+            while sum(path.stat().st_size for path in tmp_path.glob("*.part")) < SIZE / 2:
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=TIMEOUT)
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.part"))
+    expected = f"asyncclient: interrupted: {text.format(f'{size:,}')}\n"
+    assert (process.returncode, output, errors.decode()) == (Exit.INTERRUPTED, b"", expected)
+
+
 def test_a_download_goes_on_after_a_failure(command: Command, tmp_path: Path) -> None:
     content, asked = os.urandom(1000), []
 
@@ -131,7 +178,9 @@ def test_ctrl_c_keeps_the_part_and_the_next_call_goes_on(command: Command, tmp_p
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=TIMEOUT)
-        assert (process.returncode, output, errors) == (Exit.INTERRUPTED, b"", b"")
+        (part,) = tmp_path.glob("*.part")
+        text = f"asyncclient download: interrupted: {part.stat().st_size:,} bytes kept; the same command goes on\n"
+        assert (process.returncode, output, errors.decode()) == (Exit.INTERRUPTED, b"", text)
         assert not (tmp_path / "a").exists()
         assert command("download", server.url + "/a", "-d", tmp_path).code == 0
     assert b"\r\nRange: bytes=" in asked[1]
@@ -153,7 +202,15 @@ def test_results_for_programs_are_lines_of_json(command: Command, tmp_path: Path
         (["a.test", "--checksum", "x"], "expected md5"),
         (["--checksum", f"md5:{'0' * 32}"], "expected a URL for each --checksum"),
         (["-i", "missing"], "missing: No such file"),
-        (["a.test", "--recursive"], "asyncclient crawl"),
+        (["a.test", "--recursive"], ": asyncclient crawl URL"),
+        (["a.test", "--continue"], "the same command continues"),
+        (["a.test", "-C", "-"], "the same command continues"),
+        (["-c", "a.test"], "it is the number of files at once; the same command continues"),
+        (["a.test", "-o", "b"], "asyncclient URL --output FILE"),
+        (["a.test", "--resume"], "the same command continues"),
+        (["a.test", "--no-clobber"], "here it is: --skip-existing"),
+        (["a.test", "--bearer", "x"], "--help lists the options"),
+        (["a.test", "--post-data", "x"], "asyncclient URL has it: --data DATA"),
     ],
 )
 def test_wrong_arguments_are_explained(command: Command, arguments: list[str], text: str) -> None:

@@ -348,6 +348,27 @@ def test_errors_for_programs_are_json(command: Command) -> None:
         (["--follow", "a.test"], "here it is: --location"),
         (["-Z", "a.test"], "asyncclient download"),
         (["--http2", "a.test"], "HTTP/1.1 only"),
+        (["--http1.1", "a.test"], "--http1.1: it is always HTTP/1.1"),
+        (["-0", "a.test"], "-0: it is always HTTP/1.1"),
+        (["-4", "a.test"], "here it is: --resolve"),
+        (["-6", "a.test"], "here it is: --resolve"),
+        (["--checksum", "md5:0", "a.test"], ": asyncclient download --checksum"),
+        (["--quiet", "a.test"], "here it is: --silent"),
+        (["-q", "a.test"], "here it is: --silent"),
+        (["--headers", "a.test"], "here it is: --head, or --include"),
+        (["--dump-header", "-", "a.test"], "here it is: --include"),
+        (["-D", "-", "a.test"], "here it is: --include"),
+        (["-a", "b:c", "a.test"], "here it is: --user"),
+        (["-j", "a.test"], "items are JSON"),
+        (["-p", "h", "a.test"], "here it is: --include"),
+        (["--body", "a.test"], "here it is: --no-include"),
+        (["--offline", "a.test"], "--verbose prints it"),
+        (["--ignore-stdin", "a.test"], "is read only for @-"),
+        (["--trace-ascii", "-", "a.test"], "here it is: --verbose"),
+        (["--url", "a.test"], "an argument without an option"),
+        (["--proxy-user", "a:b", "a.test"], "here it is: --proxy http://"),
+        (["--form", "POST", "a.test", "a=b"], "--urlencoded"),
+        (["--json", "POST", "a.test", "a=b"], "items are JSON without it"),
         (["--xyz", "a.test"], "--help lists the options"),
         (["--outputt", "f", "a.test"], "did you mean --output?"),
         ([], "expected a URL"),
@@ -394,7 +415,20 @@ def test_a_folder_that_is_missing_is_named(command: Command, tmp_path: Path) -> 
     assert result.errors.endswith("): make the directory first\n")
 
 
+@pytest.mark.parametrize(("arguments", "usage"), [(["help"], "asyncclient"), (["help", "crawl"], "asyncclient crawl")])
+def test_help_is_a_word_too(command: Command, arguments: list[str], usage: str) -> None:
+    code, output, errors = command(*arguments)
+    assert (code, errors) == (0, "")
+    assert output.startswith(f"usage: {usage} [OPTION ...] ".encode())
+
+
 # Processes
+
+
+def test_the_standard_input_is_uploaded() -> None:
+    with RawServer(recorder := Recorder()) as server:
+        assert run_process(server.url, "-T", "-", input=b"12345").stdout == b"ok"
+    assert (recorder.line, recorder.body) == ("PUT / HTTP/1.1", b"12345")
 
 
 def test_ctrl_c_ends_a_request_without_traceback_and_file(tmp_path: Path) -> None:

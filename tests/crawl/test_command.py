@@ -126,6 +126,9 @@ async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
         (["http://a.test/", "--frontier", __file__], "add --resume to go on"),
         (["http://a.test/", "--scope", "docs/*"], "a pattern of URLs"),
         (["http://a.test/", "--rate", "0"], "rate above 0"),
+        (["http://a.test/", "--recursive"], ": links are followed; --depth N"),
+        (["-r", "http://a.test/"], "it is the number of requests per second; links are followed"),
+        (["http://a.test/", "--level", "2"], "here it is: --depth N"),
         (["ftp://a.test/"], "an http or https URL"),
     ],
 )

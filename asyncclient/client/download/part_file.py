@@ -87,13 +87,14 @@ class PartFile:
         path, given = os.path.realpath(self._given), os.fspath(self._given)
         self.is_in_directory = os.path.isdir(path)
         if self.is_in_directory:
-            self._path, part = "", os.path.join(path, resource[:32])
+            self._path = ""
         elif given.endswith((os.sep, os.altsep or os.sep)):
             raise FileNotFoundError(errno.ENOENT, "expected a directory", given)
         else:
-            self._path = part = path
+            self._path = path
             self._mode = _find_mode(path)
-        self._part, self._note = part + PART, part + NOTE
+        self._part = find_part(path, resource)
+        self._note = self._part.removesuffix(PART) + NOTE
 
     def set_name(self, name: str) -> None:
         """Set the name of the final file in the directory.
@@ -213,6 +214,12 @@ class PartFile:
                     os.remove(path)
         self._file.close()
         self._file = None
+
+
+def find_part(path: str | os.PathLike[str], resource: str) -> str:
+    """Return the path of the part of a download to a path; in a directory it has the hash of the URL, see Note."""
+    target = os.path.realpath(path)
+    return (os.path.join(target, resource[:32]) if os.path.isdir(target) else target) + PART
 
 
 def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
