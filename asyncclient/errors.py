@@ -21,6 +21,11 @@ def clip(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def show_count(number: int, noun: str) -> str:
+    """Return a number with a noun, which is given in the singular and gets an s for all numbers but 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def join_errors(errors: Sequence[object]) -> str:
     """Return the texts of several errors, joined: the first three, cut to 160 characters, and the count of others."""
     texts = [text if len(text) <= 160 else f"{text[:157]}..." for text in map(str, errors[:3])]

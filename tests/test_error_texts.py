@@ -14,7 +14,7 @@ import pytest
 
 import asyncclient
 from asyncclient import BadStatusLine, Client, ConnectError, StaticResolver, StatusError, UnknownProtocol
-from asyncclient.errors import MAX_TEXT, ProtocolError, join_errors
+from asyncclient.errors import MAX_TEXT, ProtocolError, join_errors, show_count
 from asyncclient.testing import RawServer
 from tests.connection.conversations import reply
 
@@ -64,6 +64,10 @@ async def test_a_long_reason_is_cut() -> None:
 )
 def test_errors_are_joined_into_one_text(errors: list[object], text: str) -> None:
     assert join_errors(errors) == text
+
+
+def test_a_number_has_its_noun() -> None:
+    assert [show_count(number, "redirect") for number in (0, 1, 2)] == ["0 redirects", "1 redirect", "2 redirects"]
 
 
 PUBLIC = ("", ".crawl", ".cache", ".politeness", ".testing", ".contrib.dask")

@@ -34,7 +34,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ..caller import Caller
-from ..errors import ClientClosed, HTTPException, StaleConnectionError, TooManyRedirects
+from ..errors import ClientClosed, HTTPException, StaleConnectionError, TooManyRedirects, show_count
 from ..message.ranges import parse_content_range
 from ..timeouts import NEVER
 from ..transport import Transport, TransportRequest, TransportResponse
@@ -331,7 +331,7 @@ class Transfer:
         if redirect is None:
             return None
         if len(self.history) >= settings.max_redirects:
-            raise TooManyRedirects(f"more than {settings.max_redirects} redirects", response)
+            raise TooManyRedirects(f"more than {show_count(settings.max_redirects, 'redirect')}", response)
         request, following = settings.rounds.redirect(self.request, current, redirect)
         return Again(following, "redirect", request=request)
 

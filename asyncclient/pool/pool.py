@@ -27,7 +27,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout
+from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout, show_count
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
 from ..stream.aio import AioStream, wait_all_closed
@@ -214,8 +214,8 @@ class Pool:
         elif not self._is_being_served(group, waiter, now):
             seconds = waiter.timeout.pool or 0.0
             opening = f", {group.connecting} of them not yet" if group.connecting else ""
-            crowd = f"{group.size} are open{opening}, {self.counted} in all, {len(group.waiters)} requests wait"
-            text = f"no connection to {group.label} became free in {seconds:g} s: {crowd}"
+            sizes = f"{group.size}{opening}, in total: {self.counted}; waiting requests: {len(group.waiters)}"
+            text = f"no connection to {group.label} became free in {seconds:g} s: open to this host: {sizes}"
             groups = (group,) if group.size >= self.sizes.per_host else self._groups.values()
             group.fail(waiter, PoolTimeout(f"{text}; {describe_users(groups)}", "pool", seconds))
 
@@ -489,7 +489,7 @@ class Pool:
 
     def __del__(self) -> None:
         if self.counted and not self.is_closed:
-            text = f"unclosed client, {self.counted} connections are open: use `async with` or aclose()"
+            text = f"unclosed client with {show_count(self.counted, 'open connection')}: use `async with` or aclose()"
             # The source was made with the pool, of whose own creation tracemalloc knows nothing before 3.12.
             warnings.warn(text, ResourceWarning, source=self._closing, stacklevel=2)
 

@@ -55,7 +55,8 @@ class _Guard:
     def refuse(self, host: str | bytes | None) -> None:
         """Raise NetworkDisabled if the network is disabled and the host is another one; None stands for none."""
         if self.depth and host is not None and not _is_local(host):
-            raise NetworkDisabled(f"network is disabled in this test, expected no connection to {host!r}")
+            advice = "use a mock, or the marker enable_network"
+            raise NetworkDisabled(f"connection to {host!r} refused: the network is disabled in this test; {advice}")
 
 
 _GUARD: Final = _Guard()

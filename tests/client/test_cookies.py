@@ -697,7 +697,7 @@ def test_value_is_in_no_repr(jar: CookieJar) -> None:
     jar.set("sid", "SECRET", domain="example.com")
     (cookie,) = jar
     parsed = parse_set_cookie("sid=SECRET", NOW)
-    assert repr(jar) == "<CookieJar 1 cookies for 1 domains>"
+    assert repr(jar) == "<CookieJar 1 cookie for 1 domain>"
     assert repr(cookie) == str(cookie) == "<Cookie 'sid' for 'example.com' '/'>"
     assert "SECRET" not in f"{cookie} {[cookie]} {parsed!r}"
 

@@ -188,7 +188,7 @@ def test_the_warning_names_the_line_that_made_the_unclosed_client(caddy: Caddy, 
     """aio-libs/aiohttp#1175, #2643: "Unclosed client session" does not say which session."""
     _, told = run_program(tmp_path, FORGETS_TO_CLOSE, loop, caddy.url, options=("-W", "default::ResourceWarning"))
     warning, _, origin = told.partition("Object allocated at")
-    assert "ResourceWarning: unclosed client, 1 connections are open: use `async with`" in warning
+    assert "ResourceWarning: unclosed client with 1 open connection: use `async with`" in warning
     assert "forgotten = Client(" in origin
     assert "LOG" not in told
 

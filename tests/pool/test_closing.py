@@ -331,7 +331,7 @@ async def test_a_dropped_client_is_warned_of_once_and_frees_its_sockets() -> Non
         await fill(client, host, 2)
         dropped = weakref.ref(client._pool)
         del client
-        with pytest.warns(ResourceWarning, match="unclosed client, 2 connections are open") as caught:
+        with pytest.warns(ResourceWarning, match="unclosed client with 2 open connections:") as caught:
             gc.collect()
         assert len(caught) == 1
         assert dropped() is None

@@ -46,7 +46,8 @@ async def test_a_pool_timeout_names_the_host_and_the_numbers() -> None:
         assert isinstance(error, PoolTimeout)
         assert isinstance(error, TimeoutError)
         assert re.sub(r"for \d+ s", "for 0 s", str(error)) == (
-            f"no connection to {HOST}:{a.port} became free in 0.05 s: 2 are open, 3 in all, 2 requests wait; "
+            f"no connection to {HOST}:{a.port} became free in 0.05 s: open to this host: 2, in total: 3; "
+            "waiting requests: 2; "
             f"connections in use: GET {held(2)[0]} at {HOST}:{a.port} for 0 s; GET {held(2)[1]} at {HOST}:{a.port} "
             f"for 0 s; GET {held(1)[0]} at {HOST}:{b.port} for 0 s (GET http://{HOST}:{a.port}/ok/late)"
         )

@@ -138,5 +138,5 @@ def test_an_unclosed_client_gives_one_warning_and_no_other_message(
 ) -> None:
     with RawServer.replying(OK, tls=tls.server_context() if is_secure else None) as server:
         said = "\n".join(run_bodies(loop, [server.url], UNCLOSED, "-W", "always"))
-    assert said.count("unclosed client, 1 connections are open") == 3, said  # what is at work has been cancelled
+    assert said.count("unclosed client with 1 open connection:") == 3, said  # what is at work has been cancelled
     assert not [noise for noise in NOISE if noise in said], said

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from ...arguments import check_number, known_arguments
+from ...errors import show_count
 from ...message.url import list_values
 from .fields import Cookie, accept_cookie, check_cookie, path_matches
 from .secure import SecureCookies
@@ -127,7 +128,7 @@ class CookieJar:
         return iter(sorted(cookies, key=attrgetter("created")))
 
     def __repr__(self) -> str:
-        return f"<CookieJar {len(self)} cookies for {len(self._domains)} domains>"
+        return f"<CookieJar {show_count(len(self), 'cookie')} for {show_count(len(self._domains), 'domain')}>"
 
     def store(self, host: str, path: str, is_secure: bool, fields: Iterable[str]) -> None:
         """Store the cookies of a response's Set-Cookie fields; invalid ones are ignored, never an error.
