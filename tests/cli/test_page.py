@@ -35,12 +35,14 @@ def port() -> Iterator[int]:
         yield port
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
 def test_an_output_of_the_page_is_that_of_a_run(command: str, output: str, port: int, tmp_path: Path) -> None:
     until = "^http://127" if " serve " in command else ""
     assert mask(Screen(COLUMNS, 150, tmp_path, port).run(command, until)) == mask(output)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", WITHOUT_MOMENT)
 def test_a_picture_is_that_of_a_run(name: str, port: int, tmp_path: Path) -> None:
     assert mask(take(PICTURES[name], tmp_path, port).text) == mask(read_text(SCREENS[name]))
