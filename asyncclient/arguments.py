@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial, wraps
-from inspect import isawaitable
+from inspect import Signature, isawaitable
 from typing import Any, TypeVar
 
 from .errors import clip
@@ -95,8 +95,9 @@ def _explain_arguments(instead: Mapping[str, str], usage: str, kind: type[_T]) -
 
 def _list_parameters(function: Callable[..., Any]) -> Sequence[str]:
     """Return the names of parameters, as inspect.signature() does in more time, which each import would take."""
-    if hasattr(function, "__signature__"):
-        return [*function.__signature__.parameters]
+    signature: Signature | None = getattr(function, "__signature__", None)
+    if signature is not None:
+        return [*signature.parameters]
     code = function.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 

@@ -30,7 +30,8 @@ class LateOptions:
     def schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set the options of all connections after the delay, as one was opened."""
         if self.timer is None:
-            self.timer = loop.call_later(DELAY, _set_all, ref(self), loop)
+            reference: ref[LateOptions] = ref(self)
+            self.timer = loop.call_later(DELAY, _set_all, reference, loop)
 
     def set_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to set the options of all connections that do not have them yet."""

@@ -47,7 +47,8 @@ class Sweeper:
             if when >= self._at:
                 return
             self.timer.cancel()
-        self.timer, self._at = loop.call_at(when, _sweep, ref(self), loop), when
+        reference: ref[Sweeper] = ref(self)
+        self.timer, self._at = loop.call_at(when, _sweep, reference, loop), when
 
     def sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close the connections that have expired."""
