@@ -39,8 +39,9 @@ _SOCKET_CALLS: Final = tuple(
 )
 """The calls that http.client makes; None for a call that was replaced before this module was imported."""
 
-_SOCKET_METHODS: Final = frozenset(("connect", "connect_ex", "send", "sendall", "recv", "recv_into"))
-"""Methods that programs put into the class to guard or record it; its own are those of the class below."""
+_take_socket_methods: Final = attrgetter("connect", "connect_ex", "send", "sendall", "recv", "recv_into")
+_SOCKET_METHODS: Final = _take_socket_methods(socket.socket.__base__)
+"""Methods that programs replace in socket.socket, which inherits them, to guard or record it."""
 
 _STEPS: Final = (
     *("putrequest", "putheader", "endheaders", "_output", "_send_output"),
@@ -162,7 +163,7 @@ class HTTPConnection:
         """Return whether compat may connect by itself: no call was replaced, and the arguments are ordinary."""
         calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
         is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
-        is_own = calls == _SOCKET_CALLS and vars(socket.socket).keys().isdisjoint(_SOCKET_METHODS)
+        is_own = calls == _SOCKET_CALLS and _take_socket_methods(socket.socket) == _SOCKET_METHODS
         is_plain = type(self.port) is int and 0 <= self.port < 65536 and bool(self.host) and self.host.isascii()
         return is_own and is_timed and is_plain
 

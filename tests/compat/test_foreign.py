@@ -14,6 +14,7 @@ import pytest
 
 from asyncclient.testing import RawServer
 from compat import client
+from compat.sockets import LoopSocket
 from tests.compat.connections import Tape, responding, securely_to, to
 from tests.connection.conversations import OK, echo_target
 from tests.servers import Certificates
@@ -167,6 +168,18 @@ def test_call_beneath_that_is_replaced_may_raise(place: type, name: str, monkeyp
         with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not now"):
             patch.setattr(place, name, fail)
             fetch_through(connection)
+
+
+def test_a_socket_is_of_compat_after_methods_were_replaced_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawServer.replying(OK, OK) as server:
+        with closing(to(server)) as connection, monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "recv", lambda *arguments: b"")
+            connection.connect()
+            assert type(connection.sock) is socket.socket
+        monkeypatch.setattr(socket.socket, "recv", socket.socket.recv)  # as blockbuster leaves the class
+        with closing(to(server)) as connection:
+            connection.connect()
+            assert type(connection.sock) is LoopSocket
 
 
 def test_call_beneath_tls_that_is_replaced_may_raise(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
