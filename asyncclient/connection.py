@@ -181,7 +181,7 @@ class HTTPConnection:
                 deadline = _find_deadline(
                     timeout, opening.started if self._exchange is None else self._exchange.started
                 )
-                with TimeLimit.until(deadline, f"exchange not done with {self.host}:{self.port}"):
+                with TimeLimit.until(deadline, f"no connection to {self.host}:{self.port}"):
                     route = await self._route()
                     stream, self._proxy_head = await open_stream(route, timeout, opening, self.limits)
         finally:

@@ -106,10 +106,19 @@ class Deadline:
         """Return the error of a deadline that has passed.
 
         Args:
-            doing: the beginning of its text, such as "exchange not done with example.com:80".
+            doing: the beginning of its text, such as "no complete response from example.com:80"; see no_response().
         """
         total = self.total or 0.0
         return TotalTimeout(f"{doing} in {total:g} s", "total", total)
 
 
 NEVER: Final = Deadline()
+
+
+def no_response(peer: str) -> str:
+    """Return the beginning of the text of a deadline that passed between the first request byte and the last byte read.
+
+    Args:
+        peer: the server.
+    """
+    return f"no complete response from {peer}"

@@ -33,6 +33,7 @@ from .stream.deadlines import TimeLimit
 from .stream.files import offload
 from .stream.handover import hand_over
 from .stream.interruptible import Interruptible
+from .timeouts import no_response
 from .timings import Timings
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Wire:
         declared = exchange.declared = BodyGuard(head) if head.is_chunked and not chunked else None
         self._sending = Interruptible(f"connection to {stream.peer} was closed meanwhile")
         try:
-            with self._sending, TimeLimit.until(stream.total, f"exchange not done with {stream.peer}"):
+            with self._sending, TimeLimit.until(stream.total, no_response(stream.peer)):
                 await send_request(
                     stream if trace is None else _trace_sending(stream, trace),
                     head.build(),

@@ -119,7 +119,7 @@ PRINTED_CLIENT = {
     "client_streaming": r"1000000 Content-Digest: sha-256=:.*:\nline 0\nline 1\n",
     "client_timeouts": (
         r"no response from 127\.0\.0\.1:\d+ in 0\.3 s \(GET .*/delay/3\)\n"
-        r"exchange not done with 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
+        r"no complete response from 127\.0\.0\.1:\d+ in 0\.2 s \(GET .*/delay/3\)\n"
     ),
     "client_transport": r"hello, ada\nGET /echo 200\nTrue\n",
     "observability_metrics": r"GET 302 0\nGET 200 1\n1\n",
@@ -130,7 +130,7 @@ PRINTED_CLIENT = {
     "client_tracing": (
         r"attempt 1 GET\nconnected: True\nagain: redirect after status 302\nattempt 2 GET\nended: 200, 100 bytes\n"
         r"attempt 1 GET\nagain: redirect after status 302\nattempt 2 GET\nfailed: TotalTimeout\n"
-        r"exchange not done with .* in 0\.3 s \(GET .*\)\n"
+        r"no complete response from .* in 0\.3 s \(GET .*\)\n"
     ),
     "crawl_archive": (
         r"warcinfo None\nresponse 200 OK\nrequest /bytes/100 HTTP/1.1\n"

@@ -107,7 +107,7 @@ class RobotsCache:
             loading = self._loading[origin] = _Loading(loop.create_task(self._load(origin, request)))
         loading.waiters += 1
         try:
-            with TimeLimit.until(request.deadline, f"robots.txt not fetched from {request.destination.host}"):
+            with TimeLimit.until(request.deadline, f"no robots.txt from {request.destination.host}"):
                 await asyncio.wait((loading.task,))
         finally:
             loading.waiters -= 1

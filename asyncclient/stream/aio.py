@@ -31,7 +31,7 @@ from .. import errors
 from ..exchange.content import collect
 from ..exchange.stream import Buffer
 from ..message.buffer import Pieces
-from ..timeouts import NEVER, Deadline, Timeout
+from ..timeouts import NEVER, Deadline, Timeout, no_response
 from .deadlines import DATA, LISTEN, RESPONSE, WRITE, Phase, wait_at_most
 from .descriptor import duplicate
 from .direct import DIRECT_FROM, DirectRead
@@ -154,7 +154,7 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
         """End the wait whose time is over: with the error of its phase, if that has one; called by the timer."""
         error, name, text = self._phase
         if now >= self.total.at:
-            self.abort(self.total.error(f"exchange not done with {self.peer}"))
+            self.abort(self.total.error(no_response(self.peer)))
         elif error is None:
             self.wake()
         else:

@@ -32,7 +32,7 @@ class Phase(NamedTuple):
 
 RESPONSE: Final = Phase(ReadTimeout, "read", "no response from")
 DATA: Final = Phase(ReadTimeout, "read", "no more data from")
-WRITE: Final = Phase(WriteTimeout, "write", "nothing taken by")
+WRITE: Final = Phase(WriteTimeout, "write", "no data accepted by")
 LISTEN: Final = Phase(None, "", "")
 
 

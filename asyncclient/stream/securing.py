@@ -103,7 +103,7 @@ def _handshake(stream: AioStream, opening: Opening) -> Iterator[None]:
     started, peer = time.monotonic(), stream.peer
 
     def build_error(seconds: float) -> TLSTimeout:
-        return TLSTimeout(f"TLS handshake with {peer} not done in {seconds:g} s", "tls", seconds)
+        return TLSTimeout(f"no complete TLS handshake with {peer} in {seconds:g} s", "tls", seconds)
 
     try:
         with TimeLimit(stream.timeout.tls, build_error):

@@ -14,6 +14,7 @@ from ..exchange.body import Source
 from ..local_response import LocalResponse
 from ..message.fields import Fields
 from ..stream.deadlines import TimeLimit
+from ..timeouts import no_response
 from ..transport import TransportRequest
 from .lifespan import ASGIApp, Message, Scope
 
@@ -128,7 +129,7 @@ class ApplicationCall:
         request = self._request
         host = request.destination.host
         with (
-            TimeLimit.until(request.deadline, f"exchange not done with {host}"),
+            TimeLimit.until(request.deadline, no_response(host)),
             TimeLimit(request.timeout.read, lambda s: ReadTimeout(f"no response from {host} in {s:g} s", "read", s)),
         ):
             await self._change.wait()

@@ -15,6 +15,7 @@ from ..arguments import check_number, list_collection
 from ..errors import BadStatusLine, ConnectError, ConnectTimeout, IncompleteRead, ReadTimeout, RemoteDisconnected
 from ..exchange.content import collect
 from ..stream.deadlines import TimeLimit
+from ..timeouts import no_response
 from ..transport import Transport, TransportRequest, TransportResponse, check_transport
 from ..wrapped_response import WrappedResponse
 from .patterns import RequestPattern, URLPattern
@@ -89,7 +90,7 @@ class SlowConnect(Fault):
         """Wait as long as connecting takes."""
         host = request.destination.host
         with (
-            TimeLimit.until(request.deadline, f"exchange not done with {host}"),
+            TimeLimit.until(request.deadline, f"injected fault: no connection to {host}"),
             TimeLimit(
                 request.timeout.connect,
                 lambda s: ConnectTimeout(f"injected fault: no connection to {host} in {s:g} s", "connect", s),
@@ -235,7 +236,7 @@ class Drip(Fault):
     async def change(self, data: bytes, response: FaultyResponse) -> bytes:
         """Wait for the piece."""
         request = response.request
-        with TimeLimit.until(request.deadline, f"exchange not done with {request.destination.host}"):
+        with TimeLimit.until(request.deadline, f"injected fault: {no_response(request.destination.host)}"):
             await asyncio.sleep(self.pause)
         return data
 
@@ -244,7 +245,7 @@ async def _wait(request: TransportRequest) -> None:
     """Wait until the time of the request is over, and raise its error."""
     host = request.destination.host
     with (
-        TimeLimit.until(request.deadline, f"exchange not done with {host}"),
+        TimeLimit.until(request.deadline, f"injected fault: {no_response(host)}"),
         TimeLimit(
             request.timeout.read,
             lambda s: ReadTimeout(f"injected fault: no response from {host} in {s:g} s", "read", s),

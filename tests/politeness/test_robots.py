@@ -234,7 +234,7 @@ async def test_a_deadline_ends_the_wait_and_the_fetch_that_no_request_needs() ->
             await asyncio.Event().wait()
 
         crawl.hosts.send = hang  # type: ignore[method-assign]
-        with pytest.raises(TotalTimeout, match=r"robots\.txt not fetched from a\.test in 0\.01 s"):
+        with pytest.raises(TotalTimeout, match=r"no robots\.txt from a\.test in 0\.01 s"):
             await crawl.client.get("http://a.test/", timeout=0.01)
         await crawl.advance()
         assert crawl.polite.stats() == (0, 0, 0)

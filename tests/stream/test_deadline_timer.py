@@ -12,7 +12,7 @@ import pytest
 from asyncclient.errors import TotalTimeout
 from asyncclient.stream.deadlines import GRAIN, Alarm, DeadlineTimer, TimeLimit, schedule_expiry, timer_of, wait_at_most
 from asyncclient.testing import RawConnection
-from asyncclient.timeouts import NEVER, Deadline
+from asyncclient.timeouts import NEVER, Deadline, no_response
 from tests.conftest import LOOPS
 from tests.durations import FOREVER, lasts
 from tests.stream.peers import Connect
@@ -291,8 +291,8 @@ async def test_an_alarm_leaves_a_future_that_is_done_as_it_is() -> None:
 def test_a_deadline_gives_the_seconds_left_and_its_error() -> None:
     deadline = Deadline.after(2.5, 100.0)
     assert (deadline.at, deadline.total, deadline.left(101.0), deadline.left(103.0)) == (102.5, 2.5, 1.5, -0.5)
-    error = deadline.error("exchange not done with a:80")
-    assert (str(error), error.phase, error.seconds) == ("exchange not done with a:80 in 2.5 s", "total", 2.5)
+    error = deadline.error(no_response("a:80"))
+    assert (str(error), error.phase, error.seconds) == ("no complete response from a:80 in 2.5 s", "total", 2.5)
 
 
 def test_an_unlimited_total_never_expires() -> None:

@@ -150,7 +150,7 @@ async def test_a_peer_that_ends_in_the_handshake_is_a_tls_error(
 
 async def test_a_silent_peer_is_a_timeout_of_the_handshake(tls: Certificates) -> None:
     with RawServer(RawConnection.hold) as server:
-        where = r"TLS handshake with 127\.0\.0\.1:[0-9]+ not done in 0\.1 s"
+        where = r"no complete TLS handshake with 127\.0\.0\.1:[0-9]+ in 0\.1 s"
         with lasts(0.1), pytest.raises(TLSTimeout, match=where) as raised:
             await dial(route_to(server, tls), Timeout(tls=0.1))
         assert (raised.value.phase, raised.value.seconds) == ("tls", 0.1)

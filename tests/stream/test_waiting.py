@@ -186,7 +186,10 @@ async def test_a_timeout_begins_with_each_wait(connect: Connect) -> None:
 async def test_a_peer_that_takes_nothing_is_a_write_timeout(connect: Connect) -> None:
     async with connect(RawConnection.hold, write=0.1, read=None) as stream:
         await fill(stream)
-        with lasts(0.1), pytest.raises(WriteTimeout, match=r"nothing taken by 127\.0\.0\.1:[0-9]+ in 0\.1 s") as raised:
+        with (
+            lasts(0.1),
+            pytest.raises(WriteTimeout, match=r"no data accepted by 127\.0\.0\.1:[0-9]+ in 0\.1 s") as raised,
+        ):
             await stream.drain()
         assert (raised.value.phase, raised.value.seconds) == ("write", 0.1)
 

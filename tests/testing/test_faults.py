@@ -89,7 +89,7 @@ async def test_connecting_may_be_slow(mock: MockTransport) -> None:
         assert (await client.get(URL)).status == 200
         with pytest.raises(ConnectTimeout, match=r"no connection to api.example.com in 0\.01 s"):
             await client.get(URL, timeout=Timeout(connect=0.01))
-        with pytest.raises(TotalTimeout):
+        with pytest.raises(TotalTimeout, match=r"injected fault: no connection to api.example.com in 0\.01 s"):
             await client.get(URL, timeout=0.01)
 
 
@@ -131,7 +131,7 @@ async def test_a_server_may_stall(mock: MockTransport) -> None:
         async with client_of(mock, fault) as client:
             with pytest.raises(ReadTimeout, match=r"injected fault: no response from api.example.com in 0\.01 s"):
                 await client.get(URL, timeout=Timeout(read=0.01))
-            with pytest.raises(TotalTimeout):
+            with pytest.raises(TotalTimeout, match=r"injected fault: no complete response from api.example.com"):
                 await client.get(URL, timeout=0.01)
 
 
@@ -141,7 +141,7 @@ async def test_content_may_drip(mock: MockTransport) -> None:
         async with client.stream("GET", URL) as response:
             assert [chunk async for chunk in response.iter_chunks()] == [b"0123", b"4567", b"89"]
     async with client_of(mock, faults.Drip(pause=60)) as client:
-        with pytest.raises(TotalTimeout):
+        with pytest.raises(TotalTimeout, match=r"injected fault: no complete response from api.example.com in 0\.01 s"):
             await client.get(URL, timeout=0.01)
     async with client_of(mock, faults.Drip(pause=0.05)) as client:
         with pytest.raises(RateTimeout):
