@@ -25,7 +25,7 @@ from .message.fields import Fields, HasItems, Headers, list_pairs
 from .message.head import Head, HeadCache, build_field
 from .message.request import RequestHead
 from .response import HTTPResponse
-from .stream.deadlines import TimeLimit
+from .stream.deadlines import TimeLimit, deadline_since
 from .stream.dial import Route, open_stream
 from .stream.files import offload, open_file
 from .stream.hops import Tunnel
@@ -33,20 +33,10 @@ from .stream.interruptible import Interruptible
 from .stream.opening import Opening
 from .stream.options import SocketOption, parse_options
 from .stream.tls import default_context
-from .timeouts import NEVER, Deadline, Timeout
+from .timeouts import GLOBAL_DEFAULT, NEVER, GlobalDefault, Timeout
 from .wire import Wire
 
 HTTP_PORT: Final = 80
-
-
-class GlobalDefault:
-    """The timeout that socket.setdefaulttimeout() has set when the connection is opened."""
-
-    def __repr__(self) -> str:
-        return "<global default timeout>"
-
-
-GLOBAL_DEFAULT: Final = GlobalDefault()
 
 
 class HTTPConnection:
@@ -178,9 +168,8 @@ class HTTPConnection:
         self._opening = Interruptible(f"connection to {self.host}:{self.port} was closed meanwhile")
         try:
             with self._opening:
-                deadline = _find_deadline(
-                    timeout, opening.started if self._exchange is None else self._exchange.started
-                )
+                started = opening.started if self._exchange is None else self._exchange.started
+                deadline = deadline_since(started, timeout.total)
                 with TimeLimit.until(deadline, f"no connection to {self.host}:{self.port}"):
                     route = await self._route()
                     stream, self._proxy_head = await open_stream(route, timeout, opening, self.limits)
@@ -417,7 +406,7 @@ class HTTPConnection:
         if self.timeout is not self._timeout:
             stream.timeout = self._applied_timeout()
         timeout = stream.timeout
-        stream.total = NEVER if timeout.total is None else _find_deadline(timeout, exchange.started)
+        stream.total = NEVER if timeout.total is None else deadline_since(exchange.started, timeout.total)
         if self.debuglevel > 0 or type(stream) is PrintingStream:
             set_printing(stream, prints=self.debuglevel > 0)
         return wire
@@ -508,9 +497,3 @@ class HTTPConnection:
             wire.end(exchange, at)
             if wire.close_reason is not None:
                 self._forget_closed(wire)
-
-
-def _find_deadline(timeout: Timeout, started: float) -> Deadline:
-    """Return when an exchange must be over that began then, by time.monotonic()."""
-    lasted = time.monotonic() - started
-    return Deadline.after(timeout.total, asyncio.get_running_loop().time() - lasted)

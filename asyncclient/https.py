@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from .connection import GLOBAL_DEFAULT, GlobalDefault, HTTPConnection
+from .connection import HTTPConnection
 from .exchange.body import BLOCKSIZE
 from .limits import DEFAULT, Limits
 from .stream.options import SocketOption
 from .stream.tls import default_context
-from .timeouts import Timeout
+from .timeouts import GLOBAL_DEFAULT, GlobalDefault, Timeout
 
 HTTPS_PORT: Final = 443
 

@@ -81,6 +81,16 @@ class Timeout:
         return Timeout(connect=seconds, tls=seconds, write=seconds, read=seconds)
 
 
+class GlobalDefault:
+    """The timeout that socket.setdefaulttimeout() has set when the connection is opened."""
+
+    def __repr__(self) -> str:
+        return "<global default timeout>"
+
+
+GLOBAL_DEFAULT: Final = GlobalDefault()
+
+
 @dataclass(slots=True)  # not a NamedTuple, whose attributes are slow to read; nor frozen, which is slow to make
 class Deadline:
     """When an exchange as a whole must be over, and how long it was meant to take. It is never modified.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol
@@ -127,6 +128,11 @@ def schedule_expiry(item: HasDeadline, loop: asyncio.AbstractEventLoop) -> Deadl
     if item.deadline < timer.next_check:
         timer.schedule(item.deadline)
     return timer
+
+
+def deadline_since(started: float, seconds: float | None) -> Deadline:
+    """Return the deadline, on the running loop, of what began at that time of time.monotonic(); None sets no limit."""
+    return Deadline.after(seconds, asyncio.get_running_loop().time() - (time.monotonic() - started))
 
 
 class TimeLimit:
