@@ -125,7 +125,8 @@ PRINTED_CLIENT = {
     "observability_metrics": r"GET 302 0\nGET 200 1\n1\n",
     "observability_waterfall": r"(GET http.* +\d+\.\d ms\n){5}· queued .*\nTrue\n",
     "observability_logging": (
-        r"INFO GET .*/bytes/100 200 OK, 100 bytes in \d\.\d+ s, attempt 2\n(DEBUG .*\n)+INFO GET .*\n(DEBUG .*\n)*"
+        r"INFO GET .*/bytes/100 200 OK, 100 bytes in \d\.\d+ s, after 1 redirect\n"
+        r"(DEBUG .*\n)+INFO GET .*\n(DEBUG .*\n)*"
     ),
     "client_tracing": (
         r"attempt 1 GET\nconnected: True\nagain: redirect after status 302\nattempt 2 GET\nended: 200, 100 bytes\n"

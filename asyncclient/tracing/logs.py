@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..errors import MAX_TEXT, HTTPException, clip
@@ -21,6 +22,15 @@ from .tracer import Tracer
 
 _VALUE: Final = re.compile(r"((?:^|[&;])[^&;=]+=)[^&;]*|[^&;=]+(?=[&;]|$)")
 
+_RESENDS: Final = {
+    "redirect": "redirect",
+    "challenge": "challenge",
+    "expectation": "refused expectation",
+    "retry": "retry",
+    "stale": "stale connection",
+}
+"""The words of the log for the reasons of a Resend; a transport of the program may have others."""
+
 
 def mask_query(url: str) -> str:
     """Return a URL in which each value of the query is replaced by ***, and so is a part without a name."""
@@ -30,6 +40,16 @@ def mask_query(url: str) -> str:
 
 def _mask(found: re.Match[str]) -> str:
     return f"{found[1] or ''}***"
+
+
+def _count_resends(reasons: Sequence[str]) -> str:
+    """Return how often a request was sent again for each reason: ", after 2 redirects, 1 retry"; "" if never."""
+    counted = [f"{count} {_decline(_RESENDS.get(reason, reason), count)}" for reason, count in Counter(reasons).items()]
+    return f", after {', '.join(counted)}" if counted else ""
+
+
+def _decline(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 class LineTracer(Tracer):
@@ -45,16 +65,16 @@ class LineTracer(Tracer):
             return
         seconds = time.monotonic() - trace.started
         url = self._show_url(trace.url)
-        attempt = f", attempt {trace.attempt}" if trace.attempt > 1 else ""
+        resends = _count_resends(trace.resends)
         status = "" if trace.status is None else f" {trace.status} {clip(trace.reason)[1:-1]}".rstrip()
         extra = {"trace": trace}
         if error is None:
             text = "%s %s%s, %d bytes in %.3f s%s"
-            self._logger.info(text, trace.method, url, status, trace.received, seconds, attempt, extra=extra)
+            self._logger.info(text, trace.method, url, status, trace.received, seconds, resends, extra=extra)
         else:
             text = "%s %s%s failed after %d bytes in %.3f s%s: %s"
             shown = describe_error(error)
-            self._logger.info(text, trace.method, url, status, trace.received, seconds, attempt, shown, extra=extra)
+            self._logger.info(text, trace.method, url, status, trace.received, seconds, resends, shown, extra=extra)
 
 
 class LogTracer(LineTracer):
@@ -75,12 +95,15 @@ class LogTracer(LineTracer):
 
     def attempt_started(self, trace: Trace) -> None:
         """Write which request is sent."""
-        self._debug(trace, "attempt %d, %s %s", trace.attempt, trace.method, self._show_url(trace.url))
+        last = trace.resends[-1] if trace.resends else ""
+        cause = f", {_RESENDS.get(last, last)} {trace.resends.count(last)}" if last else ""
+        self._debug(trace, "%s %s%s", trace.method, self._show_url(trace.url), cause)
 
     def request_resent(self, trace: Trace, resend: Resend) -> None:
         """Write why it is sent again."""
         cause = f"status {resend.status}" if resend.error is None else describe_error(resend.error)
-        self._debug(trace, "%s after %s, pause of %.3f s", resend.reason, cause, resend.seconds)
+        pause = f", pause of {resend.seconds:.3f} s" if resend.seconds else ""
+        self._debug(trace, "%s after %s%s", _RESENDS.get(resend.reason, resend.reason), cause, pause)
 
     def queue_joined(self, trace: Trace, queue: str) -> None:
         """Write that it waits."""

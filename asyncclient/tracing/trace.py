@@ -54,7 +54,8 @@ class Trace:
         number: a number that no other request of this process has.
         method, url: of the present attempt; a redirect may change them. The URL has no userinfo and no fragment, but
             its query may hold secrets.
-        attempt: how often the request was sent, the present attempt included.
+        attempt: how often a request was sent for the caller's, the present attempt included.
+        resends: why each of the attempts after the first was made: the reasons that Resend has.
         started: when the request began, by time.monotonic().
         status: of the response in the present attempt; None before its head was received.
         reason: the reason phrase of that response.
@@ -77,6 +78,7 @@ class Trace:
         "peer",
         "reason",
         "received",
+        "resends",
         "sent",
         "started",
         "status",
@@ -89,6 +91,7 @@ class Trace:
         self.number = next(_numbers)
         self.started = time.monotonic()
         self.attempt = 0
+        self.resends: tuple[str, ...] = ()
         self.has_ended = False
         self._begin(method, url)
         self._headers: list[tuple[str, str]] | None = None  # set during attempt_started
@@ -137,6 +140,7 @@ class Trace:
 
     def request_resent(self, reason: str, seconds: float, status: int | None, error: BaseException | None) -> None:
         """Report that the request will be sent again."""
+        self.resends = (*self.resends, reason)
         self._tell("request_resent", self, Resend(reason, seconds, status, error))
 
     def content_received(self, size: int) -> None:

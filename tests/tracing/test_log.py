@@ -4,7 +4,18 @@ import logging
 
 import pytest
 
-from asyncclient import Client, ConnectionTrace, LocalResponse, LogTracer, PoolLimits, Retry, Trace
+from asyncclient import (
+    Client,
+    ConnectionTrace,
+    Digest,
+    LocalResponse,
+    LogTracer,
+    PoolLimits,
+    RemoteDisconnected,
+    Resend,
+    Retry,
+    Trace,
+)
 from asyncclient.testing import MockTransport
 from tests.client.answering import Answering
 from tests.connection.conversations import OK
@@ -30,12 +41,67 @@ async def test_one_line_for_each_request_at_info(caplog: pytest.LogCaptureFixtur
     assert isinstance(record.trace, Trace)  # type: ignore[attr-defined]
 
 
-async def test_the_line_of_a_retried_request_has_its_attempt(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_lines_of_a_retried_request_have_its_retries(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     transport = MockTransport({f"GET {URL}": [503, 503, 200]})
     async with Client(transport=transport, retries=Retry(backoff=0)) as client:
         await client.get(URL)
-    assert [line.partition(" in ")[2].partition(", ")[2] for line in lines(caplog)] == ["attempt 3"]
+    assert [line.partition(" s, ")[2] for line in lines(caplog)] == ["after 2 retries"]
+
+
+async def test_a_line_names_redirects_challenges_and_retries(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, LOGGER)
+    challenge = LocalResponse(401, headers={"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'})
+    transport = MockTransport(
+        {
+            f"GET {URL}": LocalResponse(302, headers={"Location": "/a"}),
+            f"GET {URL}a": LocalResponse(302, headers={"Location": "/b"}),
+            f"GET {URL}b": [challenge, 503, 200],
+        }
+    )
+    async with Client(transport=transport, retries=Retry(backoff=0), auth=Digest("user", "password")) as client:
+        await client.get(URL)
+    told = [line.partition(": ")[2] or line for line in lines(caplog)]
+    *resent, last = [line for line in told if line.startswith(("GET", "redirect", "challenge", "retry"))]
+    assert resent == [
+        f"GET {URL}",
+        "redirect after status 302",
+        f"GET {URL}a, redirect 1",
+        "redirect after status 302",
+        f"GET {URL}b, redirect 2",
+        "challenge after status 401",
+        f"GET {URL}b, challenge 1",
+        "retry after status 503",
+        f"GET {URL}b, retry 1",
+    ]
+    assert last.partition(" s, ")[2] == "after 2 redirects, 1 challenge, 1 retry"
+
+
+async def test_the_log_names_each_reason_of_a_resend(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, LOGGER)
+    tracer, trace = LogTracer(), Trace(lambda *_: None, "PUT", URL)
+    for resend in (
+        Resend("stale", 0.0, None, RemoteDisconnected("closed")),
+        Resend("expectation", 0.0, 417, None),
+        Resend("retry", 0.25, 503, None),
+        Resend("retry", 0.5, None, RemoteDisconnected("closed")),
+    ):
+        trace.request_resent(*resend)
+        tracer.request_resent(trace, resend)
+        tracer.attempt_started(trace)
+    tracer.request_ended(trace, RemoteDisconnected("closed"))
+    assert [line.partition(": ")[2] for line in lines(caplog)[:-1]] == [
+        "stale connection after RemoteDisconnected: closed",
+        f"PUT {URL}, stale connection 1",
+        "refused expectation after status 417",
+        f"PUT {URL}, refused expectation 1",
+        "retry after status 503, pause of 0.250 s",
+        f"PUT {URL}, retry 1",
+        "retry after RemoteDisconnected: closed, pause of 0.500 s",
+        f"PUT {URL}, retry 2",
+    ]
+    end = " s, after 1 stale connection, 1 refused expectation, 2 retries: RemoteDisconnected: closed"
+    assert lines(caplog)[-1].endswith(end)
 
 
 async def test_the_line_of_a_failure_has_the_error_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -57,7 +123,7 @@ async def test_each_step_at_debug(caplog: pytest.LogCaptureFixture) -> None:
             await client.post(server.url, body=b"body")
     told = "\n".join(lines(caplog))
     for step in (
-        *("attempt 1, POST", f"opening to 127.0.0.1:{server.port}, for request", "resolved in", "connected to"),
+        *(": POST http", f"opening to 127.0.0.1:{server.port}, for request", "resolved in", "connected to"),
         *("new", "head sent", "body sent, 4 bytes", "waits for the response", "response 200", "2 bytes, 2 in all"),
         *("content complete, 2 bytes", "closed, requests: 1, reason: it was closed by this side", "200 OK, 2 bytes in"),
     ):
