@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PHASES: Final = ("queued", "resolve", "connect", "tls", "sent", "first_byte", "done")
+PHASES: Final = ("queued", "resolve", "connect", "tunnel", "tls", "sent", "first_byte", "done")
 """The durations, in the order of the phases."""
 
 
@@ -16,18 +16,20 @@ class Timings:
         queued: wait in the pool, until a connection was free or began to be opened; None if one was free at once. It is
             not a part of any other phase.
         resolve, connect, tls: duration of each; None on a reused connection, and `tls` also without TLS.
+        tunnel: duration of asking for tunnels, of all proxies together; None without a tunnel.
         sent: from the end of the wait in the pool until all of the request was written.
         first_byte: the same until the first head of the response was received, interim heads included.
         done: the same until the last byte of the content was received.
     """
 
-    __slots__ = ("connect", "done", "first_byte", "queued", "resolve", "sent", "started", "tls")
+    __slots__ = ("connect", "done", "first_byte", "queued", "resolve", "sent", "started", "tls", "tunnel")
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.queued: float | None = None
         self.resolve: float | None = None
         self.connect: float | None = None
+        self.tunnel: float | None = None
         self.tls: float | None = None
         self.sent: float | None = None
         self.first_byte: float | None = None
@@ -63,7 +65,7 @@ def build_timings(
     timings = Timings(started)
     if opening is not None:
         timings.resolve, timings.connect, timings.tls = opening.resolve, opening.connect, opening.tls
-        timings.queued = opening.queued
+        timings.tunnel, timings.queued = opening.tunnel, opening.queued
         timings.started -= opening.queued or 0.0
     timings.sent, timings.first_byte, timings.done = (
         None if at is None else at - started for at in (sent_at, first_at, done_at)

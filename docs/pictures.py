@@ -37,7 +37,7 @@ LETTER = 12.2  # width of a character in a picture of rich
 # Without fonts of another server, and without the address of the generator.
 FORMAT = re.sub(r"\s*(@font-face \{\{.*?\}\}|<!--.*?-->)", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 TEXT = "{http://www.w3.org/2000/svg}text"
-NUMBERS = re.compile(r"[\d.,:#]+|[━╸╺]+|[·dcts█-]{2,}")
+NUMBERS = re.compile(r"[\d.,:#]+|[━╸╺]+|[·dc=ts█-]{2,}")
 
 FILES = {"cities.csv": 5_000_000, "photos.zip": 20_000_000, "planet.osm.pbf": 60_000_000, "talk.mp4": 40_000_000}
 """The files of the picture of a download, and their sizes."""

@@ -18,6 +18,7 @@ COLOURS: Final = {
     "queued": "bright_black",
     "resolve": "cyan",
     "connect": "yellow",
+    "tunnel": "bright_yellow",
     "tls": "magenta",
     "send": "red",
     "wait": "green",
@@ -26,7 +27,7 @@ COLOURS: Final = {
 """The colour of each phase, of those that a terminal defines."""
 
 _PLAIN: Final = str.maketrans({"█": "#", "·": ".", "…": "~"})
-_BAR: Final = re.compile(r" ([·dcts█ -]+)(?: +\S+ +[0-9.]+ ms)$", re.MULTILINE)
+_BAR: Final = re.compile(r" ([·dc=ts█ -]+)(?: +\S+ +[0-9.]+ ms)$", re.MULTILINE)
 _RUN: Final = re.compile(r"(\S)\1*")
 
 

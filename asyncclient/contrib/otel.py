@@ -164,6 +164,19 @@ class OpenTelemetryTracer(Tracer):
 
     # Connections
 
+    def tunnel_started(self, connection: ConnectionTrace, kind: str, target: str) -> None:
+        """Add an event to the span for which the connection is opened."""
+        self._add_event(connection, "asyncclient.tunnel.started", kind, target)
+
+    def tunnel_opened(self, connection: ConnectionTrace, kind: str, target: str, seconds: float) -> None:
+        """Add an event to the same span."""
+        self._add_event(connection, "asyncclient.tunnel.opened", kind, target)
+
+    def _add_event(self, connection: ConnectionTrace, name: str, kind: str, target: str) -> None:
+        attempt = None if connection.trace is None else self._attempts.get(connection.trace)
+        if attempt is not None:
+            attempt.span.add_event(name, {"asyncclient.tunnel.kind": kind, "asyncclient.tunnel.target": target})
+
     def connection_acquired(self, trace: Trace, connection: ConnectionTrace) -> None:
         """Count the connection as active."""
         self._set_state(connection, "active")

@@ -33,6 +33,7 @@ PHASES: Final = (
     Phase("queued", "·", "#b0b7c3"),
     Phase("resolve", "d", "#2a9d8f"),
     Phase("connect", "c", "#e9a03b"),
+    Phase("tunnel", "=", "#5c677d"),
     Phase("tls", "t", "#8e5bb5"),
     Phase("send", "s", "#d1495b"),
     Phase("wait", "-", "#7fb069"),
@@ -76,7 +77,7 @@ class Bar(NamedTuple):
 
 def list_phases(timings: Timings) -> tuple[tuple[str, float], ...]:
     """Return the name and the seconds of each phase that happened."""
-    opening = [(name, getattr(timings, name) or 0.0) for name in ("resolve", "connect", "tls")]
+    opening = [(name, getattr(timings, name) or 0.0) for name in ("resolve", "connect", "tunnel", "tls")]
     opened = min(sum(seconds for _, seconds in opening), timings.sent or 0.0)
     ends = [opened]
     for end in (timings.sent, timings.first_byte, timings.done):
@@ -200,9 +201,10 @@ def as_svg(bars: Sequence[Bar], width: int = 900) -> str:
     scale = (width - left - 120) / total
     rows = [line for number, bar in enumerate(bars) for line in _draw_row(bar, number * ROW, start, left, scale)]
     bottom = (len(bars) + 1) * ROW
+    step = min(100, width // len(PHASES))
     legend = [
-        f'<rect x="{100 * n + 4}" y="{bottom - 13}" width="10" height="10" fill="{phase.colour}"/>'
-        f'<text x="{100 * n + 18}" y="{bottom - 4}">{phase.name}</text>'
+        f'<rect x="{step * n + 4}" y="{bottom - 13}" width="10" height="10" fill="{phase.colour}"/>'
+        f'<text x="{step * n + 18}" y="{bottom - 4}">{phase.name}</text>'
         for n, phase in enumerate(PHASES)
     ]
     size = f'width="{width}" height="{bottom}" viewBox="0 0 {width} {bottom}"'

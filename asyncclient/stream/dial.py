@@ -142,11 +142,23 @@ async def _open_detour(route: Route, timeout: Timeout, opening: Opening, limits:
         connected = await open_socket(route, timeout, opening)
         if route.socks is not None:
             assert route.target is not None
-            connected = await open_socks(connected, route.socks, route.peer, route.target, timeout, route.resolver)
+            connected = await _open_socks(connected, route, route.socks, route.target, timeout, opening)
         stream = AioStream(asyncio.get_running_loop(), route.server, timeout)
         await adopt(connected, stream, route.tls, route.server_name, opening)
     _check_pin(stream, route)
     return stream, head
+
+
+async def _open_socks(
+    connected: socket.socket,
+    route: Route,
+    socks: Socks,
+    target: tuple[str, int],
+    timeout: Timeout,
+    opening: Opening,
+) -> socket.socket:
+    with opening.tunnel_by(socks.kind, target):
+        return await open_socks(connected, socks, route.peer, target, timeout, route.resolver)
 
 
 def _check_pin(stream: AioStream, route: Route) -> None:
@@ -186,7 +198,7 @@ async def _open_tunnelled(
     stream = AioStream(asyncio.get_running_loop(), route.peer, timeout)
     await adopt(connected, stream, route.proxy_tls, build_server_name(route.host), opening)
     try:
-        head = await open_tunnel_on(stream, tunnel, authentication, timeout, limits)
+        head = await open_tunnel_on(stream, tunnel, authentication, timeout, opening, limits)
         if route.tls is not None:
             stream = await wrap(stream, tunnel.authority, route.tls, route.server_name, timeout, opening)
     except BaseException:

@@ -60,11 +60,16 @@ def begin_authentication(tunnel: Tunnel | None) -> TunnelAuthentication | None:
 
 
 async def open_tunnel_on(
-    stream: AioStream, tunnel: Tunnel, authentication: TunnelAuthentication | None, timeout: Timeout, limits: Limits
+    stream: AioStream,
+    tunnel: Tunnel,
+    authentication: TunnelAuthentication | None,
+    timeout: Timeout,
+    opening: Opening,
+    limits: Limits,
 ) -> Head:
     """Ask the HTTP proxy at the end of a stream for a tunnel within the time limit of connecting; see open_tunnel()."""
     stream.timeout = Timeout.each(None)
-    with stream.limited(timeout.connect):
+    with opening.tunnel_by("connect", tunnel.authority), stream.limited(timeout.connect):
         head = await open_tunnel(stream, tunnel.authority, tunnel.head, limits, authentication)
     stream.timeout = timeout
     return head
@@ -86,7 +91,7 @@ async def open_hops(
         hops: the tunnels.
         authentications: of each tunnel.
         timeout: its `connect` is the time limit of each tunnel, its `tls` that of each handshake.
-        opening: the handshakes are added to it.
+        opening: the tunnels and handshakes are added to it.
         limits: of the responses.
         resolver: for a host that a SOCKS proxy does not resolve.
 
@@ -102,9 +107,10 @@ async def open_hops(
         for hop, authentication in zip(hops, authentications, strict=True):
             peer = build_authority(hop.host, hop.port)
             if hop.socks is not None:
-                await ask_on_stream(stream, hop.socks, (hop.host, hop.port), timeout, resolver)
+                with opening.tunnel_by(hop.socks.kind, peer):
+                    await ask_on_stream(stream, hop.socks, (hop.host, hop.port), timeout, resolver)
             elif hop.tunnel is not None:
-                head = await open_tunnel_on(stream, hop.tunnel, authentication, timeout, limits)
+                head = await open_tunnel_on(stream, hop.tunnel, authentication, timeout, opening, limits)
             if hop.tls is not None:
                 stream = await wrap(stream, peer, hop.tls, hop.server_name, timeout, opening)
             stream.remote = stream.remote._replace(name=peer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..message.target import build_authority
@@ -39,6 +40,26 @@ class Opening(Timings):
         self.connect = time.monotonic() - since
         if self.trace is not None:
             self.trace.connected(_describe(peer))
+
+    @contextmanager
+    def tunnel_by(self, kind: str, target: tuple[str, int] | str) -> Iterator[None]:
+        """Measure, in a `with`, how long a proxy takes for a tunnel; several tunnels are added up.
+
+        Args:
+            kind: "connect" or the kind of SOCKS.
+            target: where the tunnel leads.
+        """
+        started, trace = time.monotonic(), self.trace
+        label = target if isinstance(target, str) else build_authority(*target)
+        if trace is not None:
+            trace.tunnel_started(kind, label)
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - started
+            self.tunnel = (self.tunnel or 0.0) + seconds
+        if trace is not None:
+            trace.tunnel_opened(kind, label, seconds)
 
     def note_secured(self, since: float, ssl_object: Any) -> None:
         """Note a TLS handshake; there is another one before it if the proxy uses TLS, too."""

@@ -219,12 +219,13 @@ def _build_timings(exchange: Exchange) -> dict[str, float]:
     queued = None if found is None else found.queued
     whole = exchange.seconds - (queued or 0.0)
     first = whole if found is None or found.first_byte is None else found.first_byte
-    opening = [None, None, None] if found is None else [found.resolve, found.connect, found.tls]
+    opening = [None] * 4 if found is None else [found.resolve, found.connect, found.tunnel, found.tls]
     opened = sum(seconds or 0.0 for seconds in opening)
     sent = min(max(0.0 if found is None or found.sent is None else found.sent - opened, 0.0), first)
-    blocked, dns, connect, ssl = (-1.0 if s is None else round(1000 * s, 3) for s in (queued, *opening))
-    if ssl >= 0:
-        connect = round(max(connect, 0.0) + ssl, 3)  # HAR counts TLS as a part of connecting
+    blocked, dns, connect, tunnel, ssl = (-1.0 if s is None else round(1000 * s, 3) for s in (queued, *opening))
+    for part in (tunnel, ssl):
+        if part >= 0:
+            connect = round(max(connect, 0.0) + part, 3)  # HAR counts TLS as a part of connecting, and has no tunnels
     rest = {"send": sent, "wait": max(first - opened - sent, 0.0), "receive": max(whole - first, 0.0)}
     return {
         "blocked": blocked,

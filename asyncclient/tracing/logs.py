@@ -159,6 +159,14 @@ class LogTracer(LineTracer):
         """Write the address."""
         self._debug(connection, "connected to %s in %.3f s", peer, connection.timings.connect)
 
+    def tunnel_started(self, connection: ConnectionTrace, kind: str, target: str) -> None:
+        """Write where the tunnel leads."""
+        self._debug(connection, "asks the proxy for a tunnel to %s by %s", target, kind)
+
+    def tunnel_opened(self, connection: ConnectionTrace, kind: str, target: str, seconds: float) -> None:
+        """Write the duration."""
+        self._debug(connection, "tunnel to %s in %.3f s", target, seconds)
+
     def secured(self, connection: ConnectionTrace, version: str, cipher: str) -> None:
         """Write the protocol."""
         self._debug(connection, "TLS in %.3f s: %s, %s", connection.timings.tls, version, cipher)

@@ -239,6 +239,14 @@ class ConnectionTrace:
         """Report the address that has accepted the connection."""
         self._tell("connected", self, peer)
 
+    def tunnel_started(self, kind: str, target: str) -> None:
+        """Report that a proxy is asked for a tunnel."""
+        self._tell("tunnel_started", self, kind, target)
+
+    def tunnel_opened(self, kind: str, target: str, seconds: float) -> None:
+        """Report that a proxy has opened a tunnel."""
+        self._tell("tunnel_opened", self, kind, target, seconds)
+
     def secured(self, version: str, cipher: str) -> None:
         """Report a TLS handshake."""
         self._tell("secured", self, version, cipher)

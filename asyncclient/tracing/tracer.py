@@ -85,6 +85,16 @@ class Tracer:
     def connected(self, connection: ConnectionTrace, peer: str) -> None:
         """The address, or the path of a Unix socket, has accepted the connection."""
 
+    def tunnel_started(self, connection: ConnectionTrace, kind: str, target: str) -> None:
+        """A proxy is asked for a tunnel: by CONNECT ("connect"), or by "socks4", "socks4a", "socks5" or "socks5h".
+
+        `target` is the host and port where the tunnel leads: the server, or the next proxy of a chain. The event is
+        repeated if a proxy demands that the request is sent again, with other credentials, on a new connection.
+        """
+
+    def tunnel_opened(self, connection: ConnectionTrace, kind: str, target: str, seconds: float) -> None:
+        """The proxy has opened the tunnel, after that time; TLS to the target is not begun."""
+
     def secured(self, connection: ConnectionTrace, version: str, cipher: str) -> None:
         """A TLS handshake is done."""
 

@@ -30,7 +30,7 @@ VARYING = {
     r"\b[\d,.]+( requests)?/s\b": "RATE",
     r"\b[\d,.]+ m?s\b": "TIME",
     r"\b\d:\d\d:\d\d\b": "TIME",
-    r"(?<= )[·dcts\-█ ]+(?= +\d{3} +TIME)": "BAR",
+    r"(?<= )[·dc=ts\-█ ]+(?= +\d{3} +TIME)": "BAR",
 }
 """Patterns of what differs between two runs, in the order in which they are replaced, and the words in their place."""
 

@@ -1,7 +1,7 @@
 """OpenTelemetry: spans and metrics, by the SDK's exporters in memory."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +19,7 @@ from asyncclient.contrib.otel import BUCKETS, OpenTelemetryTracer
 from asyncclient.testing import MockTransport
 from tests.client.answering import Answering, becomes_true
 from tests.connection.conversations import OK
+from tests.servers import Certificates, ConnectProxy
 
 URL = "http://example.com/"
 
@@ -75,6 +76,22 @@ async def test_each_attempt_has_a_span_and_the_next_ones_count(kit: Kit) -> None
     assert [span.get("http.request.resend_count") for span in spans] == [None, 1, 2]
     assert [span.get("error.type") for span in spans] == ["asyncclient.errors.ConnectError", "503", None]
     assert [span.get("http.response.status_code") for span in spans] == [None, 503, 200]
+
+
+async def test_a_tunnel_is_two_events_of_the_span(
+    kit: Kit, tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
+) -> None:
+    proxy = f"http://127.0.0.1:{connect_proxy().port}"
+    with Answering(default=OK, tls=tls.server_context()) as server:
+        async with Client(tracers=[kit.tracer], ssl=tls.client_context(), proxy=proxy) as client:
+            for _ in range(2):
+                await client.get(f"https://localhost:{server.port}")
+    first, second = kit.exporter.get_finished_spans()
+    assert [event.name for event in first.events] == ["asyncclient.tunnel.started", "asyncclient.tunnel.opened"]
+    described = {"asyncclient.tunnel.kind": "connect", "asyncclient.tunnel.target": f"localhost:{server.port}"}
+    assert [dict(event.attributes or {}) for event in first.events] == [described] * 2
+    assert first.events[0].timestamp <= first.events[1].timestamp
+    assert list(second.events) == []
 
 
 async def test_content_that_is_refused_is_an_error(kit: Kit) -> None:

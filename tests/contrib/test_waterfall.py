@@ -21,10 +21,19 @@ BARS = [
 
 def test_phases_of_a_new_connection_add_up() -> None:
     timings = Timings(5.0)
-    timings.queued, timings.resolve, timings.connect, timings.tls = 4.0, 1.0, 2.0, 3.0
-    timings.sent, timings.first_byte, timings.done = 7.0, 9.0, 10.0
+    timings.queued, timings.resolve, timings.connect, timings.tunnel, timings.tls = 4.0, 1.0, 2.0, 5.0, 3.0
+    timings.sent, timings.first_byte, timings.done = 12.0, 14.0, 15.0
     phases = dict(list_phases(timings))
-    assert phases == {"queued": 4, "resolve": 1, "connect": 2, "tls": 3, "send": 1, "wait": 2, "receive": 1}
+    assert phases == {
+        "queued": 4,
+        "resolve": 1,
+        "connect": 2,
+        "tunnel": 5,
+        "tls": 3,
+        "send": 1,
+        "wait": 2,
+        "receive": 1,
+    }
     assert sum(phases.values()) == timings.queued + timings.done
 
 
@@ -35,9 +44,9 @@ def test_phases_of_a_response_that_broke_off() -> None:
 
 
 def test_a_line_for_each_bar_by_its_start() -> None:
-    first, second, signs = as_text(BARS, width=70).split("\n")
+    first, second, signs = as_text(BARS, width=80).split("\n")
     assert [line[:12] for line in (first, second)] == ["GET http://a", "GET http://b"]
-    assert signs == "· queued  d resolve  c connect  t tls  s send  - wait  █ receive"
+    assert signs == "· queued  d resolve  c connect  = tunnel  t tls  s send  - wait  █ receive"
     first, second = first[16:], second[16:]
     assert first.lstrip()[0] == "c"
     assert second.index("·") < second.index("-") < second.index("█")

@@ -73,7 +73,7 @@ async def test_a_proxy_that_is_silent_is_a_timeout() -> None:
         assert route.tunnel is not None
         stream = await dial(Route(proxy.host, proxy.port), PATIENCE)
         with pytest.raises(ConnectTimeout) as raised:
-            await open_tunnel_on(stream, route.tunnel, None, Timeout(connect=0.1), DEFAULT)
+            await open_tunnel_on(stream, route.tunnel, None, Timeout(connect=0.1), Opening(0.0), DEFAULT)
         assert (raised.value.phase, raised.value.seconds) == ("proxy", 0.1)
         await stream.wait_closed()
 

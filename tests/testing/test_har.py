@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from asyncclient.testing import (
     faults,
     record_once,
 )
+from tests.servers import Certificates, ConnectProxy
 
 API = "https://api.example.com"
 
@@ -86,6 +87,20 @@ async def test_a_har_of_real_connections_is_read_by_haralyzer(path: Path) -> Non
         "text": "iVBORw==",
         "encoding": "base64",
     }
+
+
+async def test_the_time_for_a_tunnel_is_a_part_of_connecting(
+    path: Path, tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
+) -> None:
+    with RawServer.replying(build_response(text="a"), tls=tls.server_context()) as server:
+        recorder = Recorder(PoolTransport(ssl=tls.client_context()), path)
+        async with Client(transport=recorder, proxy=f"http://127.0.0.1:{connect_proxy().port}") as client:
+            found = (await client.get(server.url)).timings
+    assert found.connect is not None
+    assert found.tunnel is not None
+    assert found.tls is not None
+    parts = [round(1000 * seconds, 3) for seconds in (found.connect, found.tunnel, found.tls)]
+    assert load(path)[0]["timings"]["connect"] == pytest.approx(sum(parts))
 
 
 async def test_the_wait_in_the_pool_is_a_phase_of_its_own(path: Path) -> None:
