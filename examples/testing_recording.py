@@ -16,13 +16,13 @@ async def test_record_and_replay(tmp_path: Path) -> None:
     path = tmp_path / "api.har"
     answer = build_response(json={"name": "lamp"})
     async with RawServer.replying(answer) as server:
-        recorder = Recorder(PoolTransport(), path, secret_params=["token"])
+        recorder = Recorder(PoolTransport(), path, secret_params=["pin"])
         async with Client(transport=recorder) as client:
-            await client.get(f"{server.url}/items?token=s3cret")
+            await client.get(f"{server.url}/items?pin=s3cret")
     assert "s3cret" not in path.read_text()
 
     async with Client(transport=Replay(path)) as client:  # the server has ended
-        response = await client.get(f"{server.url}/items?token=another")
+        response = await client.get(f"{server.url}/items?pin=another")
         assert response.json() == {"name": "lamp"}
 
 

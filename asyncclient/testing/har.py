@@ -6,8 +6,7 @@ The format is that of the W3C's draft and of browsers' developer tools. Content 
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -17,49 +16,10 @@ from ..message.fields import Fields
 from ..message.media import find_charset, parse_content_type
 from ..timings import Timings
 from ..version import __version__
+from .masks import Masks
 from .sent import parse_query
 
-MASK: Final = "***"
-
-SECRET_FIELDS: Final = ("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key")
-"""Names of the fields whose values are masked by default."""
-
-_COOKIES: Final = ("cookie", "set-cookie")
-_SCHEMES: Final = ("authorization", "proxy-authorization")
-
-_COOKIE_VALUE = re.compile(r"=[^;]*")
-_FIRST_COOKIE_VALUE = re.compile(r"^([^=;]*=)[^;]*")
 _FORM: Final = "application/x-www-form-urlencoded"
-
-
-class Masks:
-    """Which values are secret.
-
-    Args:
-        headers: names of fields, in addition to SECRET_FIELDS.
-        params: names of parameters of queries and forms.
-    """
-
-    def __init__(self, headers: Collection[str] = (), params: Collection[str] = ()) -> None:
-        self._names = {*SECRET_FIELDS, *(name.lower() for name in headers)}
-        names = "|".join(map(re.escape, params))
-        self._param = re.compile(rf"((?:^|[?&])(?:{names})=)[^&#\s\"'<>]*") if names else None
-
-    def mask_text(self, text: str) -> str:
-        """Return a URL, a query or a form with secret parameters masked."""
-        return text if self._param is None else self._param.sub(rf"\g<1>{MASK}", text)
-
-    def mask_field(self, name: str, value: str) -> str:
-        """Return the value of a field; of cookies and credentials the names and the scheme are kept."""
-        lower = name.lower()
-        if lower not in self._names:
-            return self.mask_text(value)
-        if lower == "cookie":
-            return _COOKIE_VALUE.sub(f"={MASK}", value)
-        if lower == "set-cookie":
-            return _FIRST_COOKIE_VALUE.sub(rf"\g<1>{MASK}", value)
-        scheme, blank, _ = value.partition(" ")
-        return f"{scheme} {MASK}" if lower in _SCHEMES and blank else MASK
 
 
 class Exchange(NamedTuple):
@@ -142,11 +102,10 @@ def _build_body(content_type: str, body: bytes, masks: Masks) -> dict[str, Any]:
         text = body.decode()
     except UnicodeDecodeError:
         return {"mimeType": content_type, "params": [], "text": "", "_base64": base64.b64encode(body).decode()}
-    if parse_content_type(content_type)[0] == _FORM:
-        text = masks.mask_text(text)
-        params = [{"name": name, "value": value} for name, value in parse_query(text)]
-        return {"mimeType": content_type, "params": params, "text": text}
-    return {"mimeType": content_type, "params": [], "text": text}
+    media_type = parse_content_type(content_type)[0]
+    text = masks.mask_content(media_type, text)
+    pairs = parse_query(text) if media_type == _FORM else ()
+    return {"mimeType": content_type, "params": [{"name": name, "value": value} for name, value in pairs], "text": text}
 
 
 def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
@@ -157,7 +116,7 @@ def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
         "httpVersion": "HTTP/1.0" if exchange.version == 10 else "HTTP/1.1",
         "cookies": _list_cookies(headers, "set-cookie", masks),
         "headers": _list_fields(headers, masks),
-        "content": _build_content(exchange),
+        "content": _build_content(exchange, masks),
         "redirectURL": masks.mask_text(headers.get("location", "")),
         "headersSize": -1,
         "bodySize": exchange.size if exchange.status else -1,
@@ -165,7 +124,7 @@ def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
     return response | ({"_error": exchange.error} if exchange.error else {})
 
 
-def _build_content(exchange: Exchange) -> dict[str, Any]:
+def _build_content(exchange: Exchange, masks: Masks) -> dict[str, Any]:
     content_type = exchange.response_headers.get("content-type", "")
     if exchange.content is None:
         return {"size": exchange.size, "mimeType": content_type, "comment": "not kept"}
@@ -176,7 +135,7 @@ def _build_content(exchange: Exchange) -> dict[str, Any]:
     text = _decode_text(data, content_type)
     if text is None:
         return content | {"text": base64.b64encode(data).decode(), "encoding": "base64"}
-    return content | {"text": text}
+    return content | {"text": masks.mask_content(parse_content_type(content_type)[0], text)}
 
 
 def decode_content(data: bytes, coding: str) -> tuple[bytes, bool]:

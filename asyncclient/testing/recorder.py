@@ -17,7 +17,8 @@ from ..message.fields import Fields
 from ..stream.files import make_folder, offload
 from ..transport import RequestBody, Transport, TransportRequest, TransportResponse, check_transport
 from ..wrapped_response import WrappedResponse
-from .har import Exchange, Masks, build_archive, build_entry
+from .har import Exchange, build_archive, build_entry
+from .masks import Masks
 
 MAX_CONTENT: Final = 16 * 1024 * 1024
 """Bytes of a body or of content that are kept by default; longer ones pass, and the entry has their size alone."""
@@ -28,19 +29,21 @@ class Recorder:
     """A transport that records the exchanges of another one in an HTTP archive (HAR 1.2).
 
     >>> from asyncclient import Client, PoolTransport
-    >>> client = Client(transport=Recorder(PoolTransport(), "api.har", secret_params=["token"]))
+    >>> client = Client(transport=Recorder(PoolTransport(), "api.har", secret_params=["pin"]))
 
     Browsers show the file in their developer tools, and Replay answers from it. Redirects and retries are exchanges of
     their own. The file is written by save() and by aclose(), as a whole, and readable by its owner alone.
 
     The values of Authorization, Proxy-Authorization, Cookie, Set-Cookie and X-Api-Key are masked; of cookies and
-    credentials the names and the scheme are kept. Content may have secrets, too: `change` can remove them.
+    credentials the names and the scheme are kept. So are values with a name such as `password`, `token`,
+    `access_token`, `client_secret` or `api_key` in queries, URL-encoded forms and JSON, of requests and responses; a
+    replay answers with `***` in their place. Other content may have secrets, too: `change` can remove them.
 
     Args:
         transport: sends the requests.
         file: the path to write to; a file that exists is replaced.
         secret_headers: names of further fields to mask.
-        secret_params: names of parameters to mask, in queries and in URL-encoded forms.
+        secret_params: further names of parameters and keys to mask, in queries, URL-encoded forms and JSON.
         max_content: bytes of a body or of content that are kept; of a longer one there is the size alone.
         change: a function that changes an entry in place, as a dict, before it is stored.
 

@@ -208,7 +208,7 @@ def test_timings_and_json_for_programs(command: Command) -> None:
 def test_exchanges_are_archived_without_secrets(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "a.har"
     with RawServer.replying(reply(b"", "Location: /b", status="302 Found"), reply(b"ok")) as server:
-        assert command(server.url, "-L", "-u", "me:secret", "--har", path).output == b"ok"
+        assert command(f"{server.url}/?token=secret", "-L", "-u", "me:secret", "--har", path).output == b"ok"
     assert [entry["response"]["status"] for entry in json.loads(path.read_text())["log"]["entries"]] == [302, 200]
     assert "secret" not in path.read_text()
 

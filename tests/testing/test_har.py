@@ -23,6 +23,7 @@ from asyncclient.testing import (
     faults,
     record_once,
 )
+from asyncclient.testing.masks import Masks
 from tests.servers import Certificates, ConnectProxy
 
 API = "https://api.example.com"
@@ -136,6 +137,51 @@ async def test_secrets_are_masked(mock: MockTransport, path: Path) -> None:
     fields = {field["name"]: field["value"] for field in entry["request"]["headers"]}
     assert (fields["Authorization"], fields["X-Api-Key"], fields["X-Own"]) == ("Basic ***", "***", "***")
     assert {"name": "Set-Cookie", "value": "sid=***; Path=/; HttpOnly"} in entry["response"]["headers"]
+
+
+async def test_secrets_in_json_are_masked_in_requests_and_responses(mock: MockTransport, path: Path) -> None:
+    text = '{ "access_token":"s3cret\\" ", "expires_in": 3600.0,\n "user": {"apiKey": 12, "n": "ä"}, "token": null }'
+    mock.post(f"{API}/token").respond(text=text, headers={"Content-Type": "application/vnd.api+json"})
+    async with Client(transport=Recorder(mock, path, secret_params=["pin"])) as client:
+        response = await client.post(f"{API}/token", json={"user": "ada", "password": "s3cret", "pin": ["s3cret"]})
+    assert response.text == text
+    (entry,) = load(path)
+    assert json.loads(entry["request"]["postData"]["text"]) == {"user": "ada", "password": "***", "pin": ["***"]}
+    assert entry["response"]["content"]["text"] == (
+        '{ "access_token":"***", "expires_in": 3600.0,\n "user": {"apiKey": "***", "n": "ä"}, "token": null }'
+    )
+
+
+async def test_secrets_with_usual_names_are_masked_in_queries_and_forms(mock: MockTransport, path: Path) -> None:
+    mock.post().respond(text="ok")
+    async with Client(transport=Recorder(mock, path)) as client:
+        await client.post(f"{API}/?api-key=s3cret&page=2", data={"user[password]": "s3cret", "n": "1"})
+    (entry,) = load(path)
+    assert entry["request"]["url"] == f"{API}/?api-key=***&page=2"
+    assert [param["value"] for param in entry["request"]["postData"]["params"]] == ["***", "1"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "text", "masked"),
+    [
+        ("application/json", '{"password": "s3cr', '{"password": "***"'),
+        ("application/json", '[{"token": {"a": [1, true, {"b": "c"}]}, "d": 2}]', None),
+        ("application/x-ndjson", '{"token": "a"}\n{"n": "b"}\n', '{"token": "***"}\n{"n": "b"}\n'),
+        ("", '{"token": "a"}', '{"token": "***"}'),
+        ("text/plain", '["token", "a"]', '["token", "a"]'),
+        ("text/plain", 'the "token": "a"', 'the "token": "a"'),
+        ("text/html", '<p data-a=\'{"token": "a"}\'>', '<p data-a=\'{"token": "a"}\'>'),
+        ("text/plain", "{" * 100_000, "{" * 100_000),
+        ("application/json", "token=a", "token=a"),
+        ("application/json", "]}" * 3 + '{"id_token": "a"}', "]}" * 3 + '{"id_token": "***"}'),
+        ("application/json", r'{"to\u006ben": "a"}', r'{"to\u006ben": "***"}'),
+        ("application/x-www-form-urlencoded", "a=1&Token=b&tokens=c", "a=1&Token=***&tokens=c"),
+    ],
+)
+def test_content_is_masked_by_its_media_type(media_type: str, text: str, masked: str | None) -> None:
+    expected = '[{"token": {"a": ["***", true, {"b": "***"}]}, "d": 2}]' if masked is None else masked
+    assert Masks().mask_content(media_type, text) == expected
+    assert Masks().mask_content(media_type, expected) == expected
 
 
 async def test_an_entry_may_be_changed_before_it_is_stored(mock: MockTransport, path: Path) -> None:
@@ -257,6 +303,25 @@ async def test_parts_of_requests_are_compared_by_choice_and_masked_values_match(
     compared = {"match": ["method", "url", "body"], "secret_params": ["token"]}
     assert await is_found("POST", target, "1", **compared)
     assert not await is_found("POST", target, "2", **compared)
+
+
+async def test_a_masked_value_in_json_matches_any_value(mock: MockTransport, path: Path) -> None:
+    mock.post(f"{API}/a").respond(text="found")
+    async with Client(transport=Recorder(mock, path)) as client:
+        await client.post(f"{API}/a", json={"token": "first", "n": 1})
+    async with Client(transport=Replay(path, match=["method", "url", "body"], repeat=True)) as client:
+        assert (await client.post(f"{API}/a", json={"token": "second", "n": 1})).text == "found"
+        with pytest.raises(UnexpectedRequest):
+            await client.post(f"{API}/a", json={"token": "second", "n": 2})
+
+
+async def test_an_archive_with_secrets_of_another_program_is_compared(mock: MockTransport, path: Path) -> None:
+    mock.post(f"{API}/a").respond(text="found")
+    async with Client(transport=Recorder(mock, path)) as client:
+        await client.post(f"{API}/a", json={"token": "***"})
+    path.write_text(path.read_text().replace("***", "first"))
+    async with Client(transport=Replay(path, match=["method", "url", "body"])) as client:
+        assert (await client.post(f"{API}/a", json={"token": "second"})).text == "found"
 
 
 async def test_record_once_records_the_first_time_and_replays_afterwards(path: Path) -> None:
