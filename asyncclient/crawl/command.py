@@ -81,6 +81,7 @@ def build_parser(prog: str = "asyncclient crawl") -> Parser:
     add(
         "--agent", metavar="NAME", help="User-Agent, with a URL about the crawler: 'bot/1.0 (+https://example.com/bot)'"
     )
+    add("-x", "--proxy", metavar="URL", help="the proxy; by default from the environment")
     add(
         "--frontier",
         type=Path,
@@ -187,6 +188,7 @@ def open_crawler(options: argparse.Namespace) -> Crawler:
         max_pages=options.max_pages,
         max_pages_per_host=options.max_pages_per_host,
         connections=options.at_once,
+        proxy=options.proxy,
         sinks=list(open_sinks(options)),
         warc=None if options.warc is None else WARC(options.warc),
     )

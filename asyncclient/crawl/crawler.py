@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from ..arguments import known_arguments
+from ..client.body.arguments import UNSET, Unset
+from ..client.proxy.proxies import ProxySetting
 from ..message.fields import HeaderValue
 from ..politeness import Clock, Polite, Robots, Rules
 from ..politeness.clock import LoopClock
@@ -40,7 +42,7 @@ INSTEAD: Final = {
     "max_retries": "attempts=, which counts the first fetch",
     "obey_robots": "robots=",
     "pages": "max_pages=",
-    "proxy": "transport=, a Transport that uses it",
+    "proxies": "proxy=",
     "rate": "rules=Rules(rate=...)",
     "retries": "attempts=, which counts the first fetch",
     "start_urls": "await crawler.add(urls)",
@@ -87,6 +89,8 @@ class Crawler(BaseCrawler):
         warc: records all exchanges, also redirects and robots.txt; it is closed with the crawler.
         follow_redirects: add the targets of redirects that are in scope, instead of returning the redirects as pages.
         headers, timeout: as for Client.
+        proxy, trust_env: as for Client: without `proxy`, and unless a transport is given, the environment names the
+            proxies.
         transport: sends the requests instead of a PoolTransport; it is closed with the crawler.
         clock: the clock of the rules and retries, for tests.
 
@@ -116,6 +120,8 @@ class Crawler(BaseCrawler):
         warc: WARC | None = None,
         headers: Mapping[str, HeaderValue] | None = None,
         timeout: float | Timeout = TIMEOUT,
+        proxy: ProxySetting = None,
+        trust_env: bool | Unset = UNSET,
         transport: Transport | None = None,
         clock: Clock | None = None,
         **options: Unpack[CrawlOptions],
@@ -123,6 +129,8 @@ class Crawler(BaseCrawler):
         check_numbers(1, connections=connections, per_host=per_host)
         check_numbers(0, max_pages_per_host=max_pages_per_host, idle=idle)
         clock = clock or LoopClock()
+        if isinstance(trust_env, Unset):
+            trust_env = transport is None  # as for a Client (decision 3)
         transport = transport or open_pool(connections, idle)
         transport = transport if warc is None else warc.record(transport)
         if rules is not None or robots:
@@ -130,7 +138,15 @@ class Crawler(BaseCrawler):
             obeyed = Robots(agent=agent) if robots else None
             transport = Polite(transport, given, robots=obeyed, clock=clock)
         self._polite = transport if isinstance(transport, Polite) else None
-        self.client = open_client(transport, agent, headers=headers, timeout=timeout, max_content=max_content)
+        self.client = open_client(
+            transport,
+            agent,
+            headers=headers,
+            timeout=timeout,
+            max_content=max_content,
+            proxy=proxy,
+            trust_env=trust_env,
+        )
         agenda = self._make_agenda(per_host, max_pages_per_host)
         super().__init__(agenda, clock, buffer, sinks if warc is None else (*sinks, warc), **options)
         self._fetching = Workers(

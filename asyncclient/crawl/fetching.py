@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..client.client import Client
 from ..client.pool_transport import PoolTransport
+from ..client.proxy.proxies import ProxySetting
 from ..client.redirects import decide_redirect, find_location
 from ..errors import (
     ClientClosed,
@@ -108,6 +109,8 @@ def open_client(
     headers: Mapping[str, HeaderValue] | None,
     timeout: float | Timeout,
     max_content: int,
+    proxy: ProxySetting,
+    trust_env: bool,
 ) -> Client:
     """Return the client of a crawler, which leaves redirects and retries to it."""
     return Client(
@@ -115,5 +118,7 @@ def open_client(
         headers={"User-Agent": agent, **(headers or {})},
         timeout=timeout,
         max_body_size=max_content,
+        proxy=proxy,
+        trust_env=trust_env,
         follow_redirects=False,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack, cast
 from uuid import uuid4
 
 from ...arguments import check_number, known_arguments
+from ...client.proxy.proxies import ProxySetting
 from ...crawl.agenda import Agenda
 from ...crawl.base import BaseCrawler, CrawlOptions, check_numbers, shows_options
 from ...crawl.crawler import INSTEAD, TIMEOUT
@@ -59,6 +60,8 @@ class ClusterCrawler(BaseCrawler):
         connections: fetches that may be in progress on each worker.
         on_page: a function or coroutine function that runs on the worker for each page, with its response. The result
             is `RemotePage.value`: keep it small. It must not block. If it fails, the page counts as failed.
+        proxy: as for Client; a function is sent to the workers.
+        trust_env: without `proxy`, the environment of each worker names the proxies.
         sink: a function that returns the sink of a worker from the name of the worker.
         links: find the links of each page, for add_links().
         group_by: returns the key of a host: hosts with the same key belong to the same worker.
@@ -87,6 +90,8 @@ class ClusterCrawler(BaseCrawler):
         links: bool = False,
         headers: Mapping[str, HeaderValue] | None = None,
         timeout: float | Timeout = TIMEOUT,
+        proxy: ProxySetting = None,
+        trust_env: bool = True,
         group_by: Callable[[str], str] = str,
         batch: int = 500,
         window: int = 2000,
@@ -107,6 +112,8 @@ class ClusterCrawler(BaseCrawler):
             follow_redirects=self._follows,
             headers=dict(headers or {}),
             timeout=timeout,
+            proxy=proxy,
+            trust_env=trust_env,
             on_page=on_page,
             sink=sink,
             links=links,

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from ...arguments import maybe_await
+from ...client.proxy.proxies import ProxySetting
 from ...crawl.agenda import Agenda
 from ...crawl.entry import Entry
 from ...crawl.fetching import Fetched, fetch, open_client, open_pool
@@ -46,6 +47,8 @@ class Settings:
     follow_redirects: bool
     headers: dict[str, HeaderValue]
     timeout: float | Timeout
+    proxy: ProxySetting
+    trust_env: bool
     on_page: Callable[[Page], Any] | None
     sink: Callable[[str], Sink] | None
     links: bool
@@ -88,6 +91,8 @@ class Fetcher:
             headers=settings.headers,
             timeout=settings.timeout,
             max_content=settings.max_content,
+            proxy=settings.proxy,
+            trust_env=settings.trust_env,
         )
         self._agenda = Agenda(
             self._polite.ready_at, lambda host: self._polite.find_rules(host).connections, most_hosts=sys.maxsize
