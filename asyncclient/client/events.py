@@ -28,6 +28,25 @@ _STREAM_FIELDS: Final = (("Accept", "text/event-stream"), ("Cache-Control", "no-
 Open = Callable[[Request], Awaitable[Response]]
 
 
+class LimitedReads(AsyncIterator[bytes]):
+    """The content of a response as it is received, with a time limit for each wait.
+
+    The limit is not the `Timeout.read` of the request, which also holds until the head was received.
+    """
+
+    def __init__(self, response: Response, seconds: float) -> None:
+        self._chunks = response.iter_chunks()
+        self._url = response.url
+        self._seconds = seconds
+
+    async def __anext__(self) -> bytes:
+        with TimeLimit(self._seconds, self._build_error):
+            return await anext(self._chunks)
+
+    def _build_error(self, seconds: float) -> ReadTimeout:
+        return ReadTimeout(f"no more data from {shorten_url(self._url)} in {seconds:g} s", "read", seconds)
+
+
 class EventSource(AbstractAsyncContextManager["EventSource"], AsyncIterator[ServerSentEvent]):
     """The events of a URL; see Client.events(). Iterate over it in its `async with` block, in one task.
 
@@ -37,7 +56,7 @@ class EventSource(AbstractAsyncContextManager["EventSource"], AsyncIterator[Serv
         request: the request, as its caller stated it.
         last_event_id: the event after which the server is to continue; "" for none.
         reconnect: how often and when the stream is opened again; None: never.
-        read_timeout: seconds without a byte after which the connection is dropped; None for no limit.
+        read_timeout: seconds without a byte of the content after which the connection is dropped; None for no limit.
         max_event_size: limit of one event in characters.
 
     Attributes:
@@ -60,7 +79,8 @@ class EventSource(AbstractAsyncContextManager["EventSource"], AsyncIterator[Serv
         self._open = open
         self._settings = settings
         self._timeout = timeout = settings.timeout_for(request.choices)
-        self._request = _prepare(request, replace(timeout, read=read_timeout, total=None, min_rate=None))
+        self._request = _prepare(request, replace(timeout, read=None, total=None, min_rate=None))
+        self._read_timeout = read_timeout
         self._policy = DEFAULT_RECONNECT._replace(total=reconnect) if isinstance(reconnect, int) else reconnect
         self._parser = EventParser(max_event_size, last_event_id)  # of the present response, or of the last one
         self._events: AsyncIterator[ServerSentEvent] | None = None
@@ -150,7 +170,8 @@ class EventSource(AbstractAsyncContextManager["EventSource"], AsyncIterator[Serv
         if response.status != 200:
             raise build_status_error(response)
         self._parser = open_event_parser(response, self._parser.max_size, self.last_event_id, self._parser.retry)
-        self._events = iterate_events(response, self._parser)
+        chunks = None if self._read_timeout is None else LimitedReads(response, self._read_timeout)
+        self._events = iterate_events(response, self._parser, chunks)
         self.response = response
 
     def _add_last_id(self) -> Request:

@@ -445,9 +445,17 @@ def open_event_parser(response: Response, max_size: int, last_id: str = "", retr
     return EventParser(max_size, last_id, retry)
 
 
-def iterate_events(response: Response, parser: EventParser) -> AsyncIterator[ServerSentEvent]:
-    """Return an iterator over the events of a response. An incomplete event at the end is dropped."""
-    return MappedIterator(response.iter_chunks(), partial(feed_events, response, parser), tuple)
+def iterate_events(
+    response: Response, parser: EventParser, chunks: AsyncIterator[bytes] | None = None
+) -> AsyncIterator[ServerSentEvent]:
+    """Return an iterator over the events of a response. An incomplete event at the end is dropped.
+
+    Args:
+        response: the response.
+        parser: parses its content.
+        chunks: the content of the response, if it is to be read in another way than by iter_chunks().
+    """
+    return MappedIterator(chunks or response.iter_chunks(), partial(feed_events, response, parser), tuple)
 
 
 def feed_events(response: Response, parser: EventParser, chunk: bytes) -> list[ServerSentEvent]:

@@ -74,7 +74,8 @@ class Streams:
             last_event_id: the event after which the server is to continue.
             reconnect: how often the request is sent again in a row without an event, and the pauses; None: never. A
                 number is `total` of a Retry. The first request is sent again by the client's `retries` only.
-            read_timeout: seconds without a byte, comments included, after which the stream is opened again.
+            read_timeout: seconds without a byte of the content, comments included, after which the stream is opened
+                again. It does not limit the time until the head of a response, see options.
             max_event_size: limit of one event in characters.
             options: as in request(). `Timeout.total`, otherwise `Timeout.read`, limits the time until the head of each
                 response.

@@ -1,6 +1,7 @@
 """Client.events() and Response.iter_events(): connecting, reconnecting, and the end, on real sockets."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from asyncclient.blocking.response import Response
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import Answering
 from tests.connection.conversations import NOTHING, reply
+from tests.durations import FOREVER
 from tests.pool.hosts import until
 from tests.servers import App
 
@@ -228,6 +230,30 @@ async def test_a_quiet_stream_is_opened_again_only_if_that_is_asked_for() -> Non
             async with client.events(server.url, read_timeout=0.05, reconnect=patient) as events:
                 assert [(await anext(events)).data for _ in range(3)] == ["a"] * 3
     assert len(server.requests) >= 4
+
+
+async def test_the_time_limit_of_reading_does_not_hold_for_the_head() -> None:
+    may_answer = threading.Event()
+
+    def answer_late(connection: RawConnection) -> None:
+        connection.read_head()
+        assert may_answer.wait(FOREVER)
+        connection.send(HEAD + b"data: a\n\n")
+        connection.hold()
+
+    with RawServer(answer_late) as server:
+        async with Client(timeout=Timeout(read=FOREVER)) as client:
+            source = client.events(server.url, read_timeout=0.05, reconnect=None)
+            opening = asyncio.create_task(source.__aenter__())
+            done, _ = await asyncio.wait([opening], timeout=0.2)
+            assert not done
+            may_answer.set()
+            events = await opening
+            assert (await anext(events)).data == "a"
+            with pytest.raises(ReadTimeout, match=r"no more data from http://\S+ in 0\.05 s"):
+                await anext(events)
+            assert client.stats().active == 0
+    assert len(server.requests) == 1
 
 
 async def test_leaving_the_block_drops_the_connection() -> None:
