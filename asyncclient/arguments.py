@@ -35,6 +35,24 @@ def check_number(name: str, value: Any, least: float, unit: str = "a number") ->
         raise ValueError(f"expected {name} of at least {least}, got {value!r}")
 
 
+def check_port(where: str, value: Any) -> None:
+    """Check that an argument is a port to listen at or to connect from; 0 is any free one.
+
+    The loops do not: uvloop takes 70000 for 4464, and asyncio raises an OverflowError late.
+
+    Args:
+        where: the place of the port, such as "as port".
+
+    Raises:
+        TypeError: it is not an int.
+        ValueError: it is not from 0 to 65535.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected a port of 0 to 65535 {where}, got {type(value).__name__}")
+    if not 0 <= value <= 65535:
+        raise ValueError(f"expected a port of 0 to 65535 {where}, got {value}")
+
+
 def list_collection(name: str, value: Any, kind: type, expected: str) -> list[Any]:
     """Return the items of a collection as a list; all must be of one kind.
 

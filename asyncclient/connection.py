@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 
-from .arguments import check_type
+from .arguments import check_port, check_type
 from .debug import PrintingStream, print_fields, print_received, print_sent, set_printing
 from .errors import ImproperConnectionState, NotConnected
 from .exchange.body import BLOCKSIZE, Body, open_source
@@ -59,7 +59,7 @@ class HTTPConnection:
         socket_options: (level, name, value) to set on the socket before it connects.
 
     Raises:
-        InvalidURL: the host or the port is invalid.
+        InvalidURL, ValueError, TypeError: the host or the port, or another argument, is invalid.
     """
 
     default_port: ClassVar[int] = HTTP_PORT
@@ -80,6 +80,7 @@ class HTTPConnection:
         self.host, self.port = targets.parse_host_port(host, port, self.default_port)
         self.timeout = timeout
         self._applied_timeout()  # refuses an invalid one
+        check_port("in source_address", source_address[1] if source_address else 0)
         self.source_address = source_address
         if blocksize < 1:
             raise ValueError(f"expected a blocksize of at least 1, got {blocksize!r}")

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, nullcontext, suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -324,6 +324,13 @@ def test_demo_drops_open_connections_at_its_end() -> None:
         await writer.wait_closed()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("port", [65536, -1, True, "80", None, 1.5])
+def test_demo_refuses_an_invalid_port(port: Any) -> None:
+    error = ValueError if type(port) is int else TypeError
+    with pytest.raises(error, match="expected a port of 0 to 65535 as port, got"):
+        DemoServer(port=port)
 
 
 def test_demo_certificates_need_trustme(monkeypatch: pytest.MonkeyPatch) -> None:

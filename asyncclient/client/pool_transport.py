@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from ..arguments import check_type, known_arguments
+from ..arguments import check_port, check_type, known_arguments
 from ..bounded import BoundedDict
 from ..errors import ClientClosed, ConnectError, NotConnected, StaleConnectionError
 from ..exchange.exchange import Exchange
@@ -237,6 +237,8 @@ def _check_arguments(limits: object, pool: object, resolver: object, local_addre
     check_type("pool", pool, PoolLimits, "PoolLimits")
     check_type("lenient", lenient, int, "True or False")
     check_type("local_address", local_address, str | tuple | None, "a host, or (host, port),")
+    if isinstance(local_address, tuple):
+        check_port("in local_address", local_address[1])
     if resolver is not None and not hasattr(type(resolver), "resolve"):
         raise TypeError(f"expected an object with resolve() as resolver, got {type(resolver).__name__}")
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..arguments import check_type
 from ..errors import ConnectError, clip, copy_error
-from ..message.target import build_authority, encode_host
+from ..message.target import PORTS, build_authority, encode_host, parse_port
 from .address import AddrInfo, parse_literal
 
 Address = str | tuple[str, int]
@@ -58,7 +58,7 @@ class StaticResolver:
         fallback: the resolver for all other hosts; by default the system's.
 
     Raises:
-        ValueError: an address is invalid, or a host has none.
+        ValueError: an address or a port is invalid, or a host has no address.
     """
 
     def __init__(self, addresses: Mapping[_Host, _Value], fallback: Resolver | None = None) -> None:
@@ -81,12 +81,14 @@ def _fold(key: str | tuple[str, int]) -> tuple[str, int | None]:
     return encode_host(host).lower().removesuffix("."), port
 
 
-def _list_addresses(key: object, value: _Value) -> list[Address]:
+def _list_addresses(key: str | tuple[str, int], value: _Value) -> list[Address]:
+    if not isinstance(key, str):
+        parse_port(key[1])
     is_single = isinstance(value, str) or (len(value) == 2 and isinstance(value[1], int))
     addresses: list[Any] = [value] if is_single else list(value)
     try:
         for address in addresses:
-            _to_info(address, 0)
+            _to_info(address, 1)
     except (OSError, TypeError, ValueError):
         addresses = []
     if not addresses:
@@ -136,7 +138,12 @@ def _no_address() -> list[AddrInfo]:
 
 
 def _to_info(address: Address, port: int) -> AddrInfo:
-    host, port = (address, port) if isinstance(address, str) else address
+    if not isinstance(address, str):
+        host, port = address
+        if not 0 < port <= 65535:  # uvloop would reduce it modulo 65536
+            raise OSError(f"expected {PORTS} from the resolver, got {clip(port)}")
+    else:
+        host = address
     literal = parse_literal(host, port)
     if literal is not None:
         return literal

@@ -19,6 +19,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Self
 
+from ..arguments import check_port
 from .routes import CONTENT_BLOCK, PHRASES, Refused, Reply, Request, answer, refuse
 
 __all__ = ["DemoServer", "demo_certificates"]
@@ -63,11 +64,15 @@ class DemoServer:
         tls: a server context, for example from demo_certificates().
         port: the port; 0 is a free one.
         answer: returns the reply to a request; by default that of the routes.
+
+    Raises:
+        ValueError, TypeError: the port is not a number from 0 to 65535.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, port: int = 0, answer: Answer = answer) -> None:
         self.url = ""
         """Scheme, host and port, without a path; set when the context is entered."""
+        check_port("as port", port)
         self._tls, self._port, self._answer = tls, port, answer
         self._tasks: set[asyncio.Task[None]] = set()
 

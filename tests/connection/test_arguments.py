@@ -14,6 +14,7 @@ import pytest
 
 import asyncclient
 from asyncclient import (
+    Client,
     ConnectError,
     ConnectTimeout,
     HTTPConnection,
@@ -227,6 +228,14 @@ async def test_source_address_of_another_machine_is_refused() -> None:
         connection.source_address = ("192.0.2.1", 0)
         with pytest.raises(ConnectError):
             await fetch(connection)
+
+
+@pytest.mark.parametrize(("port", "error"), [(65536, ValueError), (-1, ValueError), ("80", TypeError)])
+def test_a_source_address_with_an_invalid_port_is_refused(port: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="expected a port of 0 to 65535 in source_address, got"):
+        HTTPConnection("a.test", source_address=("127.0.0.1", port))
+    with pytest.raises(error, match="expected a port of 0 to 65535 in local_address, got"):
+        Client(local_address=("127.0.0.1", port))
 
 
 async def test_path_object_as_socket_path(tmp_path: Path) -> None:

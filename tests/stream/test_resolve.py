@@ -130,8 +130,23 @@ async def test_invalid_results_of_a_resolver_are_connect_errors(answer: Any, tex
 
 
 async def test_an_invalid_port_of_a_resolver_is_a_connect_error() -> None:
-    with pytest.raises(ConnectError, match=r"no connection to target\.test:80: "):
+    text = r"no connection to target\.test:80: expected a port of 1 to 65535 from the resolver, got 70000"
+    with pytest.raises(ConnectError, match=text):
         await dial(Route("target.test", 80, resolver=Answering([("127.0.0.1", 70000)])), PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {("one.test", 65536): "127.0.0.1"},
+        {("one.test", 0): "127.0.0.1"},
+        {"one.test": ("127.0.0.1", 70000)},
+        {"one.test": [("::1", 80), ("::1", -1)]},
+    ],
+)
+def test_an_invalid_port_of_a_fixed_address_is_refused(addresses: Any) -> None:
+    with pytest.raises(ValueError, match=r"expected a(ddresses for 'one.test', got|\x20port of 1 to 65535)"):
+        StaticResolver(addresses)
 
 
 async def test_a_resolver_that_takes_too_long_is_cancelled() -> None:
