@@ -8,7 +8,7 @@ from typing import Any
 from asyncclient.message.framing import LAST_CHUNK, build_chunk
 
 from .names import say
-from .sockets import as_own
+from .sockets import OwnSocket
 
 
 def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
@@ -20,8 +20,7 @@ def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
     try:
         for piece in _skip_empty(connection, pieces):
             data = _build_chunk(piece) if is_chunked else piece
-            own = as_own(connection.sock)
-            if own is not None and own.hears_response():
+            if issubclass(type(connection.sock), OwnSocket) and connection.sock.hears_response():
                 return
             connection.send(data)
     except TypeError:

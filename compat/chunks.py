@@ -60,7 +60,7 @@ def peek(response: Any) -> bytes:
     except std.HTTPException as exc:
         _fail(response, content, exc, [])
         return b""
-    data: bytes = run(content.stream.peek(min(content.in_chunk, READ_AHEAD))) if has_one else b""
+    data: bytes = content.stream.file.peek(min(content.in_chunk, READ_AHEAD)) if has_one else b""
     data = data[: content.in_chunk]
     response._note(content)
     return data

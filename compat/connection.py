@@ -266,7 +266,9 @@ class HTTPConnection:
         if self.debuglevel > 0:
             say("send:", repr(data))
         if hasattr(data, "read"):
-            self.__send_file(data)
+            for block in self.__read_blocks(data, "sending"):
+                sys.audit("http.client.send", self, block)
+                self.sock.sendall(block)
             return
         sys.audit("http.client.send", self, data)
         sock: Any = self.sock
@@ -278,19 +280,12 @@ class HTTPConnection:
             for piece in data:
                 sock.sendall(piece)
 
-    def __send_file(self, file: Any) -> None:
-        if self.debuglevel > 0:
-            say("sending a readable")
-        for block in self.__read_blocks(file):
-            sys.audit("http.client.send", self, block)
-            self.sock.sendall(block)
-
     def _read_readable(self, readable: Any) -> Iterator[bytes]:
-        if self.debuglevel > 0:
-            say("reading a readable")
-        return self.__read_blocks(readable)
+        return self.__read_blocks(readable, "reading")
 
-    def __read_blocks(self, readable: Any) -> Iterator[bytes]:
+    def __read_blocks(self, readable: Any, action: str) -> Iterator[bytes]:
+        if self.debuglevel > 0:
+            say(f"{action} a readable")
         is_text = self._is_textIO(readable)
         if is_text and self.debuglevel > 0:
             say("encoding file using iso-8859-1")
@@ -322,9 +317,11 @@ class HTTPConnection:
             add_lines = self.__add_at_once if self.__is_plain() else self.__take_steps
             add_lines(method, url or "/", names, fields)
             if isinstance(body, str):
-                body = lines.encode_body(body)
+                body = find("_encode", vars(std)["_encode"])(body, "body")
         except (ValueError, TypeError):
-            self.__take_back()
+            if self.__state == _STARTED:
+                self.__state = _IDLE
+                del self._buffer[:]  # the next request would begin with the lines of this one
             raise
         self.endheaders(body, encode_chunked=encode_chunked)
 
@@ -394,12 +391,6 @@ class HTTPConnection:
     @staticmethod
     def _is_textIO(stream: Any) -> bool:  # noqa: N802  (http.client's name)
         return isinstance(stream, io.TextIOBase)
-
-    def __take_back(self) -> None:
-        """Remove the lines of a request that can't be sent: the next request would begin with them."""
-        if self.__state == _STARTED:
-            self.__state = _IDLE
-            del self._buffer[:]
 
     # The response
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
+from contextvars import ContextVar
 from typing import Any, Final
 
 from asyncclient.stream.address import AddrInfo, parse_literal
@@ -18,11 +18,7 @@ _NO_DELAY: Final = ((int(socket.IPPROTO_TCP), socket.TCP_NODELAY, 1),)
 _Source = tuple[str, int] | None
 
 
-class _ThisThread(threading.local):
-    is_racing = False
-
-
-_this_thread: Final = _ThisThread()
+_is_racing: Final = ContextVar("_is_racing", default=False)
 
 
 def dial(host: str, port: int, timeout: float | None, source: _Source) -> LoopSocket:
@@ -36,7 +32,7 @@ def dial(host: str, port: int, timeout: float | None, source: _Source) -> LoopSo
     literal = parse_literal(host, port)
     infos = [literal] if literal else socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     # A log handler that makes requests is called while asyncio makes the loop of a race: there it must not race again.
-    while len(infos) > 1 and (_is_local(infos[0]) or _this_thread.is_racing):
+    while len(infos) > 1 and (_is_local(infos[0]) or _is_racing.get()):
         try:
             return _connect(infos[0], timeout, source)
         except OSError:
@@ -61,11 +57,11 @@ def _connect(info: AddrInfo, timeout: float | None, source: _Source) -> LoopSock
 def _race(infos: list[AddrInfo], timeout: float | None, source: _Source) -> LoopSocket:
     flags = socket.AI_PASSIVE
     sources = socket.getaddrinfo(source[0] or None, source[1], 0, socket.SOCK_STREAM, 0, flags) if source else None
-    _this_thread.is_racing = True
+    token = _is_racing.set(True)
     try:
         sock = loop.run_tasks(_find_fastest(infos, timeout, sources))
     finally:
-        _this_thread.is_racing = False
+        _is_racing.reset(token)
     sock.settimeout(timeout)
     return sock
 

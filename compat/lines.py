@@ -114,19 +114,3 @@ def build_host_line(url: str, host: str, port: int | None, default_port: int) ->
 @lru_cache(maxsize=256, typed=True)
 def _remember_host_line(host: str, port: int | None, default_port: int) -> bytes:
     return build_line("Host", (build_host("/", host, port, default_port),))
-
-
-def encode_body(body: str) -> bytes:
-    """Return text in ISO-8859-1; the error for other characters says how to send them."""
-    encode = names.find("_encode", None)
-    if encode is not None:
-        encoded: bytes = encode(body, "body")
-        return encoded
-    try:
-        return body.encode("iso-8859-1")
-    except UnicodeEncodeError as exc:
-        found = repr(body[exc.start : exc.end])[:20]
-        reason = (
-            f"Body ({found}) is not valid Latin-1. Use body.encode('utf-8') if you want to send it encoded in UTF-8."
-        )
-        raise UnicodeEncodeError(exc.encoding, exc.object, exc.start, exc.end, reason) from None

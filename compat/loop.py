@@ -5,8 +5,8 @@ call may be made inside a running asyncio loop, in a forked child, in any thread
 Nothing may be left over: no thread, no descriptor, no pending task.
 
 The rules kept:
-- A coroutine waits for one descriptor at a time: it yields a poll object and a time limit, the loop's `select` waits,
-  and the result resumes it. The loop has no state, so threads, nested calls and forked children can share it.
+- A coroutine waits for one descriptor at a time: it yields the descriptor, the events and a time limit, the loop's
+  `select` waits, and the result resumes it. The loop has no state: threads, nested calls and forked children share it.
 - It waits with poll(): a forked child shares nothing with its parent, as it would with an epoll object.
 - Only a race of several addresses needs tasks. `run_tasks` runs it on an asyncio loop that is made for that call; a
   loop that runs in this thread already is set aside meanwhile, and waits as for any blocking call.
@@ -32,41 +32,15 @@ READ: Final = getattr(select, "POLLIN", 1)
 WRITE: Final = getattr(select, "POLLOUT", 4)
 BROKEN: Final = getattr(select, "POLLERR", 8)
 
+_poll: Final[Any] = getattr(select, "poll", None)  # Windows has none
+
 _T = TypeVar("_T")
 
 
-class _SelectPoll:
-    """select.poll() made of select(), for Windows; one descriptor."""
-
-    def register(self, descriptor: int, events: int) -> None:
-        """Wait for READ, WRITE or both on a descriptor."""
-        self._descriptor, self._events = descriptor, events
-
-    def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
-        """Wait; return the descriptors that are ready, each with the events that it is ready for."""
-        fds = (self._descriptor,)
-        wanted = (fds if self._events & READ else (), fds if self._events & WRITE else ())
-        found = select.select(*wanted, fds, None if milliseconds is None else milliseconds / 1000)
-        events = (READ if found[0] else 0) | (WRITE if found[1] else 0) | (self._events if found[2] else 0)
-        return [(self._descriptor, events)] if events else []
-
-
-_Poll: Any = getattr(select, "poll", _SelectPoll)
-
-
-def watch(descriptor: int, events: int) -> Any:
-    """Return a poll object for READ, WRITE or both on one descriptor; it is valid for as long as that is open."""
-    if descriptor < 0:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    poll = _Poll()
-    poll.register(descriptor, events)
-    return poll
-
-
 @types.coroutine
-def ready(poll: Any, seconds: float | None) -> Generator[tuple[Any, float | None], int, int]:
-    """Wait on the private loop; return the events that the descriptor is ready for, 0 after that many seconds."""
-    return (yield poll, seconds)
+def ready(descriptor: int, events: int, seconds: float | None) -> Generator[tuple[int, int, float | None], int, int]:
+    """Wait on the private loop; see PrivateLoop.select()."""
+    return (yield descriptor, events, seconds)
 
 
 class PrivateLoop:
@@ -92,9 +66,15 @@ class PrivateLoop:
             coroutine.close()
             raise
 
-    def select(self, poll: Any, seconds: float | None) -> int:
-        """Wait for one descriptor; return the events that it is ready for, 0 after that many seconds."""
-        found = poll.poll(None if seconds is None else seconds * 1000)
+    def select(self, descriptor: int, events: int, seconds: float | None) -> int:
+        """Wait for READ, WRITE or both on a descriptor; return what it is ready for, 0 after that many seconds."""
+        if descriptor < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if _poll is None:
+            return _select(descriptor, events, seconds)
+        poll = _poll()
+        poll.register(descriptor, events)
+        found = poll.poll(seconds and seconds * 1000)
         return found[0][1] if found else 0
 
     def run_tasks(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -108,6 +88,14 @@ class PrivateLoop:
                 return runner.run(coroutine)
         finally:
             asyncio._set_running_loop(outer)
+
+
+def _select(descriptor: int, events: int, seconds: float | None) -> int:
+    """Do the same by select()."""
+    fds = (descriptor,)
+    readers, writers = fds if events & READ else (), fds if events & WRITE else ()
+    readable, writable, broken = select.select(readers, writers, fds, seconds)
+    return (READ if readable else 0) | (WRITE if writable else 0) | (events if broken else 0)
 
 
 def _make_asyncio_loop() -> asyncio.AbstractEventLoop:

@@ -78,11 +78,7 @@ def _is_of_http_client(name: str, value: Any) -> bool:
     if name in _PATTERNS:
         pattern = value if isinstance(value, re.Pattern) else getattr(value, "__self__", None)
         return getattr(pattern, "pattern", None) == _PATTERNS[name]
-    return getattr(value, "__globals__", _HTTP_CLIENT) is _HTTP_CLIENT or getattr(value, "__module__", "") in _FOREIGN
-
-
-_FOREIGN: Final = ("urllib.parse", "ssl", "socket")
-"""Modules of the functions that http.client imports by name."""
+    return getattr(value, "__globals__", _HTTP_CLIENT) is _HTTP_CLIENT
 
 
 def find(name: str, default: Any) -> Any:

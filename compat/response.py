@@ -24,7 +24,7 @@ from asyncclient.message.head import StatusLine
 
 from . import chunks
 from .errors import as_http_client
-from .head import Parse, Status, limits_of, missing, read_head, read_status, select_framing, stream_of
+from .head import Parse, Status, limits_of, read_head, read_status, select_framing, stream_of
 from .loop import run
 from .message import HTTPMessage, build_message
 from .names import build_limits, replaced, say
@@ -107,12 +107,10 @@ class HTTPResponse(io.BufferedIOBase):
             limits = build_limits(limits.line, self.max_headers)
         self._limits = limits
         has_own_steps = _take_head_steps(type(self)) == _own_head_steps and _HEAD_STEPS.isdisjoint(vars(self))
-        may_be_at_once = has_own_steps and parse is None and self._has_own_file() and self.debuglevel <= 0
+        has_own_file = self._is_own and type(self._stream.file) is io.BufferedReader
+        may_be_at_once = has_own_steps and parse is None and has_own_file and self.debuglevel <= 0
         if not (may_be_at_once and self._begin_at_once(limits)):
             self._begin_by_steps(limits, parse, has_own_steps=has_own_steps)
-
-    def _has_own_file(self) -> bool:
-        return self._is_own and type(self._stream.file) is io.BufferedReader
 
     def _begin_at_once(self, limits: Limits) -> bool:
         """Take a head that was received in one piece and is sound, as nearly all are; False leaves it to the steps."""
@@ -290,7 +288,7 @@ class HTTPResponse(io.BufferedIOBase):
             return b""
         if self.chunked:
             return self._peek_chunked(n)
-        data: bytes = run(self._stream.peek(n))
+        data: bytes = self._stream.file.peek(n)
         return data if self.length is None else data[: self.length]
 
     def readline(self, limit: int | None = -1) -> bytes:
@@ -435,7 +433,7 @@ class HTTPResponse(io.BufferedIOBase):
     def _end(self) -> None:
         """Note that the content was read to its end; bytes after it are unsolicited."""
         stream = self._stream
-        self.is_whole = self.status != 101 and not stream.has_more()
+        self.is_whole = self.status != 101 and not stream.find_received()
         may_hand_on = self.is_whole and self.will_close is False and not self._is_shared
         has_own_end = type(self)._close_conn is _own_close_conn and "_close_conn" not in self.__dict__
         if may_hand_on and has_own_end and stream.hand_on():
@@ -444,12 +442,12 @@ class HTTPResponse(io.BufferedIOBase):
             self._close_conn()
 
     def _close_conn(self) -> None:
-        stream: Any = getattr(self, "_stream", missing)
-        if stream is missing:  # an object of the program's own
-            self.fp, stream = None, self.fp
-        else:
+        stream: Any = stream_of(self)
+        if hasattr(self, "_stream"):
             self._stream = None
-        stream.close()
+        else:
+            self.fp = None  # an object of the program's own
+        stream.file.close()
 
     def close(self) -> None:
         """Give the response up."""
@@ -476,7 +474,7 @@ class HTTPResponse(io.BufferedIOBase):
         """Do what a file's flush() does."""
         super().flush()
         if self._stream:
-            self._stream.flush()
+            self._stream.file.flush()
 
     def readable(self) -> bool:
         """Return True."""
@@ -488,7 +486,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def fileno(self) -> int:
         """Return the descriptor of the connection's socket."""
-        number: int = self._stream.fileno()
+        number: int = (self._stream and self._stream.file).fileno()
         return number
 
     def __iter__(self) -> Iterator[bytes]:

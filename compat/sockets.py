@@ -15,16 +15,16 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from asyncclient.exchange.body import Source
-from asyncclient.exchange.receive import ResponseHeads
+from asyncclient.exchange.stream import Buffer
 from asyncclient.exchange.send import WRITE_BEFORE_PEEK, send_content
 from asyncclient.limits import DEFAULT
 from asyncclient.message.head import has_final_begun
 
-from .loop import BROKEN, READ, WRITE, ready, run, watch
+from .loop import BROKEN, READ, WRITE, loop, ready, run
 
 MAX_PEEK: Final = 64 * 1024
 """Bytes of a response that are looked at while the request is sent."""
@@ -78,11 +78,6 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         if self.fileno() >= 0:
             socket.close(self.detach())
 
-    def _poll(self) -> int:
-        """Return READ if there is something to read, the end included, BROKEN too if the connection is lost."""
-        found = watch(self.fileno(), READ).poll(0)
-        return found[0][1] if found else 0
-
     # Looking at received bytes
 
     def peek(self) -> bytes:
@@ -91,13 +86,13 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     def has_unsolicited(self) -> bool:
         """Return whether data were received while no response was due; the end of the connection is not data."""
-        found = self._poll()
+        found = loop.select(self.fileno(), READ, 0)
         # The error of a lost connection is raised once: by the next request.
         return found > 0 and not found & BROKEN and bool(self.peek())
 
     def hears_response(self) -> bool:
         """Return whether a final response has begun while the request is still being sent."""
-        if self.listens and not self.is_answered and self._poll():
+        if self.listens and not self.is_answered and loop.select(self.fileno(), READ, 0):
             try:
                 self.is_answered = has_final_begun(self.peek())
             except OSError:
@@ -125,7 +120,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     async def _send(self, view: memoryview) -> None:
         stream: Any = _Sender(self)  # as far as sending needs one
-        if await send_content(stream, Pieces(iter((view,))), UnreadHeads(), DEFAULT):
+        if await send_content(stream, _Whole(None, view), stream, DEFAULT):
             await stream.flush()  # not drain(): a response to all of the request is not early
 
     async def wait_for_room(self, events: int) -> int:
@@ -136,7 +131,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         """
         self.waits_in = os.getpid()
         try:
-            found = await ready(watch(self.fileno(), events), self.gettimeout())
+            found = await ready(self.fileno(), events, self.gettimeout())
         finally:
             self.waits_in = 0
         if not found:
@@ -148,8 +143,18 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         raise NotImplementedError
 
 
+class _Whole(Source):
+    """Content in memory that is read in one piece, without a copy."""
+
+    async def read(self) -> Buffer:
+        data, self.data = self.data, None
+        return data or b""
+
+
 class _Sender:
-    """A socket as the engine's sender sees it (see exchange.stream.ByteStream)."""
+    """A socket as the engine's sender sees it: a ByteStream, and the ResponseHeads, which getresponse() will read."""
+
+    final = None
 
     def __init__(self, sock: OwnSocket) -> None:
         self._sock = sock
@@ -172,34 +177,9 @@ class _Sender:
             if not sock.hears_response():
                 self.write(self._rest)
 
-
-class Pieces(Source):
-    """Content for the engine's sender: pieces that are sent as they are."""
-
-    __slots__ = ("_pieces",)
-
-    def __init__(self, pieces: Iterator[Any]) -> None:
-        super().__init__(None)
-        self._pieces = pieces
-
-    async def read(self) -> Any:
-        """Return the next piece; b"" at the end."""
-        return next(self._pieces, b"")
-
-
-class UnreadHeads(ResponseHeads):
-    """The heads of a response that getresponse() will read: the socket has seen that a final one has begun."""
-
-    __slots__ = ()
-
-    async def receive_one(self, stream: Any, limits: Any) -> Any:
-        """Leave the head where it is."""
+    async def receive_one(self, *_: object) -> None:
+        """Leave the head where it is: the socket has seen that a final one has begun."""
         return self.final
-
-
-def as_own(sock: Any) -> OwnSocket | None:
-    """Return a socket of compat; None for any other, also for a proxy object that claims to be of that class."""
-    return sock if issubclass(type(sock), OwnSocket) else None
 
 
 def may_read_directly(sock: OwnSocket) -> bool:
@@ -235,7 +215,7 @@ class LoopSocket(OwnSocket, socket.socket):
 
     def peek(self) -> bytes:
         """See OwnSocket."""
-        if self.gettimeout() is not None and not self._poll():
+        if self.gettimeout() is not None and not loop.select(self.fileno(), READ, 0):
             return b""  # with a timeout the call would wait that long
         try:
             return _recv(self, MAX_PEEK, socket.MSG_PEEK | _NO_WAIT)

@@ -12,7 +12,7 @@ import io
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from asyncclient.errors import IncompleteRead, LineTooLong
 from asyncclient.limits import Limits
@@ -105,22 +105,16 @@ def open_stream(sock: OwnSocket) -> FileStream:
     return FileStream(io.BufferedReader(raw, READ_AHEAD if sock.reads_ahead else 1), raw)
 
 
-class _Latest:
-    """The last head with status 200 that any stream has parsed, and the limits that it has kept to."""
-
-    known: tuple[Limits, Head] | None = None
-
-
-_latest: Final = _Latest()
-
-
 class FileStream:
     """Reads a response from a blocking file (see exchange.stream.ByteReader); its coroutines never suspend.
 
     Attributes:
         file: the file; its `raw` is given where that is compat's.
         mode: the method of the file that read() calls: READ, READ1 or READLINE.
+        latest: the last head with status 200 that any stream has parsed, and the limits that it has kept to.
     """
+
+    latest: ClassVar[tuple[Limits, Head] | None] = None
 
     __slots__ = ("_known", "_raw", "file", "mode")
 
@@ -128,14 +122,10 @@ class FileStream:
         self.file = file
         self._raw = raw
         self.mode = READ
-        self._known = _latest.known
+        self._known = FileStream.latest
 
-    def has_more(self) -> bool:
-        """Return whether compat has received bytes that were not read; it has none of a program's own file."""
-        return bool(self._find_received())
-
-    def _find_received(self) -> bytes:
-        """Return the bytes that compat has received and that were not read, and leave them there."""
+    def find_received(self) -> bytes:
+        """Return the bytes that compat has received and that were not read; it has none of a program's own file."""
         raw = self._raw
         if raw is None:
             return b""
@@ -168,7 +158,7 @@ class FileStream:
             return None
         head = parse_head(data[:end], limits)
         if head.status == 200 and end <= LONGEST_KEPT and data.startswith(head.block):  # has no folds
-            self._known = _latest.known = limits, head
+            self._known = FileStream.latest = limits, head
         return head, end
 
     def take_exactly(self, n: int) -> bytes | None:
@@ -177,7 +167,7 @@ class FileStream:
 
     def buffered(self) -> tuple[bytes, int]:
         """See ByteReader; only the mode READ may take more than one chunk."""
-        return self._find_received() if self.mode is READ else b"", 0
+        return self.find_received() if self.mode is READ else b"", 0
 
     async def receive_more(self) -> bool:
         """Return False: the other methods wait."""
@@ -222,27 +212,9 @@ class FileStream:
             raise LineTooLong("a line", limit)
         return line
 
-    async def peek(self, n: int = 0) -> bytes:
-        """Return bytes at hand, and leave them there."""
-        data: bytes = self.file.peek(n)
-        return data
-
     def loss(self) -> Exception | None:
         """Return None: the file has raised whatever error there was."""
         return None
-
-    def fileno(self) -> int:
-        """Return the descriptor of the file."""
-        number: int = self.file.fileno()
-        return number
-
-    def flush(self) -> None:
-        """Flush the file."""
-        self.file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
 
 
 def as_stream(file: Any) -> FileStream | None:
@@ -250,14 +222,13 @@ def as_stream(file: Any) -> FileStream | None:
     return None if file is None else FileStream(file)
 
 
-async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int, first: bytes = b"") -> bytes:
-    """Read n bytes, or to the end, and append them to the first ones; memory is taken for received bytes only.
+async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int) -> bytes:
+    """Read n bytes, or to the end; memory is taken for received bytes only.
 
     A BytesIO returns its content without a copy; joining pieces would take twice the time.
     """
     block = memoryview(bytearray(BLOCK))
     whole = io.BytesIO()
-    whole.write(first)
     while n and (count := await readinto(block if n >= BLOCK else block[:n])):
         whole.write(block[:count])
         n -= count

@@ -7,12 +7,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from asyncclient.errors import IncompleteRead
-from compat.loop import READ, WRITE, loop, ready, run, watch
+from compat.loop import READ, WRITE, PrivateLoop, loop, ready, run
 from tests.compat.connections import in_thread, signalled
 from tests.durations import lasts
 
@@ -29,46 +28,44 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 Ends = tuple[socket.socket, socket.socket]
 
 
-def wait(poll: Any, seconds: float | None) -> int:
+def wait(descriptor: int, events: int, seconds: float | None, on: PrivateLoop = loop) -> int:
     async def wait_once() -> int:
-        return await ready(poll, seconds)
+        return await ready(descriptor, events, seconds)
 
-    return run(wait_once())
+    return on.run(wait_once())
 
 
-class Announcing:
-    """A poll object that calls a function when the waiting begins."""
+class AnnouncingLoop(PrivateLoop):
+    """A private loop that calls a function when a wait begins."""
 
-    def __init__(self, descriptor: int, then: Callable[[], object]) -> None:
-        self._poll = watch(descriptor, READ)
+    def __init__(self, then: Callable[[], object]) -> None:
         self._then = then
 
-    def poll(self, milliseconds: float | None = None) -> list[tuple[int, int]]:
+    def select(self, descriptor: int, events: int, seconds: float | None) -> int:
         self._then()
-        found: list[tuple[int, int]] = self._poll.poll(milliseconds)
-        return found
+        return super().select(descriptor, events, seconds)
 
 
 @pytest.mark.parametrize("seconds", [None, LONG, 0.0])
 @pytest.mark.parametrize("events", [READ, WRITE, READ | WRITE])
 def test_wait_returns_the_events_that_a_descriptor_is_ready_for(ends: Ends, events: int, seconds: float | None) -> None:
     ends[1].send(b"x")
-    assert wait(watch(ends[0].fileno(), events), seconds) == events
+    assert wait(ends[0].fileno(), events, seconds) == events
 
 
 def test_wait_for_both_events_returns_the_one_that_is_ready(ends: Ends) -> None:
-    assert wait(watch(ends[0].fileno(), READ | WRITE), LONG) == WRITE
+    assert wait(ends[0].fileno(), READ | WRITE, LONG) == WRITE
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.1])
 def test_wait_without_an_event_ends_after_its_time_limit(ends: Ends, seconds: float) -> None:
     with lasts(seconds):
-        assert wait(watch(ends[0].fileno(), READ), seconds) == 0
+        assert wait(ends[0].fileno(), READ, seconds) == 0
 
 
 def test_end_of_a_connection_ends_a_wait(ends: Ends) -> None:
     ends[1].close()
-    assert wait(watch(ends[0].fileno(), READ), LONG) & READ
+    assert wait(ends[0].fileno(), READ, LONG) & READ
 
 
 def test_wait_ends_when_data_are_received(ends: Ends) -> None:
@@ -79,21 +76,20 @@ def test_wait_ends_when_data_are_received(ends: Ends) -> None:
         ends[1].send(b"x")
 
     with in_thread(send):
-        assert wait(Announcing(ends[0].fileno(), begun.set), None) == READ
+        assert wait(ends[0].fileno(), READ, None, AnnouncingLoop(begun.set)) == READ
 
 
-def test_poll_object_can_be_waited_for_again(ends: Ends) -> None:
-    watched = watch(ends[0].fileno(), READ)
+def test_descriptor_can_be_waited_for_again(ends: Ends) -> None:
     for _ in range(3):
-        assert wait(watched, 0) == 0
+        assert wait(ends[0].fileno(), READ, 0) == 0
         ends[1].send(b"x")
-        assert wait(watched, LONG) == READ
+        assert wait(ends[0].fileno(), READ, LONG) == READ
         ends[0].recv(1)
 
 
 def test_closed_descriptor_is_refused() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
-        watch(-1, READ)
+        wait(-1, READ, LONG)
 
 
 # Coroutines
@@ -101,15 +97,15 @@ def test_closed_descriptor_is_refused() -> None:
 
 def test_coroutine_runs_to_its_end_over_several_waits(ends: Ends) -> None:
     async def wait_three_times() -> list[int]:
-        writable = watch(ends[0].fileno(), WRITE)
-        return [await ready(writable, LONG), await ready(watch(ends[0].fileno(), READ), 0), await ready(writable, None)]
+        number = ends[0].fileno()
+        return [await ready(number, WRITE, LONG), await ready(number, READ, 0), await ready(number, WRITE, None)]
 
     assert run(wait_three_times()) == [WRITE, 0, WRITE]
 
 
 def test_wait_inside_another_run_is_served(ends: Ends) -> None:
     async def wait_inside() -> int:
-        return wait(watch(ends[0].fileno(), WRITE), LONG) + await ready(watch(ends[1].fileno(), WRITE), LONG)
+        return wait(ends[0].fileno(), WRITE, LONG) + await ready(ends[1].fileno(), WRITE, LONG)
 
     assert run(wait_inside()) == 2 * WRITE
 
@@ -180,10 +176,10 @@ def test_signal_that_raises_ends_a_wait_and_the_next_wait_works(
     ends: Ends, handler: Callable[[], None], error: type[BaseException]
 ) -> None:
     with signalled(handler) as begin, pytest.raises(error):
-        wait(Announcing(ends[0].fileno(), begin), LONG)
+        wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin))
     assert asyncio._get_running_loop() is None
     ends[1].send(b"x")
-    assert wait(watch(ends[0].fileno(), READ), LONG) == READ
+    assert wait(ends[0].fileno(), READ, LONG) == READ
 
 
 def test_signal_that_raises_lets_a_coroutine_with_tasks_clean_up() -> None:
@@ -205,19 +201,19 @@ def test_signal_that_raises_lets_a_coroutine_with_tasks_clean_up() -> None:
 
 def test_wait_goes_on_after_a_handler_that_only_notes(ends: Ends) -> None:
     with signalled(lambda: ends[1].send(b"x")) as begin:
-        assert wait(Announcing(ends[0].fileno(), begin), LONG) == READ
+        assert wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin)) == READ
 
 
 def test_handler_may_wait_itself(ends: Ends) -> None:
     found = []
 
     def handler() -> None:
-        found.append(wait(watch(ends[1].fileno(), WRITE), LONG))
+        found.append(wait(ends[1].fileno(), WRITE, LONG))
         found.append(loop.run_tasks(double(1)))
         ends[1].send(b"x")
 
     with signalled(handler) as begin:
-        assert wait(Announcing(ends[0].fileno(), begin), LONG) == READ
+        assert wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin)) == READ
     assert found == [WRITE, 2]
 
 
@@ -225,18 +221,18 @@ def test_handler_may_wait_itself(ends: Ends) -> None:
 
 
 def test_forked_child_waits_and_runs_tasks(ends: Ends) -> None:
-    wait(watch(ends[0].fileno(), READ), 0)
+    wait(ends[0].fileno(), READ, 0)
     child = os.fork()
     if not child:
         status = 1
         try:
             ends[1].send(b"x")
-            is_ready = wait(watch(ends[0].fileno(), READ), LONG) == READ
+            is_ready = wait(ends[0].fileno(), READ, LONG) == READ
             status = 0 if is_ready and loop.run_tasks(double(1)) == 2 else 2
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
-    assert wait(watch(ends[0].fileno(), READ), LONG) == READ
+    assert wait(ends[0].fileno(), READ, LONG) == READ
 
 
 def test_child_that_was_forked_during_a_wait_can_wait(ends: Ends) -> None:
@@ -246,8 +242,8 @@ def test_child_that_was_forked_during_a_wait_can_wait(ends: Ends) -> None:
         if not children:
             children.append(os.fork())
 
-    found = wait(Announcing(ends[0].fileno(), fork), 0)
+    found = wait(ends[0].fileno(), READ, 0, AnnouncingLoop(fork))
     if not children[0]:
-        os._exit(found or wait(watch(ends[0].fileno(), READ), 0.001))
+        os._exit(found or wait(ends[0].fileno(), READ, 0.001))
     assert os.waitpid(children[0], 0)[1] == 0
     assert found == 0

@@ -81,7 +81,7 @@ def test_head_that_another_connection_has_received_is_parsed_once(close: bytes) 
             stream = open_stream(own)
             found.append(stream.peek_head(DEFAULT))
             assert stream.file.read(len(head) + 3) == head + content
-            stream.close()
+            stream.file.close()
     first, second = found
     assert first is not None
     assert second is not None
@@ -104,10 +104,10 @@ def test_stream_knows_whether_bytes_were_read_ahead(left: int) -> None:
         stream = open_stream(own)
         stream.file.peek()
         stream.file.read(len(LINES) - left)
-        assert stream.has_more() == (left > 0)
+        assert stream.find_received() == LINES[len(LINES) - left :]
         other.sendall(b"x")
         assert stream.file.read(left + 1) == LINES[len(LINES) - left :] + b"x"
-        stream.close()
+        stream.file.close()
 
 
 @pytest.mark.parametrize("replace", ["instance", "subclass", "class"])
@@ -291,8 +291,7 @@ def test_content_of_a_size_that_is_claimed_can_be_read_in_pieces(
 def test_reading_more_than_there_is_returns_the_content(size: int) -> None:
     content = os.urandom(size)
     assert run(read_much(FileStream(io.BytesIO(content)).readinto, 10**18)) == content
-    half = read_much(FileStream(io.BytesIO(content)).readinto, size // 2, b"first ")
-    assert run(half) == b"first " + content[: size // 2]
+    assert run(read_much(FileStream(io.BytesIO(content)).readinto, size // 2)) == content[: size // 2]
 
 
 @pytest.mark.parametrize("over", ["own", "plain"])

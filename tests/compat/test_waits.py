@@ -31,9 +31,9 @@ class Waits:
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     found, select, readinto = Waits(), PrivateLoop.select, ResponseFile.readinto
 
-    def count_wait(loop: PrivateLoop, poll: Any, seconds: float | None) -> int:
-        found.count += 1
-        return select(loop, poll, seconds)
+    def count_wait(loop: PrivateLoop, descriptor: int, events: int, seconds: float | None) -> int:
+        found.count += seconds != 0
+        return select(loop, descriptor, events, seconds)
 
     def count_receive(file: ResponseFile, buffer: Any) -> Any:
         found.count += file._sock is not None and not file._has_ended
