@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asyncclient.exchange.body import find_buffer
 from asyncclient.message.framing import LAST_CHUNK, build_chunk
 
 from .names import say
@@ -17,17 +18,30 @@ def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
     A body that fails closes the connection: the server would take the next request for the rest of the content.
     """
     pieces = _iterate(connection, body)
-    try:
-        for piece in _skip_empty(connection, pieces):
-            data = _build_chunk(piece) if is_chunked else piece
-            if issubclass(type(connection.sock), OwnSocket) and connection.sock.hears_response():
-                return
+    while (data := _take_data(connection, pieces, is_chunked=is_chunked)) is not None:
+        if issubclass(type(connection.sock), OwnSocket) and connection.sock.hears_response():
+            return
+        try:
             connection.send(data)
-    except TypeError:
-        connection.close()
-        raise
+        except TypeError:
+            connection.close()
+            raise
     if is_chunked:
         connection.send(LAST_CHUNK)
+
+
+def _take_data(connection: Any, pieces: Iterator[Any], *, is_chunked: bool) -> Any:
+    """Return the data of the next piece that is not empty; None after the last. A body that raises is as above."""
+    try:
+        for piece in pieces:
+            if piece:
+                return _build_chunk(piece) if is_chunked else piece
+            if connection.debuglevel > 0:
+                say("Zero length chunk ignored")
+    except BaseException:
+        connection.close()
+        raise
+    return None
 
 
 def _build_chunk(piece: Any) -> bytes:
@@ -36,30 +50,11 @@ def _build_chunk(piece: Any) -> bytes:
     return build_chunk(view.cast("B") if view.contiguous else view)
 
 
-def _skip_empty(connection: Any, pieces: Iterator[Any]) -> Iterator[Any]:
-    """Yield the pieces that are not empty; a body that raises closes the connection."""
-    try:
-        for piece in pieces:
-            if piece:
-                yield piece
-            elif connection.debuglevel > 0:
-                say("Zero length chunk ignored")
-    except GeneratorExit:
-        raise  # a response has ended the sending
-    except BaseException:
-        connection.close()
-        raise
-
-
 def _iterate(connection: Any, body: Any) -> Iterator[Any]:
     if hasattr(body, "read"):
         blocks: Iterator[Any] = connection._read_readable(body)
         return blocks
-    try:
-        memoryview(body)
-    except TypeError:
-        pass
-    else:
+    if find_buffer(body) is not None:
         return iter((body,))
     try:
         return iter(body)

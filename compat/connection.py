@@ -33,11 +33,9 @@ _IDLE, _STARTED, _SENT = "Idle", "Request-started", "Request-sent"
 
 DEFAULT_TIMEOUT: Any = socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
 
-_SOCKET_CALLS: Final = tuple(
-    call if call.__module__ == "socket" else None
-    for call in (socket.create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
-)
-"""The calls that http.client makes; None for a call that was replaced before this module was imported."""
+_take_socket_calls: Final = attrgetter("create_connection", "getaddrinfo", "socket")
+_SOCKET_CALLS: Final = tuple(call for call in _take_socket_calls(socket) if call.__module__ == "socket")
+"""The calls that http.client makes; incomplete if one was replaced before this module was imported."""
 
 _take_socket_methods: Final = attrgetter("connect", "connect_ex", "send", "sendall", "recv", "recv_into")
 _SOCKET_METHODS: Final = _take_socket_methods(socket.socket.__base__)
@@ -161,9 +159,9 @@ class HTTPConnection:
 
     def _may_dial(self, timeout: Any) -> bool:
         """Return whether compat may connect by itself: no call was replaced, and the arguments are ordinary."""
-        calls = (self._create_connection, socket.create_connection, socket.getaddrinfo, socket.socket)
+        calls, create = _take_socket_calls(socket), self._create_connection
         is_timed = timeout is None or (isinstance(timeout, (int, float)) and timeout > 0)
-        is_own = calls == _SOCKET_CALLS and _take_socket_methods(socket.socket) == _SOCKET_METHODS
+        is_own = calls == _SOCKET_CALLS and create is calls[0] and _take_socket_methods(calls[2]) == _SOCKET_METHODS
         is_plain = type(self.port) is int and 0 <= self.port < 65536 and bool(self.host) and self.host.isascii()
         return is_own and is_timed and is_plain
 
@@ -265,13 +263,13 @@ class HTTPConnection:
             self.connect()
         if self.debuglevel > 0:
             say("send:", repr(data))
+        sock: Any = self.sock
         if hasattr(data, "read"):
             for block in self.__read_blocks(data, "sending"):
                 sys.audit("http.client.send", self, block)
-                self.sock.sendall(block)
+                sock.sendall(block)
             return
         sys.audit("http.client.send", self, data)
-        sock: Any = self.sock
         try:
             sock.sendall(data)
         except TypeError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import http.client as std
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from asyncclient.errors import HTTPException, UnknownProtocol
 from asyncclient.limits import Limits
@@ -26,13 +26,10 @@ Status = tuple[str, int, str]
 Parse = Callable[[Any], Any]
 """A parser of field sections that a program has put into http.client."""
 
-missing: Final = object()
-
 
 def stream_of(response: Any) -> Any:
     """Return the stream of a response; for another object, one on its `fp`."""
-    stream = getattr(response, "_stream", missing)
-    return FileStream(response.fp) if stream is missing else stream
+    return response._stream if hasattr(response, "_stream") else FileStream(response.fp)
 
 
 def limits_of(response: Any) -> Limits:
@@ -57,7 +54,7 @@ def read_head(response: Any, limits: Limits, parse: Parse | None) -> tuple[Statu
     """
     status: Status = response._read_status()
     number = size = 0
-    while _is_interim(status):
+    while 100 <= status[1] < 200 and status[1] != 101:
         if number == limits.interim or size > limits.head:
             raise std.HTTPException(f"got more than {limits.interim} interim responses")
         lines = _read_interim(response, limits, parse)
@@ -70,10 +67,6 @@ def read_head(response: Any, limits: Limits, parse: Parse | None) -> tuple[Statu
                 raise
             return status, b"".join(lines)
     return status, parse(response.fp) if parse is not None else _read_section(response, limits)
-
-
-def _is_interim(status: Status) -> bool:
-    return 100 <= status[1] < 200 and status[1] != 101
 
 
 def _read_interim(response: Any, limits: Limits, parse: Parse | None) -> list[bytes]:

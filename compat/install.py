@@ -22,9 +22,7 @@ _NAMES: Final = (*_CLASSES, "HTTPMessage", *_FUNCTIONS)
 
 _FOLDER: Final = os.path.dirname(__file__)
 
-_missing: Final = object()
-
-ORIGINAL: Final[dict[str, Any]] = {name: vars(std).get(name, _missing) for name in _NAMES}
+ORIGINAL: Final[dict[str, Any]] = {name: vars(std)[name] for name in _NAMES if name in vars(std)}
 """The objects that http.client had under each name when compat was imported."""
 
 
@@ -68,11 +66,11 @@ def install() -> Installation:
 
 def uninstall() -> None:
     """Revert install(). Existing connections, and functions that a program has put into http.client, stay."""
-    for name, value in ORIGINAL.items():
+    for name in _NAMES:
         if name in _FUNCTIONS and vars(std).get(name) is not getattr(client, name):
             continue
-        if value is not _missing:
-            setattr(std, name, value)
+        if name in ORIGINAL:
+            setattr(std, name, ORIGINAL[name])
         elif hasattr(std, name):
             delattr(std, name)
 

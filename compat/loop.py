@@ -19,14 +19,11 @@ import os
 import select
 import types
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from asyncclient.errors import HTTPException
 
 from .errors import as_http_client
-
-if TYPE_CHECKING:
-    import asyncio
 
 READ: Final = getattr(select, "POLLIN", 1)
 WRITE: Final = getattr(select, "POLLOUT", 4)
@@ -80,11 +77,13 @@ class PrivateLoop:
     def run_tasks(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on an asyncio loop of its own; its tasks clean up if an exception ends the call."""
         import asyncio  # only here: it is half of the time that importing compat would take
+        import selectors
 
+        selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
         outer = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
-            with asyncio.Runner(debug=False, loop_factory=_make_asyncio_loop) as runner:
+            with asyncio.Runner(debug=False, loop_factory=lambda: asyncio.SelectorEventLoop(selector())) as runner:
                 return runner.run(coroutine)
         finally:
             asyncio._set_running_loop(outer)
@@ -96,13 +95,6 @@ def _select(descriptor: int, events: int, seconds: float | None) -> int:
     readers, writers = fds if events & READ else (), fds if events & WRITE else ()
     readable, writable, broken = select.select(readers, writers, fds, seconds)
     return (READ if readable else 0) | (WRITE if writable else 0) | (events if broken else 0)
-
-
-def _make_asyncio_loop() -> asyncio.AbstractEventLoop:
-    import asyncio
-    import selectors
-
-    return asyncio.SelectorEventLoop(getattr(selectors, "PollSelector", selectors.SelectSelector)())
 
 
 loop: Final = PrivateLoop()

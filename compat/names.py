@@ -22,8 +22,6 @@ from asyncclient.message import lenient
 _HTTP_CLIENT: Final[dict[str, Any]] = std.__dict__
 _modules: Final[list[dict[str, Any]]] = []
 
-_missing: Final = object()
-
 _Check = Callable[[bytes], object]
 
 _PATTERNS: Final = {
@@ -84,9 +82,8 @@ def _is_of_http_client(name: str, value: Any) -> bool:
 def find(name: str, default: Any) -> Any:
     """Return the replacement of a name by a program, in either module; the default if there is none."""
     for names in _modules:
-        value = names.get(name, _missing)
-        if value is not _missing and not is_own(name, value):
-            return value
+        if name in names and not is_own(name, names[name]):
+            return names[name]
     return default
 
 

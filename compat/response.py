@@ -29,7 +29,7 @@ from .loop import run
 from .message import HTTPMessage, build_message
 from .names import build_limits, replaced, say
 from .sockets import OwnSocket, may_read_directly
-from .streams import READ, READ1, READ_AHEAD, READLINE, as_stream, open_stream
+from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, open_stream
 
 UNKNOWN: Final = "UNKNOWN"
 
@@ -82,7 +82,10 @@ class HTTPResponse(io.BufferedIOBase):
             if sock.due:
                 sock.due -= 1
             self._is_own = may_read_directly(sock)
-        self._stream = open_stream(sock) if self._is_own else as_stream(sock.makefile("rb"))
+        if self._is_own:
+            self._stream = open_stream(sock)
+        else:
+            self.fp = sock.makefile("rb")
         self.debuglevel = debuglevel
         self._method = method
 
@@ -94,7 +97,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     @fp.setter
     def fp(self, value: Any) -> None:
-        self._stream = as_stream(value)
+        self._stream = None if value is None else FileStream(value)
 
     # The head
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from asyncclient.exchange.body import Source
-from asyncclient.exchange.stream import Buffer
 from asyncclient.exchange.send import WRITE_BEFORE_PEEK, send_content
+from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
 from asyncclient.message.head import has_final_begun
 

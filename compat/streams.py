@@ -217,11 +217,6 @@ class FileStream:
         return None
 
 
-def as_stream(file: Any) -> FileStream | None:
-    """Return a stream that reads a file of a program's own; None without a file, as the sockets of some tests have."""
-    return None if file is None else FileStream(file)
-
-
 async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int) -> bytes:
     """Read n bytes, or to the end; memory is taken for received bytes only.
 
