@@ -54,7 +54,7 @@ def _iterate(connection: Any, body: Any) -> Iterator[Any]:
     if hasattr(body, "read"):
         blocks: Iterator[Any] = connection._read_readable(body)
         return blocks
-    if find_buffer(body) is not None:
+    if type(body) is bytes or find_buffer(body) is not None:
         return iter((body,))
     try:
         return iter(body)

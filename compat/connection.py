@@ -357,9 +357,7 @@ class HTTPConnection:
             return False  # the replacement is not a method
         return steps == _own_steps and replaced.has_own_checks and type(self._buffer) is list
 
-    def __frame(
-        self, method: str, body: Any, names: Set[str], encode_chunked: bool
-    ) -> tuple[tuple[tuple[str, str], ...], bool]:
+    def __frame(self, method: str, body: Any, names: Set[str], encode_chunked: bool) -> tuple[tuple[Any, ...], bool]:
         """Return the field that frames the body, if the headers do not declare it, and whether to chunk the body."""
         has_length, has_coding = "content-length" in names, "transfer-encoding" in names
         length = None if has_length or has_coding else self._get_content_length(body, method)

@@ -24,10 +24,7 @@ _is_racing: Final = ContextVar("_is_racing", default=False)
 def dial(host: str, port: int, timeout: float | None, source: _Source) -> LoopSocket:
     """Return a socket that is connected to a host; several addresses race (RFC 8305).
 
-    Raises:
-        OSError: no address answered; the error of the last one, with its errno and text.
-        gaierror: the name has no address.
-        TimeoutError: it took longer than that many seconds.
+    Raises the error of the last address, with its errno and text, gaierror, or TimeoutError after that many seconds.
     """
     literal = parse_literal(host, port)
     infos = [literal] if literal else socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)

@@ -7,7 +7,6 @@ http.client uses there, so these functions ask for no others.
 from __future__ import annotations
 
 import http.client as std
-from collections.abc import Callable
 from typing import Any
 
 from asyncclient.errors import HTTPException, UnknownProtocol
@@ -17,14 +16,11 @@ from asyncclient.message.head import parse_status_line, remember_status_line
 from .errors import as_http_client
 from .loop import run
 from .message import read_lines, read_section
-from .names import find, replaced, say
+from .names import Parse, find, replaced, say
 from .streams import FileStream
 
 Status = tuple[str, int, str]
 """Version, code and reason as a status line has them."""
-
-Parse = Callable[[Any], Any]
-"""A parser of field sections that a program has put into http.client."""
 
 
 def stream_of(response: Any) -> Any:
@@ -57,7 +53,9 @@ def read_head(response: Any, limits: Limits, parse: Parse | None) -> tuple[Statu
     while 100 <= status[1] < 200 and status[1] != 101:
         if number == limits.interim or size > limits.head:
             raise std.HTTPException(f"got more than {limits.interim} interim responses")
-        lines = _read_interim(response, limits, parse)
+        lines = _read_lines(response, limits) if parse is None else find("_read_headers", read_lines)(response.fp)
+        if response.debuglevel > 0:
+            say("headers:", lines)
         number += 1
         size += sum(map(len, lines))
         try:
@@ -66,23 +64,15 @@ def read_head(response: Any, limits: Limits, parse: Parse | None) -> tuple[Statu
             if status[1] == 100:
                 raise
             return status, b"".join(lines)
-    return status, parse(response.fp) if parse is not None else _read_section(response, limits)
+    return status, b"".join(_read_lines(response, limits)) if parse is None else parse(response.fp)
 
 
-def _read_interim(response: Any, limits: Limits, parse: Parse | None) -> list[bytes]:
-    """Return the field lines of an interim response."""
-    if parse is None:
-        lines = _read_section(response, limits).splitlines(keepends=True)
-    else:
-        lines = find("_read_headers", read_lines)(response.fp)
-    if response.debuglevel > 0:
-        say("headers:", lines)
+def _read_lines(response: Any, limits: Limits) -> list[bytes]:
+    """Return the lines of a field section. Raises IncompleteRead: it has no empty line (RFC 9112 §8)."""
+    lines = run(read_section(response._stream, limits))
+    if not lines[-1] and response._is_own:  # a program's own file may end within it, as in http.client
+        raise std.IncompleteRead(b"".join(lines))
     return lines
-
-
-def _read_section(response: Any, limits: Limits) -> bytes:
-    # A program's own file may end within the section, as in http.client.
-    return run(read_section(response._stream, limits, may_end=not response._is_own))
 
 
 def read_status(response: Any) -> Status:

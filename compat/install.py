@@ -20,8 +20,6 @@ _CLASSES: Final = ("HTTPConnection", "HTTPSConnection", "HTTPResponse")
 _FUNCTIONS: Final = ("parse_headers", "_read_headers", "_parse_header_lines", "_create_https_context")
 _NAMES: Final = (*_CLASSES, "HTTPMessage", *_FUNCTIONS)
 
-_FOLDER: Final = os.path.dirname(__file__)
-
 ORIGINAL: Final[dict[str, Any]] = {name: vars(std)[name] for name in _NAMES if name in vars(std)}
 """The objects that http.client had under each name when compat was imported."""
 
@@ -94,4 +92,4 @@ def _is_ours(module: object) -> bool:
     """Return whether a module is one of compat's, by its file: a program may have a module `compat` of its own."""
     spec = getattr(module, "__spec__", None)
     origin = getattr(spec, "origin", None)
-    return isinstance(origin, str) and os.path.dirname(origin) == _FOLDER
+    return isinstance(origin, str) and os.path.dirname(origin) == os.path.dirname(__file__)

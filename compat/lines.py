@@ -67,10 +67,7 @@ def build_host(
 ) -> str | bytes:
     """Return the value of Host: the authority of the target if it has one, else that of the connection.
 
-    As in http.client it is a str only with the port of the connection.
-
-    Args:
-        wrap: puts brackets around an IPv6 address.
+    As in http.client it is a str only with the port of the connection. `wrap` puts brackets around an IPv6 address.
     """
     strip_zone = names.find("_strip_ipv6_iface", _strip_zone)
     authority = None if url[:1] == "/" else _find_authority(url)

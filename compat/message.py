@@ -26,7 +26,8 @@ class HTTPMessage(std.HTTPMessage):
     __module__ = "http.client"
 
 
-async def _read_lines(stream: Any, limits: Limits) -> list[bytes]:
+async def read_section(stream: Any, limits: Limits) -> list[bytes]:
+    """Read the lines of a field section from a stream; see read_lines()."""
     lines: list[bytes] = []
     while not lines or lines[-1] not in _BLANK:
         try:
@@ -38,25 +39,12 @@ async def _read_lines(stream: Any, limits: Limits) -> list[bytes]:
     return lines
 
 
-async def read_section(stream: Any, limits: Limits, *, may_end: bool) -> bytes:
-    """Read a field section with its empty line, or to the end of the file if it may end there.
-
-    Raises what read_lines() does, and IncompleteRead at an end within the section (RFC 9112 §8).
-    """
-    lines = await _read_lines(stream, limits)
-    section = b"".join(lines)
-    if not lines[-1] and not may_end:
-        raise std.IncompleteRead(section)
-    return section
-
-
 def read_lines(fp: Any) -> list[bytes]:
     """Read the lines of a field section from a file through the empty one, or to the end of the file.
 
-    Raises:
-        LineTooLong, HTTPException: a line is too long, or there are too many.
+    Raises LineTooLong; HTTPException: there are too many.
     """
-    return run(_read_lines(FileStream(fp), names.replaced.limits))
+    return run(read_section(FileStream(fp), names.replaced.limits))
 
 
 def build_message(section: bytes, kind: type[_M]) -> _M:

@@ -23,6 +23,8 @@ _HTTP_CLIENT: Final[dict[str, Any]] = std.__dict__
 _modules: Final[list[dict[str, Any]]] = []
 
 _Check = Callable[[bytes], object]
+Parse = Callable[[Any], Any]
+"""A parser of field sections that a program has put into http.client."""
 
 _PATTERNS: Final = {
     "_is_legal_header_name": rb"[^:\s][^:\r\n]*",
@@ -113,20 +115,15 @@ class Replaced:
         methods_with_body: the methods whose requests have a Content-Length even without a body.
     """
 
-    field_checks: tuple[_Check, _Check]
-    has_own_checks: bool
-    limits: Limits
-    parse_headers: Callable[[Any], Any] | None
-    methods_with_body: Any
-
     def look_again(self) -> None:
         """Find the replacements again, after an assignment."""
         is_legal_name = find("_is_legal_header_name", lenient.FIELD_NAME.fullmatch)
-        self.field_checks = is_legal_name, find("_is_illegal_header_value", lenient.NOT_IN_VALUE.search)
+        is_illegal_value = find("_is_illegal_header_value", lenient.NOT_IN_VALUE.search)
+        self.field_checks: tuple[_Check, _Check] = is_legal_name, is_illegal_value
         self.has_own_checks = all(find(name, None) is None for name in _PATTERNS)
         self.limits = _find_limits()
         parses = any(find(name, None) for name in OF_HEADS)
-        self.parse_headers = find("parse_headers", _own["parse_headers"][-1]) if parses else None
+        self.parse_headers: Parse | None = find("parse_headers", _own["parse_headers"][-1]) if parses else None
         self.methods_with_body = find("_METHODS_EXPECTING_BODY", _HTTP_CLIENT["_METHODS_EXPECTING_BODY"])
 
 

@@ -24,10 +24,10 @@ from asyncclient.message.head import StatusLine
 
 from . import chunks
 from .errors import as_http_client
-from .head import Parse, Status, limits_of, read_head, read_status, select_framing, stream_of
+from .head import Status, limits_of, read_head, read_status, select_framing, stream_of
 from .loop import run
 from .message import HTTPMessage, build_message
-from .names import build_limits, replaced, say
+from .names import Parse, build_limits, replaced, say
 from .sockets import OwnSocket, may_read_directly
 from .streams import READ, READ1, READ_AHEAD, READLINE, FileStream, open_stream
 
@@ -446,10 +446,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _close_conn(self) -> None:
         stream: Any = stream_of(self)
-        if hasattr(self, "_stream"):
-            self._stream = None
-        else:
-            self.fp = None  # an object of the program's own
+        self.fp = None
         stream.file.close()
 
     def close(self) -> None:

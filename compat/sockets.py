@@ -62,7 +62,7 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
 
     _base: ClassVar[type[socket.socket]]
     _base_sendall: ClassVar[Any]  # the call of the base, unless a program replaces it
-    _sending_timed_out: ClassVar[str]
+    sending_timed_out: ClassVar[str]
 
     def close(self) -> None:
         """Close the socket as soon as no file holds it. A wait in another thread ends."""
@@ -123,21 +123,6 @@ class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[mis
         if await send_content(stream, _Whole(None, view), stream, DEFAULT):
             await stream.flush()  # not drain(): a response to all of the request is not early
 
-    async def wait_for_room(self, events: int) -> int:
-        """Wait on the private loop for room to send, or for received data if READ is among the events.
-
-        Raises:
-            TimeoutError: neither within the socket's timeout.
-        """
-        self.waits_in = os.getpid()
-        try:
-            found = await ready(self.fileno(), events, self.gettimeout())
-        finally:
-            self.waits_in = 0
-        if not found:
-            raise TimeoutError(self._sending_timed_out)
-        return found
-
     def send_some(self, data: Any) -> int:
         """Send as much as there is room for, and return how many bytes that was; never waits."""
         raise NotImplementedError
@@ -168,10 +153,16 @@ class _Sender:
         return self._sock.hears_response()
 
     async def flush(self) -> None:
-        """Wait until everything is sent, or a final response has begun."""
+        """Wait until everything is sent, or a final response has begun. Raises TimeoutError."""
         sock, events = self._sock, READ | WRITE
         while self._rest and not sock.is_answered:
-            found = await sock.wait_for_room(events)
+            sock.waits_in = os.getpid()
+            try:
+                found = await ready(sock.fileno(), events, sock.gettimeout())
+            finally:
+                sock.waits_in = 0
+            if not found:
+                raise TimeoutError(sock.sending_timed_out)
             if found & READ:
                 events = WRITE  # an interim response, or the end: each wait would find it
             if not sock.hears_response():
@@ -202,7 +193,7 @@ class LoopSocket(OwnSocket, socket.socket):
 
     _base = socket.socket
     _base_sendall = socket.socket.sendall
-    _sending_timed_out = "timed out"
+    sending_timed_out = "timed out"
 
     def send_some(self, data: Any) -> int:
         """See OwnSocket."""
@@ -236,7 +227,7 @@ class LoopTLSSocket(OwnSocket, ssl.SSLSocket):
 
     _base = ssl.SSLSocket
     _base_sendall = ssl.SSLSocket.sendall
-    _sending_timed_out = "The write operation timed out"
+    sending_timed_out = "The write operation timed out"
 
     _ahead = b""  # decrypted by peek(), and not read yet
     _tries = False  # a call is made that must not wait

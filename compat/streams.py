@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from asyncclient.errors import IncompleteRead, LineTooLong
@@ -35,8 +34,6 @@ BLOCK: Final = 512 * 1024
 
 READ, READ1, READLINE = "read", "read1", "readline"
 """Modes of read(n) of a stream: it returns n bytes, the bytes that one call returns, or one line."""
-
-_BROKEN: Final = "cannot read from timed out object"  # the text of socket.SocketIO, whatever the error was
 
 
 class ResponseFile(socket.SocketIO):
@@ -72,7 +69,7 @@ class ResponseFile(socket.SocketIO):
         if sock is None:
             return None
         if self._is_broken:
-            raise OSError(_BROKEN)
+            raise OSError("cannot read from timed out object")  # the text of SocketIO, whatever the error was
         if self._has_ended:
             return 0
         try:
@@ -180,7 +177,7 @@ class FileStream:
     async def read(self, n: int) -> bytes:
         """See ByteReader; how much it gives depends on `mode`."""
         if self.mode is READ and n > MAX_RESERVED:
-            return await read_much(self.readinto, n)
+            return self._read_much(n)
         if self.mode is READ and n >= MIN_DIRECT and self._raw is not None:
             data: bytes = self.file.read1(n)  # what was read ahead, else what is received, without a copy
             return data if len(data) == n else self._read_on(data, n)
@@ -193,9 +190,21 @@ class FileStream:
             parts.append(self.file.read1(n))
         return b"".join(parts)
 
+    def _read_much(self, n: int) -> bytes:
+        """Read n bytes, or to the end; memory is taken for received bytes only.
+
+        A BytesIO returns its content without a copy; joining pieces would take twice the time.
+        """
+        block = memoryview(bytearray(BLOCK))
+        whole = io.BytesIO()
+        while n and (count := self.file.readinto(block if n >= BLOCK else block[:n])):
+            whole.write(block[:count])
+            n -= count
+        return whole.getvalue()
+
     async def readexactly(self, n: int) -> bytes:
         """See ByteReader."""
-        data: bytes = self.file.read(n) if n <= MAX_RESERVED else await read_much(self.readinto, n)
+        data: bytes = self.file.read(n) if n <= MAX_RESERVED else self._read_much(n)
         if len(data) < n:
             raise IncompleteRead(data, n - len(data))
         return data
@@ -215,16 +224,3 @@ class FileStream:
     def loss(self) -> Exception | None:
         """Return None: the file has raised whatever error there was."""
         return None
-
-
-async def read_much(readinto: Callable[[memoryview], Awaitable[int]], n: int) -> bytes:
-    """Read n bytes, or to the end; memory is taken for received bytes only.
-
-    A BytesIO returns its content without a copy; joining pieces would take twice the time.
-    """
-    block = memoryview(bytearray(BLOCK))
-    whole = io.BytesIO()
-    while n and (count := await readinto(block if n >= BLOCK else block[:n])):
-        whole.write(block[:count])
-        n -= count
-    return whole.getvalue()

@@ -36,11 +36,7 @@ def _build_authority(connection: Any) -> str:
 
 
 def build_head(connection: Any) -> bytes:
-    """Return the head of the CONNECT request.
-
-    Raises:
-        ValueError: a host or header that can't be sent.
-    """
+    """Return the head of the CONNECT request. Raises ValueError: a host or header can't be sent."""
     host = connection._tunnel_host or ""
     if lenient.NOT_IN_TARGET.search(host):
         raise ValueError(f"Tunnel host can't contain control characters {host!r}")

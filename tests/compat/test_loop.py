@@ -53,6 +53,14 @@ def test_wait_returns_the_events_that_a_descriptor_is_ready_for(ends: Ends, even
     assert wait(ends[0].fileno(), events, seconds) == events
 
 
+@pytest.mark.parametrize("events", [READ, WRITE, READ | WRITE])
+def test_wait_without_poll_returns_the_same_events(ends: Ends, events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compat.loop._poll", None)
+    assert wait(ends[0].fileno(), events, 0) == events & WRITE
+    ends[1].send(b"x")
+    assert wait(ends[0].fileno(), events, LONG) == events
+
+
 def test_wait_for_both_events_returns_the_one_that_is_ready(ends: Ends) -> None:
     assert wait(ends[0].fileno(), READ | WRITE, LONG) == WRITE
 
