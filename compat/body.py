@@ -31,7 +31,7 @@ def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
 
 
 def _take_data(connection: Any, pieces: Iterator[Any], *, is_chunked: bool) -> Any:
-    """Return the data of the next piece that is not empty; None after the last. A body that raises is as above."""
+    """Return the data of the next piece that is not empty; None after the last. An error closes the connection."""
     try:
         for piece in pieces:
             if piece:

@@ -97,7 +97,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     @fp.setter
     def fp(self, value: Any) -> None:
-        self._stream = None if value is None else FileStream(value)
+        self._stream = None if value is None else FileStream(value)  # sockets in tests may give no file
 
     # The head
 

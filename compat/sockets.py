@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 
 class OwnSocket(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]
-    """Base of the sockets of compat.
+    """Base of the sockets of compat. An isinstance() check would take a proxy object in front of one for it.
 
     Attributes:
         listens: a request is being sent, and only its own response can be received.
