@@ -6,9 +6,26 @@ Each is a descriptor. A `__getattr__` would make every attribute slower to read 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from abc import ABCMeta as _ProtocolType
+else:
+    _ProtocolType = type(Protocol)
 
 _K = TypeVar("_K", bound=type)
+
+
+class Listing(_ProtocolType):
+    """The type of a class that leaves attributes that do not exist out of its dir() and help().
+
+    It is derived from the type of protocols, so that a subclass may have protocols and abstract classes as bases. A
+    response should not have it: Python 3.13 takes longer to make an instance of such a class.
+    """
+
+    def __dir__(self) -> list[str]:
+        """Return the names of the attributes that exist."""
+        return _leave_out_missing(super().__dir__(), self)
 
 
 class Missing:
@@ -22,17 +39,31 @@ class Missing:
 
     def __get__(self, owner: object, kind: type) -> Any:
         """Raise the AttributeError that says what to write."""
-        text = f"{kind.__name__!r} object has no attribute {self._name!r}: {self._advice}"
+        text = f"{kind.__name__!r} object has no attribute {self._name!r}: {self._advise(kind)}"
         raise AttributeError(text, name=self._name, obj=owner)
+
+    def _advise(self, kind: type) -> str:
+        """Return what to write for the attribute of a class."""
+        return self._advice
 
 
 class MissingSetting(Missing):
-    """A setting that can neither be read nor assigned."""
+    """A setting that can neither be read nor assigned, unless a subclass has an attribute of that name in its body.
 
-    __slots__ = ()
+    Args:
+        kind: the class that has the setting.
+        name: the name of the attribute.
+        setting: the argument of the class.
+    """
 
-    def __init__(self, name: str, setting: str) -> None:
-        super().__init__(name, _say_given(setting))
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: type, name: str, setting: str) -> None:
+        super().__init__(name, setting)
+        self._kind = kind
+
+    def _advise(self, kind: type) -> str:
+        return _say_given(self._advice, self._name, self._kind, kind)
 
     def __set__(self, owner: object, value: object) -> NoReturn:
         """Raise the AttributeError that names the argument."""
@@ -43,15 +74,21 @@ class MissingSetting(Missing):
 class ReadOnlySetting(property):
     """A setting that can be read. To a type checker it is the property that it replaces."""
 
+    kind: type
+
     def __set__(self, owner: object, value: object) -> NoReturn:
         """Raise the AttributeError that names the argument."""
         name = self.fget.__name__  # type: ignore[union-attr]
-        text = f"{type(owner).__name__!r} object has no setter for {name!r}: {_say_given(name)}"
+        advice = _say_given(name, name, self.kind, type(owner))
+        text = f"{type(owner).__name__!r} object has no setter for {name!r}: {advice}"
         raise AttributeError(text, name=name, obj=owner)
 
 
-def _say_given(setting: str) -> str:
-    return f"settings of a client are given to Client({setting}=...)"
+def _say_given(setting: str, name: str, kind: type, subclass: type) -> str:
+    if subclass is kind:
+        return f"settings of a client are given to {kind.__name__}({setting}=...)"
+    own = f"an attribute {name!r} of {subclass.__name__} itself is declared in its class body"
+    return f"settings of a client are given to super().__init__({setting}=...); {own}"
 
 
 def answers(instead: Mapping[str, str]) -> Callable[[_K], _K]:
@@ -80,7 +117,11 @@ def given_once(settings: Iterable[str], instead: Mapping[str, str]) -> Callable[
 
 def _describe(kind: type, name: str, setting: str) -> MissingSetting | ReadOnlySetting:
     known = vars(kind).get(name)
-    return ReadOnlySetting(known.fget) if isinstance(known, property) else MissingSetting(name, setting)
+    if not isinstance(known, property):
+        return MissingSetting(kind, name, setting)
+    found = ReadOnlySetting(known.fget)
+    found.kind = kind
+    return found
 
 
 def _add(kind: _K, found: Mapping[str, object]) -> _K:
@@ -91,7 +132,10 @@ def _add(kind: _K, found: Mapping[str, object]) -> _K:
 
 
 def _list_names(owner: object) -> list[str]:
+    return _leave_out_missing(object.__dir__(owner), type(owner))
+
+
+def _leave_out_missing(names: Iterable[str], kind: type) -> list[str]:
     from inspect import getattr_static  # imported on use: slow to import
 
-    kind = type(owner)
-    return [name for name in object.__dir__(owner) if not isinstance(getattr_static(kind, name, None), Missing)]
+    return [name for name in names if not isinstance(getattr_static(kind, name, None), Missing)]

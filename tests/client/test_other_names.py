@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import pydoc
 import re
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, Protocol
 
 import pytest
 
@@ -130,6 +132,79 @@ def test_clients_do_not_have_the_names_of_others() -> None:
         assert not missing & set(dir(client))
         assert {"get", "stream", "base_url", "cookies"} <= set(dir(client))
         assert not any(hasattr(client, name) for name in missing)
+
+
+def test_classes_of_clients_do_not_list_the_names_of_others() -> None:
+    for kind, names in ((Client, CLIENT), (compat.Client, BLOCKING_CLIENT)):
+        missing = {*names, *SETTINGS, *CLIENT_OPTIONS} - {"base_url", "cookies"}
+        assert not missing & set(dir(kind))
+        assert {"get", "base_url", "cookies", "__init__"} <= set(dir(kind))
+        described = pydoc.plain(pydoc.render_doc(kind))
+        assert "|  cookies" in described
+        assert not [name for name in missing if f"|  {name}\n" in described]
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+@pytest.mark.parametrize(("name", "setting"), ASSIGNED)
+def test_a_setting_that_a_subclass_assigns_is_refused_before_and_after_its_base(
+    kind: Any, name: str, setting: str
+) -> None:
+    class Before(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            setattr(self, name, 5)
+            super().__init__()
+
+    class After(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            setattr(self, name, 5)
+
+    for subclass in (Before, After):
+        given = rf"settings of a client are given to super\(\).__init__\({setting}=\.\.\.\)"
+        own = rf"an attribute '{name}' of {subclass.__name__} itself is declared in its class body"
+        with pytest.raises(AttributeError, match=rf"^'{subclass.__name__}' object has no .*'{name}': {given}; {own}$"):
+            subclass()
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_a_subclass_may_declare_an_attribute_of_that_name(kind: Any) -> None:
+    class Shop(kind):  # type: ignore[misc]
+        timeout: float | None = None
+        verify = True
+
+        def __init__(self) -> None:
+            self.timeout = 5
+            super().__init__(timeout=7)
+            self.verify = False
+
+        @property
+        def headers(self) -> str:
+            return "own"
+
+    shop = Shop()
+    assert (shop.timeout, shop.verify, shop.headers) == (5, False, "own")
+    assert {"timeout", "verify", "headers"} <= set(dir(shop)) & set(dir(Shop))
+    assert "auth" not in dir(Shop)
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_a_subclass_may_have_protocols_and_abstract_classes_as_bases(kind: Any) -> None:
+    class Named(Protocol):
+        def name(self) -> str: ...
+
+    class Countable(ABC):
+        @abstractmethod
+        def count(self) -> int: ...
+
+    class Shop(kind, Named, Countable):  # type: ignore[misc]
+        def name(self) -> str:
+            return "shop"
+
+        def count(self) -> int:
+            return 1
+
+    shop = Shop()
+    assert (shop.name(), shop.count(), isinstance(shop, kind)) == ("shop", 1, True)
 
 
 # Modules and fields
