@@ -485,7 +485,7 @@ class HTTPConnection:
         try:
             response = await wire.receive(exchange, self._end_exchange)
         finally:
-            print_received(exchange.heads)
+            print_received(exchange)
         response.debuglevel = self.debuglevel
         return response
 

@@ -147,8 +147,8 @@ class Wire:
         data = source.data
         if data is not None and fits_single_write(exchange.head, data, trailers):
             self.send(exchange, data)
-            if exchange.heads.trace is not None:
-                report_sent(exchange, exchange.heads.trace, data)
+            if exchange.trace is not None:
+                report_sent(exchange, exchange.trace, data)
             return
         self.exchange = exchange
         exchange.was_sent = True
@@ -163,13 +163,13 @@ class Wire:
             self.end(exchange, None)
             raise
         self._note_sent(exchange)
-        if exchange.heads.final is None:
+        if exchange.final is None:
             exchange.sent_at = time.monotonic()
-        if exchange.heads.trace is not None:
-            exchange.heads.trace.request_sent()
+        if exchange.trace is not None:
+            exchange.trace.request_sent()
 
     async def _send_source(self, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None) -> None:
-        head, stream, trace = exchange.head, self.stream, exchange.heads.trace
+        head, stream, trace = exchange.head, self.stream, exchange.trace
         if head.length is not None:
             source.length = head.length
         # Checks chunks that the caller has encoded.
@@ -181,7 +181,7 @@ class Wire:
                     stream if trace is None else _trace_sending(stream, trace),
                     head.build(),
                     source,
-                    exchange.heads,
+                    exchange,
                     self.limits,
                     chunked=chunked,
                     expect=stream.timeout.expect if head.expects_continue else None,
@@ -190,7 +190,7 @@ class Wire:
                 )
         finally:
             self._sending = None
-        if exchange.heads.final is None and declared is not None and not declared.is_complete:
+        if exchange.final is None and declared is not None and not declared.is_complete:
             raise ValueError("body ended before its last chunk")
 
     async def send_part(self, exchange: Exchange, body: Body, blocksize: int) -> None:
@@ -198,8 +198,8 @@ class Wire:
         exchange.state = State.SENDING
         try:
             source = await open_source(body, blocksize, offload=offload)
-            if exchange.heads.final is None:
-                await send_content(self.stream, source, exchange.heads, self.limits, self._check_sent)
+            if exchange.final is None:
+                await send_content(self.stream, source, exchange, self.limits, self._check_sent)
             self._check_current(exchange)
         except BaseException:
             self.end(exchange, None)
@@ -218,7 +218,7 @@ class Wire:
 
     def _note_sent(self, exchange: Exchange) -> None:
         exchange.state = State.SENT
-        if exchange.heads.final is not None:
+        if exchange.final is not None:
             exchange.close_reason = CloseReason.EARLY_RESPONSE
 
     # Receiving
@@ -233,19 +233,29 @@ class Wire:
         Raises: see HTTPConnection.getresponse().
         """
         exchange.state = State.WAITING
-        heads, stream, limits, cache = exchange.heads, self.stream, self.limits, self.head_cache
-        heads.cache = cache
         try:
-            # Not heads.receive(): two coroutines less for each exchange (decision 12).
-            while heads.final is None:
-                known = None if cache.last is None else cache.last.block
-                while (data := stream.take_head(limits.head, heads.starts, known)) is None:
-                    await stream.wait_response()
-                heads.add(data or refuse_end(stream), limits)
-            return self._build_response(exchange, heads.final, ended)
+            while (response := self.take_response(exchange, ended)) is None:
+                await self.stream.wait_response()
+            return response
         except BaseException:
             ended(exchange, None)
             raise
+
+    def take_response(self, exchange: Exchange, ended: Ended) -> HTTPResponse | None:
+        """Return what receive() returns if the final head was received, else None: wait for more, then try again.
+
+        The caller ends the exchange after an error.
+        """
+        stream, limits = self.stream, self.limits
+        exchange.cache = cache = self.head_cache
+        # Not exchange.receive(): two coroutines less for each exchange (decision 12).
+        while exchange.final is None:
+            known = None if cache.last is None else cache.last.block
+            data = stream.take_head(limits.head, exchange.starts, known)
+            if data is None:
+                return None
+            exchange.add(data or refuse_end(stream), limits)
+        return self._build_response(exchange, exchange.final, ended)
 
     def _build_response(self, exchange: Exchange, final: Head, ended: Ended) -> HTTPResponse:
         head, stream = exchange.head, self.stream

@@ -7,8 +7,8 @@ import math
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import ref
 
 from ..caller import Caller
@@ -18,9 +18,10 @@ from ..exchange.exchange import Exchange
 from ..exchange.send import Trailers
 from ..exchange.stream import Buffer
 from ..limits import PoolLimits
-from ..message.cycle import CloseReason
+from ..message.cycle import CloseReason, State
 from ..message.head import HeadCache
 from ..response import HTTPResponse
+from ..stream.deadlines import RESPONSE
 from ..stream.dial import Opened, Route, set_late_options
 from ..timeouts import NEVER, Deadline, Timeout
 from ..timings import Timings
@@ -67,7 +68,7 @@ class PoolStats(NamedTuple):
 class Lease:
     """An open connection that belongs to a pool, and serves one exchange at a time.
 
-    A request that has it calls send() or send_body(), then receive(). It is released by the end of the exchange,
+    A request that has it calls send() or send_body(), then take_response(). It is released by the end of the exchange,
     however that ends; a request that sends nothing calls release().
 
     Args:
@@ -190,16 +191,26 @@ class Lease:
         stream.timeout, stream.total = timeout, deadline
         self.is_new = False
 
-    def receive(self, exchange: Exchange) -> Coroutine[Any, Any, HTTPResponse]:
-        """Return the response once it is awaited, as soon as its head has been received; see Wire.receive()."""
-        return self.wire.receive(exchange, self.end)
+    # The next two are Wire.receive() without its coroutines (decision 112). After an error the caller calls end().
+
+    def wait_response(self, exchange: Exchange) -> asyncio.Future[None]:
+        """Return a future that ends when more was received; call take_response() then."""
+        exchange.state = State.WAITING
+        stream = self.wire.stream
+        return stream.begin_wait(stream.timeout.read, RESPONSE)
+
+    def take_response(self, exchange: Exchange) -> HTTPResponse | None:
+        """Return the response if its head was received, else None."""
+        wire = self.wire
+        wire.stream.end_wait()
+        return wire.take_response(exchange, self.end)
 
     def end(self, exchange: Exchange, at: float | None) -> None:
         """End an exchange, and release the connection; see response.Ended."""
         if at is not None:
             self.idle_since = at
-            if not (self._keep_alive_known or exchange.close_reason or exchange.heads.final is None):
-                self._apply_server_keep_alive(exchange.heads.final.block)
+            if not (self._keep_alive_known or exchange.close_reason or exchange.final is None):
+                self._apply_server_keep_alive(exchange.final.block)
         self.wire.end(exchange, at)
         if self.wire.exchange is None:
             self.group.release(self)

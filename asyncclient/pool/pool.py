@@ -30,12 +30,13 @@ from typing import TYPE_CHECKING
 from ..errors import ClientClosed, ImproperConnectionState, PoolTimeout, show_count
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.cycle import CloseReason
-from ..stream.aio import AioStream, wait_all_closed
+from ..stream.aio import AioStream
 from ..stream.deadlines import GRAIN, DeadlineTimer, TimeLimit, schedule_expiry, timer_of
 from ..stream.dial import Opened, Route
 from ..stream.opening import Opening
 from ..timeouts import NEVER, Deadline, Timeout
 from ..wire import RECENT, Wire
+from .closing import wait_all_closed
 from .dialer import Dialer
 from .group import Dial, Group, Lease, OpenTrace, PoolStats, Waiter, add_up
 from .late_options import LateOptions
@@ -384,9 +385,10 @@ class Pool:
             if lease in group.idle and not wire.is_available(wire.ended_at):
                 self._drop(lease, CloseReason.UNSOLICITED)
             return
+        may_stay = wire.close_reason is None and wire.exchange is None and not self.is_closed
         # Its loop has just read what was received, so the kernel is not asked.
-        may_stay = wire.close_reason is None and not self.is_closed and lease.idle_since < lease.retires_at
-        if may_stay and wire.is_available(wire.ended_at) and not (self.slots.starved and self.slots.must_yield(lease)):
+        may_stay = may_stay and lease.idle_since < lease.retires_at and wire.stream.is_fresh(ask_kernel=False)
+        if may_stay and not (self.slots.starved and self.slots.must_yield(lease)):
             self._serve(lease)
         else:
             self._drop(lease)
@@ -394,8 +396,7 @@ class Pool:
     def _serve(self, lease: Lease) -> None:
         """Give a leased connection without an owner to the oldest waiter, or keep it idle."""
         group = lease.group
-        waiter = group.pop_waiter() if group.waiters else None
-        if waiter is not None:
+        if group.waiters and (waiter := group.pop_waiter()) is not None:
             waiter.future.set_result(lease)
             return
         lease.is_new = False

@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -43,9 +43,6 @@ WRITE_BEFORE_TURN: Final = 64 * 1024
 
 TURNS_TO_READ: Final = 3
 """Turns of the loop in which it has read what the kernel held: uvloop reads in the turn after the next."""
-
-TURNS_TO_CLOSE: Final = 2
-"""Turns of the loop in which it has closed a transport without unsent data, and has reported that."""
 
 
 class AioStream(TransportProtocol, asyncio.StreamReader):
@@ -95,6 +92,23 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
     # Waiting
 
     async def _wait(self, seconds: float | None, phase: Phase) -> None:
+        wake_up = self.begin_wait(seconds, phase)
+        try:
+            await wake_up
+        except RuntimeError as exc:  # asyncio's own, for a task of another loop
+            raise errors.ImproperConnectionState(
+                f"connection to {self.peer} belongs to another event loop: open one on each"
+            ) from exc
+        finally:
+            self._wake_up = None
+            self.deadline = math.inf
+        self.end_wait()
+
+    def begin_wait(self, seconds: float | None, phase: Phase) -> asyncio.Future[None]:
+        """Begin a wait, and return the future that ends it: await it in a task of the loop, then call end_wait().
+
+        A coroutine around it would be one more object for each request in flight (decision 112).
+        """
         if self.ending is not None and self.ending.is_local:
             raise self._take_failure()
         if self._wake_up is not None:
@@ -103,24 +117,20 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
             self._is_reading = True
             self.transport.resume_reading()
         timer = self._timer
-        loop = timer.loop
-        self._wake_up = loop.create_future()
+        self._wake_up = wake_up = timer.loop.create_future()
         self._phase = phase
         until = self.total.at
-        if seconds is not None and (soon := loop.time() + seconds) < until:
+        if seconds is not None and (soon := timer.loop.time() + seconds) < until:
             until = soon
         self.deadline = until
         if until < timer.next_check:
             timer.schedule(until)
-        try:
-            await self._wake_up
-        except RuntimeError as exc:  # asyncio's own, for a task of another loop
-            raise errors.ImproperConnectionState(
-                f"connection to {self.peer} belongs to another event loop: open one on each"
-            ) from exc
-        finally:
-            self._wake_up = None
-            self.deadline = math.inf
+        return wake_up
+
+    def end_wait(self) -> None:
+        """Forget the wait that begin_wait() began. Raises the failure of a stream that was ended from this side."""
+        self._wake_up = None
+        self.deadline = math.inf
         if self.ending is not None and self.ending.is_local:
             raise self._take_failure()
 
@@ -488,13 +498,3 @@ class AioStream(TransportProtocol, asyncio.StreamReader):
     def __repr__(self) -> str:
         state = "open" if self.ending is None else self.ending.kind
         return f"<{type(self).__name__} {self.peer} {state}, {self._pieces.size} bytes buffered>"
-
-
-async def wait_all_closed(streams: Iterable[AioStream]) -> None:
-    """Wait until connections are gone, see AioStream.wait_closed().
-
-    Nearly all are gone after a few turns of the loop: a task for each takes longer than closing it (decision 24).
-    """
-    for _ in range(TURNS_TO_CLOSE):
-        await asyncio.sleep(0)
-    await asyncio.gather(*(stream.wait_closed() for stream in streams if not stream.is_lost))

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 from collections import Counter
+from types import CoroutineType
 from typing import Any
 
-from tests.pool.hosts import HOST, Host, client_of, get, idle_of, until
+from tests.pool.hosts import HOST, Host, client_of, get, idle_of, turn, until
 
 SEVERAL = 10
 
@@ -26,6 +27,29 @@ async def test_an_idle_connection_holds_few_objects() -> None:
         assert client.stats().idle == SEVERAL + 1
         added = count_objects() - before
     assert added == dict.fromkeys(("AioStream", "Lease", "Pieces", "Wire"), SEVERAL)
+
+
+def count_coroutines() -> Counter[str]:
+    """Count the coroutines of this package that are suspended, by their names."""
+    frames = (found.cr_frame for found in gc.get_objects() if isinstance(found, CoroutineType))
+    own = (frame for frame in frames if frame and frame.f_globals["__name__"].startswith("asyncclient."))
+    return Counter(frame.f_code.co_qualname for frame in own)
+
+
+async def test_a_request_in_flight_holds_few_objects() -> None:
+    async with Host() as host, client_of() as client:
+        targets = [f"/ok/held/{number}" for number in range(SEVERAL)]
+        for _ in range(2):  # in the second round there are the connections, and the parsed URLs
+            before = count_objects()
+            tasks = [asyncio.create_task(client.get(host.url(target))) for target in targets]
+            await host.wait_until_held(*targets)
+            added, coroutines = count_objects() - before, count_coroutines()
+            host.release()
+            await asyncio.gather(*tasks)
+            tasks.clear()
+            await turn()  # until then this task has the responses
+    assert added == dict.fromkeys(("Exchange", "Request", "RequestHead", "Transfer"), SEVERAL)
+    assert coroutines == dict.fromkeys(("Client.request", "Transfer.run", "PoolTransport.send"), SEVERAL)
 
 
 async def test_connections_to_one_address_share_its_value() -> None:
