@@ -118,7 +118,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="format and colour the content (default: on a terminal)",
     )
     add("--timings", action="store_true", help="print how long each phase took, as a waterfall")
-    add("--har", metavar="FILE", help="write all exchanges to an HTTP archive, with secrets masked")
+    add("--har", metavar="FILE", help="write all requests and responses to an HTTP archive, with secrets masked")
     add("--json-output", action="store_true", help="print one JSON object: head, content, timings, or the error")
 
 

@@ -95,7 +95,7 @@ def build_parser(prog: str = "asyncclient crawl") -> Parser:
     )
     add("--jsonl", type=Path, metavar="FILE", help="write a line of JSON for each page (.gz: compressed)")
     add("--files", type=Path, metavar="DIR", help="write the content of each page to a file")
-    add("--warc", type=Path, metavar="PREFIX", help="write the exact bytes of all exchanges to WARC files")
+    add("--warc", type=Path, metavar="PREFIX", help="write the exact bytes of all requests and responses to WARC files")
     add("-q", "--quiet", action="store_true", help="print errors only")
     return parser
 
