@@ -13,21 +13,18 @@ from pathlib import Path
 from typing import Final
 
 from ..cli.address import complete_url
+from ..cli.exits import Exit
 from ..cli.spelling import Parser
 from ..errors import HTTPException
 from ..politeness import Rules
 from ..runner import run
 from .crawler import Crawler
-from .progress import Progress, describe
+from .progress import Progress, count, describe
 from .scope import Scope
 from .sinks.files import Files
 from .sinks.json_lines import JSONLines
 from .sinks.sink import Sink
 from .warc.archive import WARC, WARCError
-
-INTERRUPTED: Final = 130
-"""The exit status after Ctrl-C, as in shells."""
-
 
 _FOLLOWED: Final = "links are followed; --depth N limits them"
 _KEPT: Final = "--files DIR, --jsonl FILE, or --warc PREFIX"
@@ -104,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 after an error or without any response; 2 for wrong arguments; 130 after Ctrl-C.
+        0; 1 after an error or without any response; 2 for wrong arguments; 4 if an extra is missing; 130 after Ctrl-C.
     """
     parser = build_parser()
     given = sys.argv[1:] if arguments is None else [*arguments]
@@ -112,11 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_options(parser, options)
     try:
         return run(crawl(options, given))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return Exit.INTERRUPTED
     except (HTTPException, WARCError, OSError, ImportError, ValueError) as error:
         print(f"asyncclient crawl: {explain(error)}", file=sys.stderr)
-        return 1
+        return Exit.MISSING_EXTRA if isinstance(error, ImportError) else Exit.OTHER
 
 
 def explain(error: Exception) -> str:
@@ -142,27 +139,44 @@ async def crawl(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Crawl as the options say; the arguments are for the command that continues the crawl."""
     given = options.urls if options.input is None else [*options.urls, *options.input.read_text().split()]
     urls = [complete_url(url) for url in given]
-    answered = 0
-    async with open_crawler(options) as crawler:
-        with stopping_on_signals(crawler) as signals:
-            await crawler.add(urls)
-            if options.sitemaps:
-                for url in urls:
-                    await crawler.add_sitemaps(url)
-            async with nullcontext() if options.quiet else Progress(crawler):
-                async for page in crawler:
-                    answered += page.response is not None
-                    if page.error is not None:
-                        print(f"{page.url}: {page.reason}", file=sys.stderr)
-                    await crawler.add_links(page)
-    stats = crawler.stats()
-    if not options.quiet:
-        print(describe(stats), file=sys.stderr)
-        if stats.waiting and options.frontier is not None:
-            print(describe_continuation(options, arguments, is_stopped=bool(signals)), file=sys.stderr)
+    crawler = open_crawler(options)
+    with stopping_on_signals(crawler, is_quiet=options.quiet) as signals:
+        try:
+            answered = await fetch_pages(crawler, urls, options)
+        except asyncio.CancelledError:  # by the second signal, or by Ctrl-C where signals have no handlers
+            report(crawler, options, arguments, is_stopped=True)
+            raise
+    report(crawler, options, arguments, is_stopped=bool(signals))
     if signals:
-        return INTERRUPTED
-    return 1 if stats.pages and not answered else 0
+        return Exit.INTERRUPTED
+    return Exit.OTHER if crawler.stats().pages and not answered else Exit.DONE
+
+
+async def fetch_pages(crawler: Crawler, urls: Sequence[str], options: argparse.Namespace) -> int:
+    """Crawl from URLs on; return how many pages have a response."""
+    answered = 0
+    async with crawler:
+        await crawler.add(urls)
+        if options.sitemaps:
+            for url in urls:
+                await crawler.add_sitemaps(url)
+        async with nullcontext() if options.quiet else Progress(crawler):
+            async for page in crawler:
+                answered += page.response is not None
+                if page.error is not None:
+                    print(f"{page.url}: {page.reason}", file=sys.stderr)
+                await crawler.add_links(page)
+    return answered
+
+
+def report(crawler: Crawler, options: argparse.Namespace, arguments: Sequence[str], *, is_stopped: bool) -> None:
+    """Print the figures of a crawl that has ended, and the command that continues it."""
+    if options.quiet:
+        return
+    stats = crawler.stats()
+    print(describe(stats), file=sys.stderr)
+    if stats.waiting and options.frontier is not None:
+        print(describe_continuation(options, arguments, is_stopped=is_stopped), file=sys.stderr)
 
 
 def describe_continuation(options: argparse.Namespace, arguments: Sequence[str], *, is_stopped: bool) -> str:
@@ -202,8 +216,13 @@ def open_sinks(options: argparse.Namespace) -> Iterator[Sink]:
         yield Files(options.files)
 
 
+def describe_stop(running: int) -> str:
+    """Return the line for the first signal: what is waited for."""
+    return f"asyncclient crawl: finishing {count(running, 'page', 'pages')}; Ctrl-C again ends at once"
+
+
 @contextmanager
-def stopping_on_signals(crawler: Crawler) -> Iterator[list[int]]:
+def stopping_on_signals(crawler: Crawler, *, is_quiet: bool) -> Iterator[list[int]]:
     """Stop a crawler at the first SIGINT or SIGTERM, and end at once at the second; yield the signals so far."""
     signals: list[int] = []
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -212,6 +231,8 @@ def stopping_on_signals(crawler: Crawler) -> Iterator[list[int]]:
         signals.append(number)
         if len(signals) == 1:
             crawler.stop()
+            if not is_quiet:
+                print(describe_stop(crawler.stats().running), file=sys.stderr)
         elif task is not None:
             task.cancel()
 

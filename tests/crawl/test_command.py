@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from asyncclient.crawl.command import INTERRUPTED
-from asyncclient.testing import DemoServer, RawServer, build_response
+from asyncclient.cli.exits import Exit
+from asyncclient.crawl.command import main
+from asyncclient.testing import DemoServer, RawConnection, RawServer, build_response
 from tests.pool.hosts import until
 from tests.servers import ROOT
 
@@ -108,13 +109,44 @@ async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
     await until(lambda: pages.exists() and pages.stat().st_size)
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
-    assert process.returncode == INTERRUPTED
+    assert process.returncode == Exit.INTERRUPTED
     assert b"Traceback" not in errors
     *_, line = errors.decode().splitlines()
     mark, _, command = line.partition("continue with: asyncclient crawl ")
     assert mark == ""
     assert (await crawl(*shlex.split(command)))[0] == 0
     assert sorted(url.rpartition("/")[2] for url in urls_in(pages)) == NEAR
+
+
+async def test_the_second_ctrl_c_ends_a_crawl_at_once(tmp_path: Path) -> None:
+    with RawServer(RawConnection.wait_closed) as server:
+        process = await start(f"{server.url}/a", "--no-robots", "--frontier", tmp_path / "crawl.db")
+        assert process.stderr is not None
+        await until(lambda: server.accepted)
+        process.send_signal(signal.SIGINT)
+        note = await process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+    assert note == b"asyncclient crawl: finishing 1 page; Ctrl-C again ends at once\n"
+    figures, line = errors.decode().splitlines()
+    assert figures.endswith(" 1 URL waits")
+    assert line.startswith("continue with: asyncclient crawl --resume ")
+    assert process.returncode == Exit.INTERRUPTED
+
+
+async def test_ctrl_c_prints_nothing_with_quiet(tmp_path: Path) -> None:
+    with RawServer(RawConnection.wait_closed) as server:
+        process = await start(f"{server.url}/a", "--no-robots", "--quiet", "--frontier", tmp_path / "crawl.db")
+        await until(lambda: server.accepted)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (Exit.INTERRUPTED, b"")
+
+
+async def test_a_missing_extra_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "protego", None)
+    assert await asyncio.to_thread(main, ["http://127.0.0.1:1/"]) == Exit.MISSING_EXTRA
 
 
 @pytest.mark.parametrize(
