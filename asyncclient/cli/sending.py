@@ -13,6 +13,7 @@ from ..client.client import Client
 from ..client.cookies.jar import CookieJar
 from ..client.pool_transport import PoolTransport
 from ..client.retries import Retry
+from ..message.credentials import SECRET_FIELDS
 from ..message.fields import Fields
 from ..stream.resolve import StaticResolver
 from ..stream.tls import TrustLike, create_tls_context
@@ -28,7 +29,7 @@ RETRIED: Final = (408, 429, 500, 502, 503, 504)
 """Statuses of responses after which --retry sends the request again, as in curl."""
 
 _RESOLVE: Final = re.compile(r"([^\[\]:]+|\[[^\]]+\]):([0-9]{1,5}):(.+)")
-_SECRET: Final = re.compile(r"(?im)^((?:proxy-)?authorization|cookie|set-cookie)(: *).*$")
+_SECRET: Final = re.compile(rf"(?im)^({'|'.join((*SECRET_FIELDS, 'set-cookie'))})(: *).*$")
 
 
 class Prepared(NamedTuple):

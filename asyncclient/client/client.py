@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, Unpack
 from ..arguments import check_type, list_collection
 from ..caller import Caller
 from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
+from ..message.credentials import SECRET_FIELDS
 from ..message.fields import list_pairs
 from ..message.url import Params, add_params, join_base, parse_base, parse_joined, strip_url
 from ..missing import Listing
@@ -58,8 +59,6 @@ CONNECTING: Final = (
     "lenient",
 )
 """Names of the arguments for opening and using connections, which PoolTransport has too."""
-
-SECRET_FIELDS = ("authorization", "cookie", "proxy-authorization")
 
 _DEFAULT_TIMEOUT = Timeout()
 

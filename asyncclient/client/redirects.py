@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from ..errors import RedirectError
+from ..message.credentials import SECRET_FIELDS
 from ..message.fields import Fields
 from ..message.target import show_url
 from ..message.url import build_url, encode_raw_bytes, is_same_origin, join_url, parse_url
@@ -16,7 +17,7 @@ _T = TypeVar("_T")
 REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 """Statuses of redirects that a client follows."""
 
-_BOUND_TO_ORIGIN = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
+_BOUND_TO_ORIGIN = frozenset((*SECRET_FIELDS, "host"))
 
 _ABOUT_CONTENT = frozenset(("digest", "expect", "last-modified", "repr-digest", "trailer", "transfer-encoding"))
 """In addition to all fields whose names begin with `content-`."""
@@ -97,7 +98,7 @@ def strip_fields(
 ) -> list[tuple[str, _T]]:
     """Return the fields that the next request may carry, in their order.
 
-    Removed are: for another origin Authorization, Cookie, Proxy-Authorization and Host; fields that describe or frame
+    Removed are: for another origin the fields of credentials (SECRET_FIELDS) and Host; fields that describe or frame
     the content, if it is not sent again; and for an http URL the Referer of an https page (RFC 9110 §10.1.3). Pass the
     result to the next redirect: a removed field must not return when a chain leads back to the first origin
     (CVE-2018-18074 and many others).

@@ -1,9 +1,13 @@
-"""User names and passwords as sent in header fields: to servers, to proxies, and from URLs."""
+"""Credentials in header fields: the names of the fields, and user names and passwords as sent."""
 
 from __future__ import annotations
 
 import binascii
 import re
+from typing import Final
+
+SECRET_FIELDS: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token")
+"""Lower-case names of the fields of requests whose values are credentials, unless an option says more."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -8,9 +8,11 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote
 
+from ..message.credentials import SECRET_FIELDS
+
 MASK: Final = "***"
 
-SECRET_FIELDS: Final = ("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key")
+MASKED_FIELDS: Final = (*SECRET_FIELDS, "set-cookie")
 """Names of the fields whose values are masked by default."""
 
 SECRET_PARAMS: Final = (
@@ -55,12 +57,12 @@ class Masks:
     `user[password]` the last part counts.
 
     Args:
-        headers: names of fields, in addition to SECRET_FIELDS.
+        headers: names of fields, in addition to MASKED_FIELDS.
         params: names of parameters of queries and forms and of keys of JSON, in addition to SECRET_PARAMS.
     """
 
     def __init__(self, headers: Collection[str] = (), params: Collection[str] = ()) -> None:
-        self._fields = {*SECRET_FIELDS, *(name.lower() for name in headers)}
+        self._fields = {*MASKED_FIELDS, *(name.lower() for name in headers)}
         self._params = {_reduce(name) for name in (*SECRET_PARAMS, *params)}
 
     def mask_text(self, text: str) -> str:

@@ -183,7 +183,7 @@ def test_the_head_is_printed_if_asked(command: Command) -> None:
 
 def test_verbose_shows_heads_without_secrets(command: Command) -> None:
     with RawServer.replying(reply(b"ok", "Set-Cookie: a=secret")) as server:
-        errors = command(server.url, "-v", "-u", "me:secret", "-H", "X: y").errors
+        errors = command(server.url, "-v", "-u", "me:secret", "-H", "X: y", "-H", "X-Api-Key: secret").errors
     assert "> GET / HTTP/1.1\n" in errors
     assert "> X: y\n" in errors
     assert "< HTTP/1.1 200 OK\n" in errors

@@ -378,6 +378,15 @@ async def test_no_secret_is_sent_to_another_server_or_after_it(tls: Certificates
     assert again.status == 200
 
 
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-AUTH-TOKEN"])
+@pytest.mark.parametrize("is_clients", [True, False])
+async def test_usual_fields_of_credentials_are_secret_without_an_option(name: str, is_clients: bool) -> None:
+    given: dict[str, Any] = {"headers": {name: SECRET}}
+    client, options = (given, {}) if is_clients else ({}, given)
+    _, sent = await follow_offline({ONE: moved(TWO), TWO: LocalResponse()}, client=client, **options)
+    assert [has_secret(request) for request in sent] == [True, False]
+
+
 @pytest.mark.parametrize("other", ["scheme", "host", "port"])
 async def test_the_user_of_a_url_is_sent_to_its_origin_only(tls: Certificates, other: str) -> None:
     with three_origins(tls, other) as (first, second, network):
