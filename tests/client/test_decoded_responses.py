@@ -126,10 +126,10 @@ Content = Callable[[bytes], Any]
 READ: list[tuple[Read, Content]] = [(read_whole, bytes), (read_later, bytes), *((read, Pieces) for read in WAYS)]
 
 
-def offline(coding: str, content: bytes | Pieces) -> Client:
-    """A client whose transport answers with encoded content."""
+def offline(coding: str, content: bytes | Pieces, **options: Any) -> Client:
+    """A client whose transport answers each request with encoded content."""
     response = LocalResponse(headers={"Content-Encoding": coding}, content=content)
-    return Client(transport=MockTransport({f"GET {URL}": response}))
+    return Client(transport=MockTransport({f"GET {URL}": response}), **options)
 
 
 # Decoding
@@ -160,15 +160,17 @@ async def test_content_until_the_end_of_the_connection_is_decoded() -> None:
 
 
 async def test_two_fields_are_one_list() -> None:
-    data = coded("deflate", pack(zlib.compress(TEXT)))
-    assert (await get(data.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1))).content == TEXT
+    fields = [("Content-Encoding", "deflate"), ("Content-Encoding", "gzip")]
+    response = LocalResponse(headers=fields, content=pack(zlib.compress(TEXT)))
+    async with Client(transport=MockTransport({f"GET {URL}": response})) as client:
+        assert await read_whole(client, URL) == TEXT
 
 
 async def test_accept_encoding_names_all_codings_that_can_be_decoded() -> None:
-    with Answering(default=OK) as server:
-        async with Client() as client:
-            await client.get(server.url)
-    assert {*CODINGS} <= set((server.asked[0]["accept-encoding"] or "").split(", "))
+    transport = MockTransport({f"GET {URL}": 200})
+    async with Client(transport=transport) as client:
+        await client.get(URL)
+    assert {*CODINGS} <= set(transport.requests[0].headers["accept-encoding"].split(", "))
 
 
 async def test_length_and_fields_are_those_of_the_encoded_content() -> None:
@@ -182,8 +184,8 @@ async def test_length_and_fields_are_those_of_the_encoded_content() -> None:
 async def test_decode_can_be_turned_off() -> None:
     for coding in ("gzip", "no-such"):
         content = pack(TEXT)
-        response = await get(coded(coding, content), decode=False)
-        assert response.content == content
+        async with offline(coding, content) as client:
+            assert await read_whole(client, URL, decode=False) == content
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,8 @@ async def test_an_empty_encoding_of_a_server_is_not_a_coding() -> None:
 
 async def test_words_that_are_not_codings_leave_the_codings_next_to_them() -> None:
     for coding in ("aws-chunked, gzip", "gzip,aws-chunked"):
-        assert (await get(coded(coding, pack(TEXT)))).content == TEXT
+        async with offline(coding, pack(TEXT)) as client:
+            assert await read_whole(client, URL) == TEXT
 
 
 # Content that can't be decoded
@@ -295,6 +298,26 @@ async def test_a_decoding_error_is_raised_again() -> None:
 # Size
 
 
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": pack,
+    "gzip, deflate": lambda data: zlib.compress(pack(data)),
+}
+
+
+@pytest.mark.parametrize(("read", "build"), READ[:-1])
+@pytest.mark.parametrize("coding", PACKED)
+@pytest.mark.parametrize("is_clients", [True, False])
+async def test_max_body_size_is_exact(coding: str, read: Read, build: Content, is_clients: bool) -> None:
+    clients, options = (10_000, {}) if is_clients else (5, {"max_body_size": 10_000})
+    async with offline(coding, build(PACKED[coding](bytes(10_000))), max_body_size=clients) as client:
+        assert len(await read(client, URL, **options)) == 10_000
+    async with offline(coding, build(PACKED[coding](bytes(10_001))), max_body_size=clients) as client:
+        with pytest.raises(ContentTooLarge, match="larger than 10000 bytes") as raised:
+            await read(client, URL, **options)
+        assert raised.value.limit == 10_000
+
+
 def announced(size: int) -> bytes:
     return reply(bytes(size))
 
@@ -317,16 +340,15 @@ def packed_twice(size: int) -> bytes:
 
 @pytest.mark.parametrize("read", WAYS[:-1])
 @pytest.mark.parametrize("build", [announced, in_chunks, packed, packed_twice])
-@pytest.mark.parametrize("is_clients", [True, False])
-async def test_max_body_size_is_exact(build: Callable[[int], bytes], read: Read, is_clients: bool) -> None:
-    limit = {"max_body_size": 10_000}
-    clients, options = (10_000, {}) if is_clients else (5, limit)
+async def test_content_of_a_server_beyond_max_body_size_leaves_the_client_usable(
+    build: Callable[[int], bytes], read: Read
+) -> None:
     with Answering({"/right": build(10_000), "/more": build(10_001), "/next": OK}) as server:
-        async with Client(max_body_size=clients) as client:
-            assert len(await read(client, f"{server.url}/right", **options)) == 10_000
+        async with Client(max_body_size=10_000) as client:
+            assert len(await read(client, f"{server.url}/right")) == 10_000
             assert client.stats().idle == 1
             with pytest.raises(ContentTooLarge, match="larger than 10000 bytes") as raised:
-                await read(client, f"{server.url}/more", **options)
+                await read(client, f"{server.url}/more")
             assert raised.value.limit == 10_000
             assert await is_clean(client)
             if build in (announced, in_chunks):  # compressed content was received completely
@@ -355,19 +377,18 @@ async def test_short_gzip_that_is_invalid_is_refused(frame: Frame, data: bytes) 
 
 
 async def test_a_request_may_have_no_limit() -> None:
-    with Answering(default=announced(10_000)) as server:
-        async with Client(max_body_size=5) as client:
-            assert len(await read_whole(client, server.url, max_body_size=None)) == 10_000
-            with pytest.raises(ContentTooLarge):
-                await read_whole(client, server.url)
+    async with offline("", bytes(10_000), max_body_size=5) as client:
+        assert len(await read_whole(client, URL, max_body_size=None)) == 10_000
+        with pytest.raises(ContentTooLarge):
+            await read_whole(client, URL)
 
 
 async def test_a_limit_of_0_allows_empty_content_only() -> None:
-    with Answering({"/": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "/one": reply(b"x")}) as server:
-        async with Client(max_body_size=0) as client:
-            assert await read_whole(client, server.url) == b""
-            with pytest.raises(ContentTooLarge):
-                await read_whole(client, f"{server.url}/one")
+    async with offline("", b"", max_body_size=0) as client:
+        assert await read_whole(client, URL) == b""
+    async with offline("", b"x", max_body_size=0) as client:
+        with pytest.raises(ContentTooLarge):
+            await read_whole(client, URL)
 
 
 async def test_a_content_length_above_the_limit_is_refused_at_once() -> None:
@@ -386,20 +407,18 @@ async def test_a_content_length_above_the_limit_is_refused_at_once() -> None:
 
 async def test_the_size_limit_holds_for_the_received_bytes_too() -> None:
     content = gzip.compress(os.urandom(2000), 0)
-    with Answering(default=coded("gzip", content)) as server:
-        async with Client(max_body_size=2000) as client:
-            with pytest.raises(ContentTooLarge):
-                await client.get(server.url)
-            assert len(await read_whole(client, server.url, max_body_size=len(content))) == 2000
+    async with offline("gzip", content, max_body_size=2000) as client:
+        with pytest.raises(ContentTooLarge):
+            await client.get(URL)
+        assert len(await read_whole(client, URL, max_body_size=len(content))) == 2000
 
 
 async def test_with_decoding_turned_off_the_limit_holds_for_the_wire() -> None:
     content = gzip.compress(bytes(1_000_000))
-    with Answering(default=coded("gzip", content)) as server:
-        async with Client(max_body_size=2000) as client:
-            assert await read_whole(client, server.url, decode=False) == content
-            with pytest.raises(ContentTooLarge):
-                await read_whole(client, server.url, decode=False, max_body_size=500)
+    async with offline("gzip", content, max_body_size=2000) as client:
+        assert await read_whole(client, URL, decode=False) == content
+        with pytest.raises(ContentTooLarge):
+            await read_whole(client, URL, decode=False, max_body_size=500)
 
 
 # Bombs
@@ -485,4 +504,5 @@ async def test_content_that_compresses_well_is_not_a_bomb() -> None:
     content = b"all work and no play makes jack a dull boy\n" * 500_000
     packed_content = gzip.compress(content, 1)
     assert len(content) / len(packed_content) > 100
-    assert (await get(coded("gzip", packed_content))).content == content
+    async with offline("gzip", packed_content) as client:
+        assert await read_whole(client, URL) == content
