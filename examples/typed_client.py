@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from http import cookiejar
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Unpack, assert_type
+from typing import Any, assert_type
 
 import asyncclient
 from asyncclient import (
@@ -19,7 +19,6 @@ from asyncclient import (
     CookieJar,
     Limits,
     LocalResponse,
-    Options,
     Part,
     PoolLimits,
     PoolTransport,
@@ -68,12 +67,6 @@ async def verbs(client: Client) -> None:
         await client.delete("/echo", timeout=None, follow_redirects=False), Response
     )
     assert_type(
-        await fetch_json(
-            client, "/echo", timeout=5, headers={"Accept": "application/json"}
-        ),
-        Any,
-    )
-    assert_type(
         await client.request("PUT", "/echo", body=produce, trailers=[("X-Sum", "1")]),
         Response,
     )
@@ -83,11 +76,6 @@ async def verbs(client: Client) -> None:
         ),
         Response,
     )
-
-
-async def fetch_json(client: Client, url: str, **options: Unpack[Options]) -> Any:
-    response = await client.get(url, **options)
-    return response.raise_for_status().json()
 
 
 async def produce() -> AsyncIterator[bytes]:

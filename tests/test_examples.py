@@ -111,6 +111,7 @@ PRINTED_CLIENT = {
         r"True <Client <Pool 0 active, 1 idle, 0 connecting, 0 waiting>>\n200\n"
     ),
     "client_get": (r"200 OK application/json\n\d{3} /echo\?q=a%20b&page=1&page=2\nexample\n404 False not found\n"),
+    "client_options": r"\{'server': 'asyncclient demo'\}\n",
     "client_json": r"31 bytes of JSON\n404 status 404\n",
     "client_concurrency": r"499500 bytes\n990 on a reused connection\n10 idle connections\n",
     "client_redirects": r"\[301, 302\] 200\n/json\nGET 0\nPOST 3\n302 /json\nmore than 5 redirects \(GET .*\) 5\n",

@@ -1,8 +1,14 @@
 """The pages list every option with its default, and the site cuts off no line of their code."""
 
+import ast
+import builtins
 import inspect
 import re
 import runpy
+import symtable
+import textwrap
+from collections.abc import Iterator
+from itertools import chain, dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,12 @@ FOR_REQUESTS, FOR_CLIENTS = OPTIONS.split("## Options of a client\n")
 ROW = re.compile(r"^\| `(\w+)` \| `?([^|`]+)`? \|", re.MULTILINE)
 COLUMNS = 88
 PAGES = [*DOCS.glob("*.md"), *ROOT.glob("*.md")]
+WITH_CODE = sorted(path for path in DOCS.iterdir() if path.suffix in (".md", ".rst"))
+INCLUDE = re.compile(r"^(?:```\{literalinclude\}|\.\. literalinclude::) \.\./examples/(\w+)\.py\n((?: *:.*\n)*)", re.M)
+FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+KNOWN = {*dir(builtins), "__name__", "__doc__"}
+# Names that stand for values of the reader in a block that is not a program.
+OF_THE_READER = {"client", "path", "target"}
 
 
 def _list_parameters(owner: Any) -> dict[str, Any]:
@@ -65,6 +77,59 @@ def test_code_of_a_page_in_rst_is_not_cut_off(page: Path) -> None:
 @pytest.mark.parametrize("path", [*(ROOT / "examples").glob("*.py")], ids=lambda path: path.name)
 def test_code_of_an_example_is_not_cut_off(path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if len(line) > COLUMNS] == []
+
+
+def _cut_out(source: str, options: dict[str, str]) -> str:
+    """Return the lines of an example that a page includes."""
+    lines = source.splitlines(keepends=True)
+    if name := options.pop("pyobject", ""):
+        (node,) = [node for node in ast.parse(source).body if getattr(node, "name", "") == name]
+        lines = lines[node.lineno - 1 : node.end_lineno]
+    first, end = options.pop("start-at", ""), options.pop("end-before", None)
+    assert options == {}
+    rest = list(dropwhile(lambda line: first not in line, lines))
+    return "".join(rest if end is None else takewhile(lambda line: end not in line, rest))
+
+
+def _included_code(page: str) -> dict[str, str]:
+    """Return what a page shows of each example, joined in the order of the page."""
+    code: dict[str, str] = {}
+    for example, lines in INCLUDE.findall(page):
+        options = dict(re.findall(r":([\w-]+): *(.*)", lines))
+        code[example] = code.get(example, "") + _cut_out((ROOT / f"examples/{example}.py").read_text(), options)
+    return code
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    yield from chain.from_iterable(map(_tables, table.get_children()))
+
+
+def _find_undefined(code: str) -> set[str]:
+    """Return the names that some code uses, and neither defines nor imports."""
+    module = symtable.symtable(code, "page", "exec")
+    defined = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    used = {
+        symbol.get_name()
+        for table in _tables(module)
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (table is module or symbol.is_global())
+    }
+    return used - defined - KNOWN
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+def test_examples_of_a_page_have_their_imports(page: Path) -> None:
+    undefined = {name: _find_undefined(code) for name, code in _included_code(page.read_text()).items()}
+    assert undefined == {name: set() for name in undefined}
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+def test_code_of_a_page_has_its_imports(page: Path) -> None:
+    text = page.read_text()
+    code = textwrap.indent("".join(FENCED.findall(text)), "    ")
+    shown = "\n".join(_included_code(text).values())
+    assert _find_undefined(f"{shown}\nasync def cells():\n    ...\n{code}") - OF_THE_READER == set()
 
 
 def test_every_page_is_in_a_section() -> None:
