@@ -15,7 +15,7 @@ async def main(url: str, path: Path) -> None:
     # bytes per second; no limit on the total time
     timeout = asyncclient.Timeout(min_rate=1000)
     async with asyncclient.Client(base_url=url, timeout=timeout, retries=5) as client:
-        large = "/chunked/10000000"
+        large = "/bytes/10000000"
         response = await client.download(large, path, resume=True, progress=show)
     print(response.status, response.headers["Content-Type"], sizes[-1])
     print(sizes == sorted(sizes))

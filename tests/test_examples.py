@@ -385,6 +385,20 @@ async def test_download_of_the_client(demo: tuple[str, int], tmp_path: Path, cap
     assert capsys.readouterr().out == "200 application/octet-stream 10000000\nTrue\n"
 
 
+async def test_download_of_the_client_goes_on(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
+    url, path = f"http://{demo[0]}:{demo[1]}", tmp_path / "downloaded"
+
+    def interrupt(size: int, total: int | None) -> None:
+        assert size < 1_000_000, "enough"
+
+    async with asyncclient.Client(base_url=url) as client:
+        with pytest.raises(AssertionError, match="enough"):
+            await client.download("/bytes/10000000", path, resume=True, progress=interrupt)
+    await client_download.main(url, path)
+    assert path.read_bytes() == (bytes(range(256)) * 39063)[:10_000_000]
+    assert capsys.readouterr().out == "206 application/octet-stream 10000000\nTrue\n"
+
+
 async def test_form_of_the_client(demo: tuple[str, int], tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(bytes(100_000))

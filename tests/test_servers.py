@@ -260,6 +260,29 @@ def test_demo_routes_on_one_connection() -> None:
     ask_demo(ask)
 
 
+DEMO_BYTES = (bytes(range(256)) * 782)[:200_001]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "content"),
+    [
+        ({"Range": "bytes=255-257"}, 206, b"\xff\x00\x01"),
+        ({"Range": "bytes=-1"}, 206, b"@"),
+        ({"Range": "bytes=65530-131080"}, 206, DEMO_BYTES[65530:131081]),
+        ({"Range": "bytes=298-", "If-Range": '"bytes-200001"'}, 206, DEMO_BYTES[298:]),
+        ({"Range": "bytes=298-", "If-Range": '"bytes-7"'}, 200, DEMO_BYTES),
+        ({"Range": "bytes=200001-"}, 416, b""),
+        ({"If-None-Match": '"bytes-200001"'}, 304, b""),
+    ],
+)
+def test_demo_has_ranges_of_bytes(fields: dict[str, str], status: int, content: bytes) -> None:
+    def ask(port: int) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection(HOST, port, timeout=10)) as connection:
+            return fetch(connection, "GET", "/bytes/200001", headers=fields)
+
+    assert ask_demo(ask) == (status, content)
+
+
 @pytest.mark.parametrize(
     ("sent", "pattern"),
     [

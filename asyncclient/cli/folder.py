@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Iterator
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
-from ..testing.routes import CONTENT_BLOCK, Reply, Request
+from ..testing.routes import CONTENT_BLOCK, Reply, Request, give_ranges
 
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _FORBIDDEN: Final = re.compile(r"[\x00\\]")
 
 
@@ -81,31 +81,8 @@ def _send_file(request: Request, path: Path) -> Reply:
     found = path.stat()
     tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    fields = (
-        ("Content-Type", kind),
-        ("Last-Modified", formatdate(found.st_mtime, usegmt=True)),
-        ("ETag", tag),
-        ("Accept-Ranges", "bytes"),
-    )
-    if tag in request.members("if-none-match"):
-        return Reply(304, fields=fields)
-    conditions = request.values("if-range")
-    is_partial = request.method == "GET" and (not conditions or conditions == [tag])
-    asked = _RANGE.fullmatch(next(iter(request.values("range")), "")) if is_partial else None
-    if asked is None or not (asked[1] or asked[2]):
-        return Reply(200, _read(path, 0, found.st_size), found.st_size, fields)
-    start, stop = find_span(asked[1], asked[2], found.st_size)
-    if start >= stop:
-        return Reply(416, fields=(*fields, ("Content-Range", f"bytes */{found.st_size}")))
-    place = ("Content-Range", f"bytes {start}-{stop - 1}/{found.st_size}")
-    return Reply(206, _read(path, start, stop), stop - start, (*fields, place))
-
-
-def find_span(first: str, last: str, size: int) -> tuple[int, int]:
-    """Return the first byte and the byte after the last one that a Range asks for (RFC 9110 §14.1.2)."""
-    if not first:
-        return max(size - int(last), 0), size
-    return int(first), min(int(last) + 1, size) if last else size
+    fields = (("Content-Type", kind), ("Last-Modified", formatdate(found.st_mtime, usegmt=True)))
+    return give_ranges(request, found.st_size, tag, partial(_read, path), *fields)
 
 
 def _read(path: Path, start: int, stop: int) -> Iterator[bytes]:

@@ -2,7 +2,8 @@
 
     /                the list of routes, as HTML            /echo           method, fields and content length, as JSON
     /json            a small JSON document                  /early-hints    103, then 200
-    /bytes/N         N bytes with Content-Length            /gzip           JSON in gzip
+    /bytes/N         N bytes with Content-Length, an        /gzip           JSON in gzip
+                     ETag, and ranges of them
     /chunked/N       N bytes chunked, with a trailer        /lines/N        N lines of text, chunked
     /delay/SECONDS   a reply after up to 60 s               /cookies        the received cookies, as JSON
     /status/CODE     a reply with this status               /cookies/N/V    the same, and sets the cookie N to V
@@ -34,6 +35,7 @@ CONTENT_BLOCK = 64 * 1024
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 _NONCE = secrets.token_hex(16)
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]*))')
 
 
@@ -109,9 +111,47 @@ def _json(value: object, *fields: tuple[str, str]) -> Reply:
     return _text(200, json.dumps(value, indent=1) + "\n", *fields, kind="application/json")
 
 
-def _blocks(n: int) -> Iterator[bytes]:
-    block = bytes(range(256)) * (CONTENT_BLOCK // 256)
-    yield from (block[: n - start] for start in range(0, n, CONTENT_BLOCK))
+def _blocks(start: int, stop: int) -> Iterator[bytes]:
+    """Return content from one position to another; each byte is the lowest byte of its position."""
+    block = bytes(position % 256 for position in range(start, start + 256)) * (CONTENT_BLOCK // 256)
+    yield from (block[: stop - position] for position in range(start, stop, CONTENT_BLOCK))
+
+
+def give_ranges(
+    request: Request,
+    size: int,
+    tag: str,
+    read: Callable[[int, int], Iterable[bytes]],
+    *fields: tuple[str, str],
+) -> Reply:
+    """Return the reply with content, or with the one range that the request asks for (RFC 9110 §13, §14).
+
+    Args:
+        request: the request, which may be conditional.
+        size: bytes of the content.
+        tag: a strong ETag of it.
+        read: returns the content from one position to another.
+        fields: of the reply.
+    """
+    fields = (*fields, ("ETag", tag), ("Accept-Ranges", "bytes"))
+    if tag in request.members("if-none-match"):
+        return Reply(304, fields=fields)
+    conditions = request.values("if-range")
+    is_partial = request.method == "GET" and (not conditions or conditions == [tag])
+    asked = _RANGE.fullmatch(next(iter(request.values("range")), "")) if is_partial else None
+    if asked is None or not (asked[1] or asked[2]):
+        return Reply(200, read(0, size), size, fields)
+    start, stop = _find_span(asked[1], asked[2], size)
+    if start >= stop:
+        return Reply(416, fields=(*fields, ("Content-Range", f"bytes */{size}")))
+    return Reply(206, read(start, stop), stop - start, (*fields, ("Content-Range", f"bytes {start}-{stop - 1}/{size}")))
+
+
+def _find_span(first: str, last: str, size: int) -> tuple[int, int]:
+    """Return the first byte and the byte after the last one that a Range asks for (RFC 9110 §14.1.2)."""
+    if not first:
+        return max(size - int(last), 0), size
+    return int(first), min(int(last) + 1, size) if last else size
 
 
 # Content
@@ -123,12 +163,13 @@ def _index(request: Request) -> Reply:
 
 
 def _bytes(request: Request, n: str) -> Reply:
-    return Reply(200, _blocks(int(n)), int(n), (("Content-Type", "application/octet-stream"),))
+    size = int(n)
+    return give_ranges(request, size, f'"bytes-{size}"', _blocks, ("Content-Type", "application/octet-stream"))
 
 
 def _chunked(request: Request, n: str) -> Reply:
     fields = (("Content-Type", "application/octet-stream"), ("Trailer", "Content-Digest"))
-    return Reply(200, _blocks(int(n)), None, fields)
+    return Reply(200, _blocks(0, int(n)), None, fields)
 
 
 def _lines(request: Request, n: str) -> Reply:
