@@ -21,7 +21,11 @@ _OTHERWISE: Final = {"json": "not set", "follow_redirects": "the client's"}
 
 
 def lists_options(method: _M) -> _M:
-    """Add the options to the docstring of a method with the parameter `**options`, and return the method."""
+    """Add the options to the docstring of a method of a client with the parameter `**options`, and return the method.
+
+    The method is named after the client, since Python's errors about its arguments show this name: not "Verbs.get()".
+    """
+    method.__qualname__ = f"Client.{method.__name__}"
     if method.__doc__ is not None:  # python -OO
         options = _OF_DOWNLOADS if method.__name__ == "download" else _OF_REQUESTS
         method.__doc__ = f"{cleandoc(method.__doc__)}\n\n{options}"
