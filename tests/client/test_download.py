@@ -45,7 +45,7 @@ from tests.client.downloads import (
     until,
     whole,
 )
-from tests.connection.conversations import MEBIBYTE, chunked, happens, reply
+from tests.connection.conversations import MEBIBYTE, chunked, reply, wait_for_event
 from tests.servers import Caddy, Certificates
 
 # A file
@@ -209,7 +209,7 @@ async def test_two_downloads_to_one_path(tmp_path: Path) -> None:
     with RawServer(hold) as slow, Store(b"other") as server, whole(path):
         async with Client() as client:
             first = asyncio.create_task(client.download(slow.url, path))
-            await happens(gate.reached)
+            await wait_for_event(gate.reached)
             with pytest.raises(BlockingIOError, match="another download"):
                 await client.download(server.url, path)
             assert server.asked == []
@@ -400,7 +400,7 @@ async def test_cancelling(tmp_path: Path, resume: bool, moment: str) -> None:
             task = asyncio.create_task(
                 client.download(server.url, path, resume=resume, progress=lambda n, _: steps.append(n))
             )
-            await happens(reached)
+            await wait_for_event(reached)
             assert await becomes_true(lambda: moment == "head" or len(steps) > 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -439,7 +439,7 @@ async def test_the_end_of_a_worker_is_waited_for() -> None:
         raise OSError("not to be told")
 
     task = asyncio.create_task(in_worker(work))
-    await happens(gate.reached)
+    await wait_for_event(gate.reached)
     for _ in range(2):
         task.cancel()
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from asyncclient.client.download.part_file import PartFile, check_own
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import Answering, Gate, is_clean, redirect
 from tests.client.downloads import AT_ONCE, CONTENT, CUT, SIZE, Interrupted, Store, names, until
-from tests.connection.conversations import happens, reply
+from tests.connection.conversations import reply, wait_for_event
 
 NAMED = b"Content-Disposition: attachment; filename=\"r.txt\"; filename*=UTF-8''%e2%82%ac%20r.txt"
 
@@ -165,7 +165,7 @@ async def test_two_downloads_of_one_url(tmp_path: Path) -> None:
     with RawServer(hold) as server:
         async with Client() as client:
             first = asyncio.create_task(client.download(f"{server.url}/file", tmp_path))
-            await happens(gate.reached)
+            await wait_for_event(gate.reached)
             with pytest.raises(BlockingIOError, match="another download"):
                 await client.download(f"{server.url}/file", tmp_path)
             gate.open()

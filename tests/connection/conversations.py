@@ -38,36 +38,40 @@ def echo_target(connection: RawConnection) -> None:
         connection.send(reply(head.split()[1]))
 
 
-def to(server: RawServer, **options: Any) -> HTTPConnection:
+def connection_to(server: RawServer, **options: Any) -> HTTPConnection:
     return HTTPConnection(server.host, server.port, **{"timeout": TIMEOUT, **options})
 
 
 @asynccontextmanager
-async def serving(*responses: bytes, then: Script = RawConnection.wait_closed) -> AsyncIterator[HTTPConnection]:
+async def connection_with_replies(
+    *responses: bytes, then: Script = RawConnection.wait_closed
+) -> AsyncIterator[HTTPConnection]:
     """A connection to a server that gives these answers, one by one."""
     with RawServer.replying(*responses, then=then) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             yield connection
 
 
 @asynccontextmanager
-async def answered(*responses: bytes, then: Script = RawConnection.wait_closed) -> AsyncIterator[HTTPResponse]:
+async def unread_response(*responses: bytes, then: Script = RawConnection.wait_closed) -> AsyncIterator[HTTPResponse]:
     """The response to a GET, not read yet."""
-    async with serving(*responses, then=then) as connection:
-        yield await start(connection)
+    async with connection_with_replies(*responses, then=then) as connection:
+        yield await start_exchange(connection)
 
 
-async def start(connection: HTTPConnection, method: str = "GET", url: str = "/", **options: Any) -> HTTPResponse:
+async def start_exchange(
+    connection: HTTPConnection, method: str = "GET", url: str = "/", **options: Any
+) -> HTTPResponse:
     await connection.request(method, url, **options)
     return await connection.getresponse()
 
 
 async def fetch(connection: HTTPConnection, method: str = "GET", url: str = "/", **options: Any) -> tuple[int, bytes]:
-    response = await start(connection, method, url, **options)
+    response = await start_exchange(connection, method, url, **options)
     return response.status, await response.read()
 
 
-async def happens(event: threading.Event) -> None:
+async def wait_for_event(event: threading.Event) -> None:
     """Wait for a message of a server's thread without blocking the loop."""
     assert await asyncio.to_thread(event.wait, TIMEOUT)
 
@@ -101,7 +105,7 @@ class EarlyAnswer:
             peer.reset()
 
 
-def has_been_idle(connection: HTTPConnection) -> None:
+def make_long_idle(connection: HTTPConnection) -> None:
     """Let the last response have ended long ago: the kernel is not asked right after it."""
     assert connection._wire is not None
     connection._wire.ended_at = -math.inf

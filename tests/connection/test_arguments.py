@@ -32,7 +32,15 @@ from asyncclient import (
     UnknownProtocol,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import OK, answered, echo_target, fetch, reply, serving, to
+from tests.connection.conversations import (
+    OK,
+    connection_to,
+    connection_with_replies,
+    echo_target,
+    fetch,
+    reply,
+    unread_response,
+)
 
 PLAIN: dict[str, Any] = {"method": "GET", "url": "/"}
 
@@ -49,7 +57,7 @@ class RawServerConnection:
 
     async def __aenter__(self) -> tuple[RawServer, HTTPConnection]:
         self.server = RawServer(echo_target).__enter__()
-        self.connection = to(self.server)
+        self.connection = connection_to(self.server)
         return self.server, self.connection
 
     async def __aexit__(self, *exc_info: Any) -> None:
@@ -180,7 +188,7 @@ async def test_headers_of_all_kinds(kind: str) -> None:
 async def test_headers_of_all_kinds_for_a_tunnel(kind: str) -> None:
     refusal = b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"
     with RawServer.replying(refusal) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.set_tunnel("a.example", 81, HEADERS[kind]())
             with pytest.raises(ProxyError):
                 await fetch(connection)
@@ -188,7 +196,7 @@ async def test_headers_of_all_kinds_for_a_tunnel(kind: str) -> None:
 
 
 async def test_headers_of_a_response_can_be_sent_in_a_request() -> None:
-    async with answered(reply(b"", b"A: 1", b"a: 2")) as response:
+    async with unread_response(reply(b"", b"A: 1", b"a: 2")) as response:
         for headers in (response.msg, response.headers, response.getheaders()):
             assert await sent_head(method="POST", headers=headers) == [b"A: 1", b"a: 2", b"Content-Length: 0"]
 
@@ -218,13 +226,13 @@ async def test_declared_body_that_is_missing(headers: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1"])
 async def test_source_address_of_any_port(host: str) -> None:
-    async with serving(OK) as connection:
+    async with connection_with_replies(OK) as connection:
         connection.source_address = (host, 0)
         assert await fetch(connection) == (200, b"ok")
 
 
 async def test_source_address_of_another_machine_is_refused() -> None:
-    async with serving(OK) as connection:
+    async with connection_with_replies(OK) as connection:
         connection.source_address = ("192.0.2.1", 0)
         with pytest.raises(ConnectError):
             await fetch(connection)
@@ -252,7 +260,7 @@ async def test_path_object_as_socket_path(tmp_path: Path) -> None:
 
 async def test_own_connect_names_its_target() -> None:
     with RawServer.replying(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n") as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             assert await fetch(connection, "CONNECT", "a.example:443") == (403, b"")
     assert server.requests[0].startswith(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n")
 
@@ -265,7 +273,7 @@ async def test_timeout_changed_between_two_requests() -> None:
         peer.hold()
 
     with RawServer(handler) as server:
-        async with to(server, timeout=Timeout(read=60)) as connection:
+        async with connection_to(server, timeout=Timeout(read=60)) as connection:
             assert await fetch(connection) == (200, b"ok")
             connection.timeout = Timeout(read=0.05)
             with pytest.raises(ReadTimeout, match=r"0\.05 s"):
@@ -277,13 +285,13 @@ async def test_timeout_changed_between_two_requests() -> None:
 
 
 async def test_newer_protocol_without_a_minor_version() -> None:
-    async with serving(b"HTTP/2 200 OK\r\n\r\n") as connection:
+    async with connection_with_replies(b"HTTP/2 200 OK\r\n\r\n") as connection:
         with pytest.raises(UnknownProtocol, match="HTTP/2"):
             await fetch(connection)
 
 
 async def test_msg_is_the_same_object_each_time() -> None:
-    async with answered(reply(b"", b"A: 1")) as response:
+    async with unread_response(reply(b"", b"A: 1")) as response:
         del response.msg["A"]
         assert response.msg["A"] is None
         assert response.msg is response.msg
@@ -291,7 +299,7 @@ async def test_msg_is_the_same_object_each_time() -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 async def test_chunks_of_size_0_or_less_are_refused(size: int) -> None:
-    async with answered(OK) as response:
+    async with unread_response(OK) as response:
         with pytest.raises(ValueError, match="at least 1 byte"):
             await anext(response.iter_chunks(size))
         assert await response.read() == b"ok"
@@ -300,7 +308,7 @@ async def test_chunks_of_size_0_or_less_are_refused(size: int) -> None:
 @pytest.mark.parametrize("content", [b"small", bytes(200_000)])
 @pytest.mark.parametrize("read", ["read", "read1", "readline", "peek"])
 async def test_discarded_content_is_not_empty_content(read: str, content: bytes) -> None:
-    async with answered(reply(content)) as response:
+    async with unread_response(reply(content)) as response:
         await response.aclose()
         assert response.closed
         with pytest.raises(NotConnected):
@@ -310,7 +318,7 @@ async def test_discarded_content_is_not_empty_content(read: str, content: bytes)
 
 
 async def test_content_read_to_its_end_stays_at_its_end_after_aclose() -> None:
-    async with answered(OK) as response:
+    async with unread_response(OK) as response:
         assert await response.read() == b"ok"
         await response.aclose()
         assert await response.read() == b""
@@ -390,7 +398,7 @@ async def test_debug_lines_of_a_tunnel_are_those_of_http_client(
     with RawServer.replying(b"HTTP/1.1 200 Fine\r\nVia: x\r\n\r\n", reply(b"ok", b"A: 1")) as server:
         await asyncio.to_thread(theirs)
         expected = lines()
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             prepare(connection)
             assert await fetch(connection) == (200, b"ok")
     assert lines() == expected

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
-from tests.connection.conversations import MEBIBYTE, fetch, start
+from tests.connection.conversations import MEBIBYTE, fetch, start_exchange
 from tests.servers import Caddy, Certificates
 
 Connect = Callable[[], HTTPConnection]
@@ -34,7 +34,7 @@ def big(caddy: Caddy) -> str:
 async def test_files_over_one_connection(connect: Connect, caddy: Caddy) -> None:
     async with connect() as connection:
         for name in ("1k.bin", "1m.bin", "1k.bin"):
-            response = await start(connection, url=f"/{name}")
+            response = await start_exchange(connection, url=f"/{name}")
             content = (caddy.files / name).read_bytes()
             assert (response.status, response.reason, response.version) == (200, "OK", 11)
             assert response.getheader("content-length") == str(len(content))
@@ -47,10 +47,10 @@ async def test_files_over_one_connection(connect: Connect, caddy: Caddy) -> None
 
 async def test_head_and_missing_file(connect: Connect) -> None:
     async with connect() as connection:
-        response = await start(connection, "HEAD", "/1m.bin")
+        response = await start_exchange(connection, "HEAD", "/1m.bin")
         assert (response.getheader("content-length"), await response.read()) == (str(MEBIBYTE), b"")
         for _ in range(2):
-            response = await start(connection, url="/parrot.spam")
+            response = await start_exchange(connection, url="/parrot.spam")
             assert (response.status, response.reason, await response.read()) == (404, "Not Found", b"")
         assert (await fetch(connection, url="/1k.bin"))[0] == 200
 
@@ -60,15 +60,15 @@ async def test_head_and_missing_file(connect: Connect) -> None:
 )
 async def test_ranges(asked: str, part: slice, connect: Connect, caddy: Caddy) -> None:
     async with connect() as connection:
-        response = await start(connection, url="/1k.bin", headers={"Range": f"bytes={asked}"})
+        response = await start_exchange(connection, url="/1k.bin", headers={"Range": f"bytes={asked}"})
         assert (response.status, await response.read()) == (206, (caddy.files / "1k.bin").read_bytes()[part])
-        response = await start(connection, url="/1k.bin", headers={"Range": "bytes=5000-"})
+        response = await start_exchange(connection, url="/1k.bin", headers={"Range": "bytes=5000-"})
         assert (response.status, response.getheader("content-range")) == (416, "bytes */1024")
 
 
 async def test_not_modified(connect: Connect) -> None:
     async with connect() as connection:
-        response = await start(connection, url="/1k.bin")
+        response = await start_exchange(connection, url="/1k.bin")
         tag = response.headers["etag"]
         await response.read()
         assert await fetch(connection, url="/1k.bin", headers={"If-None-Match": tag}) == (304, b"")
@@ -77,11 +77,11 @@ async def test_not_modified(connect: Connect) -> None:
 
 async def test_gzip_passes_undecoded(connect: Connect, caddy: Caddy) -> None:
     async with connect() as connection:
-        response = await start(connection, url="/text.txt", headers={"Accept-Encoding": "gzip"})
+        response = await start_exchange(connection, url="/text.txt", headers={"Accept-Encoding": "gzip"})
         assert response.getheader("content-encoding") == "gzip"
         content = await response.read()
         assert gzip.decompress(content) == (caddy.files / "text.txt").read_bytes()
-        response = await start(connection, url="/text.txt")
+        response = await start_exchange(connection, url="/text.txt")
         assert (response.getheader("content-encoding"), len(await response.read())) == (None, 43_000)
 
 
@@ -97,7 +97,7 @@ async def test_application_behind_caddy(connect: Connect) -> None:
 async def test_stream_of_lines(connect: Connect) -> None:
     async with connect() as connection:
         for count in (0, 1, 300):
-            response = await start(connection, url=f"/app/stream/{count}")
+            response = await start_exchange(connection, url=f"/app/stream/{count}")
             assert [line async for line in response] == [b"line %d\n" % number for number in range(count)]
         assert await fetch(connection, url="/app/empty") == (204, b"")
 
@@ -105,7 +105,7 @@ async def test_stream_of_lines(connect: Connect) -> None:
 async def test_big_file_in_chunks(connect: Connect, big: str) -> None:
     async with connect() as connection:
         digest, size = hashlib.sha256(), 0
-        async with await start(connection, url=big) as response:
+        async with await start_exchange(connection, url=big) as response:
             async for chunk in response.iter_chunks():
                 digest.update(chunk)
                 size += len(chunk)
@@ -115,7 +115,7 @@ async def test_big_file_in_chunks(connect: Connect, big: str) -> None:
 
 async def test_big_file_into_a_buffer(connect: Connect, big: str) -> None:
     async with connect() as connection:
-        response, buffer, size = await start(connection, url=big), bytearray(256 * 1024), 0
+        response, buffer, size = await start_exchange(connection, url=big), bytearray(256 * 1024), 0
         while count := await response.readinto(buffer):
             size += count
         assert size == HUNDRED
@@ -125,7 +125,7 @@ async def test_big_file_into_a_buffer(connect: Connect, big: str) -> None:
 async def test_leaving_a_big_file_early(connect: Connect, big: str) -> None:
     async with connect() as connection:
         for _ in range(3):
-            async with await start(connection, url=big) as response:
+            async with await start_exchange(connection, url=big) as response:
                 assert await response.read(1000) == bytes(1000)
             assert (await fetch(connection, url="/1k.bin"))[0] == 200
 

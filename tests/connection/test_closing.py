@@ -12,7 +12,17 @@ import pytest
 
 from asyncclient import ConnectError, HTTPConnection, HTTPException, HTTPSConnection, NotConnected
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    connection_to,
+    connection_with_replies,
+    echo_target,
+    fetch,
+    reply,
+    start_exchange,
+    wait_for_event,
+)
 from tests.durations import STALL
 from tests.servers import Certificates
 
@@ -33,7 +43,7 @@ async def nothing(connection: HTTPConnection) -> None:
 
 async def test_auto_open_off() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.auto_open = False
             with pytest.raises(NotConnected):
                 await connection.request("GET", "/")
@@ -44,17 +54,17 @@ async def test_auto_open_off() -> None:
 
 async def test_explicit_connect_opens_once() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await connection.connect()
             assert await fetch(connection, url="/a") == await fetch(connection, url="/a") == (200, b"/a")
         assert server.accepted == 1
 
 
 @pytest.mark.parametrize("name", ["close", "aclose"])
-@pytest.mark.parametrize("state", [nothing, begin, send_request, start])
+@pytest.mark.parametrize("state", [nothing, begin, send_request, start_exchange])
 async def test_request_after_closing_opens_a_connection(name: str, state: Step) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await fetch(connection)
             await state(connection)
             closing = getattr(connection, name)()
@@ -65,7 +75,7 @@ async def test_request_after_closing_opens_a_connection(name: str, state: Step) 
 
 
 async def test_closing_twice_and_before_opening() -> None:
-    async with serving(OK) as connection:
+    async with connection_with_replies(OK) as connection:
         connection.close()
         await connection.aclose()
         assert await fetch(connection) == (200, b"ok")
@@ -86,7 +96,7 @@ async def test_request_after_a_failed_response_opens_a_connection(answer: bytes)
         peer.send(next(turns))
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises(HTTPException):
                 await fetch(connection)
             assert await fetch(connection) == (200, b"ok")
@@ -96,7 +106,7 @@ async def test_request_after_a_failed_response_opens_a_connection(answer: bytes)
 async def test_refused_connection_is_an_error_with_its_attempts() -> None:
     with RawServer(echo_target) as server:
         pass
-    connection = to(server)
+    connection = connection_to(server)
     for _ in range(2):
         with pytest.raises(ConnectError, match=str(server.port)) as raised:
             await connection.request("GET", "/")
@@ -122,16 +132,16 @@ async def upload(connection: HTTPConnection) -> None:
 
 
 async def read_all(connection: HTTPConnection) -> None:
-    await (await start(connection)).read()
+    await (await start_exchange(connection)).read()
 
 
 @pytest.mark.parametrize("name", ["close", "aclose"])
 @pytest.mark.parametrize(
-    ("script", "step"), [(RawConnection.hold, upload), (hold_after_head, start), (send_half, read_all)]
+    ("script", "step"), [(RawConnection.hold, upload), (hold_after_head, start_exchange), (send_half, read_all)]
 )
 async def test_close_ends_the_wait_of_another_task(script: Any, step: Step, name: str) -> None:
     with RawServer(script) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.ensure_future(step(connection))
             await asyncio.wait((task,), timeout=0.1)  # it must not end by itself
             await asyncio.wait_for(closed_by(connection, name), STALL)
@@ -157,11 +167,15 @@ async def test_close_ends_an_opening_that_hangs(tls: Certificates, name: str, ki
 
     with RawServer(handler) as server:
         context = tls.client_context()
-        connection = to(server) if kind == "tunnel" else HTTPSConnection(server.host, server.port, 10, context=context)
+        connection = (
+            connection_to(server)
+            if kind == "tunnel"
+            else HTTPSConnection(server.host, server.port, 10, context=context)
+        )
         if kind == "tunnel":
             connection.set_tunnel("a.example")
         task = asyncio.create_task(connection.request("GET", "/"))
-        await happens(reached)
+        await wait_for_event(reached)
         await closed_by(connection, name)
         with pytest.raises(NotConnected):
             await asyncio.wait_for(task, STALL)
@@ -170,7 +184,7 @@ async def test_close_ends_an_opening_that_hangs(tls: Certificates, name: str, ki
 # Dropping without close
 
 
-@pytest.mark.parametrize("step", [fetch, start, send_request])
+@pytest.mark.parametrize("step", [fetch, start_exchange, send_request])
 async def test_connection_that_is_dropped_warns_once_and_frees_its_socket(step: Step) -> None:
     ended = threading.Event()
 
@@ -183,18 +197,18 @@ async def test_connection_that_is_dropped_warns_once_and_frees_its_socket(step: 
     with RawServer(handler) as server:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            connection = to(server)
+            connection = connection_to(server)
             await step(connection)
             del connection
             gc.collect()
-            await happens(ended)
+            await wait_for_event(ended)
             gc.collect()
         assert [warning.category for warning in caught] == [ResourceWarning]
         assert "unclosed <HTTPConnection" in str(caught[0].message)
 
 
 async def test_connection_that_was_closed_does_not_warn() -> None:
-    async with serving(OK) as connection:
+    async with connection_with_replies(OK) as connection:
         await fetch(connection)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -216,8 +230,8 @@ async def test_repr_says_why_the_connection_ends(fields: list[bytes], reason: st
         peer.wait_closed()
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             assert repr(connection).endswith(f" open, response not read yet ({reason})>")
             assert repr(connection._wire).endswith(f" response not read yet ({reason})>")
             await response.read()

@@ -16,10 +16,10 @@ from tests.connection.conversations import (
     TOO_LARGE,
     UPLOAD,
     EarlyAnswer,
+    connection_to,
     fetch,
-    happens,
-    start,
-    to,
+    start_exchange,
+    wait_for_event,
     zeros,
 )
 from tests.durations import lasts
@@ -57,8 +57,10 @@ async def test_expectation(first: bytes, sends_body: bool, status: int, body: An
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server, timeout=Timeout(read=10, write=10, expect=0.05 if not first else 10)) as connection:
-            response = await start(connection, "POST", "/", body=body, headers=EXPECT)
+        async with connection_to(
+            server, timeout=Timeout(read=10, write=10, expect=0.05 if not first else 10)
+        ) as connection:
+            response = await start_exchange(connection, "POST", "/", body=body, headers=EXPECT)
             assert response.status == status
             await response.read()
             assert response.will_close is not sends_body
@@ -85,8 +87,8 @@ async def test_early_answer_is_delivered(then: str, kind: str, big_file: Path) -
         for _ in range(10):
             file.seek(0)
             body: Any = {"generator": zeros(), "file": file, "path": big_file, "bytes": bytes(UPLOAD)}[kind]
-            async with to(server) as connection:
-                response = await start(connection, "POST", "/", body=body)
+            async with connection_to(server) as connection:
+                response = await start_exchange(connection, "POST", "/", body=body)
                 assert (response.status, response.will_close) == (413, True)
                 assert await response.read() == b"too large"
                 assert await fetch(connection) == (200, b"ok")
@@ -104,7 +106,7 @@ async def test_early_answer_over_tls(then: str, kind: str, big_file: Path, tls: 
             file.seek(0)
             body: Any = {"generator": zeros(), "file": file, "bytes": bytes(UPLOAD)}[kind]
             async with HTTPSConnection("localhost", server.port, 10, context=tls.client_context()) as connection:
-                response = await start(connection, "POST", "/", body=body)
+                response = await start_exchange(connection, "POST", "/", body=body)
                 assert (response.status, await response.read()) == (413, b"too large")
 
 
@@ -125,7 +127,7 @@ async def test_interim_response_does_not_end_an_upload() -> None:
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             assert await fetch(connection, "POST", "/", body=[bytes(MEBIBYTE)] * 10) == (200, b"ok")
     assert lengths == [10 * MEBIBYTE]
 
@@ -134,16 +136,16 @@ async def test_interim_response_does_not_end_an_upload() -> None:
 async def test_server_that_does_not_read_is_a_write_timeout(kind: str, big_file: Path) -> None:
     with RawServer(RawConnection.hold) as server, big_file.open("rb") as file:
         body: Any = {"generator": zeros(), "file": file, "bytes": bytes(UPLOAD)}[kind]
-        async with to(server, timeout=Timeout(write=0.2)) as connection:
+        async with connection_to(server, timeout=Timeout(write=0.2)) as connection:
             with lasts(0.2), pytest.raises(WriteTimeout):
                 await connection.request("POST", "/", body)
 
 
 async def test_server_that_closes_in_an_upload_without_an_answer() -> None:
     with RawServer(RawConnection.read_head) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises((HTTPException, ConnectionError)):
-                await start(connection, "POST", "/", body=zeros())
+                await start_exchange(connection, "POST", "/", body=zeros())
 
 
 async def test_an_early_answer_ends_a_slow_body_before_its_next_piece() -> None:
@@ -151,7 +153,7 @@ async def test_an_early_answer_ends_a_slow_body_before_its_next_piece() -> None:
 
     async def body() -> AsyncIterator[bytes]:
         yield SMALL
-        await happens(answered)
+        await wait_for_event(answered)
         for _ in range(1000):
             yield SMALL * 1000
 
@@ -164,8 +166,8 @@ async def test_an_early_answer_ends_a_slow_body_before_its_next_piece() -> None:
             received[0] += len(data)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
-            response = await start(connection, "POST", "/", body=body())
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, "POST", "/", body=body())
             assert (response.status, response.will_close, await response.read()) == (413, True, b"too large")
     assert received[0] < 200_000
 
@@ -180,6 +182,6 @@ async def test_a_switch_of_protocols_in_the_middle_of_an_upload_is_refused() -> 
 
     headers = {"Upgrade": "own", "Connection": "Upgrade"}
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises(ProtocolError, match="got 101 before the whole request was sent"):
-                await start(connection, "POST", "/", body=bytes(UPLOAD), headers=headers)
+                await start_exchange(connection, "POST", "/", body=bytes(UPLOAD), headers=headers)

@@ -17,7 +17,15 @@ from asyncclient import (
     UnknownTransferEncoding,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import MEBIBYTE, OK, chunked, fetch, serving, start, to
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    chunked,
+    connection_to,
+    connection_with_replies,
+    fetch,
+    start_exchange,
+)
 from tests.durations import STALL
 
 Then = Callable[[RawConnection], object]
@@ -35,7 +43,7 @@ async def is_refused(answer: bytes, error: type[BaseException], then: Then = Raw
         ending(peer)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises(error):
                 await asyncio.wait_for(fetch(connection), STALL)
             assert await fetch(connection) == (200, b"ok")
@@ -88,7 +96,7 @@ async def test_truncated_head(end: bytes, then: Then) -> None:
 
 
 async def test_error_names_the_server_that_closed_without_a_response() -> None:
-    async with serving(b"", then=RawConnection.close) as connection:
+    async with connection_with_replies(b"", then=RawConnection.close) as connection:
         with pytest.raises(ConnectionResetError, match=r"^127\.0\.0\.1:\d+ closed the connection without a response$"):
             await fetch(connection)
 
@@ -132,7 +140,7 @@ async def test_different_content_lengths(fields: bytes) -> None:
     "fields", [b"Content-Length: 2\r\nContent-Length: 2\r\n", b"Content-Length: 2, 2\r\n", b"Content-Length:2 \t\r\n"]
 )
 async def test_equal_content_lengths(fields: bytes) -> None:
-    async with serving(HEAD + fields + b"\r\nok", OK) as connection:
+    async with connection_with_replies(HEAD + fields + b"\r\nok", OK) as connection:
         assert await fetch(connection) == await fetch(connection) == (200, b"ok")
 
 
@@ -145,13 +153,13 @@ async def test_equal_content_lengths(fields: bytes) -> None:
     ],
 )
 async def test_claimed_size_is_never_allocated(answer: bytes) -> None:
-    async with serving(answer, then=RawConnection.close) as connection:
+    async with connection_with_replies(answer, then=RawConnection.close) as connection:
         for read in ("read", "read1"):
-            response = await start(connection)
+            response = await start_exchange(connection)
             with pytest.raises(IncompleteRead):
                 while await getattr(response, read)():
                     pass
-            response = await start(connection)
+            response = await start_exchange(connection)
             with pytest.raises(IncompleteRead):
                 while await response.readinto(bytearray(10)):
                     pass
@@ -180,7 +188,9 @@ async def test_unknown_transfer_coding(coding: bytes) -> None:
 
 @pytest.mark.parametrize("coding", [b"chunked", b"CHUNKED", b"\t chUnked \t"])
 async def test_chunked_in_any_case(coding: bytes) -> None:
-    async with serving(HEAD + b"transfer-ENCODING:" + coding + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n", OK) as connection:
+    async with connection_with_replies(
+        HEAD + b"transfer-ENCODING:" + coding + b"\r\n\r\n2\r\nok\r\n0\r\n\r\n", OK
+    ) as connection:
         assert await fetch(connection) == await fetch(connection) == (200, b"ok")
 
 
@@ -194,7 +204,7 @@ async def test_chunked_in_any_case(coding: bytes) -> None:
 )
 async def test_transfer_coding_overrides_the_length_and_closes_the_connection(answer: bytes) -> None:
     with RawServer.replying(answer, answer) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(2):
                 assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
@@ -232,8 +242,8 @@ CHUNKS = [
 @pytest.mark.parametrize("body", CHUNKS, ids=lambda body: repr(body[:30]))
 @pytest.mark.parametrize("read", ["read", "read1", "readline"])
 async def test_invalid_chunks(body: bytes, read: str) -> None:
-    async with serving(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body) as connection:
-        response = await start(connection)
+    async with connection_with_replies(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body) as connection:
+        response = await start_exchange(connection)
         with pytest.raises(HTTPException):
             async with asyncio.timeout(STALL):
                 while await getattr(response, read)():
@@ -249,8 +259,8 @@ async def test_trailers_do_not_change_the_headers() -> None:
     trailers = (
         b"Content-Length: 99\r\nTransfer-Encoding: gzip\r\nConnection: close\r\nX: 1\r\nSet-Cookie: a\r\nHost: b\r\n"
     )
-    async with serving(chunked(b"ok", trailers=trailers), OK) as connection:
-        response = await start(connection)
+    async with connection_with_replies(chunked(b"ok", trailers=trailers), OK) as connection:
+        response = await start_exchange(connection)
         assert await response.read() == b"ok"
         assert response.getheaders() == [("Transfer-Encoding", "chunked")]
         assert response.trailers is not None
@@ -264,7 +274,7 @@ async def test_bytes_after_a_response_without_content_end_the_connection(method:
     status = b"304 Not Modified" if method == "GET" else b"200 OK"
     evil = b"HTTP/1.1 %b\r\n%b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil" % (status, framing)
     with RawServer.replying(evil, OK) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(2):
                 assert (await fetch(connection, method))[1] == b""
         assert server.accepted == 2
@@ -273,16 +283,16 @@ async def test_bytes_after_a_response_without_content_end_the_connection(method:
 @pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Odd"])
 async def test_interim_responses_are_skipped(interim: bytes) -> None:
     early = b"HTTP/1.1 " + interim + b"\r\nContent-Length: 7\r\n\r\n"
-    async with serving(early * 3 + OK, OK) as connection:
-        response = await start(connection)
+    async with connection_with_replies(early * 3 + OK, OK) as connection:
+        response = await start_exchange(connection)
         assert [r.status for r in response.interim] == [int(interim[:3])] * 3
         assert await response.read() == b"ok"
-        assert (await start(connection)).interim == ()
+        assert (await start_exchange(connection)).interim == ()
 
 
 async def test_more_than_100_interim_responses_are_refused() -> None:
     await is_refused(b"HTTP/1.1 100 Continue\r\n\r\n" * 101 + OK, ProtocolError)
-    async with serving(b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + OK) as connection:
+    async with connection_with_replies(b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + OK) as connection:
         assert await fetch(connection) == (200, b"ok")
 
 
@@ -320,15 +330,15 @@ async def test_invalid_field_line(line: bytes) -> None:
 
 async def test_lines_end_with_crlf_or_lf_and_nothing_else() -> None:
     odd = b"A: 1\x85B: 2\x0b\x0cC: 3\x1c\x1dD\n"
-    async with serving(b"HTTP/1.1 200 OK\n" + odd + b"Content-Length: 2\r\n\nok") as connection:
-        response = await start(connection)
+    async with connection_with_replies(b"HTTP/1.1 200 OK\n" + odd + b"Content-Length: 2\r\n\nok") as connection:
+        response = await start_exchange(connection)
         assert response.getheader("A") == "1\x85B: 2\x0b\x0cC: 3\x1c\x1dD"
         assert await response.read() == b"ok"
 
 
 async def test_folded_lines_are_joined() -> None:
-    async with serving(HEAD + b"A: 1 \r\n \t 2\r\n\r\n", then=RawConnection.close) as connection:
-        assert (await start(connection)).getheader("a") in ("1 2", "1  2")  # RFC 9112 §5.2: one SP or more
+    async with connection_with_replies(HEAD + b"A: 1 \r\n \t 2\r\n\r\n", then=RawConnection.close) as connection:
+        assert (await start_exchange(connection)).getheader("a") in ("1 2", "1  2")  # RFC 9112 §5.2: one SP or more
 
 
 @pytest.mark.parametrize(
@@ -353,11 +363,11 @@ async def test_leading_blank_lines_are_refused() -> None:
 
 async def test_limits_can_be_chosen() -> None:
     with RawServer.replying(HEAD + b"A: 1\r\n" * 3 + b"Content-Length: 0\r\n\r\n") as server:
-        async with to(server, max_response_headers=3) as connection:
+        async with connection_to(server, max_response_headers=3) as connection:
             with pytest.raises(HTTPException, match="3"):
                 await fetch(connection)
-        async with to(server, limits=Limits(head=50)) as connection:
+        async with connection_to(server, limits=Limits(head=50)) as connection:
             with pytest.raises(LineTooLong, match="50"):
                 await fetch(connection)
-        async with to(server, max_response_headers=4) as connection:
+        async with connection_to(server, max_response_headers=4) as connection:
             assert await fetch(connection) == (200, b"")

@@ -17,14 +17,14 @@ from asyncclient.testing.raw import TIMEOUT
 from tests.connection.conversations import (
     OK,
     Script,
+    connection_to,
+    connection_with_replies,
     echo_target,
     fetch,
-    happens,
-    has_been_idle,
+    make_long_idle,
     reply,
-    serving,
-    start,
-    to,
+    start_exchange,
+    wait_for_event,
 )
 from tests.servers import Certificates
 
@@ -95,11 +95,11 @@ async def test_push_on_an_idle_connection_while_the_loop_is_blocked(
     push = Push(data, end)
     with RawServer(push, tls=tls.server_context() if secure else None) as server:
         own = HTTPSConnection("localhost", server.port, TIMEOUT, context=tls.client_context())
-        async with own if secure else to(server) as connection:
+        async with own if secure else connection_to(server) as connection:
             assert await fetch(connection, url="/one") == (200, b"/one")
             push.may.set()
             assert push.done.wait(TIMEOUT)  # the loop does not notice it
-            has_been_idle(connection)
+            make_long_idle(connection)
             body = b"body" if method == "POST" else None
             assert await fetch(connection, method, "/two", body=body) == (200, b"/two")
         assert server.accepted == 2
@@ -109,13 +109,13 @@ async def test_push_on_an_idle_connection_while_the_loop_is_blocked(
 async def test_descriptor_past_1023(data: bytes, crowd: None) -> None:
     push = Push(data)
     with RawServer(push) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/one")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/one")
             assert response.fileno() > 1023
             assert await response.read() == b"/one"
             push.may.set()
             assert push.done.wait(TIMEOUT)
-            has_been_idle(connection)
+            make_long_idle(connection)
             assert await fetch(connection, url="/two") == (200, b"/two")
         assert server.accepted == (2 if data else 1)
 
@@ -125,9 +125,9 @@ async def test_descriptor_past_1023(data: bytes, crowd: None) -> None:
 )
 async def test_request_that_asks_to_close(value: str | bytes, accepted: int) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for url in ("/a", "/b"):
-                response = await start(connection, url=url, headers={"Connection": value})
+                response = await start_exchange(connection, url=url, headers={"Connection": value})
                 assert await response.read() == url.encode()
                 assert response.will_close is (accepted == 2)
         assert server.accepted == accepted
@@ -150,7 +150,7 @@ class SlowFile:
         await self.may.wait()
         return 0
 
-    async def seek(self, *to: int) -> int:
+    async def seek(self, *position: int) -> int:
         return 0
 
 
@@ -158,7 +158,7 @@ class SlowFile:
 async def test_close_while_a_body_is_measured_prevents_the_request(is_next_begun: bool) -> None:
     file = SlowFile()
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.create_task(connection.request("POST", "/pay", body=file))
             await file.asked.wait()
             await connection.aclose()
@@ -194,7 +194,7 @@ class Stuck:
 async def test_close_ends_a_request_while_its_body_waits(headers: dict[str, str]) -> None:
     body = Stuck()
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.create_task(connection.request("POST", "/stuck", body.pieces(), headers))
             await body.reached.wait()
             connection.close()
@@ -207,7 +207,7 @@ async def test_close_ends_a_request_while_its_body_waits(headers: dict[str, str]
 async def test_connect_during_an_upload_is_refused() -> None:
     body = Stuck()
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.create_task(fetch(connection, "POST", "/upload", body=body.pieces()))
             await body.reached.wait()
             with pytest.raises(ImproperConnectionState):
@@ -219,7 +219,7 @@ async def test_connect_during_an_upload_is_refused() -> None:
 
 async def test_tunnel_while_the_connection_is_being_opened_is_refused() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.create_task(fetch(connection, url="/a"))
             await asyncio.sleep(0)
             with pytest.raises(ImproperConnectionState):
@@ -231,7 +231,7 @@ async def test_request_with_a_path_cancelled_at_any_turn(tmp_path: Path) -> None
     path = tmp_path / "body"
     path.write_bytes(b"body")
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for turns in range(60):
                 task = asyncio.create_task(fetch(connection, "POST", "/path", body=path))
                 for _ in range(turns):
@@ -256,9 +256,9 @@ async def test_empty_buffer_is_not_taken_for_the_end(answer: bytes, then: Script
         then(peer)
         gone.set()
 
-    async with serving(answer, then=end) as connection:
+    async with connection_with_replies(answer, then=end) as connection:
         await connection.request("GET", "/")
-        await happens(gone)
+        await wait_for_event(gone)
         response = await connection.getresponse()
         assert [await response.readinto(bytearray(0)) for _ in range(3)] == [0, 0, 0]
         assert not response.closed
@@ -279,8 +279,8 @@ async def test_read_only_buffer_is_refused_and_nothing_lost(buffer: Any, complai
         echo_target(peer)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             with pytest.raises(TypeError, match="buffer"):
                 await response.readinto(buffer)
             may.set()
@@ -300,9 +300,9 @@ async def test_upgrade_of_a_connection_that_is_gone(then: Script, complaints: li
         then(peer)
         gone.set()
 
-    async with serving(SWITCH + b"hi", then=end) as connection:
+    async with connection_with_replies(SWITCH + b"hi", then=end) as connection:
         await connection.request("GET", "/", headers={"Upgrade": "x"})
-        await happens(gone)
+        await wait_for_event(gone)
         upgraded = (await connection.getresponse()).upgraded
         assert upgraded is not None
         reader, writer = upgraded
@@ -319,8 +319,8 @@ async def test_upgrade_of_a_connection_that_is_gone(then: Script, complaints: li
 
 
 async def test_descriptor_after_the_connection_was_closed() -> None:
-    async with serving(OK) as connection:
-        response = await start(connection)
+    async with connection_with_replies(OK) as connection:
+        response = await start_exchange(connection)
         await response.read()
         await connection.aclose()
         assert response.fileno() == -1
@@ -368,7 +368,7 @@ async def test_end_in_the_last_flight_of_a_handshake_in_a_tunnel(
 
 async def test_reason_of_a_proxy_is_clipped() -> None:
     answer = b"HTTP/1.1 407 \x1b[2J" + b"A" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n"
-    async with serving(answer) as connection:
+    async with connection_with_replies(answer) as connection:
         connection.set_tunnel("origin.example")
         with pytest.raises(ProxyError, match="407") as raised:
             await fetch(connection)
@@ -391,7 +391,7 @@ async def test_interim_responses_do_not_prolong_the_wait_for_100() -> None:
         peer.wait_closed()
 
     with RawServer(handler) as server:
-        async with to(server, timeout=Timeout(read=TIMEOUT, expect=0.1)) as connection:
+        async with connection_to(server, timeout=Timeout(read=TIMEOUT, expect=0.1)) as connection:
             await connection.request("POST", "/", b"body", {"Expect": "100-continue"})
             sent.set()
             assert await (await connection.getresponse()).read() == b"body"
@@ -400,7 +400,7 @@ async def test_interim_responses_do_not_prolong_the_wait_for_100() -> None:
 @pytest.mark.parametrize("body", [lambda: iter([b"abc"]), lambda: [b"", b"a"], lambda: Stuck().pieces()])
 async def test_content_of_a_declared_length_of_0_is_refused(body: Callable[[], Any]) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises(ValueError, match="longer than its length of 0"):
                 await connection.request("POST", "/", body(), {"Content-Length": "0"})
             assert await fetch(connection, "POST", "/next", body=[], headers={"Content-Length": "0"}) == (200, b"/next")

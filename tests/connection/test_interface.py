@@ -16,7 +16,18 @@ import pytest
 import asyncclient
 from asyncclient import HTTPConnection, HTTPResponse, HTTPSConnection, InvalidURL
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import NOT_FOUND, NOTHING, OK, answered, chunked, fetch, reply, serving, start, to
+from tests.connection.conversations import (
+    NOT_FOUND,
+    NOTHING,
+    OK,
+    chunked,
+    connection_to,
+    connection_with_replies,
+    fetch,
+    reply,
+    start_exchange,
+    unread_response,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +126,7 @@ def test_classes_stand_in_the_documented_tree(name: str) -> None:
 async def request_head(*arguments: Any, **options: Any) -> list[bytes]:
     """The lines of a request's head as they arrive, Host apart."""
     with RawServer.replying(OK) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await fetch(connection, *arguments, **options)
         host = b"Host: 127.0.0.1:%d" % server.port
         return [b"Host: here" if line == host else line for line in server.requests[0].split(b"\r\n")[:-2]]
@@ -201,7 +212,7 @@ async def test_host_field_over_a_unix_socket(host: str, port: int, sent: bytes) 
 
 async def test_host_field_of_an_ipv6_server() -> None:
     with RawServer.replying(OK, host="::1") as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             assert await fetch(connection) == (200, b"ok")
         assert b"\r\nHost: [::1]:%d\r\n" % server.port in server.requests[0]
 
@@ -214,7 +225,7 @@ async def test_step_by_step() -> None:
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.putrequest("PUT", "/x", skip_host=True, skip_accept_encoding=True)
             connection.putheader("Content-Length", "10")
             connection.putheader("X-Many", "a", b"b", 3)
@@ -230,7 +241,7 @@ async def test_step_by_step() -> None:
 @pytest.mark.parametrize("body", [b"abc", "abc", bytearray(b"abc"), [b"a", b"bc"]])
 async def test_endheaders_takes_a_body(body: Any) -> None:
     with RawServer(lambda peer: peer.send(reply(peer.read_request()[1]))) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.putrequest("POST", "/")
             await connection.endheaders(body)
             assert await (await connection.getresponse()).read() == b"abc"
@@ -242,7 +253,7 @@ HEAD = b"HTTP/1.0 299 Very  Fine\r\nA: 1\r\nSet-Cookie: x\r\na:2\t\r\nset-cookie
 
 
 async def test_head_of_a_response() -> None:
-    async with answered(HEAD) as response:
+    async with unread_response(HEAD) as response:
         assert (response.version, response.status, response.reason) == (10, 299, "Very  Fine")
         assert response.getheaders() == [
             ("A", "1"),
@@ -257,14 +268,14 @@ async def test_head_of_a_response() -> None:
 
 
 async def test_getheader() -> None:
-    async with answered(HEAD) as response:
+    async with unread_response(HEAD) as response:
         assert (response.getheader("set-cookie"), response.getheader("A", "no")) == ("x, y, z", "1, 2")
         assert (response.getheader("b"), response.getheader("b", "no"), response.getheader("b", 5)) == (None, "no", 5)
         assert response.getheader("b", ["x", "y"]) == response.getheader("b", iter("xy")) == "x, y"
 
 
 async def test_msg_is_a_message() -> None:
-    async with answered(HEAD) as response:
+    async with unread_response(HEAD) as response:
         message = response.msg
         assert isinstance(message, asyncclient.HTTPMessage)
         assert isinstance(message, email.message.Message)
@@ -273,7 +284,7 @@ async def test_msg_is_a_message() -> None:
 
 
 async def test_attributes_of_a_response_before_and_after_its_end() -> None:
-    async with answered(OK) as response:
+    async with unread_response(OK) as response:
         duplicate = socket.socket(fileno=os.dup(response.fileno()))
         with duplicate:
             assert duplicate.getpeername() == response.peer
@@ -284,8 +295,8 @@ async def test_attributes_of_a_response_before_and_after_its_end() -> None:
 async def test_source_address_and_socket_options() -> None:
     option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     with RawServer.replying(OK) as server:
-        async with to(server, source_address=("127.0.0.1", 0), socket_options=[option]) as connection:
-            response = await start(connection)
+        async with connection_to(server, source_address=("127.0.0.1", 0), socket_options=[option]) as connection:
+            response = await start_exchange(connection)
             with socket.socket(fileno=os.dup(response.fileno())) as duplicate:
                 assert duplicate.getsockopt(*option[:2])
                 assert duplicate.getsockname()[0] == "127.0.0.1"
@@ -293,11 +304,11 @@ async def test_source_address_and_socket_options() -> None:
 
 
 async def test_timings_are_always_there() -> None:
-    async with serving(OK, OK) as connection:
-        first = (await start(connection)).timings
+    async with connection_with_replies(OK, OK) as connection:
+        first = (await start_exchange(connection)).timings
         assert (first.reused, first.done) == (False, None)
         await connection.aclose()
-        response = await start(connection)
+        response = await start_exchange(connection)
         timings = response.timings
         await response.read()
         assert timings.done is not None
@@ -308,16 +319,16 @@ async def test_timings_are_always_there() -> None:
 
 
 async def test_timings_of_a_reused_connection() -> None:
-    async with serving(OK, OK) as connection:
+    async with connection_with_replies(OK, OK) as connection:
         await fetch(connection)
-        timings = (await start(connection)).timings
+        timings = (await start_exchange(connection)).timings
         assert (timings.reused, timings.resolve, timings.connect, timings.tls) == (True, None, None, None)
         assert timings.first_byte is not None
 
 
 async def test_interim_responses_are_kept() -> None:
     early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    async with answered(early + OK) as response:
+    async with unread_response(early + OK) as response:
         assert [(r.status, r.reason, r.headers.get("link")) for r in response.interim] == [
             (100, "Continue", None),
             (103, "Early Hints", "</a>"),
@@ -326,7 +337,7 @@ async def test_interim_responses_are_kept() -> None:
 
 
 async def test_trailers() -> None:
-    async with answered(chunked(b"a", trailers=b"X-Sum: 1\r\nx-sum: 2\r\n")) as response:
+    async with unread_response(chunked(b"a", trailers=b"X-Sum: 1\r\nx-sum: 2\r\n")) as response:
         assert response.trailers is None
         assert await response.read() == b"a"
         assert response.trailers is not None
@@ -336,7 +347,7 @@ async def test_trailers() -> None:
 
 @pytest.mark.parametrize(("field", "closes"), [(b"Connection: close", True), (b"Connection: x", False)])
 async def test_will_close(field: bytes, closes: bool) -> None:
-    async with answered(reply(b"", field)) as response:
+    async with unread_response(reply(b"", field)) as response:
         assert response.will_close is closes
 
 
@@ -351,8 +362,10 @@ async def test_upgrade_hands_over_the_connection(method: str, early: bytes) -> N
         peer.send(peer.read_body(5))
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
-            response = await start(connection, method, "a:1", headers={"Connection": "Upgrade", "Upgrade": "x"})
+        async with connection_to(server) as connection:
+            response = await start_exchange(
+                connection, method, "a:1", headers={"Connection": "Upgrade", "Upgrade": "x"}
+            )
             assert response.upgraded is not None
             reader, writer = response.upgraded
             writer.write(b"world")
@@ -362,7 +375,7 @@ async def test_upgrade_hands_over_the_connection(method: str, early: bytes) -> N
 
 
 async def test_response_without_upgrade_hands_nothing_over() -> None:
-    async with answered(NOTHING) as response:
+    async with unread_response(NOTHING) as response:
         assert response.upgraded is None
 
 
@@ -388,9 +401,9 @@ async def test_debug_lines_are_those_of_http_client(
     with RawServer.replying(answer) as server:
         await asyncio.to_thread(theirs)
         expected = capsys.readouterr().out
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.set_debuglevel(1)
-            response = await start(connection, method, "/", body=body)
+            response = await start_exchange(connection, method, "/", body=body)
             assert response.debuglevel == 1
             await response.read()
     assert lines(capsys.readouterr().out) == lines(expected)
@@ -398,7 +411,7 @@ async def test_debug_lines_are_those_of_http_client(
 
 async def test_the_debug_level_of_an_open_connection_can_be_changed(capsys: pytest.CaptureFixture[str]) -> None:
     with RawServer.replying(reply(b"x"), reply(b"x"), reply(b"x")) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             assert await fetch(connection, url="/0") == (200, b"x")
             connection.set_debuglevel(1)
             assert await fetch(connection, url="/1") == (200, b"x")
@@ -412,15 +425,15 @@ async def test_all_bytes_of_a_file_are_printed(capsys: pytest.CaptureFixture[str
     path = tmp_path / "file"
     path.write_bytes(b"content" * 20_000)
     with RawServer.replying(OK) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.set_debuglevel(1)
-            await start(connection, "PUT", "/", body=path)
+            await start_exchange(connection, "PUT", "/", body=path)
     assert capsys.readouterr().out.count("content" * 20_000) == 1
 
 
 async def test_steps_of_a_body_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with RawServer.replying(OK) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.set_debuglevel(1)
             connection.putrequest("PUT", "/")
             connection.putheader("Content-Length", "6")
@@ -436,10 +449,10 @@ async def test_steps_of_a_body_are_printed(capsys: pytest.CaptureFixture[str]) -
 
 async def test_the_head_of_a_refused_response_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with RawServer.replying(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.set_debuglevel(1)
             with pytest.raises(asyncclient.ProtocolError, match="not requested"):
-                await start(connection, "GET", "/")
+                await start_exchange(connection, "GET", "/")
     assert lines(capsys.readouterr().out)[1:] == [
         "reply: 'HTTP/1.1 101 Switching Protocols\\r\\n'",
         "header: Upgrade: x",

@@ -21,7 +21,7 @@ from asyncclient import (
     WriteTimeout,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import MEBIBYTE, OK, chunked, fetch, reply, start, to
+from tests.connection.conversations import MEBIBYTE, OK, chunked, connection_to, fetch, reply, start_exchange
 from tests.durations import FOREVER, STALL, lasts
 from tests.servers import HOST, Certificates, ConnectProxy
 
@@ -49,7 +49,7 @@ def full_listener() -> Iterator[int]:
 async def times_out(connection: HTTPConnection, error: type[PhaseTimeout], phase: str, body: object = None) -> None:
     doing = "no complete response from " if error is TotalTimeout else ""
     with lasts(SHORT), pytest.raises(error, match=f"{doing}{connection.host}") as raised:
-        await (await start(connection, "GET" if body is None else "POST", "/", body=body)).read()
+        await (await start_exchange(connection, "GET" if body is None else "POST", "/", body=body)).read()
     assert (type(raised.value), raised.value.phase, raised.value.seconds) == (error, phase, SHORT)
     assert isinstance(raised.value, TimeoutError)
 
@@ -70,7 +70,7 @@ async def test_handshake(timeout: float | Timeout, tls: Certificates) -> None:
 
 async def test_proxy_that_does_not_answer() -> None:
     with RawServer(RawConnection.hold) as server:
-        async with to(server, timeout=Timeout(connect=SHORT)) as connection:
+        async with connection_to(server, timeout=Timeout(connect=SHORT)) as connection:
             connection.set_tunnel("a.example")
             await times_out(connection, ConnectTimeout, "proxy")
 
@@ -78,7 +78,7 @@ async def test_proxy_that_does_not_answer() -> None:
 @pytest.mark.parametrize("timeout", [SHORT, Timeout(write=SHORT, read=FOREVER)])
 async def test_writing(timeout: float | Timeout) -> None:
     with RawServer(RawConnection.hold) as server:
-        async with to(server, timeout=timeout) as connection:
+        async with connection_to(server, timeout=timeout) as connection:
             await times_out(connection, WriteTimeout, "write", itertools.repeat(bytes(MEBIBYTE)))
 
 
@@ -108,7 +108,7 @@ SILENCES = [
 @pytest.mark.parametrize("sent", SILENCES)
 async def test_reading(sent: bytes) -> None:
     with RawServer(hold_after(sent)) as server:
-        async with to(server, timeout=Timeout(read=SHORT)) as connection:
+        async with connection_to(server, timeout=Timeout(read=SHORT)) as connection:
             await times_out(connection, ReadTimeout, "read")
 
 
@@ -136,13 +136,13 @@ def drip_endlessly(first: bytes) -> Callable[[RawConnection], None]:
 )
 async def test_total_time_is_not_extended_by_drips(first: bytes) -> None:
     with RawServer(drip_endlessly(first)) as server:
-        async with to(server, timeout=Timeout(total=SHORT, read=FOREVER)) as connection:
+        async with connection_to(server, timeout=Timeout(total=SHORT, read=FOREVER)) as connection:
             await times_out(connection, TotalTimeout, "total")
 
 
 async def test_total_time_holds_while_a_body_without_end_is_sent() -> None:
     with RawServer(RawConnection.wait_closed) as server:
-        async with to(server, timeout=Timeout(total=SHORT, write=FOREVER)) as connection:
+        async with connection_to(server, timeout=Timeout(total=SHORT, write=FOREVER)) as connection:
             await times_out(connection, TotalTimeout, "total", itertools.repeat(bytes(MEBIBYTE)))
 
 
@@ -152,7 +152,7 @@ async def test_total_time_holds_while_the_body_waits() -> None:
         await asyncio.wait_for(asyncio.Event().wait(), FOREVER)
 
     with RawServer(RawConnection.wait_closed) as server:
-        async with to(server, timeout=Timeout(total=SHORT, write=FOREVER)) as connection:
+        async with connection_to(server, timeout=Timeout(total=SHORT, write=FOREVER)) as connection:
             await times_out(connection, TotalTimeout, "total", body())
 
 
@@ -171,7 +171,7 @@ async def test_total_time_begins_with_each_request() -> None:
 
     ends = []
     with RawServer(handler) as server:
-        async with to(server, timeout=Timeout(total=FOREVER)) as connection:
+        async with connection_to(server, timeout=Timeout(total=FOREVER)) as connection:
             for _ in range(3):
                 assert await fetch(connection) == (200, b"ok")
                 assert connection._wire is not None
@@ -182,7 +182,7 @@ async def test_total_time_begins_with_each_request() -> None:
 
 async def test_request_after_a_timeout_opens_a_connection() -> None:
     with RawServer(late_once()) as server:
-        async with to(server, timeout=SHORT) as connection:
+        async with connection_to(server, timeout=SHORT) as connection:
             with pytest.raises(ReadTimeout):
                 await fetch(connection)
             connection.timeout = STALL
@@ -204,7 +204,7 @@ def late_once() -> Callable[[RawConnection], None]:
 
 async def test_a_timeout_around_an_exchange_is_not_a_phase_timeout() -> None:
     with RawServer(RawConnection.hold) as server:
-        async with to(server, timeout=FOREVER) as connection:
+        async with connection_to(server, timeout=FOREVER) as connection:
             with lasts(SHORT), pytest.raises(TimeoutError) as raised:
                 async with asyncio.timeout(SHORT):
                     await fetch(connection)
@@ -292,7 +292,7 @@ async def run_with_cancellations(connection: HTTPConnection, exchange: Exchange,
 @pytest.mark.parametrize("exchange", [get, post_pieces, post_slowly, post_file, get_in_steps])
 async def test_cancellation_after_any_number_of_turns(exchange: Exchange, anew: bool) -> None:
     with RawServer(answer_with_numbers) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             assert await run_with_cancellations(connection, exchange, 60, anew=anew) > 0
 
 
@@ -334,7 +334,7 @@ async def test_cancellation_while_the_server_is_silent(
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server, timeout=FOREVER) as connection:
+        async with connection_to(server, timeout=FOREVER) as connection:
             body = itertools.repeat(bytes(MEBIBYTE)) if uploads else None
             task = asyncio.create_task(fetch(connection, "POST", "/", body=body))
             await asyncio.wait((task,), timeout=0.05)
@@ -355,7 +355,9 @@ async def test_aclose_frees_the_socket_of_a_peer_that_does_not_read(secure: bool
 
     with RawServer(handler, tls=tls.server_context() if secure else None) as server:
         context = tls.client_context()
-        connection = HTTPSConnection("localhost", server.port, FOREVER, context=context) if secure else to(server)
+        connection = (
+            HTTPSConnection("localhost", server.port, FOREVER, context=context) if secure else connection_to(server)
+        )
         task = asyncio.create_task(connection.request("POST", "/", bytes(30 * MEBIBYTE)))
         await asyncio.wait((task,), timeout=0.1)
         with lasts():

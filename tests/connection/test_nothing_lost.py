@@ -4,7 +4,7 @@ import pytest
 
 from asyncclient import HTTPResponse, IncompleteRead
 from asyncclient.testing import RawConnection
-from tests.connection.conversations import answered
+from tests.connection.conversations import unread_response
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\ntwo"
 
@@ -27,7 +27,7 @@ async def after_a_peek(response: HTTPResponse) -> None:
 
 @pytest.mark.parametrize("read", [by_lines, by_iteration, after_a_peek])
 async def test_the_received_part_is_in_the_error(read: object) -> None:
-    async with answered(CUT, then=RawConnection.close) as response:
+    async with unread_response(CUT, then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as caught:
             await read(response)  # type: ignore[operator]
         assert caught.value.partial == b"two"

@@ -8,7 +8,17 @@ import pytest
 
 from asyncclient import HTTPResponse, IncompleteRead, Timeout
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import MEBIBYTE, OK, answered, chunked, fetch, reply, serving, start, to
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    chunked,
+    connection_to,
+    connection_with_replies,
+    fetch,
+    reply,
+    start_exchange,
+    unread_response,
+)
 from tests.durations import FOREVER, lasts
 
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -121,8 +131,8 @@ Way = Callable[[HTTPResponse], AsyncIterator[bytes]]
 async def test_every_way_to_read_gives_the_same(way: Way, framing: str) -> None:
     content = BIG if way is not by_limited_lines else BIG[:MEBIBYTE]
     with serve(content, framing) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             parts = [part async for part in way(response)]
             assert (response.closed, await response.read(), await response.read1()) == (True, b"", b"")
     assert hashlib.sha256(b"".join(parts)).digest() == hashlib.sha256(content).digest()
@@ -132,8 +142,8 @@ async def test_every_way_to_read_gives_the_same(way: Way, framing: str) -> None:
 @pytest.mark.parametrize("size", [0, 1, 65_536, 10 * MEBIBYTE])
 async def test_read_gives_all(framing: str, size: int) -> None:
     with serve(BIG[:size], framing) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             assert await response.read() == BIG[:size]
             assert response.closed
 
@@ -142,8 +152,8 @@ async def test_read_gives_all(framing: str, size: int) -> None:
 @pytest.mark.parametrize("way", WAYS)
 async def test_every_way_to_read_nothing(way: Way, framing: str) -> None:
     with serve(b"", framing) as server:
-        async with to(server) as connection:
-            assert b"".join([part async for part in way(await start(connection))]) == b""
+        async with connection_to(server) as connection:
+            assert b"".join([part async for part in way(await start_exchange(connection))]) == b""
 
 
 def drip(data: bytes) -> Callable[[RawConnection], None]:
@@ -159,8 +169,8 @@ def drip(data: bytes) -> Callable[[RawConnection], None]:
 @every_framing
 async def test_amount_is_exact_for_slow_content_too(framing: str) -> None:
     with RawServer(drip(framed(b"0123456789", framing))) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             assert [await response.read(n) for n in (4, 0, 3, 5, 5)] == [b"0123", b"", b"456", b"789", b""]
             assert response.closed
 
@@ -168,19 +178,19 @@ async def test_amount_is_exact_for_slow_content_too(framing: str) -> None:
 @every_framing
 async def test_lines_that_are_received_slowly(framing: str) -> None:
     with RawServer(drip(framed(b"a\n\nbc\r\nrest", framing))) as server:
-        async with to(server) as connection:
-            assert [line async for line in await start(connection)] == [b"a\n", b"\n", b"bc\r\n", b"rest"]
+        async with connection_to(server) as connection:
+            assert [line async for line in await start_exchange(connection)] == [b"a\n", b"\n", b"bc\r\n", b"rest"]
 
 
 @pytest.mark.parametrize("negative", [-1, -5, None])
 async def test_read_without_an_amount_reads_all(negative: int | None) -> None:
-    async with answered(OK) as response:
+    async with unread_response(OK) as response:
         assert await response.read(negative) == b"ok"
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_limits_of_readline(framing: str) -> None:
-    async with answered(framed(b"ab\ncdef\nend", framing)) as response:
+    async with unread_response(framed(b"ab\ncdef\nend", framing)) as response:
         limits = [0, 2, 2, 3, 1, 1, -1]
         assert [await response.readline(n) for n in limits] == [b"", b"ab", b"\n", b"cde", b"f", b"\n", b"end"]
         assert (await response.readline(), response.closed) == (b"", True)
@@ -191,12 +201,12 @@ async def test_limits_of_readline(framing: str) -> None:
 async def test_line_may_be_very_long(framing: str, end: bytes) -> None:
     line = bytes(3 * MEBIBYTE) + end
     with serve(line, framing) as server:
-        async with to(server) as connection:
-            assert [len(found) async for found in await start(connection)] == [len(line)]
+        async with connection_to(server) as connection:
+            assert [len(found) async for found in await start_exchange(connection)] == [len(line)]
 
 
 async def test_peek_takes_nothing_away() -> None:
-    async with answered(reply(b"hello")) as response:
+    async with unread_response(reply(b"hello")) as response:
         seen = await response.peek()
         assert b"hello".startswith(seen)
         assert seen
@@ -205,7 +215,7 @@ async def test_peek_takes_nothing_away() -> None:
 
 
 async def test_response_is_open_until_the_peeked_bytes_are_read() -> None:
-    async with answered(OK) as response:
+    async with unread_response(OK) as response:
         while len(await response.peek()) < 2:
             await response.read1(0)
         assert not response.closed
@@ -213,7 +223,7 @@ async def test_response_is_open_until_the_peeked_bytes_are_read() -> None:
 
 
 async def test_readinto_fills_any_writable_buffer() -> None:
-    async with answered(chunked(b"abc", b"defg")) as response:
+    async with unread_response(chunked(b"abc", b"defg")) as response:
         buffer = bytearray(b"........")
         count = 0
         while count < 7:
@@ -225,15 +235,15 @@ async def test_readinto_fills_any_writable_buffer() -> None:
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 @pytest.mark.parametrize("field", [b"Content-Length: 5", b"Transfer-Encoding: chunked", b"A: 1"])
 async def test_status_without_content(status: bytes, field: bytes) -> None:
-    async with serving(b"HTTP/1.1 %b\r\n%b\r\n\r\n" % (status, field), OK) as connection:
+    async with connection_with_replies(b"HTTP/1.1 %b\r\n%b\r\n\r\n" % (status, field), OK) as connection:
         assert await fetch(connection) == (int(status[:3]), b"")
         assert await fetch(connection) == (200, b"ok")
 
 
 @pytest.mark.parametrize("field", [b"Content-Length: 5", b"Transfer-Encoding: chunked", b"A: 1"])
 async def test_head_has_no_content(field: bytes) -> None:
-    async with serving(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % field, OK) as connection:
-        response = await start(connection, "HEAD")
+    async with connection_with_replies(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % field, OK) as connection:
+        response = await start_exchange(connection, "HEAD")
         assert (await response.read(), response.closed) == (b"", True)
         assert field in b"\r\n".join(f"{name}: {value}".encode() for name, value in response.getheaders())
         assert await fetch(connection) == (200, b"ok")
@@ -275,29 +285,29 @@ async def test_content_cut_short_is_an_error_in_every_way(
     read: Callable[[HTTPResponse], Awaitable[None]], then: Callable[[RawConnection], object], answer: bytes
 ) -> None:
     with RawServer.replying(answer, then=then) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises((IncompleteRead, ConnectionResetError)):
-                await read(await start(connection))
-            assert (await start(connection)).status == 200
+                await read(await start_exchange(connection))
+            assert (await start_exchange(connection)).status == 200
         assert server.accepted == 2
 
 
 async def test_incomplete_read_has_the_received_bytes() -> None:
-    async with answered(reply(b"hello")[:-2], then=RawConnection.close) as response:
+    async with unread_response(reply(b"hello")[:-2], then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as raised:
             await response.read()
         assert (raised.value.partial, raised.value.expected) == (b"hel", 2)
 
 
 async def test_incomplete_read_of_chunks_has_the_received_bytes() -> None:
-    async with answered(chunked(b"hel", b"lo")[:-6], then=RawConnection.close) as response:
+    async with unread_response(chunked(b"hel", b"lo")[:-6], then=RawConnection.close) as response:
         with pytest.raises(IncompleteRead) as raised:
             await response.read()
         assert raised.value.partial in (b"hello", b"hell")
 
 
 async def test_until_close_ended_by_a_reset_is_incomplete() -> None:
-    async with answered(UNTIL_CLOSE + b"hel", then=RawConnection.reset) as response:
+    async with unread_response(UNTIL_CLOSE + b"hel", then=RawConnection.reset) as response:
         with pytest.raises((IncompleteRead, ConnectionResetError)):
             await response.read()
 
@@ -309,18 +319,18 @@ async def test_until_close_ended_by_a_reset_is_incomplete() -> None:
 @pytest.mark.parametrize(("size", "accepted"), [(60_000, 1), (2 * MEBIBYTE, 2)])
 async def test_aclose_keeps_the_connection_if_little_is_left(framing: str, size: int, accepted: int) -> None:
     with RawServer.replying(framed(BIG[:size], framing), OK) as server:
-        async with to(server) as connection:
-            async with await start(connection) as response:
+        async with connection_to(server) as connection:
+            async with await start_exchange(connection) as response:
                 assert await response.read(5) == BIG[:5]
             assert response.closed
-            await start(connection)
+            await start_exchange(connection)
         assert server.accepted == accepted
 
 
 async def test_aclose_keeps_the_connection_if_little_of_much_content_is_left() -> None:
     with RawServer.replying(reply(BIG[:MEBIBYTE]), OK) as server:
-        async with to(server) as connection:
-            async with await start(connection) as response:
+        async with connection_to(server) as connection:
+            async with await start_exchange(connection) as response:
                 await response.read(MEBIBYTE - 1000)
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 1
@@ -328,38 +338,38 @@ async def test_aclose_keeps_the_connection_if_little_of_much_content_is_left() -
 
 async def test_aclose_does_not_wait_long_for_missing_content() -> None:
     with RawServer.replying(reply(b"hello")[:-1]) as server:
-        async with to(server) as connection:
-            async with await start(connection) as response:
+        async with connection_to(server) as connection:
+            async with await start_exchange(connection) as response:
                 pass
             assert response.closed
-            await start(connection)
+            await start_exchange(connection)
         assert server.accepted == 2
 
 
 async def test_aclose_drops_content_that_ends_with_the_connection() -> None:
     with RawServer.replying(UNTIL_CLOSE + b"x") as server:
-        async with to(server, timeout=Timeout(close=FOREVER)) as connection:
-            async with await start(connection) as response:
+        async with connection_to(server, timeout=Timeout(close=FOREVER)) as connection:
+            async with await start_exchange(connection) as response:
                 assert await response.read(1) == b"x"
                 with lasts():  # there is nothing to be won by waiting for the rest
                     await response.aclose()
-            await start(connection)
+            await start_exchange(connection)
         assert server.accepted == 2
 
 
 async def test_close_drops_unless_all_was_read() -> None:
     with RawServer.replying(OK, OK) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             await response.read()
             response.close()
-            (await start(connection)).close()
+            (await start_exchange(connection)).close()
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
 
 
 async def test_leaving_a_loop_early_leaves_the_rest() -> None:
-    async with answered(reply(b"a\nb\nc")) as response:
+    async with unread_response(reply(b"a\nb\nc")) as response:
         async for line in response:
             assert line == b"a\n"
             break

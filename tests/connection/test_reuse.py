@@ -9,7 +9,16 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import OK, chunked, fetch, happens, has_been_idle, reply, start, to
+from tests.connection.conversations import (
+    OK,
+    chunked,
+    connection_to,
+    fetch,
+    make_long_idle,
+    reply,
+    start_exchange,
+    wait_for_event,
+)
 from tests.servers import Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -28,7 +37,7 @@ async def test_bytes_after_a_response_are_never_the_next_response(first: bytes, 
         peer.wait_closed()
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await fetch(connection)
             assert await fetch(connection) == (200, b"mine")
         assert server.accepted == 2
@@ -53,14 +62,14 @@ async def test_data_or_an_end_on_an_idle_connection_retires_it(
             peer.wait_closed()
 
     with RawServer(handler, tls=tls.server_context() if secure else None) as server:
-        async with secure_to(server, tls) if secure else to(server) as connection:
+        async with secure_to(server, tls) if secure else connection_to(server) as connection:
             assert await fetch(connection) == (200, b"ok")
             happening.set()
             if is_blocked and not secure:  # the loop has no turn until the next request: only the kernel knows
                 assert happened.wait(10)
-                has_been_idle(connection)
+                make_long_idle(connection)
             else:
-                await happens(happened)
+                await wait_for_event(happened)
                 await turns_of_the_loop()
             assert await fetch(connection) == (200, b"mine")
         assert server.accepted == 2
@@ -87,9 +96,9 @@ async def test_data_before_the_first_request_retires_the_connection() -> None:
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await connection.connect()
-            await happens(spoken)
+            await wait_for_event(spoken)
             await turns_of_the_loop()
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
@@ -126,7 +135,7 @@ ENDS = [
 @pytest.mark.parametrize(("answer", "accepted"), [*((a, 1) for a in GOES_ON), *((a, 3) for a in ENDS)])
 async def test_keep_alive_by_version_and_connection_field(answer: bytes, accepted: int) -> None:
     with RawServer.replying(answer, answer, answer) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(3):
                 assert (await fetch(connection))[1] in (b"ok", b"")
         assert server.accepted == accepted
@@ -134,7 +143,7 @@ async def test_keep_alive_by_version_and_connection_field(answer: bytes, accepte
 
 async def test_content_until_close_ends_the_connection() -> None:
     with RawServer.replying(HEAD + b"\r\nok", then=RawConnection.close) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(2):
                 assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
@@ -142,8 +151,8 @@ async def test_content_until_close_ends_the_connection() -> None:
 
 async def test_unread_content_ends_the_connection() -> None:
     with RawServer.replying(OK, OK) as server:
-        async with to(server) as connection:
-            (await start(connection)).close()
+        async with connection_to(server) as connection:
+            (await start_exchange(connection)).close()
             assert await fetch(connection) == (200, b"ok")
         assert server.accepted == 2
 
@@ -173,7 +182,7 @@ async def test_a_rejection_of_long_content_ends_the_connection(status: bytes, si
         await connection.send(bytes(size))
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await put(connection)
             response = await connection.getresponse()
             is_left = status > b"300" and (size > 65_536 or kind == "pieces")
@@ -194,7 +203,7 @@ async def test_a_response_before_the_declared_body_is_sent_ends_the_connection(s
             peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.putrequest("PUT", "/")
             connection.putheader("Content-Length", 5)
             await connection.endheaders()

@@ -16,7 +16,7 @@ import pytest
 
 from asyncclient import HTTPConnection, HTTPSConnection
 from asyncclient.testing import RawConnection, RawServer, parse_fields
-from tests.connection.conversations import MEBIBYTE, OK, fetch, reply, to
+from tests.connection.conversations import MEBIBYTE, OK, connection_to, fetch, reply
 from tests.servers import App, Caddy, Certificates
 
 SMALL = b"small body"
@@ -138,7 +138,7 @@ async def test_iterable_with_a_length_given(app: App) -> None:
 
 async def test_small_body_is_sent_with_the_head_in_one_piece() -> None:
     with RawServer(lambda peer: peer.send(reply(peer.read()))) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             _, sent = await fetch(connection, "POST", "/", body=SMALL)
     assert sent.endswith(b"\r\n\r\n" + SMALL)
 
@@ -189,7 +189,7 @@ async def test_body_that_fails_drops_the_connection(
             pass
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with pytest.raises(error):
                 await connection.request("POST", "/", body(), headers)
             assert await fetch(connection, url="/next") == (200, b"ok")
@@ -232,7 +232,7 @@ async def test_file_that_changes_its_size(change: int, tmp_path: Path) -> None:
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             with path.open("r+b") as file:
                 task = asyncio.create_task(fetch(connection, "POST", "/", body=file))
                 await asyncio.wait((task,), timeout=0.05)

@@ -17,7 +17,16 @@ from asyncclient import (
     ResponseNotReady,
 )
 from asyncclient.testing import RawConnection, RawServer
-from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, reply, serving, start, to
+from tests.connection.conversations import (
+    MEBIBYTE,
+    OK,
+    connection_to,
+    connection_with_replies,
+    echo_target,
+    fetch,
+    reply,
+    start_exchange,
+)
 
 Step = Callable[[HTTPConnection], Awaitable[object]]
 
@@ -46,7 +55,7 @@ CALLS: dict[str, Step] = {
     "send": lambda connection: connection.send(b"wrong"),
     "getresponse": lambda connection: connection.getresponse(),
 }
-STATES: dict[str, Step] = {"idle": nothing, "head": begin, "sent": send_request, "content": start}
+STATES: dict[str, Step] = {"idle": nothing, "head": begin, "sent": send_request, "content": start_exchange}
 REFUSED = [
     *(("idle", name, CannotSendHeader) for name in ("putheader", "endheaders")),
     ("idle", "send", CannotSendRequest),
@@ -66,7 +75,7 @@ async def test_call_in_the_wrong_state_is_refused_and_harms_nothing(
     state: str, call: str, error: type[ImproperConnectionState]
 ) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             prepared = await STATES[state](connection)
             with pytest.raises(error):
                 await CALLS[call](connection)
@@ -81,8 +90,8 @@ async def test_call_in_the_wrong_state_is_refused_and_harms_nothing(
 
 
 async def test_next_request_waits_for_the_response_to_be_read() -> None:
-    async with serving(reply(b"abc"), OK) as connection:
-        response = await start(connection)
+    async with connection_with_replies(reply(b"abc"), OK) as connection:
+        response = await start_exchange(connection)
         for amount in (1, 1):
             with pytest.raises(CannotSendRequest):
                 await connection.request("GET", "/")
@@ -92,15 +101,15 @@ async def test_next_request_waits_for_the_response_to_be_read() -> None:
 
 
 async def test_response_without_content_frees_the_connection_at_once() -> None:
-    async with serving(reply(b""), OK) as connection:
-        response = await start(connection)
+    async with connection_with_replies(reply(b""), OK) as connection:
+        response = await start_exchange(connection)
         assert await fetch(connection) == (200, b"ok")
         assert await response.read() == b""
 
 
 async def test_send_beyond_the_declared_length_is_refused() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             connection.putrequest("POST", "/")
             connection.putheader("Content-Length", 3)
             await connection.endheaders()
@@ -115,7 +124,7 @@ async def test_send_beyond_the_declared_length_is_refused() -> None:
 
 async def test_second_task_may_not_begin_a_request() -> None:
     with RawServer(RawConnection.hold) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             first = asyncio.create_task(connection.request("POST", "/", bytes(32 * MEBIBYTE)))
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -135,7 +144,7 @@ async def test_second_task_may_not_take_the_response() -> None:
         peer.send(OK)
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await connection.request("GET", "/")
             first = asyncio.create_task(connection.getresponse())
             await asyncio.sleep(0)
@@ -159,8 +168,8 @@ async def test_second_task_may_not_read_and_the_first_goes_on(name: str) -> None
         peer.wait_closed()
 
     with RawServer(handler) as server:
-        async with to(server) as connection:
-            response = await start(connection)
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection)
             first = asyncio.create_task(response.read())
             await asyncio.sleep(0)
             with pytest.raises(ImproperConnectionState):
@@ -171,7 +180,7 @@ async def test_second_task_may_not_read_and_the_first_goes_on(name: str) -> None
 
 async def test_connecting_twice_at_once_is_refused() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             first = asyncio.create_task(connection.connect())
             await asyncio.sleep(0)
             with pytest.raises(ImproperConnectionState):
@@ -182,7 +191,7 @@ async def test_connecting_twice_at_once_is_refused() -> None:
 
 
 async def test_other_loop_is_refused_in_one_clear_error() -> None:
-    async with serving(OK, OK) as connection:
+    async with connection_with_replies(OK, OK) as connection:
         await fetch(connection)
         with pytest.raises(ImproperConnectionState, match="another event loop"):
             await asyncio.to_thread(lambda: asyncio.run(connection.request("GET", "/")))
@@ -191,7 +200,7 @@ async def test_other_loop_is_refused_in_one_clear_error() -> None:
 
 async def test_other_loop_may_not_take_the_response() -> None:
     with RawServer(RawConnection.hold) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await connection.request("GET", "/")
             with pytest.raises(ImproperConnectionState, match="another event loop"):
                 await asyncio.to_thread(lambda: asyncio.run(connection.getresponse()))
@@ -199,7 +208,7 @@ async def test_other_loop_may_not_take_the_response() -> None:
 
 def test_connection_of_a_closed_loop() -> None:
     with RawServer(echo_target) as server:
-        connection = to(server)
+        connection = connection_to(server)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # asyncio's own, for the transport left behind
             assert asyncio.run(fetch(connection, url="/a")) == (200, b"/a")
@@ -239,7 +248,7 @@ BAD_ARGUMENTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 @pytest.mark.parametrize(("arguments", "options"), BAD_ARGUMENTS)
 async def test_refused_request_sends_nothing(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(2):
                 with pytest.raises((ValueError, TypeError)):
                     await connection.request(*arguments, **options)

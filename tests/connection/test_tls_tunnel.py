@@ -21,7 +21,7 @@ from asyncclient import (
 )
 from asyncclient.testing import RawConnection, RawServer
 from tests import servers
-from tests.connection.conversations import MEBIBYTE, OK, echo_target, fetch, reply, start, to
+from tests.connection.conversations import MEBIBYTE, OK, connection_to, echo_target, fetch, reply, start_exchange
 from tests.servers import Certificates, ConnectProxy, ProxyPy
 
 StartProxy = Callable[..., ConnectProxy]
@@ -92,7 +92,7 @@ async def test_alpn_version_and_certificate_of_the_connection(tls: Certificates)
     offered.set_alpn_protocols(["h2", "http/1.1"])
     with RawServer(echo_target, tls=offered) as server:
         async with secure_to(server.port, tls) as connection:
-            response = await start(connection)
+            response = await start_exchange(connection)
             assert response.tls is not None
             assert (response.tls.alpn, response.tls.version) == ("http/1.1", "TLSv1.3")
             assert response.tls.certificate is not None
@@ -154,7 +154,7 @@ async def test_truncation_is_an_error(read: str, tls: Certificates) -> None:
     server = RawServer.replying(UNTIL_CLOSE, then=RawConnection.close_without_notify, tls=tls.server_context())
     with server:
         async with secure_to(server.port, tls) as connection:
-            response = await start(connection)
+            response = await start_exchange(connection)
             with pytest.raises(IncompleteRead):
                 while await getattr(response, read)():
                     pass
@@ -271,7 +271,7 @@ ANSWERS: list[tuple[bytes, int | None, bytes]] = [
 @pytest.mark.parametrize("secure", [False, True])
 async def test_answers_that_open_no_tunnel(answer: bytes, status: int | None, body: bytes, secure: bool) -> None:
     with RawServer.replying(answer) as proxy:
-        async with HTTPSConnection(proxy.host, proxy.port, 10) if secure else to(proxy) as connection:
+        async with HTTPSConnection(proxy.host, proxy.port, 10) if secure else connection_to(proxy) as connection:
             connection.set_tunnel("a.example", 443)
             with pytest.raises(ProxyError, match=r"a\.example:443") as raised:
                 await fetch(connection)
@@ -283,7 +283,7 @@ async def test_answers_that_open_no_tunnel(answer: bytes, status: int | None, bo
 @pytest.mark.parametrize("then", [RawConnection.close, RawConnection.reset])
 async def test_proxy_that_closes(sent: bytes, then: Any) -> None:
     with RawServer.replying(sent, then=then) as proxy:
-        async with to(proxy) as connection:
+        async with connection_to(proxy) as connection:
             connection.set_tunnel("a.example", 443)
             with pytest.raises(ProxyError):
                 await fetch(connection)
@@ -292,7 +292,7 @@ async def test_proxy_that_closes(sent: bytes, then: Any) -> None:
 async def test_framing_fields_of_a_response_to_connect_are_ignored(connect_proxy: StartProxy) -> None:
     proxy = connect_proxy(answer=servers.GRANTED_WITH_LENGTH)
     with RawServer(echo_target) as server:
-        async with to(proxy) as connection:
+        async with connection_to(proxy) as connection:
             assert connection.get_proxy_response_headers() is None
             connection.set_tunnel(server.host, server.port)
             assert await fetch(connection, url="/a") == (200, b"/a")
@@ -305,7 +305,7 @@ async def test_tunnel_to_an_unreachable_origin_is_a_proxy_error(connect_proxy: S
     proxy = connect_proxy()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    async with to(proxy) as connection:
+    async with connection_to(proxy) as connection:
         connection.set_tunnel("127.0.0.1", port)
         with pytest.raises(ProxyError, match="502") as raised:
             await fetch(connection)
@@ -342,7 +342,7 @@ def test_tunnel_that_cannot_be_asked_for(arguments: tuple[Any, ...], error: type
 )
 async def test_authority_of_a_tunnel(arguments: tuple[Any, ...], authority: str, connect_proxy: StartProxy) -> None:
     proxy = connect_proxy(answer=servers.UNREACHABLE)
-    async with to(proxy) as connection:
+    async with connection_to(proxy) as connection:
         connection.set_tunnel(*arguments)
         with pytest.raises(ProxyError):
             await fetch(connection)
@@ -351,7 +351,7 @@ async def test_authority_of_a_tunnel(arguments: tuple[Any, ...], authority: str,
 
 async def test_tunnel_on_an_open_connection_is_refused() -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             await connection.connect()
             with pytest.raises(ImproperConnectionState):
                 connection.set_tunnel("a.example")

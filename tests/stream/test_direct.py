@@ -13,7 +13,17 @@ from asyncclient import HTTPConnection, HTTPResponse, IncompleteRead, NotConnect
 from asyncclient.stream.direct import DIRECT_FROM, DirectRead
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.connection.conversations import Script, chunked, echo_target, fetch, happens, reply, serving, start, to
+from tests.connection.conversations import (
+    Script,
+    chunked,
+    connection_to,
+    connection_with_replies,
+    echo_target,
+    fetch,
+    reply,
+    start_exchange,
+    wait_for_event,
+)
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 SIZE = 2 * 1024 * 1024 + 7
@@ -72,24 +82,24 @@ async def is_right(connection: HTTPConnection) -> None:
 @pytest.mark.parametrize("size", [1000, DIRECT_FROM - 1, DIRECT_FROM, 16 * DIRECT_FROM, len(CONTENT) + 1])
 @pytest.mark.parametrize("answer", [reply(CONTENT), CHUNKED])
 async def test_content_is_whole_and_the_connection_goes_on(size: int, answer: bytes) -> None:
-    async with serving(answer, reply(b"next"), answer) as connection:
-        assert await fill(await start(connection), size) == CONTENT
+    async with connection_with_replies(answer, reply(b"next"), answer) as connection:
+        assert await fill(await start_exchange(connection), size) == CONTENT
         assert await fetch(connection) == (200, b"next")
-        response = await start(connection)
+        response = await start_exchange(connection)
         assert await response.read() == CONTENT
         assert response.timings.reused
 
 
 async def test_content_until_close() -> None:
-    async with serving(UNTIL_CLOSE + CONTENT, then=RawConnection.close) as connection:
-        assert await fill(await start(connection)) == CONTENT
+    async with connection_with_replies(UNTIL_CLOSE + CONTENT, then=RawConnection.close) as connection:
+        assert await fill(await start_exchange(connection)) == CONTENT
 
 
 async def test_two_answers_on_one_connection() -> None:
     with RawServer.replying(reply(CONTENT), reply(CONTENT), reply(b"end")) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for _ in range(2):
-                assert await fill(await start(connection)) == CONTENT
+                assert await fill(await start_exchange(connection)) == CONTENT
             assert await fetch(connection) == (200, b"end")
         assert server.accepted == 1
 
@@ -97,8 +107,8 @@ async def test_two_answers_on_one_connection() -> None:
 async def test_bytes_after_the_content_are_never_a_response() -> None:
     late = Late(rest=CONTENT + reply(b"evil"))
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             task = await begin(response, buffer := bytearray(len(CONTENT) + 1000))
             late.may.set()
             count = await task
@@ -145,8 +155,8 @@ WAYS: dict[str, Read] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("answer", [reply(CONTENT), CHUNKED])
 async def test_mixed_with_other_ways_to_read(way: str, answer: bytes) -> None:
-    async with serving(answer, reply(b"next")) as connection:
-        response = await start(connection)
+    async with connection_with_replies(answer, reply(b"next")) as connection:
+        response = await start_exchange(connection)
         found = b""
         while part := await some(response):
             found += part + await WAYS[way](response)
@@ -158,8 +168,8 @@ async def test_mixed_with_other_ways_to_read(way: str, answer: bytes) -> None:
 async def test_rest_after_a_direct_read(way: str) -> None:
     late = Late()
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             task = await begin(response)
             late.may.set()
             count = await task
@@ -181,8 +191,8 @@ async def test_rest_after_a_direct_read(way: str) -> None:
 async def test_cancellation_drops_the_connection(has_begun: bool, comes: bool) -> None:
     late, buffer = Late(LENGTH + PART * has_begun), bytearray(4 * DIRECT_FROM)
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             if has_begun:
                 assert await response.read(len(PART)) == PART
             task = await begin(response, buffer)
@@ -205,8 +215,8 @@ async def test_bytes_after_the_content_in_the_kernel_are_not_a_response() -> Non
     rest = CONTENT[:DIRECT_FROM] + reply(b"evil")
     late = Late(HEAD + b"Content-Length: %d\r\n\r\n" % DIRECT_FROM, rest)
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             late.may.set()
             with socket.socket(fileno=os.dup(response.fileno())) as copy:
                 while peek(copy) < len(rest):  # the loop gets no turn
@@ -227,8 +237,8 @@ def peek(sock: socket.socket) -> int:
 async def test_close_ends_a_direct_read(how: str) -> None:
     late = Late()
     with RawServer(late) as server:
-        async with to(server) as connection:
-            task = await begin(await start(connection, url="/late"))
+        async with connection_to(server) as connection:
+            task = await begin(await start_exchange(connection, url="/late"))
             if (closing := getattr(connection, how)()) is not None:
                 await closing
             with pytest.raises(NotConnected):
@@ -240,8 +250,8 @@ async def test_close_ends_a_direct_read(how: str) -> None:
 async def test_second_task_is_refused_and_the_first_goes_on() -> None:
     late, buffer = Late(), bytearray(4 * DIRECT_FROM)
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             task = await begin(response, buffer)
             other = bytearray(4 * DIRECT_FROM)
             with pytest.raises(Exception, match="another task"):
@@ -260,8 +270,8 @@ async def test_second_task_is_refused_and_the_first_goes_on() -> None:
 async def test_end_of_the_connection(head: bytes, rest: bytes, then: Script) -> None:
     late = Late(head, rest, then)
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             task = await begin(response, buffer := bytearray(4 * DIRECT_FROM))
             late.may.set()
             with pytest.raises((IncompleteRead, ConnectionError)):
@@ -276,9 +286,9 @@ async def test_end_of_the_connection(head: bytes, rest: bytes, then: Script) -> 
 async def test_time_limits(timeout: Timeout, error: type[Exception]) -> None:
     late = Late()
     with RawServer(late) as server:
-        async with to(server, timeout=timeout) as connection:
+        async with connection_to(server, timeout=timeout) as connection:
             with pytest.raises(error):
-                response = await start(connection, url="/late")
+                response = await start_exchange(connection, url="/late")
                 await response.readinto(bytearray(4 * DIRECT_FROM))
             late.may.set()
             connection.timeout = TIMEOUT
@@ -295,12 +305,12 @@ async def test_data_and_end_between_two_reads() -> None:
 
     late = Late(rest=CONTENT[:100_000], then=end)
     with RawServer(late) as server:
-        async with to(server) as connection:
-            response = await start(connection, url="/late")
+        async with connection_to(server) as connection:
+            response = await start_exchange(connection, url="/late")
             task = await begin(response, buffer := bytearray(DIRECT_FROM))
             late.may.set()
             found = bytes(buffer[: await task])
-            await happens(gone)
+            await wait_for_event(gone)
             with pytest.raises(IncompleteRead) as raised:
                 await response.read()
             assert found + raised.value.partial == CONTENT[:100_000]

@@ -11,7 +11,7 @@ import pytest
 
 from asyncclient.stream.files import offload, open_file, open_regular, open_regular_or_null
 from asyncclient.testing import RawServer
-from tests.connection.conversations import echo_target, fetch, to
+from tests.connection.conversations import connection_to, echo_target, fetch
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def open_and_fail(path: Path, mode: str) -> None:
 @pytest.mark.parametrize("how", ["cancel", "close"])
 async def test_request_cancelled_while_its_file_is_being_opened(how: str, fifo: Path) -> None:
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             task = asyncio.create_task(connection.request("POST", "/fifo", fifo))
             await asyncio.sleep(0)
             if how == "close":
@@ -171,7 +171,7 @@ async def test_body_from_a_path_leaves_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "body"
     path.write_bytes(b"body")
     with RawServer(echo_target) as server:
-        async with to(server) as connection:
+        async with connection_to(server) as connection:
             for turns in range(30):
                 task = asyncio.create_task(fetch(connection, "POST", "/path", body=path))
                 for _ in range(turns):
