@@ -30,6 +30,7 @@ WITH_CODE = sorted(path for path in DOCS.iterdir() if path.suffix in (".md", ".r
 INCLUDE = re.compile(r"^(?:```\{literalinclude\}|\.\. literalinclude::) \.\./examples/(\w+)\.py\n((?: *:.*\n)*)", re.M)
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 KNOWN = {*dir(builtins), "__name__", "__doc__"}
+TEXTS = sorted({*PAGES, *WITH_CODE})
 # Names that stand for values of the reader in a block that is not a program.
 OF_THE_READER = {"client", "path", "target"}
 
@@ -130,6 +131,18 @@ def test_code_of_a_page_has_its_imports(page: Path) -> None:
     code = textwrap.indent("".join(FENCED.findall(text)), "    ")
     shown = "\n".join(_included_code(text).values())
     assert _find_undefined(f"{shown}\nasync def cells():\n    ...\n{code}") - OF_THE_READER == set()
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_each_link_of_a_page_has_a_text(page: Path) -> None:
+    """A code hosting site shows nothing for a link whose text Sphinx would fill in."""
+    assert re.findall(r"\[\]\(.*?\)", page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_extras_of_a_page_are_quoted(page: Path) -> None:
+    """To zsh a bracket outside of quotes is a pattern, which has to match a file."""
+    assert re.findall(r"pip install (?:[^\s`'\"]+ )*[^\s`'\"]*\[.*", page.read_text()) == []
 
 
 def test_every_page_is_in_a_section() -> None:
