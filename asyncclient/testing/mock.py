@@ -72,16 +72,18 @@ class Route:
         """Answer each request with this response, and return the route.
 
         Args:
-            answer: see Answer; instead of the other arguments.
+            answer: see Answer; instead of the other arguments. A status may have parts beside it.
             status, parts: see build_response().
 
         Raises:
             ValueError, TypeError: an invalid answer or part.
             OSError: a file can't be read.
         """
-        if answer is not None and (parts or status != 200):
+        if answer is None or (parts and status == 200 and isinstance(answer, int)):
+            answer = build_response(status if answer is None else answer, **parts)
+        elif parts or status != 200:
             raise TypeError("expected an answer, or the parts of a response, got both")
-        return self._set([build_response(status, **parts) if answer is None else answer], is_sequence=False)
+        return self._set([answer], is_sequence=False)
 
     def raises(self, error: Exception | type[Exception]) -> Self:
         """Raise an exception for each request, and return the route."""
@@ -161,6 +163,9 @@ class MockTransport:
         self.calls: list[Call] = []
         self.routes: list[Route] = []
         self.is_closed = False
+        if table is not None and not isinstance(table, Mapping):
+            hint = "; a function answers by mock.route().respond(function)" if callable(table) else ""
+            raise TypeError(f"expected a mapping of answers as table, got {type(table).__name__}{hint}")
         for key, answer in (table or {}).items():
             self._add_entry(key, answer)
 

@@ -346,13 +346,22 @@ def test_invalid_conditions_are_refused(
         mock.route("GET", **arguments)
 
 
+async def test_a_status_may_have_parts_beside_it(mock: MockTransport) -> None:
+    mock.get(f"{API}/").respond(404, json={"error": "gone"}, headers={"X-A": "b"})
+    async with Client(transport=mock) as client:
+        response = await client.get(f"{API}/")
+    assert (response.status, response.json(), response.headers["X-A"]) == (404, {"error": "gone"}, "b")
+
+
 def test_invalid_answers_are_refused(mock: MockTransport) -> None:
     route: Any = mock.get(f"{API}/")
     for wrong, text in (("text", "got str"), ([200], "got list")):
         with pytest.raises(TypeError, match=rf"as answer to GET '{API}/', {text}"):
             route.respond(wrong)
     with pytest.raises(TypeError, match="expected an answer, or the parts of a response, got both"):
-        route.respond(200, text="a")
+        route.respond(LocalResponse(), text="a")
+    with pytest.raises(TypeError, match="expected an answer, or the parts of a response, got both"):
+        route.respond(404, status=500)
     with pytest.raises(TypeError, match="expected one of json, text, html, content and file, got several"):
         route.respond(text="a", json=None)
     with pytest.raises(TypeError, match="unexpected keyword argument 'body'"):

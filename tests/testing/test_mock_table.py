@@ -184,6 +184,10 @@ def test_invalid_tables_are_refused() -> None:
         MockTransport({f"GET {URL}": b"text"})
     with pytest.raises(ValueError, match="expected a status from 200 to 599, got 99"):
         MockTransport({f"GET {URL}": [200, 99]})
+    with pytest.raises(TypeError, match=r"got function; a function answers by mock\.route\(\)\.respond\(function\)$"):
+        MockTransport(lambda request: LocalResponse())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a mapping of answers as table, got list"):
+        MockTransport([200])  # type: ignore[arg-type]
 
 
 def test_the_blocking_client_takes_a_transport() -> None:
