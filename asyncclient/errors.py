@@ -385,7 +385,7 @@ class ChecksumError(DecodingError):
     """
 
     def __init__(self, field: str, algorithm: str, expected: str, found: str) -> None:
-        super().__init__(f"content is not what {field} says: expected {algorithm} {expected}, got {found}")
+        super().__init__(f"wrong {field}: expected {algorithm} {expected}, got {found}")
         self.field = field
         self.algorithm = algorithm
         self.expected = expected

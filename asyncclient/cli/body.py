@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from .exits import CommandError, Exit
-from .items import STANDARD, Item, Kind
+from .habits import check_values
+from .items import Item, Kind
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
@@ -43,7 +44,7 @@ def build_content(options: Any, items: Sequence[Item]) -> Content:
         CommandError: a file cannot be read.
         ValueError: more than one kind of content is given, or JSON is malformed.
     """
-    _check_habits(options)
+    check_values(options)
     fields = [item for item in items if item.kind not in (Kind.HEADER, Kind.PARAM)]
     given = [name for name in ("data", "form", "upload_file") if getattr(options, name)] + ["items"] * bool(fields)
     if len(given) > 1:
@@ -56,18 +57,6 @@ def build_content(options: Any, items: Sequence[Item]) -> Content:
     if options.data:
         return _build_data(options.data, in_query=options.get)
     return _build_items(fields, is_form=options.urlencoded) if fields else Content({}, {})
-
-
-def _check_habits(options: Any) -> None:
-    """Raise ValueError for HTTPie's --form and --json, which have no value: here the next word became it."""
-    for text in options.form:
-        if "=" not in text:
-            hint = "a form of items: asyncclient [METHOD] URL a=b --urlencoded"
-            raise ValueError(f"expected NAME=CONTENT for --form, got {text[:80]!r}; {hint}")
-    for data in options.data or ():
-        if data.kind == "json" and (data.text.upper() in STANDARD or "://" in data.text[:8]):
-            hint = "items are JSON without it: asyncclient [METHOD] URL a=b"
-            raise ValueError(f"expected JSON for --json, got {data.text[:80]!r}; {hint}")
 
 
 def _build_data(data: Sequence[Data], *, in_query: bool) -> Content:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..client.client import Client
-from ..client.download.digests import parse_checksum
+from ..client.download.digests import find_algorithm, parse_checksum
 from ..client.download.part_file import NOTE, PART
 from ..client.error_context import shorten_url
 from ..client.response import Response
@@ -30,9 +30,9 @@ from .sending import RETRIED, build_timeout, build_trust
 from .spelling import Parser, positive, seconds
 from .visible import make_visible
 
-_CONTINUED: Final = "the same command continues an interrupted download"
+_CONTINUED: Final = "run the same command again to continue an interrupted download"
 _NAMED: Final = "--directory DIR; one file with a name of yours: asyncclient URL --output FILE"
-_FIELDS: Final = "asyncclient URL --remote-name --continue-at - takes fields and credentials"
+_FIELDS: Final = "asyncclient URL --remote-name --continue-at -, which takes fields and credentials"
 
 SPELLINGS: Final = {
     "--continue": _CONTINUED,
@@ -41,6 +41,7 @@ SPELLINGS: Final = {
     "--header": _FIELDS,
     "--location": "redirects are followed",
     "--no-clobber": "--skip-existing",
+    "--no-verbose": "--silent",
     "--output": _NAMED,
     "--output-dir": "--directory DIR",
     "--output-document": _NAMED,
@@ -48,15 +49,21 @@ SPELLINGS: Final = {
     "--remote-name": "files are named by the server or the URL",
     "--remote-name-all": "files are named by the server or the URL",
     "--resume": _CONTINUED,
+    "--timestamping": "--skip-existing, or --force",
     "--user": _FIELDS,
     "-C": _CONTINUED,
     "-H": _FIELDS,
+    "-N": "--skip-existing, or --force",
     "-L": "redirects are followed",
     "-O": "files are named by the server or the URL",
     "-P": "--directory DIR",
+    "-T": "--max-time SECONDS",
     "-Z": "--connections N",
     "-c/--connections": f"it is the number of files at once; {_CONTINUED}",
-    "-n": "--skip-existing",
+    "-n": _FIELDS,
+    "-nc": "--skip-existing",
+    "-nd": "all files are in one folder, --directory DIR",
+    "-nv": "--silent",
     "-o": _NAMED,
     "-r": "asyncclient crawl URL",
     "-t": "--retry N",
@@ -162,6 +169,8 @@ def list_jobs(options: Any) -> Iterator[Job]:
     seen = set()
     for line in lines:
         url, *rest = line.split() or [""]
+        if find_algorithm(url):
+            raise ValueError(f"expected a URL before its checksum, got {line[:100]!r}")
         if not url or url.startswith("#") or (url := complete_url(url)) in seen:
             continue
         seen.add(url)

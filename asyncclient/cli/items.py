@@ -7,6 +7,9 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 _ITEM: Final = re.compile(r"((?:\\.|[^\\:=@])+)(:=@|=@|:=|==|=|:|@)(.*)", re.DOTALL)
+_HOST: Final = re.compile(r"localhost|[\w-]+(?:\.[\w-]+)+")
+_URL: Final = re.compile(r":\d|:?/|.*\.")
+_PORT: Final = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _ESCAPED: Final = re.compile(r"\\([\\:=@])")
 STANDARD: Final = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 _METHOD: Final = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
@@ -73,7 +76,13 @@ def parse_item(word: str) -> Item:
         ValueError: it has no separator, or looks like a second URL.
     """
     match = _ITEM.fullmatch(word)
-    if match is None or (match[3].startswith("//") and match[2] == ":"):
-        hint = "; for several URLs: asyncclient download URL URL" if match or "." in word else ""
+    if match is None or (match[2] == ":" and _is_url(match)):
+        hint = "; a command has one URL: asyncclient download URL URL" if match or _URL.match(word) else ""
         raise ValueError(f"expected name:value, name=value, name:=json, name==value or name@file, got {word!r}{hint}")
     return Item(Kind(match[2]), _ESCAPED.sub(r"\1", match[1]), match[3])
+
+
+def _is_url(match: re.Match[str]) -> bool:
+    """Return True if the parts of an item are those of a URL: a scheme and a host, or a host and a port."""
+    is_authority = _HOST.fullmatch(match[1]) is not None and _PORT.match(match[3]) is not None
+    return is_authority or match[3].startswith("//")

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from ..client.client import Client
 from ..client.error_context import shorten_url
@@ -18,6 +18,7 @@ from ..errors import HTTPException, StatusError
 from ..runner import run
 from ..timings import list_measured
 from .exits import CommandError, Exit, explain, find_failure
+from .habits import describe_missing_url, has_unread_input
 from .items import parse_words
 from .options import build_parser
 from .output import Output
@@ -26,22 +27,32 @@ from .saving import describe_interruption, save
 from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
 from .visible import make_visible
 
+_UNREAD: Final = "the standard input is not read and the request has no content; --data @- sends it, --json @- as JSON"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = build_parser()
     options = parser.parse_intermixed_args(arguments)
     if not options.words:
-        parser.error("expected a URL")
+        parser.error(describe_missing_url(options))
     url = ""
     try:
         prepared = prepare(options, parse_words(options.words))
         url = shorten_url(prepared.url)
+        if not options.silent and _ignores_input(prepared):
+            print(f"asyncclient: {_UNREAD}", file=sys.stderr)
         return run(perform(options, prepared))
     except (HTTPException, OSError, ImportError, ValueError, TypeError, CommandError) as error:
         if isinstance(error, BrokenPipeError) and not isinstance(error, HTTPException):
             raise
         return report(error, url, options)
+
+
+def _ignores_input(prepared: Prepared) -> bool:
+    """Return True if a request that usually has content has none, and the standard input has some."""
+    has_content = prepared.options.keys() & {"body", "data", "files", "json"}
+    return prepared.method in ("PATCH", "POST", "PUT") and not has_content and has_unread_input()
 
 
 def report(error: BaseException, url: str, options: Any) -> int:

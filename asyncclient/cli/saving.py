@@ -52,7 +52,7 @@ def describe_interruption(downloads: Iterable[tuple[str, str]], *, is_received: 
     parts = [find_part(path, hashlib.sha256(url.encode()).hexdigest()) for path, url in downloads]
     size = sum(os.path.getsize(part) for part in parts if os.path.exists(part))
     if size:
-        return f"interrupted: {size:,} bytes kept; the same command{addition} goes on"
+        return f"interrupted: {size:,} bytes kept; run the same command again{addition} to continue"
     reason = "; the server does not identify the content" if is_received else ""
     return f"interrupted: nothing is kept{reason}"
 

@@ -16,7 +16,8 @@ from .exits import Exit
 
 _ALWAYS_HTTP_1_1: Final = "it is always HTTP/1.1"
 _NO_HTTP_2: Final = "this client speaks HTTP/1.1 only"
-_FAMILY: Final = "--resolve HOST:PORT:ADDRESS, or --interface NAME, choose the family of addresses"
+_FAMILY: Final = "--resolve HOST:PORT:ADDRESS, or --interface NAME, for a family of addresses"
+_ORDER: Final = "fields and keys of JSON are printed in the order in which they are received"
 _PROTECTED: Final = "credentials are never sent to another origin"
 
 SPELLINGS: Final = {
@@ -57,21 +58,25 @@ SPELLINGS: Final = {
     "--output-document": "--output FILE",
     "--parallel": "asyncclient download URL URL --connections N",
     "--post-data": "--data DATA",
-    "--print": "--include, --no-include, --verbose",
+    "--print": "--include, --no-include, or --verbose",
     "--progress-bar": "a terminal has a progress bar",
     "--proxy-user": "--proxy http://NAME:PASSWORD@HOST:PORT",
     "--quiet": "--silent",
     "--recursive": "asyncclient crawl URL",
-    "--remote-header-name": "--remote-name uses Content-Disposition",
+    "--remote-header-name": "--remote-name, which uses Content-Disposition",
     "--remote-name-all": "asyncclient download URL URL",
     "--retry-all-errors": "--retry N; a request that may have arrived is sent again if it is idempotent",
     "--retry-delay": "--retry N; the pauses grow, and Retry-After is obeyed",
+    "--raw": "--data DATA, or --no-decode",
     "--session": "--cookie FILE --cookie-jar FILE",
+    "--sorted": _ORDER,
+    "--spider": "--head",
     "--stream": "content is printed as received unless it is JSON",
     "--timeout": "--max-time SECONDS",
     "--trace": "--verbose",
     "--trace-ascii": "--verbose",
     "--tries": "--retry N",
+    "--unsorted": _ORDER,
     "--url": "the URL is an argument without an option",
     "--verify": "--cacert FILE, or --insecure",
     "--write-out": "--json-output, or --timings",
@@ -80,7 +85,7 @@ SPELLINGS: Final = {
     "-4": _FAMILY,
     "-6": _FAMILY,
     "-D": "--include, or --head",
-    "-J": "--remote-name uses Content-Disposition",
+    "-J": "--remote-name, which uses Content-Disposition",
     "-K": "write the options into a script",
     "-N": "content is printed as received",
     "-U": "--proxy http://NAME:PASSWORD@HOST:PORT",
@@ -88,7 +93,7 @@ SPELLINGS: Final = {
     "-a": "--user NAME:PASSWORD",
     "-g": "braces are never expanded",
     "-j": "name=value items are JSON without an option",
-    "-p": "--include, --no-include, --verbose",
+    "-p": "--include, --no-include, or --verbose",
     "-q": "--silent",
     "-w": "--json-output, or --timings",
 }
@@ -147,29 +152,30 @@ class Parser(argparse.ArgumentParser):
         """End the process with exit code 2."""
         refused = _REFUSED.match(message)
         unknown = [refused[1]] if refused else message.partition("unrecognized arguments: ")[2].split()
-        hints = [hint for word in unknown if (hint := self._find_hint(word))]
-        hint = hints[0] if hints else f"{self.prog} --help lists the options"
+        hints = {word: hint for word in unknown if (hint := self._find_hint(word))}
+        if len(hints) > 1:
+            hint = "; ".join(f"{word}: {hint}" for word, hint in hints.items())
+        else:
+            hint = next(iter(hints.values()), f"{self.prog} --help lists the options")
         print(f"{self.prog}: {message}: {hint}", file=sys.stderr)
         sys.exit(Exit.USAGE)
 
     def _find_hint(self, word: str) -> str:
-        option = (
-            word
-            if _REFUSED.match(f"argument {word}:")
-            else word.partition("=")[0]
-            if word.startswith("--")
-            else word[:2]
-        )
+        option = word.partition("=")[0] if word.startswith("--") else word
+        if option not in self._spellings and not option.startswith("--") and "/" not in option:
+            option = option[:2]  # a letter with its value
         if option in self._spellings:
             return self._describe(self._spellings[option])
         near = difflib.get_close_matches(option, self._option_string_actions, 1, 0.75)
         return f"did you mean {near[0]}?" if near and option.startswith("--") else ""
 
     def _describe(self, equivalent: str) -> str:
+        if equivalent.startswith("asyncclient "):
+            return f"use {equivalent}"
         if not equivalent.startswith("-"):
             return equivalent
         is_known = equivalent.split()[0].rstrip(",") in self._option_string_actions
-        return f"here it is: {equivalent}" if is_known else f"asyncclient URL has it: {equivalent}"
+        return f"use {equivalent}" if is_known else f"use asyncclient URL {equivalent}"
 
 
 def positive(text: str) -> int:

@@ -285,7 +285,7 @@ class Client(Verbs, Streams, metaclass=Listing):
                 it (".part.note"), and start with the part that an earlier call has left for the same URL.
             overwrite: replace an existing file if path is a directory.
             progress: called after each write with the bytes of the file so far, and its final size (None: unknown).
-            checksum: of the file: "md5", "sha1", "sha256", "sha384" or "sha512", a colon, and the hexadecimal digits.
+            checksum: of the file: "md5", "sha1", "sha256", "sha384" or "sha512", a colon and the digits, or only these.
             options: as in request(), but `decode` is False by default; with True, encoded content is decoded.
 
         Raises:

@@ -33,7 +33,9 @@ SPELLINGS: Final = {
     "--accept": "--scope PATTERN",
     "--continue": "--frontier FILE --resume",
     "--domains": "--scope PATTERN",
+    "--delay": "--rate N",
     "--level": "--depth N",
+    "--max-depth": "--depth N",
     "--mirror": _FOLLOWED,
     "--no-parent": "--scope 'https://example.com/folder/*'",
     "--output": _KEPT,
@@ -130,7 +132,7 @@ def check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) 
     if options.resume and not options.frontier.exists():
         parser.error(f"there is no crawl to resume: {options.frontier} does not exist")
     if options.frontier is not None and options.frontier.exists() and not options.resume:
-        parser.error(f"{options.frontier} exists: add --resume to go on with its crawl")
+        parser.error(f"{options.frontier} exists: add --resume to continue its crawl")
     if not (options.urls or options.input or options.resume):
         parser.error("no URL is given")
 

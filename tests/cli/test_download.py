@@ -45,6 +45,10 @@ def test_urls_are_read_from_a_file(command: Command, tmp_path: Path) -> None:
     with RawServer(answer) as server:
         listed.write_text(f"# files\n{server.url}/a\n\n{server.url}/b sha256:{digest}\n{server.url}/a\n")
         assert command("download", "-i", listed, "-d", folder, "-q") == (0, b"", "")
+        listed.write_text(f"{server.url}/a {digest}\n")
+        assert command("download", "-i", listed, "-d", folder, "-q", "--skip-existing").code == Exit.DECODING
+        listed.write_text(f"{digest}  b\n")
+        assert "expected a URL before its checksum" in command("download", "-i", listed).errors
     assert [*contents(folder)] == ["/a", "/b"] or [*contents(folder)] == ["/b", "/a"]
 
 
@@ -113,8 +117,8 @@ def test_a_file_that_is_kept_is_marked_for_programs(command: Command, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "field", "text"),
     [
-        (["-C", "-", "-o", "a"], 'ETag: "a"', "{} bytes kept; the same command goes on"),
-        (["-C", "-", "-O", "b==1"], 'ETag: "a"', "{} bytes kept; the same command goes on"),
+        (["-C", "-", "-o", "a"], 'ETag: "a"', "{} bytes kept; run the same command again to continue"),
+        (["-C", "-", "-O", "b==1"], 'ETag: "a"', "{} bytes kept; run the same command again to continue"),
         (["-C", "-", "-O"], "A: b", "nothing is kept; the server does not identify the content"),
     ],
 )
@@ -179,8 +183,9 @@ def test_ctrl_c_keeps_the_part_and_the_next_call_goes_on(command: Command, tmp_p
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=TIMEOUT)
         (part,) = tmp_path.glob("*.part")
-        text = f"asyncclient download: interrupted: {part.stat().st_size:,} bytes kept; the same command goes on\n"
-        assert (process.returncode, output, errors.decode()) == (Exit.INTERRUPTED, b"", text)
+        text = f"interrupted: {part.stat().st_size:,} bytes kept; run the same command again to continue"
+        assert (process.returncode, output) == (Exit.INTERRUPTED, b"")
+        assert errors.decode() == f"asyncclient download: {text}\n"
         assert not (tmp_path / "a").exists()
         assert command("download", server.url + "/a", "-d", tmp_path).code == 0
     assert b"\r\nRange: bytes=" in asked[1]
@@ -202,15 +207,21 @@ def test_results_for_programs_are_lines_of_json(command: Command, tmp_path: Path
         (["a.test", "--checksum", "x"], "expected md5"),
         (["--checksum", f"md5:{'0' * 32}"], "expected a URL for each --checksum"),
         (["-i", "missing"], "missing: No such file"),
-        (["a.test", "--recursive"], ": asyncclient crawl URL"),
-        (["a.test", "--continue"], "the same command continues"),
-        (["a.test", "-C", "-"], "the same command continues"),
-        (["-c", "a.test"], "it is the number of files at once; the same command continues"),
+        (["a.test", "--recursive"], ": use asyncclient crawl URL"),
+        (["a.test", "--continue"], "run the same command again to continue"),
+        (["a.test", "-C", "-"], "run the same command again to continue"),
+        (["-c", "a.test"], "it is the number of files at once; run the same command again to continue"),
         (["a.test", "-o", "b"], "asyncclient URL --output FILE"),
-        (["a.test", "--resume"], "the same command continues"),
-        (["a.test", "--no-clobber"], "here it is: --skip-existing"),
+        (["a.test", "--resume"], "run the same command again to continue"),
+        (["a.test", "--no-clobber"], ": use --skip-existing"),
+        (["a.test", "-N"], ": use --skip-existing, or --force"),
+        (["a.test", "-nv"], ": use --silent"),
+        (["a.test", "-nc"], ": use --skip-existing"),
+        (["a.test", "-T", "5"], ": use --max-time SECONDS"),
+        (["a.test", "--spider"], ": use asyncclient URL --head"),
+        (["a.test", "--spider", "--no-clobber", "5"], "--spider: use asyncclient URL --head; --no-clobber: use --skip"),
         (["a.test", "--bearer", "x"], "--help lists the options"),
-        (["a.test", "--post-data", "x"], "asyncclient URL has it: --data DATA"),
+        (["a.test", "--post-data", "x"], ": use asyncclient URL --data DATA"),
     ],
 )
 def test_wrong_arguments_are_explained(command: Command, arguments: list[str], text: str) -> None:

@@ -1,6 +1,8 @@
 """The command without a subcommand: requests, output and files."""
 
 import json
+import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -345,30 +347,41 @@ def test_errors_for_programs_are_json(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--follow", "a.test"], "here it is: --location"),
+        (["--follow", "a.test"], ": use --location"),
         (["-Z", "a.test"], "asyncclient download"),
         (["--http2", "a.test"], "HTTP/1.1 only"),
         (["--http1.1", "a.test"], "--http1.1: it is always HTTP/1.1"),
         (["-0", "a.test"], "-0: it is always HTTP/1.1"),
-        (["-4", "a.test"], "here it is: --resolve"),
-        (["-6", "a.test"], "here it is: --resolve"),
-        (["--checksum", "md5:0", "a.test"], ": asyncclient download --checksum"),
-        (["--quiet", "a.test"], "here it is: --silent"),
-        (["-q", "a.test"], "here it is: --silent"),
-        (["--headers", "a.test"], "here it is: --head, or --include"),
-        (["--dump-header", "-", "a.test"], "here it is: --include"),
-        (["-D", "-", "a.test"], "here it is: --include"),
-        (["-a", "b:c", "a.test"], "here it is: --user"),
+        (["-4", "a.test"], ": use --resolve"),
+        (["-6", "a.test"], ": use --resolve"),
+        (["--checksum", "md5:0", "a.test"], ": use asyncclient download --checksum"),
+        (["--quiet", "a.test"], ": use --silent"),
+        (["-q", "a.test"], ": use --silent"),
+        (["--headers", "a.test"], ": use --head, or --include"),
+        (["--dump-header", "-", "a.test"], ": use --include"),
+        (["-D", "-", "a.test"], ": use --include"),
+        (["-a", "b:c", "a.test"], ": use --user"),
         (["-j", "a.test"], "items are JSON"),
-        (["-p", "h", "a.test"], "here it is: --include"),
-        (["--body", "a.test"], "here it is: --no-include"),
+        (["-p", "h", "a.test"], ": use --include"),
+        (["--body", "a.test"], ": use --no-include"),
         (["--offline", "a.test"], "--verbose prints it"),
         (["--ignore-stdin", "a.test"], "is read only for @-"),
-        (["--trace-ascii", "-", "a.test"], "here it is: --verbose"),
+        (["--trace-ascii", "-", "a.test"], ": use --verbose"),
         (["--url", "a.test"], "an argument without an option"),
-        (["--proxy-user", "a:b", "a.test"], "here it is: --proxy http://"),
+        (["--proxy-user", "a:b", "a.test"], ": use --proxy http://"),
         (["--form", "POST", "a.test", "a=b"], "--urlencoded"),
         (["--json", "POST", "a.test", "a=b"], "items are JSON without it"),
+        (["--json", ":8000/echo", "a=b"], "items are JSON without it"),
+        (["--json", "127.0.0.1:8000/echo", "a=b"], "items are JSON without it"),
+        (["--json", "a.test"], "'a.test' is the value of --json; items are JSON"),
+        (["-d", ":8000/echo"], "':8000/echo' is the value of --data; a file is saved by --remote-name"),
+        (["-b", "a.test/echo"], "'a.test/echo' is the value of --cookie; the body alone is printed by --no-include"),
+        (["-d", "a=b"], "expected a URL: "),
+        (["--raw", "a.test"], ": use --data DATA, or --no-decode"),
+        (["--unsorted", "a.test"], "in the order in which they are received"),
+        (["a.test:8000/a", "b.test:8000/b"], "asyncclient download URL URL"),
+        (["a.test:8000/a", "localhost:8000"], "asyncclient download URL URL"),
+        ([":8000/a", ":8000/b"], "a command has one URL: asyncclient download URL URL"),
         (["--xyz", "a.test"], "--help lists the options"),
         (["--outputt", "f", "a.test"], "did you mean --output?"),
         ([], "expected a URL"),
@@ -385,6 +398,41 @@ def test_wrong_arguments_are_explained(command: Command, arguments: list[str], t
     assert (code, output) == (Exit.USAGE, b"")
     assert text in errors
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_noted"),
+    [
+        (["POST"], True),
+        (["-X", "PUT"], True),
+        (["POST", "-s"], False),
+        (["GET"], False),
+        (["POST", "-d", "@-"], False),
+        (["POST", "-d", "a"], False),
+    ],
+)
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_note_tells_that_the_input_is_not_read(
+    tmp_path: Path, arguments: list[str], is_noted: bool, is_file: bool
+) -> None:
+    (tmp_path / "input").write_bytes(b'{"a": 1}')
+    with RawServer.replying(reply(b"ok")) as server, (tmp_path / "input").open("rb") as file:
+        given = {"stdin": file} if is_file else {"input": b'{"a": 1}'}
+        method, rest = arguments[:1] if arguments[0].isalpha() else [], arguments[not arguments[0].startswith("-") :]
+        result = run_process(*method, server.url, *rest, **given)
+    note = b"asyncclient: the standard input is not read and the request has no content; --data @- sends it"
+    assert (result.returncode, result.stderr.startswith(note)) == (0, is_noted)
+
+
+@pytest.mark.parametrize("redirection", ["</dev/null", "<&-", "<empty"])
+def test_an_input_without_content_has_no_note(tmp_path: Path, redirection: str) -> None:
+    (tmp_path / "empty").touch()
+    with RawServer.replying(reply(b"ok")) as server:
+        command = shlex.join([sys.executable, "-m", "asyncclient", "POST", server.url])
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        line = ["sh", "-c", f"exec {command} {redirection}"]
+        result = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
+    assert (result.stdout, result.stderr) == (b"ok", b"")
 
 
 @pytest.mark.parametrize(

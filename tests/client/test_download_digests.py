@@ -122,7 +122,7 @@ async def test_digests(tmp_path: Path, field: str, algorithm: str, where: str) -
     answer = reply(CONTENT, line) if where == "head" else chunked(CONTENT, trailers=line + b"\r\n")
     wrong = answer.replace(line, digest(field, CONTENT[1:], algorithm))
     path = tmp_path / "file"
-    text = rf"^content is not what {field} says: expected {algorithm.replace('-', '')} [0-9a-f]+, got [0-9a-f]+ \(GET http://\S+/wrong\)$"
+    text = rf"^wrong {field}: expected {algorithm.replace('-', '')} [0-9a-f]+, got [0-9a-f]+ \(GET http://\S+/wrong\)$"
     with Answering({"/": answer, "/wrong": wrong}) as server:
         async with Client() as client:
             await client.download(server.url, path)
@@ -252,7 +252,7 @@ async def test_a_checksum_covers_the_part_of_an_earlier_call(tmp_path: Path) -> 
 async def test_a_malformed_checksum_is_refused_before_the_request(tmp_path: Path) -> None:
     with Store() as server:
         async with Client() as client:
-            with pytest.raises(ValueError, match="expected md5, sha1, sha256"):
+            with pytest.raises(ValueError, match="expected 64 digits of sha256 in checksum, got 2"):
                 await client.download(server.url, tmp_path / "file", checksum="sha256:00")
             with pytest.raises(TypeError, match="as checksum, got bytes"):
                 await client.download(server.url, tmp_path / "file", checksum=b"sha256:00")  # type: ignore[arg-type]
@@ -261,9 +261,12 @@ async def test_a_malformed_checksum_is_refused_before_the_request(tmp_path: Path
 
 def test_checksums_are_parsed() -> None:
     assert parse_checksum(f"MD5:{'A' * 32}") == ("checksum", "md5", bytes.fromhex("a" * 32), 0, None)
-    for text in ("sha256:00", "crc:00", "sha256", f"md5:{'g' * 32}"):
+    assert parse_checksum("Ab" * 32) == ("checksum", "sha256", bytes.fromhex("ab" * 32), 0, None)
+    for text in ("crc:00", "sha256", "00", f"md5:{'g' * 32}"):
         with pytest.raises(ValueError, match="expected md5, sha1"):
             parse_checksum(text)
+    with pytest.raises(ValueError, match="expected 64 digits of sha256 in checksum, got 66"):
+        parse_checksum("SHA256:" + "0" * 66)
 
 
 @pytest.mark.parametrize(

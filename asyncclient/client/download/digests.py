@@ -15,7 +15,8 @@ from .resuming import Span
 LENGTHS: Final = {"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}
 """Hexadecimal digits of a checksum."""
 
-_CHECKSUM: Final = re.compile(r"(\w+):([0-9a-fA-F]+)")
+_CHECKSUM: Final = re.compile(r"(?:(\w+):)?([0-9a-fA-F]+)")
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]+")
 _DIGEST = re.compile(r"(?:^|,)[ \t]*+(sha-256|sha-512)=:([A-Za-z0-9+/=]*+):")
 
 
@@ -33,7 +34,7 @@ class Check(NamedTuple):
 
 
 def parse_checksum(text: str) -> Check:
-    """Return the check for a checksum of the whole file, such as `sha256:…`.
+    """Return the check for a checksum of the whole file: `sha256:…`, or digits alone, whose number tells the algorithm.
 
     Raises:
         TypeError: it is not a str.
@@ -41,9 +42,18 @@ def parse_checksum(text: str) -> Check:
     """
     check_type("checksum", text, str, "a str such as 'sha256:…'")
     match = _CHECKSUM.fullmatch(text)
-    if match is None or LENGTHS.get(match[1].lower()) != len(match[2]):
+    algorithm = "" if match is None else (match[1] or find_algorithm(text)).lower()
+    if match is None or algorithm not in LENGTHS:
         raise ValueError(f"expected {', '.join(LENGTHS)}, a colon and the hexadecimal digits, got {clip(text)}")
-    return Check("checksum", match[1].lower(), bytes.fromhex(match[2]), 0, None)
+    if len(match[2]) != LENGTHS[algorithm]:
+        raise ValueError(f"expected {LENGTHS[algorithm]} digits of {algorithm} in checksum, got {len(match[2])}")
+    return Check("checksum", algorithm, bytes.fromhex(match[2]), 0, None)
+
+
+def find_algorithm(digits: str) -> str:
+    """Return the algorithm that has so many hexadecimal digits; "" if none has, or for other text."""
+    is_digits = _DIGITS.fullmatch(digits) is not None
+    return next((name for name, length in LENGTHS.items() if is_digits and length == len(digits)), "")
 
 
 def list_checks(fields: Mapping[str, str], span: Span) -> list[Check]:
