@@ -21,7 +21,7 @@ import compat
 from asyncclient.blocking.portal import Call, Portal, current_call
 from asyncclient.testing import RawConnection, RawServer
 from asyncclient.testing.raw import TIMEOUT
-from tests.compat.connections import run_python, signalled
+from tests.compat.connections import run_python, signal_handled_by
 from tests.connection.conversations import OK, EarlyAnswer, echo_target, reply
 from tests.servers import Certificates
 
@@ -303,7 +303,7 @@ def test_interrupted_wait_ends_its_request(wait: Callable[[Client, str], None]) 
             wait_until(lambda: is_waiting(client, wait))
             signal_now()
 
-        with signalled(interrupt) as signal_now:
+        with signal_handled_by(interrupt) as signal_now:
             looking = in_thread(look)
             with pytest.raises(Interrupt):
                 wait(client, server.url)
@@ -338,7 +338,7 @@ def test_wait_continues_after_a_signal_handler_that_returns(client: Client) -> N
         connection.send(OK)
         connection.wait_closed()
 
-    with RawServer(answer_late) as server, signalled(noted.set) as signal_now:
+    with RawServer(answer_late) as server, signal_handled_by(noted.set) as signal_now:
         looking = in_thread(lambda: asked.wait(TIMEOUT) and signal_now())
         assert client.get(server.url).content == b"ok"
         looking.result(TIMEOUT)
@@ -358,7 +358,7 @@ def test_handler_may_make_a_request_while_another_waits(client: Client) -> None:
         connection.wait_closed()
 
     with RawServer(answer_late) as server:
-        with signalled(lambda: contents.append(client.get(server.url + "/fine").content)) as signal_now:
+        with signal_handled_by(lambda: contents.append(client.get(server.url + "/fine").content)) as signal_now:
             contents: list[bytes] = []
             looking = in_thread(lambda: asked.wait(TIMEOUT) and signal_now())
             assert client.get(server.url).content == b"late"

@@ -18,37 +18,37 @@ from compat.sockets import LoopSocket
 from tests.servers import ROOT, Certificates
 
 
-def to(server: RawServer, **options: Any) -> client.HTTPConnection:
+def connection_to(server: RawServer, **options: Any) -> client.HTTPConnection:
     return client.HTTPConnection(server.host, server.port, **{"timeout": TIMEOUT, **options})
 
 
-def securely_to(server: RawServer, tls: Certificates, **options: Any) -> client.HTTPSConnection:
+def secure_connection_to(server: RawServer, tls: Certificates, **options: Any) -> client.HTTPSConnection:
     chosen = {"timeout": TIMEOUT, "context": tls.client_context(), **options}
     return client.HTTPSConnection("localhost", server.port, **chosen)
 
 
 @contextmanager
-def serving(
+def connection_with_replies(
     *responses: bytes, then: Handler = RawConnection.wait_closed, **options: Any
 ) -> Iterator[client.HTTPConnection]:
     """A connection to a server that gives these answers, one by one."""
-    with RawServer.replying(*responses, then=then) as server, closing(to(server, **options)) as connection:
+    with RawServer.replying(*responses, then=then) as server, closing(connection_to(server, **options)) as connection:
         yield connection
 
 
-def start(connection: Any, method: str = "GET", url: str = "/", **options: Any) -> client.HTTPResponse:
+def start_exchange(connection: Any, method: str = "GET", url: str = "/", **options: Any) -> client.HTTPResponse:
     connection.request(method, url, **options)
     response: client.HTTPResponse = connection.getresponse()
     return response
 
 
 def fetch(connection: Any, method: str = "GET", url: str = "/", **options: Any) -> tuple[int, bytes]:
-    response = start(connection, method, url, **options)
+    response = start_exchange(connection, method, url, **options)
     return response.status, response.read()
 
 
 @contextmanager
-def pair(timeout: float | None = TIMEOUT) -> Iterator[tuple[LoopSocket, socket.socket]]:
+def socket_pair(timeout: float | None = TIMEOUT) -> Iterator[tuple[LoopSocket, socket.socket]]:
     """A socket as compat opens it, and its peer."""
     one, other = socket.socketpair()
     own = LoopSocket(one.family, one.type, one.proto, one.detach())
@@ -76,12 +76,12 @@ class Tape:
 
 
 @contextmanager
-def responding(answer: bytes, over: str, method: str = "GET") -> Iterator[client.HTTPResponse]:
+def unread_response(answer: bytes, over: str, method: str = "GET") -> Iterator[client.HTTPResponse]:
     """A response that has not begun, over a socket of compat's, a plain one or a file; the connection ends after it."""
     with ExitStack() as stack:
         sock: Any = Tape(answer)
         if over != "file":
-            sock, other = stack.enter_context(pair())
+            sock, other = stack.enter_context(socket_pair())
             sock = stack.enter_context(socket.socket(fileno=sock.detach())) if over == "plain" else sock
             other.sendall(answer)
             other.shutdown(socket.SHUT_WR)
@@ -114,7 +114,7 @@ def in_thread(call: Callable[[], object]) -> Iterator[None]:
 
 
 @contextmanager
-def signalled(handler: Callable[[], object]) -> Iterator[Callable[[], None]]:
+def signal_handled_by(handler: Callable[[], object]) -> Iterator[Callable[[], None]]:
     """Give a call that has another thread send a signal to this one.
 
     It comes until the handler has run: one that is sent just before a system call begins does not end that.

@@ -11,7 +11,7 @@ import pytest
 from compat import client
 from compat.message import HTTPMessage, parse_headers
 from compat.names import replaced
-from tests.compat.connections import fetch, responding, serving
+from tests.compat.connections import connection_with_replies, fetch, unread_response
 from tests.connection.conversations import OK
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])
@@ -24,7 +24,7 @@ def head(lines: int, size: int = 1) -> bytes:
 @OVER
 @pytest.mark.parametrize("lines", [1, 98, 99])
 def test_head_of_so_many_lines_is_read(lines: int, over: str) -> None:
-    with responding(head(lines), over) as response:
+    with unread_response(head(lines), over) as response:
         response.begin()
         assert len(response.getheaders()) == lines
 
@@ -33,18 +33,18 @@ def test_head_of_so_many_lines_is_read(lines: int, over: str) -> None:
 @pytest.mark.parametrize("lines", [100, 101, 1000])
 def test_head_of_more_lines_is_refused(lines: int, over: str) -> None:
     error = pytest.raises(client.HTTPException, match=r"^got more than 100 headers$")
-    with responding(head(lines), over) as response, error:
+    with unread_response(head(lines), over) as response, error:
         response.begin()
 
 
 @OVER
 def test_longest_line_is_read_and_a_longer_one_refused(over: str) -> None:
     longest = 65_536 - len(b"A: \r\n")
-    with responding(head(2, longest), over) as response:
+    with unread_response(head(2, longest), over) as response:
         response.begin()
         assert len(response.getheader("A")) == longest
     error = pytest.raises(client.LineTooLong, match=r"^got more than 65536 bytes when reading header line$")
-    with responding(head(2, longest + 1), over) as response, error:
+    with unread_response(head(2, longest + 1), over) as response, error:
         response.begin()
 
 
@@ -52,7 +52,7 @@ def test_longest_line_is_read_and_a_longer_one_refused(over: str) -> None:
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
 def test_a_connection_may_set_its_number_of_fields(answer: bytes, most: int) -> None:
     for lines, is_read in ((most - 1, True), (most, False)):
-        with serving(answer + head(lines), max_response_headers=most) as connection:
+        with connection_with_replies(answer + head(lines), max_response_headers=most) as connection:
             connection.request("GET", "/")
             if is_read:
                 assert len(connection.getresponse().getheaders()) == lines
@@ -65,14 +65,14 @@ def test_a_connection_may_set_its_number_of_fields(answer: bytes, most: int) -> 
 @pytest.mark.parametrize("module", [std, client], ids=["http.client", "compat.client"])
 def test_lines_may_be_bounded_on_the_module(module: ModuleType, over: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MAXHEADERS", 5)
-    with responding(head(4), over) as response:
+    with unread_response(head(4), over) as response:
         response.begin()
-    with responding(head(5), over) as response, pytest.raises(client.HTTPException, match="more than 5 headers"):
+    with unread_response(head(5), over) as response, pytest.raises(client.HTTPException, match="more than 5 headers"):
         response.begin()
 
 
 def test_head_that_is_equal_to_the_last_one_is_held_to_a_new_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(head(5), head(5), head(5)) as connection:
+    with connection_with_replies(head(5), head(5), head(5)) as connection:
         assert fetch(connection) == fetch(connection) == (200, b"")
         monkeypatch.setattr(client, "_MAXHEADERS", 5)
         with pytest.raises(client.HTTPException, match="got more than 5 headers"):
@@ -86,7 +86,7 @@ def test_length_of_a_line_may_be_bounded_on_the_module(
     answer: bytes, module: ModuleType, over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MAXLINE", 100)
-    with responding(answer, over) as response, pytest.raises(client.LineTooLong):
+    with unread_response(answer, over) as response, pytest.raises(client.LineTooLong):
         response.begin()
 
 
@@ -123,6 +123,6 @@ def test_any_value_may_be_assigned_as_a_bound(
 ) -> None:
     monkeypatch.setattr(std, "_MAXLINE", value)
     assert replaced.limits.line == line
-    with responding(head(2), over) as response:
+    with unread_response(head(2), over) as response:
         response.begin()
         assert response.status == 200

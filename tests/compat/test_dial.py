@@ -14,7 +14,7 @@ from asyncclient.testing import RawServer
 from compat import client
 from compat.dial import dial
 from compat.sockets import LoopSocket
-from tests.compat.connections import fetch, run_python, to
+from tests.compat.connections import connection_to, fetch, run_python
 from tests.connection.conversations import OK, echo_target
 
 HOST = "127.0.0.1"
@@ -93,7 +93,7 @@ def test_timeout_of_nought_does_not_wait() -> None:
 
 def test_request_is_sent_from_the_source_address() -> None:
     port = unused_port()
-    with RawServer(echo_target) as server, closing(to(server, source_address=(HOST, port))) as connection:
+    with RawServer(echo_target) as server, closing(connection_to(server, source_address=(HOST, port))) as connection:
         assert fetch(connection, url="/mine") == (200, b"/mine")
         assert connection.sock.getsockname() == (HOST, port)
 

@@ -15,7 +15,7 @@ import pytest
 from asyncclient.testing import RawServer
 from compat import client
 from compat.sockets import LoopSocket
-from tests.compat.connections import Tape, responding, securely_to, to
+from tests.compat.connections import Tape, connection_to, secure_connection_to, unread_response
 from tests.connection.conversations import OK, echo_target
 from tests.servers import Certificates
 
@@ -144,7 +144,7 @@ def fetch_through(connection: Any) -> bytes:
 
 
 def test_file_of_a_socket_that_is_replaced_is_read_from() -> None:
-    with RawServer.replying(OK) as server, closing(to(server)) as connection:
+    with RawServer.replying(OK) as server, closing(connection_to(server)) as connection:
         connection.connect()
         connection.sock.makefile = lambda mode: io.BytesIO(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine")
         assert fetch_through(connection) == b"mine"
@@ -163,7 +163,7 @@ def test_call_beneath_that_is_replaced_may_raise(place: type, name: str, monkeyp
     def fail(*arguments: Any) -> None:
         raise RuntimeError("not now")
 
-    with RawServer.replying(OK, OK) as server, closing(to(server)) as connection:
+    with RawServer.replying(OK, OK) as server, closing(connection_to(server)) as connection:
         assert fetch_through(connection) == b"ok"
         with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not now"):
             patch.setattr(place, name, fail)
@@ -172,12 +172,12 @@ def test_call_beneath_that_is_replaced_may_raise(place: type, name: str, monkeyp
 
 def test_a_socket_is_of_compat_after_methods_were_replaced_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer.replying(OK, OK) as server:
-        with closing(to(server)) as connection, monkeypatch.context() as patch:
+        with closing(connection_to(server)) as connection, monkeypatch.context() as patch:
             patch.setattr(socket.socket, "recv", lambda *arguments: b"")
             connection.connect()
             assert type(connection.sock) is socket.socket
         monkeypatch.setattr(socket.socket, "recv", socket.socket.recv)  # as blockbuster leaves the class
-        with closing(to(server)) as connection:
+        with closing(connection_to(server)) as connection:
             connection.connect()
             assert type(connection.sock) is LoopSocket
 
@@ -189,7 +189,7 @@ def test_call_beneath_tls_that_is_replaced_may_raise(tls: Certificates, monkeypa
     for name in ("recv_into", "sendall"):
         with (
             RawServer.replying(OK, OK, tls=tls.server_context()) as server,
-            closing(securely_to(server, tls)) as connection,
+            closing(secure_connection_to(server, tls)) as connection,
         ):
             assert fetch_through(connection) == b"ok"
             with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not now"):
@@ -210,7 +210,7 @@ def read_pipelined(connection: Any) -> bytes:
 
 @pytest.mark.parametrize("way", ["output", "state"])
 def test_pipelined_requests_have_their_responses_on_one_connection(way: str) -> None:
-    with RawServer(echo_target) as server, closing(to(server)) as connection:
+    with RawServer(echo_target) as server, closing(connection_to(server)) as connection:
         connection.request("GET", "/0")
         for number in (1, 2):
             select.select([connection.sock], [], [], 10)  # the response before has come: that was asked for
@@ -226,7 +226,7 @@ def test_pipelined_requests_have_their_responses_on_one_connection(way: str) -> 
 
 
 def test_unsolicited_data_is_found_after_pipelined_requests() -> None:
-    with RawServer.replying(OK, OK + OK, OK) as server, closing(to(server)) as connection:
+    with RawServer.replying(OK, OK + OK, OK) as server, closing(connection_to(server)) as connection:
         connection.request("GET", "/0")
         connection._output(b"GET /1 HTTP/1.1")
         connection._output(b"Host: h")
@@ -293,7 +293,7 @@ def test_invalid_status_line_of_a_stand_in_closes_it() -> None:
 def test_chunks_may_be_read_step_by_step_and_otherwise_in_turn() -> None:
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n1\r\n!\r\n0\r\n\r\n"
     for over in ("own", "plain", "file"):
-        with responding(data, over) as response:
+        with unread_response(data, over) as response:
             response.begin()
             assert response._get_chunk_left() == 5
             assert response._safe_read(5) == b"hello"
@@ -314,7 +314,7 @@ def test_parser_of_a_program_decides_where_content_ends(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(std, "parse_headers", parse)
     with RawServer.replying(b"HTTP/1.1 200 OK\r\nX-Length: 2\r\nX-Name: \xc5\xbe\r\n\r\nok", OK) as server:
-        connection = to(server)
+        connection = connection_to(server)
         connection.request("GET", "/")
         response = connection.getresponse()
         assert (response.getheader("X-Name"), response.length, response.read()) == ("ž", 2, b"ok")
@@ -330,7 +330,7 @@ def test_parser_of_a_program_leaves_no_two_lengths(monkeypatch: pytest.MonkeyPat
         return message
 
     monkeypatch.setattr(std, "parse_headers", parse)
-    with RawServer.replying(OK) as server, closing(to(server)) as connection:
+    with RawServer.replying(OK) as server, closing(connection_to(server)) as connection:
         connection.request("GET", "/")
         response = connection.getresponse()
         with pytest.raises(client.HTTPException, match="content lengths that differ"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from compat import client
-from tests.compat.connections import responding, serving, start
+from tests.compat.connections import connection_with_replies, start_exchange, unread_response
 from tests.connection.conversations import chunked, reply
 
 OVER = pytest.mark.parametrize("over", ["own", "plain", "file"])
@@ -57,13 +57,13 @@ def read_into(response: Any) -> bytes:
     ],
 )
 def test_invalid_status_line_is_refused(line: bytes, error: type[Exception], over: str) -> None:
-    with responding(line, over) as response, pytest.raises(error):
+    with unread_response(line, over) as response, pytest.raises(error):
         response.begin()
 
 
 @pytest.mark.parametrize("size", range(len(HEAD + b"A: b\r\n\r\n")))
 def test_truncated_head_is_an_error(size: int) -> None:
-    with responding((HEAD + b"A: b\r\n\r\n")[:size], "own") as response, pytest.raises(client.HTTPException):
+    with unread_response((HEAD + b"A: b\r\n\r\n")[:size], "own") as response, pytest.raises(client.HTTPException):
         response.begin()
 
 
@@ -75,7 +75,7 @@ BAD_LENGTHS += [b"9" * 50, b"9" * 5000, b"5,", b"--5"]
 @pytest.mark.parametrize("value", BAD_LENGTHS)
 @pytest.mark.parametrize("reader", READERS)
 def test_invalid_length_is_an_error_of_the_first_read(reader: str, value: bytes, over: str) -> None:
-    with responding(HEAD + b"Content-Length: %b\r\nX: y\r\n\r\nhello" % value, over) as response:
+    with unread_response(HEAD + b"Content-Length: %b\r\nX: y\r\n\r\nhello" % value, over) as response:
         response.begin()
         assert (response.status, response.getheader("X"), response.will_close) == (200, "y", True)
         for _ in range(2):
@@ -85,8 +85,8 @@ def test_invalid_length_is_an_error_of_the_first_read(reader: str, value: bytes,
 
 @pytest.mark.parametrize("value", BAD_LENGTHS)
 def test_invalid_length_closes_the_connection(value: bytes) -> None:
-    with serving(HEAD + b"Content-Length: %b\r\n\r\nhello" % value) as connection:
-        response = start(connection)
+    with connection_with_replies(HEAD + b"Content-Length: %b\r\n\r\nhello" % value) as connection:
+        response = start_exchange(connection)
         assert connection.sock is None
         response.close()
 
@@ -94,7 +94,7 @@ def test_invalid_length_closes_the_connection(value: bytes) -> None:
 @OVER
 @pytest.mark.parametrize("value", [b"5, 5", b"5\r\nContent-Length: 5", b" 5\t", b"005"])
 def test_equal_lengths_count_once(value: bytes, over: str) -> None:
-    with responding(HEAD + b"Content-Length: %b\r\n\r\nhello world" % value, over) as response:
+    with unread_response(HEAD + b"Content-Length: %b\r\n\r\nhello world" % value, over) as response:
         response.begin()
         assert (response.length, response.read(), response.will_close) == (5, b"hello", False)
 
@@ -129,7 +129,7 @@ FRAMINGS: list[tuple[bytes, bytes, bytes, bool]] = [
 def test_fields_decide_the_framing_and_the_connections_end(
     version: bytes, fields: bytes, content: bytes, will_close: bool, over: str
 ) -> None:
-    with responding(b"HTTP/%b 200 OK\r\n%b\r\n\r\n3\r\nabc\r\n0\r\n\r\n" % (version, fields), over) as response:
+    with unread_response(b"HTTP/%b 200 OK\r\n%b\r\n\r\n3\r\nabc\r\n0\r\n\r\n" % (version, fields), over) as response:
         response.begin()
         assert (response.read(), response.will_close) == (content, will_close)
 
@@ -165,7 +165,7 @@ BAD_CHUNKS = [
 def test_invalid_or_truncated_chunks_are_an_error(chunks: bytes, reader: str, over: str) -> None:
     if over == "file" and reader == "readline()":
         over = "plain"  # a file without peek() has no lines in chunks, here as in http.client
-    with responding(CHUNKED + chunks, over) as response:
+    with unread_response(CHUNKED + chunks, over) as response:
         response.begin()
         with pytest.raises((client.IncompleteRead, client.LineTooLong)):
             READERS[reader](response)
@@ -176,7 +176,7 @@ def test_invalid_or_truncated_chunks_are_an_error(chunks: bytes, reader: str, ov
 @OVER
 def test_chunks_of_every_form_are_read(pieces: tuple[bytes, bytes], over: str) -> None:
     size, trailer = pieces
-    with responding(CHUNKED + b"%b\r\nhello\r\n0\r\n%b\r\n" % (size, trailer), over) as response:
+    with unread_response(CHUNKED + b"%b\r\nhello\r\n0\r\n%b\r\n" % (size, trailer), over) as response:
         response.begin()
         assert response.trailers is None
         assert response.read() == b"hello"
@@ -188,7 +188,7 @@ def test_chunks_of_every_form_are_read(pieces: tuple[bytes, bytes], over: str) -
 def test_trailers_do_not_change_the_headers(over: str) -> None:
     trailers = b"Content-Length: 99\r\nTransfer-Encoding: gzip\r\nX-Sum: 1\r\nA: c\r\nConnection: close\r\n"
     answer = HEAD + b"A: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n%b\r\n" % trailers
-    with responding(answer, over) as response:
+    with unread_response(answer, over) as response:
         response.begin()
         fields = response.getheaders()
         assert response.read() == b"ok"
@@ -200,7 +200,7 @@ def test_trailers_do_not_change_the_headers(over: str) -> None:
 
 
 def test_content_that_is_not_in_chunks_has_no_trailers() -> None:
-    with responding(reply(b"ok"), "own") as response:
+    with unread_response(reply(b"ok"), "own") as response:
         response.begin()
         response.read()
         assert response.trailers is None
@@ -216,7 +216,7 @@ BODILESS = [("HEAD", b"200 OK"), ("GET", b"204 No Content"), ("GET", b"304 Not M
 def test_responses_without_content_ignore_their_framing(
     reader: str, framing: bytes, method: str, status: bytes, over: str
 ) -> None:
-    with responding(b"HTTP/1.1 %b\r\n%b\r\n\r\nhello" % (status, framing), over, method) as response:
+    with unread_response(b"HTTP/1.1 %b\r\n%b\r\n\r\nhello" % (status, framing), over, method) as response:
         response.begin()
         assert READERS[reader](response) == b""
         assert response.isclosed()
@@ -226,7 +226,7 @@ def test_responses_without_content_ignore_their_framing(
 @pytest.mark.parametrize("codes", [[100], [102], [103], [199], [100, 103, 102], [100] * 100])
 def test_interim_responses_are_skipped(codes: list[int], over: str) -> None:
     interim = b"".join(b"HTTP/1.1 %d Wait\r\nX: y\r\n\r\n" % code for code in codes)
-    with responding(interim + reply(b"ok"), over) as response:
+    with unread_response(interim + reply(b"ok"), over) as response:
         response.begin()
         assert (response.status, response.getheaders(), response.read()) == (200, [("Content-Length", "2")], b"ok")
 
@@ -234,27 +234,33 @@ def test_interim_responses_are_skipped(codes: list[int], over: str) -> None:
 @OVER
 def test_endless_interim_responses_are_refused(over: str) -> None:
     interim = b"HTTP/1.1 100 Wait\r\n\r\n" * 1000
-    with responding(interim, over) as response, pytest.raises(client.HTTPException, match="more than 100 interim"):
+    with unread_response(interim, over) as response, pytest.raises(client.HTTPException, match="more than 100 interim"):
         response.begin()
 
 
 def test_interim_responses_are_bounded_in_bytes() -> None:
     one = b"HTTP/1.1 103 Wait\r\n" + b"X: %b\r\n" % (b"x" * 65_000) * 90 + b"\r\n"
-    with responding(one * 3 + reply(b"ok"), "file") as response, pytest.raises(client.HTTPException, match="interim"):
+    with (
+        unread_response(one * 3 + reply(b"ok"), "file") as response,
+        pytest.raises(client.HTTPException, match="interim"),
+    ):
         response.begin()
 
 
 @OVER
 @pytest.mark.parametrize("line", [b"A: b\0c", b"A\0: b", b"A: b\rc", b"A: b\r\r\nX: y"])
 def test_ambiguous_field_line_is_refused(line: bytes, over: str) -> None:
-    with responding(HEAD + line + b"\r\n\r\n", over) as response, pytest.raises(client.HTTPException, match="invalid"):
+    with (
+        unread_response(HEAD + line + b"\r\n\r\n", over) as response,
+        pytest.raises(client.HTTPException, match="invalid"),
+    ):
         response.begin()
 
 
 @OVER
 def test_lines_end_at_crlf_and_nowhere_else(over: str) -> None:
     value = b"a\x0bb\x0cc\x1cd\x1de\x1ef\x85g"
-    with responding(HEAD + b"A: %b\r\nContent-Length: 0\r\n\r\n" % value, over) as response:
+    with unread_response(HEAD + b"A: %b\r\nContent-Length: 0\r\n\r\n" % value, over) as response:
         response.begin()
         assert response.getheaders() == [("A", value.decode("latin-1")), ("Content-Length", "0")]
 
@@ -263,7 +269,7 @@ def test_lines_end_at_crlf_and_nowhere_else(over: str) -> None:
 @pytest.mark.parametrize("reader", READERS)
 def test_truncated_content_is_an_error_of_read_and_an_end_for_partial_reads(reader: str, over: str) -> None:
     """In pieces it gives the part, and then nothing: as in http.client, on purpose."""
-    with responding(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
+    with unread_response(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
         response.begin()
         with suppress(client.IncompleteRead):
             assert READERS[reader](response) == b"hello"
@@ -274,7 +280,7 @@ def test_truncated_content_is_an_error_of_read_and_an_end_for_partial_reads(read
 
 @OVER
 def test_incomplete_read_has_the_received_bytes_and_the_missing_number(over: str) -> None:
-    with responding(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
+    with unread_response(HEAD + b"Content-Length: 10\r\n\r\nhello", over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead) as caught:
             response.read()
@@ -283,7 +289,7 @@ def test_incomplete_read_has_the_received_bytes_and_the_missing_number(over: str
 
 @OVER
 def test_incomplete_read_has_the_complete_chunks(over: str) -> None:
-    with responding(chunked(b"one", b"two")[:-10], over) as response:
+    with unread_response(chunked(b"one", b"two")[:-10], over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead) as caught:
             response.read()
@@ -293,7 +299,7 @@ def test_incomplete_read_has_the_complete_chunks(over: str) -> None:
 @OVER
 @pytest.mark.parametrize("reader", ["read()", "read(3)"])
 def test_response_ends_at_an_invalid_chunk_size(reader: str, over: str) -> None:
-    with responding(CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n", over) as response:
+    with unread_response(CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n", over) as response:
         response.begin()
         with pytest.raises(client.IncompleteRead):
             READERS[reader](response)

@@ -7,7 +7,14 @@ import threading
 import pytest
 
 from asyncclient.testing import RawServer
-from tests.compat.connections import fetch, run_python, securely_to, serving, start, to
+from tests.compat.connections import (
+    connection_to,
+    connection_with_replies,
+    fetch,
+    run_python,
+    secure_connection_to,
+    start_exchange,
+)
 from tests.connection.conversations import OK, echo_target, reply
 from tests.servers import Certificates
 
@@ -82,7 +89,7 @@ def test_program_ends_in_silence(ending: str) -> None:
 def test_connection_dropped_over_tls_frees_its_descriptor(tls: Certificates) -> None:
     with RawServer(echo_target, tls=tls.server_context()) as server:
         for _ in range(3):
-            connection = securely_to(server, tls)
+            connection = secure_connection_to(server, tls)
             fetch(connection)
             descriptor = connection.sock.fileno()
             del connection
@@ -92,8 +99,8 @@ def test_connection_dropped_over_tls_frees_its_descriptor(tls: Certificates) -> 
 
 
 def test_response_that_is_dropped_frees_its_descriptor() -> None:
-    with serving(reply(b"last", b"Connection: close")) as connection:
-        response = start(connection)
+    with connection_with_replies(reply(b"last", b"Connection: close")) as connection:
+        response = start_exchange(connection)
         descriptor = response.fileno()
         del response
         with pytest.raises(OSError, match="Bad file descriptor"):
@@ -101,7 +108,7 @@ def test_response_that_is_dropped_frees_its_descriptor() -> None:
 
 
 def test_no_thread_is_started() -> None:
-    with serving(OK, OK) as connection:
+    with connection_with_replies(OK, OK) as connection:
         fetch(connection)
         threads = threading.enumerate()
         fetch(connection)
@@ -110,7 +117,7 @@ def test_no_thread_is_started() -> None:
 
 def test_threads_in_turn_share_a_connection() -> None:
     with RawServer(echo_target) as server:
-        connection = to(server)
+        connection = connection_to(server)
         for _ in range(5):
             thread = threading.Thread(target=fetch, args=(connection,))
             thread.start()

@@ -12,7 +12,7 @@ import pytest
 
 from asyncclient.errors import IncompleteRead
 from compat.loop import READ, WRITE, PrivateLoop, loop, ready, run
-from tests.compat.connections import in_thread, signalled
+from tests.compat.connections import in_thread, signal_handled_by
 from tests.durations import lasts
 
 LONG = 10.0
@@ -183,7 +183,7 @@ def press_ctrl_c() -> None:
 def test_signal_that_raises_ends_a_wait_and_the_next_wait_works(
     ends: Ends, handler: Callable[[], None], error: type[BaseException]
 ) -> None:
-    with signalled(handler) as begin, pytest.raises(error):
+    with signal_handled_by(handler) as begin, pytest.raises(error):
         wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin))
     assert asyncio._get_running_loop() is None
     ends[1].send(b"x")
@@ -201,14 +201,14 @@ def test_signal_that_raises_lets_a_coroutine_with_tasks_clean_up() -> None:
             await asyncio.sleep(0)
             steps.append("cleaned up")
 
-    with signalled(raise_alarm) as begin, pytest.raises(Alarm):
+    with signal_handled_by(raise_alarm) as begin, pytest.raises(Alarm):
         loop.run_tasks(hold(begin))
     assert steps == ["cleaned up"]
     assert loop.run_tasks(double(1)) == 2
 
 
 def test_wait_goes_on_after_a_handler_that_only_notes(ends: Ends) -> None:
-    with signalled(lambda: ends[1].send(b"x")) as begin:
+    with signal_handled_by(lambda: ends[1].send(b"x")) as begin:
         assert wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin)) == READ
 
 
@@ -220,7 +220,7 @@ def test_handler_may_wait_itself(ends: Ends) -> None:
         found.append(loop.run_tasks(double(1)))
         ends[1].send(b"x")
 
-    with signalled(handler) as begin:
+    with signal_handled_by(handler) as begin:
         assert wait(ends[0].fileno(), READ, LONG, AnnouncingLoop(begin)) == READ
     assert found == [WRITE, 2]
 

@@ -8,14 +8,21 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import loop as private_loop
-from tests.compat.connections import fetch, pair, securely_to, serving, signalled, to
+from tests.compat.connections import (
+    connection_to,
+    connection_with_replies,
+    fetch,
+    secure_connection_to,
+    signal_handled_by,
+    socket_pair,
+)
 from tests.connection.conversations import OK, echo_target
 from tests.servers import Certificates
 
 
 async def test_wait_leaves_the_outer_loop_and_its_task_unchanged() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         other.send(b"x")
         assert own.recv_into(bytearray(1)) == 1
     assert asyncio.get_running_loop() is loop
@@ -44,7 +51,7 @@ async def test_outer_loop_stands_still_during_a_call_and_goes_on_afterwards() ->
             await asyncio.sleep(0)
 
     task = asyncio.create_task(turn())
-    with RawServer(echo_target) as server, closing(to(server)) as connection:
+    with RawServer(echo_target) as server, closing(connection_to(server)) as connection:
         for number in range(3):
             assert fetch(connection, url=f"/{number}") == (200, b"/%d" % number)
     assert not turns
@@ -60,14 +67,14 @@ async def test_callback_of_another_thread_runs_after_the_call() -> None:
         loop.call_soon_threadsafe(happened.set)
         peer.send(OK)
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
         assert fetch(connection) == (200, b"ok")
         assert not happened.is_set()
     await asyncio.wait_for(happened.wait(), 10)
 
 
 async def test_connection_may_go_on_inside_a_loop_and_outside() -> None:
-    with serving(OK, OK, OK) as connection:
+    with connection_with_replies(OK, OK, OK) as connection:
         assert fetch(connection) == (200, b"ok")
         assert await asyncio.to_thread(fetch, connection) == (200, b"ok")
         assert fetch(connection) == (200, b"ok")
@@ -76,14 +83,14 @@ async def test_connection_may_go_on_inside_a_loop_and_outside() -> None:
 async def test_handshake_inside_a_loop(tls: Certificates) -> None:
     with (
         RawServer.replying(OK, tls=tls.server_context()) as server,
-        closing(securely_to(server, tls)) as connection,
+        closing(secure_connection_to(server, tls)) as connection,
     ):
         assert fetch(connection) == (200, b"ok")
 
 
 async def test_error_inside_a_loop_leaves_that_unchanged() -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    with serving(then=RawConnection.hold, timeout=0.02) as connection:
+    with connection_with_replies(then=RawConnection.hold, timeout=0.02) as connection:
         connection.request("GET", "/")
         with pytest.raises(TimeoutError, match="timed out"):
             connection.getresponse()
@@ -106,7 +113,11 @@ async def test_signal_handler_that_raises_inside_a_loop_leaves_that_unchanged() 
         begin()
         peer.wait_closed()
 
-    with signalled(raise_alarm) as begin, RawServer(interrupt) as server, closing(to(server)) as connection:
+    with (
+        signal_handled_by(raise_alarm) as begin,
+        RawServer(interrupt) as server,
+        closing(connection_to(server)) as connection,
+    ):
         with pytest.raises(Alarm):
             fetch(connection)
         assert (asyncio.get_running_loop(), asyncio.current_task()) == (loop, task)
@@ -117,7 +128,7 @@ def test_loops_in_several_threads_are_kept_apart() -> None:
     seen = []
 
     async def call() -> None:
-        with RawServer.replying(OK) as server, closing(to(server)) as connection:
+        with RawServer.replying(OK) as server, closing(connection_to(server)) as connection:
             loop = asyncio.get_running_loop()
             seen.append((fetch(connection), asyncio.get_running_loop() is loop))
 

@@ -9,7 +9,7 @@ import pytest
 
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from compat import client, tunnel
-from tests.compat.connections import fetch, serving, start, to
+from tests.compat.connections import connection_to, connection_with_replies, fetch, start_exchange
 from tests.connection.conversations import OK
 
 Step = Callable[[Any], object]
@@ -81,12 +81,12 @@ def test_tunnel_header_with_a_line_end_is_refused(at: str, bad: str) -> None:
 @pytest.mark.parametrize("name", ["X(y", "X/y", "X@", "X Y", "\x7f", "X\x01"])
 def test_header_name_need_not_be_a_token(name: str) -> None:
     """As in http.client, on purpose: some programs send such."""
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         assert fetch(connection, headers={name: "value"}) == (200, b"ok")
 
 
 def test_value_may_be_folded() -> None:
-    with RawServer.replying(OK) as server, closing(to(server)) as connection:
+    with RawServer.replying(OK) as server, closing(connection_to(server)) as connection:
         fetch(connection, headers={"X": "one\r\n two"})
     assert b"X: one\r\n two\r\n" in server.requests[0]
 
@@ -131,7 +131,7 @@ BODIES: list[tuple[Any, str | None, bytes]] = [
 @pytest.mark.parametrize(("body", "length", "sent"), BODIES)
 def test_body_is_framed_by_its_length_or_in_chunks(body: Any, length: str | None, sent: bytes) -> None:
     received = Received()
-    with RawServer(received) as server, closing(to(server)) as connection:
+    with RawServer(received) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=body) == (200, b"ok")
     assert received.bodies == [sent]
     assert received.fields[0].get("content-length") == length
@@ -146,7 +146,7 @@ def test_length_and_body_may_disagree() -> None:
         assert peer.read_body(3) == b"abc"
         peer.send(OK)
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=b"abc", headers={"Content-Length": "5"}) == (200, b"ok")
 
 
@@ -183,7 +183,7 @@ def test_failing_body_closes_the_connection_without_the_last_chunk(
         else:
             peer.send(OK)
 
-    with RawServer(note) as server, closing(to(server)) as connection:
+    with RawServer(note) as server, closing(connection_to(server)) as connection:
         with pytest.raises(error, match=text or None):
             connection.request("POST", "/", body(), headers)
         assert connection.sock is None
@@ -196,7 +196,7 @@ def test_failing_body_closes_the_connection_without_the_last_chunk(
 
 
 def test_steps_in_the_wrong_order_are_refused() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         with pytest.raises(client.CannotSendHeader):
             connection.putheader("X", "y")
         with pytest.raises(client.CannotSendHeader):
@@ -220,7 +220,7 @@ def test_a_connection_without_auto_open_is_an_error() -> None:
 
 
 def test_close_forgets_a_request_that_was_begun() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         connection.putrequest("GET", "/never")
         connection.close()
         assert connection._buffer == []
@@ -229,8 +229,8 @@ def test_close_forgets_a_request_that_was_begun() -> None:
 
 @pytest.mark.parametrize("n", [1, 50])
 def test_next_request_may_be_made_when_the_content_was_read_to_its_end(n: int) -> None:
-    with RawServer.replying(*[OK] * n) as server, closing(to(server)) as connection:
+    with RawServer.replying(*[OK] * n) as server, closing(connection_to(server)) as connection:
         for _ in range(n):
-            response = start(connection)
+            response = start_exchange(connection)
             assert (response.read(1), response.read(1), response.isclosed()) == (b"o", b"k", True)
         assert server.accepted == 1

@@ -18,7 +18,16 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
 from compat.sockets import LoopSocket, LoopTLSSocket
-from tests.compat.connections import fetch, in_thread, pair, securely_to, serving, signalled, start, to
+from tests.compat.connections import (
+    connection_to,
+    connection_with_replies,
+    fetch,
+    in_thread,
+    secure_connection_to,
+    signal_handled_by,
+    socket_pair,
+    start_exchange,
+)
 from tests.connection.conversations import MEBIBYTE, OK, echo_target, reply
 from tests.servers import Certificates
 
@@ -26,7 +35,7 @@ CLOSING = reply(b"last", b"Connection: close")
 
 
 def test_socket_is_a_socket() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         connection.connect()
         assert isinstance(connection.sock, socket.socket)
         assert type(connection.sock) is LoopSocket
@@ -39,7 +48,7 @@ def test_socket_is_a_socket() -> None:
 def test_secure_socket_is_one(tls: Certificates) -> None:
     with (
         RawServer.replying(OK, tls=tls.server_context()) as server,
-        closing(securely_to(server, tls)) as connection,
+        closing(secure_connection_to(server, tls)) as connection,
     ):
         connection.connect()
         assert isinstance(connection.sock, ssl.SSLSocket)
@@ -53,7 +62,7 @@ def test_secure_socket_is_one(tls: Certificates) -> None:
 @pytest.mark.parametrize("timeout", [None, 5.0])
 @pytest.mark.parametrize("length", [1, 10, 100])
 def test_receiving_is_a_sockets_own(timeout: float | None, length: int) -> None:
-    with pair(timeout) as (own, other):
+    with socket_pair(timeout) as (own, other):
         other.sendall(b"0123456789" * 3)
         buffer = bytearray(length)
         assert own.recv(4, socket.MSG_PEEK) == b"0123"
@@ -64,19 +73,19 @@ def test_receiving_is_a_sockets_own(timeout: float | None, length: int) -> None:
 
 
 def test_receiving_at_the_end_gives_nothing() -> None:
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         other.close()
         assert own.recv_into(bytearray(1)) == 0
 
 
 def test_socket_without_a_timeout_waits_until_data_is_received() -> None:
-    with pair(None) as (own, other), signalled(lambda: other.sendall(b"x")) as begin:
+    with socket_pair(None) as (own, other), signal_handled_by(lambda: other.sendall(b"x")) as begin:
         begin()
         assert own.recv_into(bytearray(10)) == 1
 
 
 def test_socket_that_must_not_block_does_not() -> None:
-    with pair(0) as (own, _):
+    with socket_pair(0) as (own, _):
         for call in (lambda n: own.recv_into(bytearray(n)), own.recv):
             with pytest.raises(BlockingIOError):
                 call(1)
@@ -86,7 +95,7 @@ def test_socket_that_must_not_block_does_not() -> None:
 
 @pytest.mark.parametrize("receive", [lambda own: own.recv_into(bytearray(1))])
 def test_wait_without_data_is_a_timeout(receive: Callable[[LoopSocket], object]) -> None:
-    with pair(0.01) as (own, _), pytest.raises(TimeoutError, match=r"^timed out$"):
+    with socket_pair(0.01) as (own, _), pytest.raises(TimeoutError, match=r"^timed out$"):
         receive(own)
 
 
@@ -94,7 +103,7 @@ def test_wait_without_data_is_a_timeout(receive: Callable[[LoopSocket], object])
 
 
 def test_timeout_may_be_changed_between_request_and_response() -> None:
-    with serving(then=RawConnection.hold) as connection:
+    with connection_with_replies(then=RawConnection.hold) as connection:
         connection.request("GET", "/")
         connection.sock.settimeout(0.01)
         with pytest.raises(TimeoutError, match=r"^timed out$"):
@@ -102,8 +111,8 @@ def test_timeout_may_be_changed_between_request_and_response() -> None:
 
 
 def test_timeout_may_be_changed_while_content_is_read() -> None:
-    with serving(OK[:-1], then=RawConnection.hold) as connection:
-        response = start(connection)
+    with connection_with_replies(OK[:-1], then=RawConnection.hold) as connection:
+        response = start_exchange(connection)
         connection.sock.settimeout(0.01)
         with pytest.raises(TimeoutError, match=r"^timed out$"):
             response.read()
@@ -111,14 +120,14 @@ def test_timeout_may_be_changed_while_content_is_read() -> None:
 
 
 def test_response_is_not_read_before_getresponse() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         connection.request("GET", "/")
         assert select.select([connection.sock], [], [], 10)[0]
         assert connection.sock.recv(len(OK)) == OK
 
 
 def test_file_of_the_socket_reads_the_bytes_of_the_response() -> None:
-    with serving(b"HTTP/1.1 100 Continue\r\n\r\n" + OK) as connection:
+    with connection_with_replies(b"HTTP/1.1 100 Continue\r\n\r\n" + OK) as connection:
         connection.request("GET", "/")
         with connection.sock.makefile("rb", 0) as file:
             assert (file.readline(), file.readline()) == (b"HTTP/1.1 100 Continue\r\n", b"\r\n")
@@ -126,7 +135,7 @@ def test_file_of_the_socket_reads_the_bytes_of_the_response() -> None:
 
 
 def test_detached_socket_goes_on_elsewhere() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         connection.connect()
         with socket.socket(fileno=connection.sock.detach()) as other:
             assert connection.sock.fileno() == -1
@@ -136,7 +145,7 @@ def test_detached_socket_goes_on_elsewhere() -> None:
 
 
 def test_socket_may_be_wrapped_in_tls_by_a_program(tls: Certificates) -> None:
-    with RawServer(echo_target, tls=tls.server_context()) as server, closing(to(server)) as connection:
+    with RawServer(echo_target, tls=tls.server_context()) as server, closing(connection_to(server)) as connection:
         connection.connect()
         connection.sock = tls.client_context().wrap_socket(connection.sock, server_hostname="localhost")
         assert type(connection.sock) is ssl.SSLSocket
@@ -154,7 +163,7 @@ def test_context_of_another_class_wraps_the_socket_itself(tls: Certificates) -> 
     context.load_verify_locations(cadata=tls.ca.cert_pem.bytes().decode())
     with (
         RawServer.replying(OK, tls=tls.server_context()) as server,
-        closing(securely_to(server, tls, context=context)) as connection,
+        closing(secure_connection_to(server, tls, context=context)) as connection,
     ):
         assert fetch(connection) == (200, b"ok")
         assert calls == [{"server_hostname": "localhost"}]
@@ -173,7 +182,7 @@ def test_shutdown_by_another_thread_ends_a_read() -> None:
         asked.wait(10)
         connection.sock.shutdown(socket.SHUT_RDWR)
 
-    with RawServer(note) as server, closing(to(server, timeout=None)) as connection, in_thread(shut):
+    with RawServer(note) as server, closing(connection_to(server, timeout=None)) as connection, in_thread(shut):
         connection.request("GET", "/")
         with pytest.raises(std.RemoteDisconnected):
             connection.getresponse()
@@ -185,7 +194,7 @@ def test_shutdown_by_another_thread_ends_a_read() -> None:
 @pytest.mark.parametrize("secure", [False, True])
 def test_descriptor_lives_until_the_response_is_read(secure: bool, tls: Certificates) -> None:
     with RawServer.replying(CLOSING, tls=tls.server_context() if secure else None) as server:
-        connection = securely_to(server, tls) if secure else to(server)
+        connection = secure_connection_to(server, tls) if secure else connection_to(server)
         connection.request("GET", "/")
         sock = connection.sock
         response = connection.getresponse()
@@ -196,7 +205,7 @@ def test_descriptor_lives_until_the_response_is_read(secure: bool, tls: Certific
 
 
 def test_descriptor_lives_as_long_as_any_reader() -> None:
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         other.sendall(OK)
         response, file = client.HTTPResponse(own), own.makefile("rb", 0)
         own.close()
@@ -208,7 +217,7 @@ def test_descriptor_lives_as_long_as_any_reader() -> None:
 
 
 def test_descriptor_lives_no_longer_if_the_file_was_inspected() -> None:
-    with serving(CLOSING) as connection:
+    with connection_with_replies(CLOSING) as connection:
         connection.request("GET", "/")
         sock = connection.sock
         response = connection.getresponse()
@@ -218,7 +227,7 @@ def test_descriptor_lives_no_longer_if_the_file_was_inspected() -> None:
 
 
 def test_socket_that_is_dropped_frees_its_descriptor() -> None:
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         twin = LoopSocket(own.family, own.type, own.proto, own.detach())
         descriptor = twin.fileno()
         del twin
@@ -251,7 +260,7 @@ def test_much_data_arrives_whole_at_a_slow_reader(secure: bool, kind: Callable[.
     digests: list[str] = []
     with (
         RawServer(hash_slowly(digests), tls=tls.server_context() if secure else None) as server,
-        closing(securely_to(server, tls) if secure else to(server)) as connection,
+        closing(secure_connection_to(server, tls) if secure else connection_to(server)) as connection,
     ):
         connection.connect()
         connection.sock.sendall(kind(data))
@@ -292,7 +301,7 @@ def test_response_at_the_last_byte_of_a_request_is_not_early() -> None:
 @pytest.mark.parametrize(("secure", "text"), [(False, "timed out"), (True, "The write operation timed out")])
 def test_peer_that_does_not_read_is_a_timeout(secure: bool, text: str, tls: Certificates) -> None:
     with RawServer(RawConnection.hold, tls=tls.server_context() if secure else None) as server:
-        connection = securely_to(server, tls) if secure else to(server)
+        connection = secure_connection_to(server, tls) if secure else connection_to(server)
         with closing(connection):
             connection.connect()
             connection.sock.settimeout(0.1)
@@ -306,8 +315,8 @@ def test_peer_that_closes_without_an_answer_is_an_error_of_sending(how: Callable
         peer.read_head()
         how(peer)
 
-    with RawServer(hang_up) as server, closing(to(server)) as connection, pytest.raises(ConnectionError):
-        start(connection, "POST", "/", body=bytes(40 * MEBIBYTE))
+    with RawServer(hang_up) as server, closing(connection_to(server)) as connection, pytest.raises(ConnectionError):
+        start_exchange(connection, "POST", "/", body=bytes(40 * MEBIBYTE))
 
 
 def test_handshake_that_is_not_answered_is_a_timeout(tls: Certificates) -> None:

@@ -16,7 +16,15 @@ from asyncclient.limits import DEFAULT
 from compat import client
 from compat.loop import run
 from compat.streams import FileStream, open_stream
-from tests.compat.connections import Tape, fetch, in_thread, pair, responding, serving, start
+from tests.compat.connections import (
+    Tape,
+    connection_with_replies,
+    fetch,
+    in_thread,
+    socket_pair,
+    start_exchange,
+    unread_response,
+)
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 
 Call = tuple[str, int]
@@ -46,7 +54,7 @@ def outcomes(file: Any, made: list[Call]) -> list[Any]:
 
 @given(content=st.sampled_from([b"", b"\n", LINES, LINES * 3]), made=calls)
 def test_file_reads_as_the_file_of_a_plain_socket(content: bytes, made: list[Call]) -> None:
-    with pair() as (own, other), pair() as (plain, another):
+    with socket_pair() as (own, other), socket_pair() as (plain, another):
         for end in (other, another):
             end.sendall(content)
             end.shutdown(socket.SHUT_WR)
@@ -58,7 +66,7 @@ def test_file_reads_as_the_file_of_a_plain_socket(content: bytes, made: list[Cal
 
 @given(made=calls, pieces=st.lists(st.binary(min_size=1, max_size=50), max_size=8))
 def test_every_byte_is_given_once_and_in_order(made: list[Call], pieces: list[bytes]) -> None:
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         file, given_out = open_stream(own).file, b""
         for piece in pieces:
             other.sendall(piece)
@@ -76,7 +84,7 @@ def test_head_that_another_connection_has_received_is_parsed_once(close: bytes) 
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" + close + b"\r\n"
     found = []
     for content in (b"one", b"two"):
-        with pair() as (own, other):
+        with socket_pair() as (own, other):
             other.sendall(head + content)
             stream = open_stream(own)
             found.append(stream.peek_head(DEFAULT))
@@ -91,15 +99,15 @@ def test_head_that_another_connection_has_received_is_parsed_once(close: bytes) 
 def test_head_that_another_connection_has_received_is_held_to_the_limits_of_this_one() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\nC: d\r\n\r\nok"
     for _ in range(2):
-        with serving(answer) as connection:
+        with connection_with_replies(answer) as connection:
             assert fetch(connection) == (200, b"ok")
-    with serving(answer, max_response_headers=2) as connection, pytest.raises(client.HTTPException):
+    with connection_with_replies(answer, max_response_headers=2) as connection, pytest.raises(client.HTTPException):
         fetch(connection)
 
 
 @pytest.mark.parametrize("left", [0, 1, 100])
 def test_stream_knows_whether_bytes_were_read_ahead(left: int) -> None:
-    with pair() as (own, other):
+    with socket_pair() as (own, other):
         other.sendall(LINES)
         stream = open_stream(own)
         stream.file.peek()
@@ -122,12 +130,12 @@ def test_replaced_close_conn_is_called_at_the_end(answer: bytes, replace: str, m
     class Keeping(client.HTTPResponse):
         _close_conn = keep
 
-    with serving(answer) as connection:
+    with connection_with_replies(answer) as connection:
         if replace == "class":
             monkeypatch.setattr(client.HTTPResponse, "_close_conn", keep)
         if replace == "subclass":
             connection.response_class = Keeping
-        response: Any = start(connection)
+        response: Any = start_exchange(connection)
         if replace == "instance":
             response._close_conn = lambda: keep(response)
         assert response.read() == LINES
@@ -144,15 +152,15 @@ def idle(connection: Any) -> Any:
 
 
 def test_file_is_handed_on_to_the_next_response_unless_a_program_has_seen_it() -> None:
-    with serving(OK, OK, OK, OK) as connection:
+    with connection_with_replies(OK, OK, OK, OK) as connection:
         fetch(connection)
         kept = idle(connection)
         assert kept is not None
-        response = start(connection)
+        response = start_exchange(connection)
         assert idle(connection) is None
         assert response.read() == b"ok"
         assert idle(connection) is kept
-        response = start(connection)
+        response = start_exchange(connection)
         assert response.fp is kept.file
         assert response.read() == b"ok"
         assert idle(connection) is None
@@ -161,7 +169,7 @@ def test_file_is_handed_on_to_the_next_response_unless_a_program_has_seen_it() -
 
 
 def test_socket_with_an_idle_file_closes_at_once() -> None:
-    with serving(OK) as connection:
+    with connection_with_replies(OK) as connection:
         fetch(connection)
         sock = connection.sock
         connection.close()
@@ -172,7 +180,7 @@ def test_socket_with_an_idle_file_closes_at_once() -> None:
 @pytest.mark.parametrize("over", ["own", "plain", "file"])
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 100])
 def test_looking_at_the_file_in_the_middle_loses_nothing(n: int, over: str, answer: bytes) -> None:
-    with responding(answer, over) as response:
+    with unread_response(answer, over) as response:
         response.begin()
         first = response.read(n)
         assert response.fp is response.fp
@@ -182,7 +190,7 @@ def test_looking_at_the_file_in_the_middle_loses_nothing(n: int, over: str, answ
 
 
 def test_file_of_a_response_is_a_programs_to_read() -> None:
-    with serving(reply(LINES)) as connection, start(connection) as response:
+    with connection_with_replies(reply(LINES)) as connection, start_exchange(connection) as response:
         assert (response.fp.readline(), response.fp.read(4), response.fp.read1(1)) == (b"one\n", b"two\n", b"\n")
         response.length = 5
         assert response.read() == b"three"
@@ -190,7 +198,7 @@ def test_file_of_a_response_is_a_programs_to_read() -> None:
 
 @pytest.mark.parametrize("wrap", [io.BufferedReader, lambda file: io.BufferedReader(io.BytesIO(file.read()))])
 def test_file_of_a_response_may_be_replaced(wrap: Callable[[Any], Any]) -> None:
-    with responding(reply(LINES), "own") as response:
+    with unread_response(reply(LINES), "own") as response:
         response.begin()
         response.fp = wrap(response.fp)
         assert response.peek(3)[:3] == b"one"
@@ -260,7 +268,7 @@ PIECEWISE: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("head", HUGE)
 @pytest.mark.parametrize("over", ["own", "plain", "file"])
 def test_size_that_is_claimed_takes_no_room(over: str, head: bytes) -> None:
-    with responding(head + bytes(100_000), over) as response:
+    with unread_response(head + bytes(100_000), over) as response:
         response.begin()
         tracemalloc.start()
         try:
@@ -277,7 +285,7 @@ def test_size_that_is_claimed_takes_no_room(over: str, head: bytes) -> None:
 def test_content_of_a_size_that_is_claimed_can_be_read_in_pieces(
     over: str, head: bytes, read: Callable[[Any], Any]
 ) -> None:
-    with responding(head + b"line\n" * 100, over) as response:
+    with unread_response(head + b"line\n" * 100, over) as response:
         response.begin()
         tracemalloc.start()
         try:
@@ -297,8 +305,8 @@ def test_reading_more_than_there_is_returns_the_content(size: int) -> None:
 @pytest.mark.parametrize("over", ["own", "plain"])
 def test_much_content_is_received_whole(over: str) -> None:
     content = os.urandom(3 * MEBIBYTE)
-    with serving(reply(content)) as connection:
-        response = start(connection)
+    with connection_with_replies(reply(content)) as connection:
+        response = start_exchange(connection)
         if over == "plain":
             assert response.fp
         assert response.read() == content
@@ -307,7 +315,7 @@ def test_much_content_is_received_whole(over: str) -> None:
 @pytest.mark.parametrize("size", [32 * 1024, 40_000, 64 * 1024])
 def test_long_reads_return_the_bytes_asked_for_however_they_are_received(size: int) -> None:
     content = os.urandom(300_000)
-    with pair() as (own, other), closing(client.HTTPResponse(own)) as response:
+    with socket_pair() as (own, other), closing(client.HTTPResponse(own)) as response:
 
         def send() -> None:
             message = reply(content)
@@ -322,7 +330,7 @@ def test_long_reads_return_the_bytes_asked_for_however_they_are_received(size: i
 
 
 def test_long_read_of_truncated_content_returns_the_received_bytes() -> None:
-    with responding(reply(bytes(100_000))[:-1], "own") as response:
+    with unread_response(reply(bytes(100_000))[:-1], "own") as response:
         response.begin()
         assert [len(response.read(65_536)) for _ in range(3)] == [65_536, 34_463, 0]
         assert response.isclosed()

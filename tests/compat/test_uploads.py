@@ -14,7 +14,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat import client
 from compat.sockets import LoopTLSSocket
-from tests.compat.connections import fetch, securely_to, start, to
+from tests.compat.connections import connection_to, fetch, secure_connection_to, start_exchange
 from tests.connection.conversations import (
     MEBIBYTE,
     OK,
@@ -40,9 +40,9 @@ KINDS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_early_answer_is_delivered_and_ends_the_upload(kind: str, then: str) -> None:
     script = EarlyAnswer(then)
-    with RawServer(script) as server, closing(to(server, blocksize=65_536)) as connection:
+    with RawServer(script) as server, closing(connection_to(server, blocksize=65_536)) as connection:
         for _ in range(5):
-            response = start(connection, "POST", "/", body=KINDS[kind]())
+            response = start_exchange(connection, "POST", "/", body=KINDS[kind]())
             assert (response.status, response.will_close, connection.sock) == (413, True, None)
             assert response.read() == b"too large"
             assert fetch(connection) == (200, b"ok")
@@ -63,7 +63,7 @@ def test_last_chunk_is_not_sent_after_an_early_answer() -> None:
             data = (data + more)[-5:]
         ends.append(data)
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=zeros()) == (413, b"too large")
     assert ends[0] != b"0\r\n\r\n"
 
@@ -78,7 +78,7 @@ def test_generator_is_not_asked_for_more_after_an_early_answer() -> None:
             asked.append(number)
             yield b"more"
 
-    with RawServer(EarlyAnswer("reads")) as server, closing(to(server)) as connection:
+    with RawServer(EarlyAnswer("reads")) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=pieces()) == (413, b"too large")
     assert asked in ([], [0])
 
@@ -97,7 +97,7 @@ def test_interim_response_does_not_end_an_upload(kind: str, interim: bytes) -> N
         assert peer.read_head()
         peer.send(reply(b"second"))
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=KINDS[kind]()) == (200, b"ok")
         assert fetch(connection) == (200, b"second")
         assert server.accepted == 1
@@ -110,10 +110,10 @@ def test_early_answer_over_tls_is_delivered_and_ends_the_upload(kind: str, then:
     script = EarlyAnswer(then)
     with (
         RawServer(script, tls=tls.server_context()) as server,
-        closing(securely_to(server, tls, blocksize=65_536)) as connection,
+        closing(secure_connection_to(server, tls, blocksize=65_536)) as connection,
     ):
         for _ in range(5):
-            response = start(connection, "POST", "/", body=KINDS[kind]())
+            response = start_exchange(connection, "POST", "/", body=KINDS[kind]())
             assert (response.status, response.will_close) == (413, True)
             assert response.read() == b"too large"
             assert fetch(connection) == (200, b"ok")
@@ -129,7 +129,10 @@ def test_peeked_tls_data_is_read_once(tls: Certificates) -> None:
         peer.send(b"0123456789")
         peer.hold()
 
-    with RawServer(answer, tls=tls.server_context()) as server, closing(securely_to(server, tls)) as connection:
+    with (
+        RawServer(answer, tls=tls.server_context()) as server,
+        closing(secure_connection_to(server, tls)) as connection,
+    ):
         connection.request("GET", "/")
         sock = connection.sock
         assert isinstance(sock, LoopTLSSocket)
@@ -155,7 +158,7 @@ def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
         else:
             peer.send(OK)
 
-    with RawServer(note) as server, closing(to(server)) as connection:
+    with RawServer(note) as server, closing(connection_to(server)) as connection:
         with pytest.raises(LookupError, match="mine"):
             connection.request("POST", "/", pieces())
         assert connection.sock is None
@@ -170,7 +173,7 @@ def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
 def talking(handler: Callable[[RawConnection], object], tls: Certificates | None) -> Iterator[tuple[RawServer, Any]]:
     with ExitStack() as stack:
         server = stack.enter_context(RawServer(handler, tls=tls.server_context() if tls else None))
-        yield server, stack.enter_context(closing(securely_to(server, tls) if tls else to(server)))
+        yield server, stack.enter_context(closing(secure_connection_to(server, tls) if tls else connection_to(server)))
 
 
 EXTRAS = [b"x", b"\r\n", reply(b"evil"), b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 408 Late\r\n\r\n"]
@@ -269,7 +272,7 @@ def test_bytes_before_the_first_request_never_answer() -> None:
             peer.send(reply(b"mine"))
         peer.wait_closed()
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
         connection.connect()
         assert select.select([connection.sock], [], [], 10)[0]
         assert fetch(connection) == (200, b"mine")
@@ -285,16 +288,16 @@ def test_response_closed_unread_is_not_followed_by_its_leftovers(first: bytes, n
         peer.send(next(turns))
         peer.wait_closed()
 
-    with RawServer(answer) as server, closing(to(server)) as connection:
-        with start(connection) as response:
+    with RawServer(answer) as server, closing(connection_to(server)) as connection:
+        with start_exchange(connection) as response:
             assert response.read(n) == bytes(n)
         assert fetch(connection) == (200, b"mine")
         assert server.accepted == 2
 
 
 def test_request_is_refused_while_a_response_is_unread() -> None:
-    with RawServer(echo_target) as server, closing(to(server)) as connection:
-        response = start(connection, url="/first")
+    with RawServer(echo_target) as server, closing(connection_to(server)) as connection:
+        response = start_exchange(connection, url="/first")
         connection.request("GET", "/second")
         with pytest.raises(client.ResponseNotReady, match="Request-sent"):
             connection.getresponse()
@@ -315,10 +318,10 @@ def pieces_then_nothing(connection: client.HTTPConnection) -> Iterator[bytes]:
 def test_connection_is_kept_after_an_empty_last_piece(is_secure: bool, tls: Certificates) -> None:
     context = tls.server_context() if is_secure else None
     with RawServer(echo_target, tls=context) as server:
-        with closing(securely_to(server, tls) if is_secure else to(server)) as connection:
+        with closing(secure_connection_to(server, tls) if is_secure else connection_to(server)) as connection:
             for _ in range(3):
                 body = pieces_then_nothing(connection)
-                response = start(connection, "POST", "/", body=body, headers={"Content-Length": "5"})
+                response = start_exchange(connection, "POST", "/", body=body, headers={"Content-Length": "5"})
                 assert (response.will_close, response.read()) == (False, b"/")
                 connection.request("POST", "/", b"")
                 assert connection.getresponse().read() == b"/"
@@ -339,5 +342,5 @@ def test_generator_is_asked_for_no_more_after_an_early_answer_and_an_empty_piece
         for _ in range(1000):
             yield b"more"
 
-    with RawServer(EarlyAnswer("reads")) as server, closing(to(server)) as connection:
+    with RawServer(EarlyAnswer("reads")) as server, closing(connection_to(server)) as connection:
         assert fetch(connection, "POST", "/", body=pieces()) == (413, b"too large")

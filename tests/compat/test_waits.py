@@ -9,7 +9,7 @@ import pytest
 from asyncclient.testing import RawConnection, RawServer
 from compat.loop import PrivateLoop
 from compat.streams import ResponseFile
-from tests.compat.connections import fetch, securely_to, serving, start
+from tests.compat.connections import connection_with_replies, fetch, secure_connection_to, start_exchange
 from tests.connection.conversations import MEBIBYTE, OK, chunked, reply
 from tests.servers import Certificates
 
@@ -55,7 +55,7 @@ REQUESTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", REQUESTS)
 def test_small_exchange_waits_once(options: dict[str, Any], waits: Waits) -> None:
-    with serving(OK, OK) as connection:
+    with connection_with_replies(OK, OK) as connection:
         connection.connect()
         waits.taken()
         connection.request(**{"method": "GET", "url": "/", **options})
@@ -80,15 +80,15 @@ READERS: list[Callable[[Any], Any]] = [
 def test_content_that_was_received_with_the_head_needs_no_wait(
     answer: bytes, read: Callable[[Any], Any], waits: Waits
 ) -> None:
-    with serving(answer) as connection:
-        response = start(connection)
+    with connection_with_replies(answer) as connection:
+        response = start_exchange(connection)
         waits.taken()
         read(response)
         assert waits.taken() == 0
 
 
 def test_ten_exchanges_take_ten_waits(waits: Waits) -> None:
-    with serving(*[OK] * 11) as connection:
+    with connection_with_replies(*[OK] * 11) as connection:
         fetch(connection)
         waits.taken()
         for _ in range(10):
@@ -108,7 +108,7 @@ def test_small_exchange_over_tls_waits_once(tls: Certificates, waits: Waits) -> 
 
 @contextmanager
 def secured(server: RawServer, tls: Certificates) -> Iterator[Any]:
-    connection = securely_to(server, tls)
+    connection = secure_connection_to(server, tls)
     fetch(connection)
     try:
         yield connection
@@ -117,7 +117,7 @@ def secured(server: RawServer, tls: Certificates) -> Iterator[Any]:
 
 
 def test_end_of_a_connection_takes_one_wait_more(waits: Waits) -> None:
-    with serving(UNTIL_CLOSE, then=RawConnection.close) as connection:
+    with connection_with_replies(UNTIL_CLOSE, then=RawConnection.close) as connection:
         connection.connect()
         waits.taken()
         assert fetch(connection) == (200, b"ok")
@@ -125,6 +125,6 @@ def test_end_of_a_connection_takes_one_wait_more(waits: Waits) -> None:
 
 
 def test_long_content_takes_fewer_waits_than_pieces(waits: Waits) -> None:
-    with serving(reply(bytes(10 * MEBIBYTE))) as connection:
+    with connection_with_replies(reply(bytes(10 * MEBIBYTE))) as connection:
         assert len(fetch(connection)[1]) == 10 * MEBIBYTE
     assert waits.taken() < 640  # of 64 KiB each: what is at hand is taken without a wait
