@@ -10,7 +10,7 @@ from asyncclient import LocalResponse, RemoteDisconnected, TransportRequest
 from asyncclient.cache import CacheStats, Entry, MemoryStore
 from asyncclient.cache.transport import REFRESH_SECONDS
 from tests.cache.origin import Cached, Origin, answer, date
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 
 FRESH = "max-age=600"
 
@@ -314,7 +314,7 @@ async def test_stale_while_revalidate_answers_at_once_and_confirms_in_the_backgr
         await client.get("/a")
         responses = await asyncio.gather(*(client.get("/a") for _ in range(5)))
         assert {response.text for response in responses} == {"old"}
-        await until(lambda: client.cache.stats().stored == 2)
+        await wait_until(lambda: client.cache.stats().stored == 2)
         assert (await client.get("/a")).text == "new"
         assert client.cache.stats() == CacheStats(hits=1, stale=5, misses=2, stored=2)
     assert origin.list_fields("if-none-match") == [None, '"1"']
@@ -333,7 +333,7 @@ async def test_a_failed_confirmation_in_the_background_changes_nothing() -> None
     async with Cached(origin) as client:
         for _ in range(3):
             assert (await client.get("/a")).text == "old"
-            await until(lambda: not client.cache._refreshes)
+            await wait_until(lambda: not client.cache._refreshes)
     assert len(origin.requests) == 3
 
 
@@ -343,7 +343,7 @@ async def test_a_confirmation_in_the_background_has_a_deadline(timeout: float | 
     async with Cached(origin, timeout=timeout) as client:
         for _ in range(2):
             await client.get("/a")
-        await until(lambda: len(origin.requests) == 2)
+        await wait_until(lambda: len(origin.requests) == 2)
     assert origin.requests[1].deadline.total == seconds
 
 
@@ -374,7 +374,7 @@ async def test_closing_cancels_the_background() -> None:
     async with Cached(origin) as client:
         for _ in range(3):
             assert (await client.get("/a")).text == "old"
-        await until(lambda: len(origin.requests) == 2)
+        await wait_until(lambda: len(origin.requests) == 2)
     assert client.cache._refreshes == {}
     assert origin.is_closed
 

@@ -25,7 +25,7 @@ from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import Answering
 from tests.connection.conversations import NOTHING, reply
 from tests.durations import FOREVER
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.servers import App
 
 AT_ONCE = Retry(total=3, backoff=0.0)
@@ -130,7 +130,7 @@ async def test_the_pause_is_the_one_that_the_server_asks_for() -> None:
         async with Client() as client, client.events(server.url, reconnect=AT_ONCE) as events:
             await anext(events)
             task = asyncio.create_task(collect_rest(events))
-            await until(lambda: len(client._settings.pauses))
+            await wait_until(lambda: len(client._settings.pauses))
             (end,) = client._settings.pauses._ends
             end.set_result(None)
             assert await task == []
@@ -274,7 +274,7 @@ async def test_events_that_are_collected_drop_their_connection_with_a_warning() 
             assert events.response is not None
             with pytest.warns(ResourceWarning, match=r"unclosed response to GET .*test_event_streams\.py"):
                 del events
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
 
 
 async def test_closing_the_client_ends_a_pause() -> None:
@@ -283,7 +283,7 @@ async def test_closing_the_client_ends_a_pause() -> None:
         async with client.events(server.url) as events:
             await anext(events)
             task = asyncio.create_task(collect_rest(events))
-            await until(lambda: len(client._settings.pauses))
+            await wait_until(lambda: len(client._settings.pauses))
             await client.aclose()
             with pytest.raises(Exception, match="the client was closed meanwhile"):
                 await task

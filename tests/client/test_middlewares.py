@@ -28,7 +28,7 @@ from examples.middlewares_signing import AWSSigner
 from examples.middlewares_tokens import Tokens
 from tests.client.answering import Answering, is_clean, redirect
 from tests.connection.conversations import NOTHING, OK, echo_target, reply
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 
 URL = "http://a.test/"
 EVENT = reply(b"data: a\n\n", b"Content-Type: text/event-stream")
@@ -385,11 +385,11 @@ async def test_a_shared_request_ends_when_all_that_wait_are_cancelled() -> None:
     transport = Held()
     async with Client(transport=transport, middlewares=[Coalescing()]) as client:
         tasks = [asyncio.create_task(client.get(URL)) for _ in range(3)]
-        await until(lambda: transport.targets)
+        await wait_until(lambda: transport.targets)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await until(lambda: transport.cancelled == 1)
+        await wait_until(lambda: transport.cancelled == 1)
 
 
 # The blocking client

@@ -18,7 +18,7 @@ from asyncclient import Client, ConnectError, HTTPConnection, Response, StaticRe
 from asyncclient.pool import late_options
 from asyncclient.testing import RawServer
 from tests.client.answering import Answering
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates, ConnectProxy, raw_response
 
@@ -33,7 +33,7 @@ Option = tuple[int, int]
 async def read_options(client: Client, url: str, *names: Option) -> list[int]:
     """The values of socket options of the connection on which a URL is fetched, after the late ones are set."""
     async with client.stream("GET", url) as response:
-        await until(lambda: client._pool._late_options.timer is None)
+        await wait_until(lambda: client._pool._late_options.timer is None)
         return options_of(response, *names)
 
 
@@ -75,7 +75,7 @@ async def test_tcp_keep_alive_is_on_while_a_connection_is_idle() -> None:
     with Answering(default=OK) as server:
         async with Client(trust_env=False) as client:
             await client.get(server.url)
-            await until(lambda: client._pool._late_options.timer is None)
+            await wait_until(lambda: client._pool._late_options.timer is None)
             (idle,) = client._pool.slots.idle
             assert idle.wire.stream.get_extra_info("socket").getsockopt(*KEEPS_ALIVE) == 1
 

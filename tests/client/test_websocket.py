@@ -32,7 +32,7 @@ from asyncclient.stream.deadlines import timer_of
 from asyncclient.testing import RawConnection, RawServer, parse_fields
 from tests.client.answering import Answering, is_clean, redirect
 from tests.connection.conversations import OK, reply
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.servers import App, Caddy, Certificates, ConnectProxy
 
 HOST = "127.0.0.1"
@@ -346,7 +346,7 @@ async def test_leaving_the_block_closes_in_order() -> None:
         with pytest.raises(LookupError):
             async with client.websocket(url):
                 raise LookupError
-        await until(lambda: len(codes) == 3)
+        await wait_until(lambda: len(codes) == 3)
         assert await is_clean(client)
     assert codes == [(1000, ""), (4001, "later"), (1011, "")]
 
@@ -370,7 +370,7 @@ async def test_a_cancelled_block_leaves_nothing() -> None:
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
-        await until(lambda: codes)
+        await wait_until(lambda: codes)
     assert codes == [1001]
 
 
@@ -497,7 +497,7 @@ async def test_a_peer_waits_while_messages_are_not_received() -> None:
             pass
 
     async with serving(flood, compression=None) as url, Client() as client, client.websocket(url) as websocket:
-        await until(lambda: not websocket._link._is_reading)
+        await wait_until(lambda: not websocket._link._is_reading)
         count = -1
         while count != len(sent):  # until the buffers of the kernel are full, too
             count = len(sent)
@@ -514,7 +514,7 @@ async def test_compressed_messages_are_decoded_as_they_are_received() -> None:
             await connection.send(bytes(500_000))
 
     async with connected(flood) as websocket:
-        await until(lambda: not websocket._link._is_reading)
+        await wait_until(lambda: not websocket._link._is_reading)
         assert websocket._link._size < 20_000_000
         assert [len(message) async for message in websocket] == [500_000] * 50
 

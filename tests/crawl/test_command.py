@@ -13,7 +13,7 @@ import pytest
 from asyncclient.cli.exits import Exit
 from asyncclient.crawl.command import main
 from asyncclient.testing import DemoServer, RawConnection, RawServer, build_response
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -106,7 +106,7 @@ async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
     database, pages = tmp_path / "crawl.db", tmp_path / "pages.jsonl"
     options = ("--rate", "20", "--depth", "3", "--exclude", "*/5", "--frontier", database, "--jsonl", pages)
     process = await start(site, *options)
-    await until(lambda: pages.exists() and pages.stat().st_size)
+    await wait_until(lambda: pages.exists() and pages.stat().st_size)
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
     assert process.returncode == Exit.INTERRUPTED
@@ -122,7 +122,7 @@ async def test_the_second_ctrl_c_ends_a_crawl_at_once(tmp_path: Path) -> None:
     with RawServer(RawConnection.wait_closed) as server:
         process = await start(f"{server.url}/a", "--no-robots", "--frontier", tmp_path / "crawl.db")
         assert process.stderr is not None
-        await until(lambda: server.accepted)
+        await wait_until(lambda: server.accepted)
         process.send_signal(signal.SIGINT)
         note = await process.stderr.readline()
         process.send_signal(signal.SIGINT)
@@ -137,7 +137,7 @@ async def test_the_second_ctrl_c_ends_a_crawl_at_once(tmp_path: Path) -> None:
 async def test_ctrl_c_prints_nothing_with_quiet(tmp_path: Path) -> None:
     with RawServer(RawConnection.wait_closed) as server:
         process = await start(f"{server.url}/a", "--no-robots", "--quiet", "--frontier", tmp_path / "crawl.db")
-        await until(lambda: server.accepted)
+        await wait_until(lambda: server.accepted)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         _, errors = await process.communicate()

@@ -31,7 +31,7 @@ from asyncclient.errors import HTTPException
 from asyncclient.politeness import Polite, Robots, Rules
 from asyncclient.testing import MockTransport, RawConnection, RawServer
 from tests.crawl.archives import Record, exchanges_in, is_valid, records_in, responses_in
-from tests.pool.hosts import turn, until
+from tests.pool.hosts import let_loop_turn, wait_until
 from tests.pool.witness import Witness, reply, stale_once
 from tests.servers import ROOT, Certificates, ConnectProxy
 
@@ -400,8 +400,8 @@ async def test_a_slow_disk_makes_requests_wait_and_bounds_the_memory(tmp_path: P
         async with warc, Client(transport=warc.record(pool)) as client:
             with disk:
                 tasks = [asyncio.create_task(client.get(server.url)) for _ in range(30)]
-                await until(lambda: warc.is_full and pool.pool.stats().active == 0)
-                await turn(20)
+                await wait_until(lambda: warc.is_full and pool.pool.stats().active == 0)
+                await let_loop_turn(20)
                 assert limit <= warc.pending < limit + connections * (LARGE + 1000)
                 assert len(server.seen) == sum(task.done() for task in tasks) < 10
                 disk.start()
@@ -427,9 +427,9 @@ async def test_the_wait_for_the_disk_moves_the_deadline_of_a_request(tmp_path: P
                 await client.get(server.url)
                 before = loop.time()
                 task = asyncio.create_task(client.get(server.url, timeout=Timeout(total=60)))
-                await turn(5)
+                await let_loop_turn(5)
                 after = loop.time()
-                await until(lambda: loop.time() > 2 * after - before)
+                await wait_until(lambda: loop.time() > 2 * after - before)
                 disk.start()
                 await task
     disk.thread.join()
@@ -444,7 +444,7 @@ async def test_a_request_that_waits_for_the_disk_can_be_cancelled(tmp_path: Path
             with disk:
                 await client.get(server.url)
                 first, second = (asyncio.create_task(client.get(server.url)) for _ in range(2))
-                await turn(5)
+                await let_loop_turn(5)
                 first.cancel()
                 await asyncio.wait([first])
                 assert len(server.seen) == 1

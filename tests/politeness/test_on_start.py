@@ -7,7 +7,7 @@ import pytest
 
 from asyncclient import Client, PoolLimits, PoolTransport, Routes, Transport, TransportRequest, TransportResponse
 from asyncclient.testing import MockTransport
-from tests.pool.hosts import Doors, Host, turn
+from tests.pool.hosts import Doors, Host, let_loop_turn
 from tests.pool.invariant import check_quiet
 
 
@@ -41,7 +41,7 @@ async def test_the_pool_calls_on_start_when_there_is_a_connection(body: bytes | 
     async with Host("a.test") as host, Client(transport=transport) as client:
         task = asyncio.create_task(client.post(host.url("/ok"), body=body))
         await doors.wait_until_held(1)
-        await turn(5)
+        await let_loop_turn(5)
         assert not calls
         doors.let_in(0)
         await task

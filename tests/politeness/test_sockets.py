@@ -15,7 +15,7 @@ from asyncclient.politeness import Polite, Rules
 from asyncclient.testing import ManualClock
 from tests.client.answering import Answering, redirect
 from tests.connection.conversations import OK
-from tests.pool.hosts import HOST, Doors, Host, Peer, reply, turn, until
+from tests.pool.hosts import HOST, Doors, Host, Peer, let_loop_turn, reply, wait_until
 
 NAMES = ("a.test", "b.test", "c.test")
 
@@ -70,9 +70,9 @@ async def drive(client: Client, clock: ManualClock, tasks: list[asyncio.Task[Any
     """Move the clock to its next callback whenever no exchange is in progress, until all tasks are done."""
     polite = polite_of(client)
     while True:
-        await turn(3)
-        await until(lambda: not polite.stats().active or all(task.done() for task in tasks))
-        await turn(3)
+        await let_loop_turn(3)
+        await wait_until(lambda: not polite.stats().active or all(task.done() for task in tasks))
+        await let_loop_turn(3)
         if all(task.done() for task in tasks):
             return
         if not polite.stats().active and clock.next_at is not None:
@@ -135,7 +135,7 @@ async def test_a_connection_that_can_not_be_opened_counts_as_a_request() -> None
         await doors.wait_until_held(1)
         doors.refuse(0)
         await asyncio.wait([failed])
-        await turn(5)
+        await let_loop_turn(5)
         assert (len(doors.waiting), clock.next_at) == (1, 1)
         await clock.advance(1)
         await doors.wait_until_held(2)
@@ -159,9 +159,9 @@ async def test_waiting_requests_take_no_connection_that_others_need() -> None:
     pool = PoolLimits(connections=1)
     async with TimedHost(clock) as host, polite_client(clock, Rules(rate=0.001, burst=1), pool=pool) as client:
         waiting = get_all(client, host.urls("a.test", 100))
-        await until(waiting[0].done)
+        await wait_until(waiting[0].done)
         (other,) = get_all(client, host.urls("b.test", 1))
-        await until(other.done)
+        await wait_until(other.done)
         assert clock.now() == 0
         for task in waiting[1:]:
             task.cancel()
@@ -176,10 +176,10 @@ async def test_cancellations_at_random_leave_the_rate_and_the_counts_as_they_are
         tasks = get_all(client, urls)
         polite = polite_of(client)
         while not all(task.done() for task in tasks):
-            await turn(chance.randrange(8))
+            await let_loop_turn(chance.randrange(8))
             chance.choice(tasks).cancel()
             if chance.random() < 0.5:
-                await until(lambda: not polite.stats().active or chance.random() < 0.01)
+                await wait_until(lambda: not polite.stats().active or chance.random() < 0.01)
             if not polite.stats().active and clock.next_at is not None:
                 await clock.advance(max(0.0, clock.next_at - clock.now()))
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -207,10 +207,10 @@ class Host:
 
     async def wait_until_held(self, *targets: str) -> None:
         """Wait until these requests are held."""
-        await until(lambda: all(target in self.held for target in targets))
+        await wait_until(lambda: all(target in self.held for target in targets))
 
 
-async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+async def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Let the loop turn until something holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -218,7 +218,7 @@ async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> N
         await asyncio.sleep(0)
 
 
-async def turn(n: int = 1) -> None:
+async def let_loop_turn(n: int = 1) -> None:
     """Let the loop turn n times."""
     for _ in range(n):
         await asyncio.sleep(0)
@@ -242,7 +242,7 @@ class Doors:
 
     async def wait_until_held(self, n: int) -> None:
         """Wait until n dials have begun."""
-        await until(lambda: len(self.waiting) >= n)
+        await wait_until(lambda: len(self.waiting) >= n)
         assert len(self.waiting) == n
 
     def let_in(self, *numbers: int) -> None:
@@ -276,44 +276,44 @@ def idle_of(client: Client) -> list[Lease]:
 
 async def get(client: Client, host: Host, target: str, **options: Any) -> None:
     """GET a target and see that the answer is this request's."""
-    prove(await client.get(host.url(target), **options), target)
+    assert_answers(await client.get(host.url(target), **options), target)
     check(client)
 
 
-def prove(response: Response, target: str) -> None:
+def assert_answers(response: Response, target: str) -> None:
     assert response.content.startswith(target.encode()), f"{response.content[:80]!r} answered {target}"
 
 
-def ask(client: Client, host: Host, *targets: str, **options: Any) -> list[asyncio.Task[None]]:
+def start_requests(client: Client, host: Host, *targets: str, **options: Any) -> list[asyncio.Task[None]]:
     """Begin to GET these targets, each in a task."""
     return [asyncio.create_task(get(client, host, target, **options), name=target) for target in targets]
 
 
-def held(n: int) -> list[str]:
+def held_targets(n: int) -> list[str]:
     return [f"/ok/held/{number}" for number in range(n)]
 
 
 async def occupy(client: Client, host: Host, n: int = 1) -> list[asyncio.Task[None]]:
     """Have n requests under way at a host until it releases them."""
-    tasks = ask(client, host, *held(n))
-    await host.wait_until_held(*held(n))
+    tasks = start_requests(client, host, *held_targets(n))
+    await host.wait_until_held(*held_targets(n))
     return tasks
 
 
-async def served(*tasks: asyncio.Task[None]) -> None:
+async def wait_until_served(*tasks: asyncio.Task[None]) -> None:
     async with asyncio.timeout(FOREVER):
         await asyncio.gather(*tasks)
 
 
-async def fill(client: Client, host: Host, n: int) -> None:
+async def open_idle_connections(client: Client, host: Host, n: int) -> None:
     """Open, use and release n connections to a host, one after the other."""
     tasks = await occupy(client, host, n)
-    for target, task in zip(held(n), tasks, strict=True):
+    for target, task in zip(held_targets(n), tasks, strict=True):
         host.release(target)
-        await served(task)
+        await wait_until_served(task)
 
 
-async def failures(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
+async def errors_of(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
     """Return the exceptions of these tasks."""
     async with asyncio.timeout(FOREVER):
         await asyncio.wait(tasks)

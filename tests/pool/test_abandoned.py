@@ -16,7 +16,7 @@ import compat
 from asyncclient import Client, PoolLimits, Response, Retry
 from asyncclient.client.download.part_file import PartFile
 from asyncclient.testing import RawServer
-from tests.pool.hosts import Host, ask, client_of, get, reply, served, turn, until
+from tests.pool.hosts import Host, client_of, get, let_loop_turn, reply, start_requests, wait_until, wait_until_served
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
 
@@ -41,7 +41,7 @@ async def test_a_dropped_response_frees_its_slot() -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned() as texts:
             await open_response(client, host.url("/long/1?secret=1"))
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
         await host.peers[0].ended.wait()
         await get(client, host, "/ok/2")
@@ -56,10 +56,10 @@ async def test_the_slot_of_a_dropped_response_goes_to_a_waiter() -> None:
     async with Host() as host, client_of(connections=1) as client:
         with warned():
             response = await open_response(client, host.url("/long/1"))
-            tasks = ask(client, host, "/ok/2", "/ok/3")
-            await until(lambda: client.stats().waiting == 2)
+            tasks = start_requests(client, host, "/ok/2", "/ok/3")
+            await wait_until(lambda: client.stats().waiting == 2)
             del response
-            await served(*tasks)
+            await wait_until_served(*tasks)
         check_quiet(client)
 
 
@@ -79,11 +79,11 @@ async def test_an_iterator_keeps_the_response_open_until_it_is_dropped(iterate: 
             iterator = iterate(response)
             del response
             gc.collect()
-            await turn(3)
+            await let_loop_turn(3)
             assert client.stats().active == 1
             del iterator
             gc.collect()
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
 
 
@@ -94,7 +94,7 @@ async def test_a_response_in_a_cycle_is_found_by_the_collector() -> None:
             cycle.append(cycle)
             del cycle
             gc.collect()
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
 
 
@@ -107,7 +107,7 @@ async def test_the_collector_may_run_in_another_thread() -> None:
             thread.join()
             check(client)
             assert client.stats().active == 1
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
 
 
@@ -117,7 +117,7 @@ async def test_a_dropped_response_over_tls_frees_its_slot(tls: Certificates) -> 
         async with Client(ssl=tls.client_context(), trust_env=False, pool=PoolLimits(connections=1)) as client:
             with warned():
                 await open_response(client, url)
-                await until(lambda: client.stats().active == 0)
+                await wait_until(lambda: client.stats().active == 0)
             check_quiet(client)
 
 
@@ -195,7 +195,7 @@ async def test_a_generator_that_is_left_closes_its_response() -> None:
             async for _ in lines(client, host.url("/long/1")):
                 break
             gc.collect()
-            await until(lambda: client.stats().active == 0)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
 
 
@@ -205,10 +205,10 @@ async def test_many_responses_are_dropped_while_others_are_served() -> None:
             tasks = []
             for number in range(20):
                 await open_response(client, host.url(f"/long/{number}"))
-                tasks += ask(client, host, f"/ok/{number}")
+                tasks += start_requests(client, host, f"/ok/{number}")
                 check(client)
-            await served(*tasks)
-            await until(lambda: client.stats().active == 0)
+            await wait_until_served(*tasks)
+            await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
 
 
@@ -282,7 +282,7 @@ async def test_a_dropped_coroutine_frees_its_slot(start: Start, steps: int, tmp_
         await advance(coroutine, steps)
         coroutine.close()
         del coroutine
-        await until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)
+        await wait_until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)
         check_quiet(client)
         assert not client._settings.pauses
 

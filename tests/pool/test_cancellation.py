@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asyncclient import Client, HTTPException, Timeout
 from tests.durations import FOREVER
-from tests.pool.hosts import PATIENCE, Host, client_of, get, prove, turn
+from tests.pool.hosts import PATIENCE, Host, assert_answers, client_of, get, let_loop_turn
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
 
@@ -19,11 +19,11 @@ from tests.servers import Certificates
 
 
 async def read(client: Client, url: str, target: str) -> None:
-    prove(await client.get(url), target)
+    assert_answers(await client.get(url), target)
 
 
 async def post(client: Client, url: str, target: str) -> None:
-    prove(await client.post(url, body=b"x" * 100), target)
+    assert_answers(await client.post(url, body=b"x" * 100), target)
 
 
 async def upload(client: Client, url: str, target: str) -> None:
@@ -32,7 +32,7 @@ async def upload(client: Client, url: str, target: str) -> None:
             await asyncio.sleep(0)
             yield b"x" * 1000
 
-    prove(await client.post(url, body=pieces()), target)
+    assert_answers(await client.post(url, body=pieces()), target)
 
 
 async def read_in_pieces(client: Client, url: str, target: str) -> None:
@@ -143,7 +143,7 @@ async def carry_out(client: Client, hosts: list[Host], todo: list[Plan], release
             for host in hosts:
                 host.release()
         check(client)
-        await turn()
+        await let_loop_turn()
     return list(running.values())
 
 
@@ -159,7 +159,7 @@ async def finish(client: Client, hosts: list[Host], running: list[Running]) -> N
             if one.plan.kind == NEVER_DONE and one.plan.use is not preconnect:
                 one.cancel()
         check(client)
-        await turn()
+        await let_loop_turn()
     for one in running:
         one.prove()
 
@@ -170,7 +170,7 @@ async def check_usable(client: Client, hosts: list[Host]) -> None:
     async with asyncio.timeout(FOREVER):
         await asyncio.gather(*(get(client, host, target) for host in hosts for target in targets))
         while client.stats().connecting:  # for a request that another connection served
-            await turn()
+            await let_loop_turn()
     check_quiet(client)
 
 
@@ -237,17 +237,17 @@ async def test_cancelled_in_each_turn_nothing_is_left(
                 made: Any = use(client, host.url(target), target)
                 task: asyncio.Task[None] = asyncio.create_task(made)
                 second = asyncio.create_task(get(client, host, f"/ok/{turns}"))
-                await turn(turns)
+                await let_loop_turn(turns)
                 check(client)
                 is_over = task.done()
                 task.cancel()
-                await turn()
+                await let_loop_turn()
                 check(client)
                 outcome, _ = await asyncio.wait_for(asyncio.gather(task, second, return_exceptions=True), PATIENCE)
                 assert is_over or outcome is None or isinstance(outcome, asyncio.CancelledError)
                 assert second.exception() is None
                 while client.stats().connecting:
-                    await turn()
+                    await let_loop_turn()
                 check_quiet(client)
                 if is_over:
                     break

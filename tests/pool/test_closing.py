@@ -25,20 +25,20 @@ from tests.pool.hosts import (
     ANSWERS,
     Doors,
     Host,
-    ask,
     client_of,
-    failures,
-    fill,
+    errors_of,
     get,
     group_of,
-    held,
+    held_targets,
     idle_of,
+    let_loop_turn,
     occupy,
+    open_idle_connections,
     reply,
-    served,
-    turn,
-    until,
+    start_requests,
     wait_readable,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check_quiet
 from tests.servers import Certificates, raw_response
@@ -48,7 +48,7 @@ OK = reply(b"ok")
 
 async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
     """Return the exception of a task, at once."""
-    return (await failures(task))[0]
+    return (await errors_of(task))[0]
 
 
 def is_empty(client: Client) -> bool:
@@ -105,10 +105,10 @@ async def test_closing_ends_a_request_under_way(use: Any, is_secure: bool, tls: 
             ssl=tls.client_context(), retries=Retry(total=1, statuses=(503,)), timeout=Timeout(close=FOREVER)
         )
         await client.preconnect(host.url())
-        await until(lambda: host.accepted)
+        await wait_until(lambda: host.accepted)
         task = asyncio.create_task(use(client, host))
-        await until(lambda: client.stats().active or client._settings.pauses)
-        await turn(20)
+        await wait_until(lambda: client.stats().active or client._settings.pauses)
+        await let_loop_turn(20)
         with lasts():
             await client.aclose()
         error = await ends(task)
@@ -122,12 +122,12 @@ async def test_closing_ends_waiters_and_dials_at_once() -> None:
     doors = Doors()
     async with Host("a.test") as host:
         client = client_of(resolver=doors, connections=3)
-        tasks = ask(client, host, *held(8))
+        tasks = start_requests(client, host, *held_targets(8))
         await doors.wait_until_held(3)
         doors.let_in(0)
-        await host.wait_until_held(held(1)[0])
+        await host.wait_until_held(held_targets(1)[0])
         await client.aclose()
-        errors = await failures(*tasks)
+        errors = await errors_of(*tasks)
         assert {type(error) for error in errors} == {ClientClosed}
         assert all(str(error).startswith("the client was closed meanwhile (GET http") for error in errors)
         assert is_empty(client)
@@ -138,8 +138,8 @@ async def test_closing_ends_waiters_and_dials_at_once() -> None:
 async def test_idle_connections_are_closed(tls: Certificates) -> None:
     async with Host() as a, Host(tls=tls.server_context()) as b:
         async with client_of(ssl=tls.client_context()) as client:
-            await fill(client, a, 3)
-            await fill(client, b, 3)
+            await open_idle_connections(client, a, 3)
+            await open_idle_connections(client, b, 3)
         assert is_empty(client)
         await asyncio.gather(*(peer.ended.wait() for peer in (*a.peers, *b.peers)))
 
@@ -147,13 +147,13 @@ async def test_idle_connections_are_closed(tls: Certificates) -> None:
 async def test_a_dial_that_ends_while_the_client_is_closed_leaves_nothing() -> None:
     async with Host() as host:
         client = client_of(timeout=Timeout(close=FOREVER))
-        (task,) = ask(client, host, "/ok/1")
-        await until(lambda: any(dial.done() for dial in client._pool._dialer.dials))
+        (task,) = start_requests(client, host, "/ok/1")
+        await wait_until(lambda: any(dial.done() for dial in client._pool._dialer.dials))
         with lasts():
             await client.aclose()
         assert isinstance(await ends(task), ClientClosed)
         assert is_empty(client)
-        await until(lambda: host.peers and not host.meter.now)
+        await wait_until(lambda: host.peers and not host.meter.now)
 
 
 @pytest.mark.parametrize("turns", range(12))
@@ -162,22 +162,22 @@ async def test_closing_in_any_turn_of_opening_leaves_nothing(turns: int, is_secu
     async with Host(tls=tls.server_context() if is_secure else None) as host:
         client = client_of(ssl=tls.client_context(), connections=2)
         await client.preconnect(host.url())
-        tasks = ask(client, host, "/ok/1", "/chunked/2", "/ok/3", "/last/4")
-        await turn(turns)
+        tasks = start_requests(client, host, "/ok/1", "/chunked/2", "/ok/3", "/last/4")
+        await let_loop_turn(turns)
         await client.aclose()
-        for error in await failures(*tasks):
+        for error in await errors_of(*tasks):
             assert error is None or isinstance(error, ClientClosed)
         assert is_empty(client)
-        await until(lambda: not host.meter.now)
+        await wait_until(lambda: not host.meter.now)
 
 
 async def test_closing_ends_a_request_that_was_just_given_a_connection() -> None:
     async with Host() as host:
         client = client_of(connections=1)
         async with client.stream("GET", host.url("/ok/first")) as response:
-            (task,) = ask(client, host, "/ok/second")
-            await until(lambda: client.stats().waiting)
-            await until(lambda: raw_response(response)._stream._pieces.size)
+            (task,) = start_requests(client, host, "/ok/second")
+            await wait_until(lambda: client.stats().waiting)
+            await wait_until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             assert client.stats()[:4] == (1, 0, 0, 0)
             await client.aclose()
@@ -199,12 +199,12 @@ async def test_closing_ends_a_request_that_checks_a_connection_again(tls: Certif
     with RawServer(speak_later, tls=tls.server_context()) as server:
         client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.05))
         await client.get(server.url)
-        await turn(3)
+        await let_loop_turn(3)
         (connection,) = idle_of(client)
         go.set()
         wait_readable(connection)
         task = asyncio.create_task(client.get(server.url))
-        await turn()
+        await let_loop_turn()
         await client.aclose()
         assert isinstance(await ends(task), ClientClosed)
         assert is_empty(client)
@@ -231,7 +231,7 @@ async def test_the_wait_for_close_notify_is_spent_once_for_all_peers(n: int, tls
         await asyncio.gather(*(client.get(server.url) for _ in range(many)))
         assert client.stats().idle == many
         tasks = [asyncio.create_task(client.get(server.url)) for _ in range(n)]
-        await turn(3)
+        await let_loop_turn(3)
         with lasts(0.3):
             await client.aclose()
         for task in tasks:
@@ -246,7 +246,7 @@ async def test_closing_twice_or_at_once_or_unused_does_nothing_more() -> None:
         tasks = await occupy(client, host, 2)
         await asyncio.gather(client.aclose(), client.aclose())
         await client.aclose()
-        assert [type(error) for error in await failures(*tasks)] == [ClientClosed] * 2
+        assert [type(error) for error in await errors_of(*tasks)] == [ClientClosed] * 2
         assert is_empty(client)
 
 
@@ -255,7 +255,7 @@ async def test_closing_that_is_cancelled_has_closed_nevertheless(tls: Certificat
         client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.3))
         await client.get(server.url)
         closing = asyncio.create_task(client.aclose())
-        await turn(2)
+        await let_loop_turn(2)
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await closing
@@ -302,7 +302,7 @@ async def leave_unread(client: Client, url: str) -> None:
 
 async def leave_dialling(client: Client, url: str) -> None:
     client.task = asyncio.create_task(client.get(url))  # type: ignore[attr-defined]
-    await turn(2)
+    await let_loop_turn(2)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -328,7 +328,7 @@ def test_a_client_of_a_closed_loop_is_refused_and_can_be_closed(
 async def test_a_dropped_client_is_warned_of_once_and_frees_its_sockets() -> None:
     async with Host() as host:
         client = client_of()
-        await fill(client, host, 2)
+        await open_idle_connections(client, host, 2)
         dropped = weakref.ref(client._pool)
         del client
         with pytest.warns(ResourceWarning, match="unclosed client with 2 open connections:") as caught:
@@ -354,11 +354,11 @@ async def test_a_closed_client_needs_no_garbage_collector() -> None:
         gc.disable()
         try:
             client = client_of()
-            await served(*ask(client, host, "/ok/1", "/last/2", "/chunked/3"))
+            await wait_until_served(*start_requests(client, host, "/ok/1", "/last/2", "/chunked/3"))
             await client.aclose()
             left: list[weakref.ref[Any]] = [weakref.ref(client._pool), weakref.ref(group_of(client, host))]
             del client
-            await turn(3)
+            await let_loop_turn(3)
             assert [one() for one in left] == [None, None]
         finally:
             gc.enable()
@@ -379,6 +379,6 @@ async def test_a_closed_tls_connection_frees_its_slot_at_once(
         async with client_of(ssl=tls.client_context(), timeout=Timeout(close=60)) as client:
             for _ in range(10):
                 assert (await client.get(server.url)).content == b"ok"
-            await until(lambda: not client._pool._closing)
+            await wait_until(lambda: not client._pool._closing)
             gc.collect()
             assert sum(isinstance(thing, AioStream) for thing in gc.get_objects()) == 0

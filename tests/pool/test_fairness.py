@@ -12,17 +12,17 @@ from tests.pool.hosts import (
     Doors,
     Host,
     Peer,
-    ask,
+    assert_answers,
     client_of,
-    failures,
-    fill,
+    errors_of,
     get,
     group_of,
-    held,
+    held_targets,
     occupy,
-    prove,
-    served,
-    until,
+    open_idle_connections,
+    start_requests,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check, check_quiet
 
@@ -39,7 +39,9 @@ async def compete(client: Client, hosts: list[Host], *, tasks: int, exchanges: i
     def is_over() -> bool:
         return sum(len(host.targets) for host in hosts) >= exchanges
 
-    await served(*(asyncio.create_task(keep_busy(client, host, is_over)) for host in hosts for _ in range(tasks)))
+    await wait_until_served(
+        *(asyncio.create_task(keep_busy(client, host, is_over)) for host in hosts for _ in range(tasks))
+    )
 
 
 @pytest.mark.parametrize("connections", [1, 2, 3, 4])
@@ -57,14 +59,14 @@ async def test_a_host_is_served_among_others_with_endless_queues(connections: in
         crowd = [
             asyncio.create_task(keep_busy(client, host, lambda: is_over)) for host in (a, b, c)[:busy] for _ in range(8)
         ]
-        await until(lambda: Busy.count > 40)
+        await wait_until(lambda: Busy.count > 40)
         for number in range(3):
             before = Busy.count
-            await served(*ask(client, calm, f"/ok/{number}"))
+            await wait_until_served(*start_requests(client, calm, f"/ok/{number}"))
             # Each connection may be busy for its turns, and each busy host may stand before it in line.
             assert Busy.count - before <= (MAX_TURNS + 2) * (busy + 1) * connections
         is_over = True
-        await served(*crowd)
+        await wait_until_served(*crowd)
         check_quiet(client)
 
 
@@ -101,12 +103,12 @@ async def test_no_connection_is_closed_while_all_hosts_have_slots() -> None:
 @pytest.mark.parametrize("connections", [1, 2, 3])
 async def test_the_yielded_slot_goes_to_the_other_host(connections: int) -> None:
     async with Host() as a, Host() as b, client_of(connections=connections) as client:
-        crowd = ask(client, a, *(f"/ok/{number}" for number in range(60)))
-        await served(*ask(client, b, "/ok/b"))
+        crowd = start_requests(client, a, *(f"/ok/{number}" for number in range(60)))
+        await wait_until_served(*start_requests(client, b, "/ok/b"))
         assert a.accepted == connections
         assert a.meter.now == connections - 1
         assert len(a.targets) <= (MAX_TURNS + 2) * connections
-        await served(*crowd)
+        await wait_until_served(*crowd)
         check_quiet(client)
 
 
@@ -117,10 +119,10 @@ async def test_many_hosts_are_served_with_few_slots() -> None:
         async def visit(name: str) -> None:
             for number in range(2):
                 target = f"/ok/{name}/{number}"
-                prove(await client.get(f"http://{name}:{host.port}{target}"), target)
+                assert_answers(await client.get(f"http://{name}:{host.port}{target}"), target)
                 check(client)
 
-        await served(*(asyncio.create_task(visit(name)) for name in names))
+        await wait_until_served(*(asyncio.create_task(visit(name)) for name in names))
         check_quiet(client)
         assert host.meter.most == client.stats().idle == 3
         assert len(host.targets) == 100
@@ -129,14 +131,14 @@ async def test_many_hosts_are_served_with_few_slots() -> None:
 async def test_a_connection_without_waiters_frees_its_slot() -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         of_a = await occupy(client, a, 2)
-        of_b = ask(client, b, "/ok/held/1", "/ok/held/2")
-        await until(lambda: client.stats().waiting == 2)
-        for n, target in enumerate(held(2), 1):
+        of_b = start_requests(client, b, "/ok/held/1", "/ok/held/2")
+        await wait_until(lambda: client.stats().waiting == 2)
+        for n, target in enumerate(held_targets(2), 1):
             a.release(target)
             await b.wait_until_held(f"/ok/held/{n}")
             check(client)
         b.release()
-        await served(*of_a, *of_b)
+        await wait_until_served(*of_a, *of_b)
         assert (a.accepted, b.accepted) == (2, 2)
 
 
@@ -144,15 +146,15 @@ async def test_a_dialled_connection_without_waiters_gives_its_slot_to_another_ho
     """The second was served by the first's connection while one was opened for it, and that is in the way now."""
     doors = Doors()
     async with Host("a.test") as a, Host("b.test") as b, client_of(resolver=doors, connections=3) as client:
-        tasks = [*ask(client, a, "/ok/held/1"), *ask(client, b, "/ok/held/1")]
+        tasks = [*start_requests(client, a, "/ok/held/1"), *start_requests(client, b, "/ok/held/1")]
         await doors.wait_until_held(2)
         doors.let_in(0, 1)
         await a.wait_until_held("/ok/held/1")
         await b.wait_until_held("/ok/held/1")
-        tasks += ask(client, a, "/ok/held/2")
+        tasks += start_requests(client, a, "/ok/held/2")
         await doors.wait_until_held(3)
-        tasks += ask(client, b, "/ok/held/2")
-        await until(lambda: client.stats().waiting == 2)
+        tasks += start_requests(client, b, "/ok/held/2")
+        await wait_until(lambda: client.stats().waiting == 2)
         a.release()
         await a.wait_until_held("/ok/held/2")
         doors.let_in(2)
@@ -163,7 +165,7 @@ async def test_a_dialled_connection_without_waiters_gives_its_slot_to_another_ho
         assert (a.accepted, b.accepted) == (2, 2)
         a.release()
         b.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
 
 
 @pytest.mark.parametrize("reason", ["cancelled", "served"])
@@ -171,33 +173,33 @@ async def test_no_slot_is_given_to_a_host_without_waiters(reason: str) -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         first = await occupy(client, b)
         of_a = await occupy(client, a)
-        (late,) = ask(client, b, "/ok/late")
-        await until(lambda: client.stats().waiting)
+        (late,) = start_requests(client, b, "/ok/late")
+        await wait_until(lambda: client.stats().waiting)
         if reason == "cancelled":
             late.cancel()
-            await failures(late)
+            await errors_of(late)
         else:
             b.release()
-            await served(late)
+            await wait_until_served(late)
         a.release()
-        await served(*of_a)
+        await wait_until_served(*of_a)
         check(client)
         assert len(group_of(client, a).idle) == 1
         if b.held:
             b.release()
-        await served(*first)
+        await wait_until_served(*first)
 
 
 async def test_a_cancelled_request_evicts_nothing() -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
         first = await occupy(client, b, 2)
-        (late,) = ask(client, a, "/ok/late")
-        await until(lambda: client.stats().waiting)
+        (late,) = start_requests(client, a, "/ok/late")
+        await wait_until(lambda: client.stats().waiting)
         late.cancel()
-        await failures(late)
+        await errors_of(late)
         b.release()
-        await served(*first)
-        await fill(client, b, 2)
+        await wait_until_served(*first)
+        await open_idle_connections(client, b, 2)
         assert (b.accepted, a.accepted) == (2, 0)
 
 
@@ -214,9 +216,9 @@ async def test_hosts_take_turns_in_the_order_of_their_first_requests(places: tup
         tasks = await occupy(client, a)
         order = [a, *(host for _, host in sorted(zip(places, (b, c, d), strict=True), key=itemgetter(0)))]
         for number, host in enumerate(order[1:], 1):
-            tasks += ask(client, host, "/ok/1")
-            await until(lambda number=number: client.stats().waiting == number)  # type: ignore[misc]
+            tasks += start_requests(client, host, "/ok/1")
+            await wait_until(lambda number=number: client.stats().waiting == number)  # type: ignore[misc]
         a.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert asked == order
         check_quiet(client)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asyncclient import Auth, StaticResolver
-from tests.pool.hosts import ANSWERS, HOST, Host, client_of, get, prove, reply
+from tests.pool.hosts import ANSWERS, HOST, Host, assert_answers, client_of, get, reply
 from tests.pool.invariant import check_quiet
 
 
@@ -18,7 +18,7 @@ async def test_a_resend_after_a_stale_connection_does_not_wait_for_its_own_slot(
         await get(client, host, "/ok/0")
         host.peers[0].answer = host.peers[0].transport.close  # type: ignore[method-assign]
         response = await client.get(host.url("/moved/1"))
-        prove(response, "/ok/there")
+        assert_answers(response, "/ok/there")
         assert host.targets == ["/ok/0", "/moved/1", "/moved/1", "/ok/there"]
         check_quiet(client)
 
@@ -66,6 +66,6 @@ async def test_hosts_that_share_an_address_share_no_connection() -> None:
     names = StaticResolver({"a.test": HOST, "b.test": HOST})
     async with Host() as host, client_of(resolver=names) as client:
         for name in ("a.test", "b.test", "A.test", "b.test"):
-            prove(await client.get(f"http://{name}:{host.port}/ok/{name}"), f"/ok/{name}")
+            assert_answers(await client.get(f"http://{name}:{host.port}/ok/{name}"), f"/ok/{name}")
         assert [peer.targets for peer in host.peers] == [["/ok/a.test", "/ok/A.test"], ["/ok/b.test"] * 2]
         check_quiet(client)

@@ -17,21 +17,21 @@ from tests.pool.hosts import (
     ANSWERS,
     LONG,
     Host,
-    ask,
+    assert_answers,
     client_of,
-    failures,
-    fill,
+    errors_of,
     get,
     group_of,
-    held,
+    held_targets,
     idle_of,
+    let_loop_turn,
     occupy,
-    prove,
+    open_idle_connections,
     reply,
-    served,
-    turn,
-    until,
+    start_requests,
     wait_readable,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates, raw_response
@@ -60,10 +60,10 @@ RETIRING = [end, speak]
 @pytest.mark.parametrize("retire", RETIRING)
 async def test_data_or_an_end_retires_an_idle_connection_at_once(retire: Callable[[socket.socket], None]) -> None:
     async with Host() as host, client_of() as client:
-        await fill(client, host, 2)
+        await open_idle_connections(client, host, 2)
         with host.peers[1].socket() as own:
             retire(own)
-        await until(lambda: client.stats().idle == 1)
+        await wait_until(lambda: client.stats().idle == 1)
         check_quiet(client)
         await host.peers[1].ended.wait()
         await get(client, host, "/ok/next")
@@ -82,7 +82,7 @@ async def test_unread_data_in_the_kernel_is_found_before_a_request_is_sent(
         with host.peers[0].socket() as own:
             retire(own)
         wait_readable(connection)
-        prove(await client.request(method, host.url("/ok/second")), "/ok/second")
+        assert_answers(await client.request(method, host.url("/ok/second")), "/ok/second")
         check_quiet(client)
         assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
 
@@ -94,17 +94,17 @@ async def test_data_that_arrives_while_a_connection_is_handed_on_retires_it(
 ) -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
-            await until(lambda: raw_response(response).length == len("/ok/first"))
+            await wait_until(lambda: raw_response(response).length == len("/ok/first"))
             (connection,) = group_of(client, host).leased
             waiting = asyncio.create_task(client.request(method, host.url("/ok/second")))
-            await until(lambda: client.stats().waiting)
-            await until(lambda: connection.wire.stream._pieces.size)
+            await wait_until(lambda: client.stats().waiting)
+            await wait_until(lambda: connection.wire.stream._pieces.size)
             await response.read()  # all was received: no turn of the loop, and the next request has the connection now
             check(client)
             with host.peers[0].socket() as own:
                 retire(own)
             wait_readable(connection)
-        prove(await waiting, "/ok/second")
+        assert_answers(await waiting, "/ok/second")
         check_quiet(client)
         assert [peer.targets for peer in host.peers] == [["/ok/first"], ["/ok/second"]]
 
@@ -113,14 +113,14 @@ async def test_a_request_with_a_retired_connection_is_served_next() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
             (connection,) = group_of(client, host).leased
-            tasks = ask(client, host, *(f"/ok/{number}" for number in range(4)))
-            await until(lambda: client.stats().waiting == 4)
-            await until(lambda: connection.wire.stream._pieces.size)
+            tasks = start_requests(client, host, *(f"/ok/{number}" for number in range(4)))
+            await wait_until(lambda: client.stats().waiting == 4)
+            await wait_until(lambda: connection.wire.stream._pieces.size)
             await response.read()
             with host.peers[0].socket() as own:
                 end(own)
             wait_readable(connection)
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert host.targets[1:] == [f"/ok/{number}" for number in range(4)]
         assert host.accepted == 2
 
@@ -130,7 +130,7 @@ async def test_bytes_after_a_response_retire_the_connection() -> None:
     async with Host() as host, client_of(connections=1) as client:
         await get(client, host, "/and-more/0")
         assert client.stats().idle == 0
-        await served(*ask(client, host, "/and-more/1", "/ok/2", "/and-more/3", "/ok/4"))
+        await wait_until_served(*start_requests(client, host, "/and-more/1", "/ok/2", "/and-more/3", "/ok/4"))
         check_quiet(client)
         assert host.accepted == 4
 
@@ -175,14 +175,14 @@ async def test_no_request_is_sent_on_a_retired_connection(
     script = Second(act)
     with RawServer(script, tls=tls.server_context() if is_secure else None) as server:
         async with Client(ssl=tls.client_context(), trust_env=False, timeout=Timeout(close=0.05)) as client:
-            prove(await client.get(f"{server.url}/first"), "/first")
+            assert_answers(await client.get(f"{server.url}/first"), "/first")
             (connection,) = idle_of(client)
-            await turn(3)  # TLS's session tickets, which are not a reason
+            await let_loop_turn(3)  # TLS's session tickets, which are not a reason
             script.go.set()
             wait_readable(connection)
             if not is_in_the_kernel:
-                await until(lambda: client.stats().idle == 0)
-            prove(await client.post(f"{server.url}/second", body=b"once"), "/second")
+                await wait_until(lambda: client.stats().idle == 0)
+            assert_answers(await client.post(f"{server.url}/second", body=b"once"), "/second")
             check_quiet(client)
             assert script.heads == [1, 1]
 
@@ -210,7 +210,7 @@ async def test_tls_session_tickets_retire_nothing(tls: Certificates) -> None:
             (connection,) = idle_of(client)
             go.set()
             wait_readable(connection)
-            prove(await client.get(f"{url}/first"), "/first")
+            assert_answers(await client.get(f"{url}/first"), "/first")
             check_quiet(client)
             assert (idle_of(client), way.accepted) == ([connection], 1)
 
@@ -256,8 +256,8 @@ async def fail(client: Client, url: str) -> None:
 
 async def be_cancelled(client: Client, url: str) -> None:
     task = asyncio.create_task(client.get(url))
-    await until(lambda: client.stats().active)
-    await turn(4)
+    await wait_until(lambda: client.stats().active)
+    await let_loop_turn(4)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -319,20 +319,20 @@ async def test_a_request_for_a_new_connection_gets_the_slot_of_an_idle_one() -> 
     """Only a request that needs a new connection, after a stale one, waits while another is idle."""
     async with Host() as host, client_of(per_host=2, keep_alive=15) as client:
         tasks = await occupy(client, host, 2)
-        host.release(held(2)[0])
-        await served(tasks[0])
+        host.release(held_targets(2)[0])
+        await wait_until_served(tasks[0])
         connection = await asyncio.wait_for(client._pool.acquire(group_of(client, host), Timeout(), is_new=True), STALL)
         assert host.accepted == 3
         connection.release()
         host.release()
-        await served(tasks[1])
+        await wait_until_served(tasks[1])
         check_quiet(client)
 
 
 async def test_a_resent_request_does_not_use_another_idle_connection() -> None:
     """After one has gone stale unseen the others may have, too: two repeats would be one too many."""
     async with Host() as host, client_of() as client:
-        await fill(client, host, 3)
+        await open_idle_connections(client, host, 3)
         for connection in idle_of(client):
             connection.keep_alive = float("inf")
         for peer in host.peers:
@@ -349,10 +349,10 @@ async def test_a_resent_request_does_not_use_another_idle_connection() -> None:
 async def test_a_late_response_to_a_cancelled_request_is_discarded() -> None:
     async with Host() as host, client_of(connections=1) as client:
         (task,) = await occupy(client, host)
-        others = ask(client, host, "/ok/1", "/ok/2")
+        others = start_requests(client, host, "/ok/1", "/ok/2")
         task.cancel()
-        await turn()
+        await let_loop_turn()
         host.release()
-        assert isinstance((await failures(task))[0], asyncio.CancelledError)
-        await served(*others)
+        assert isinstance((await errors_of(task))[0], asyncio.CancelledError)
+        await wait_until_served(*others)
         assert [len(peer.targets) for peer in host.peers] == [1, 2]

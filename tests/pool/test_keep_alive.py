@@ -8,7 +8,7 @@ from asyncclient import Client
 from asyncclient.tracing.trace import ConnectionTrace
 from asyncclient.tracing.tracer import Tracer
 from tests.durations import FOREVER, STALL, lasts
-from tests.pool.hosts import ANSWERS, Host, client_of, fill, get, grow_older, idle_of, reply
+from tests.pool.hosts import ANSWERS, Host, client_of, get, grow_older, idle_of, open_idle_connections, reply
 from tests.pool.invariant import check_quiet
 
 
@@ -103,7 +103,7 @@ async def test_a_tracer_may_close_idle_connections_when_one_is_closed(close: str
     tracer = Closing()
     async with Host() as host, client_of(keep_alive=15, tracers=[tracer]) as client:
         tracer.client = client
-        await fill(client, host, 3)
+        await open_idle_connections(client, host, 3)
         for connection in idle_of(client):
             grow_older(connection, 15)
         getattr(client._pool, close)()
@@ -113,7 +113,7 @@ async def test_a_tracer_may_close_idle_connections_when_one_is_closed(close: str
 
 async def test_a_sweep_closes_expired_idle_connections() -> None:
     async with Host() as host, client_of(keep_alive=15) as client:
-        await fill(client, host, 3)
+        await open_idle_connections(client, host, 3)
         young, *old = idle_of(client)
         for connection in old:
             grow_older(connection, 15)

@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from tests.pool.hosts import Host, Meter, ask, client_of, fill, group_of, held, occupy, served, until
+from tests.pool.hosts import (
+    Host,
+    Meter,
+    client_of,
+    group_of,
+    held_targets,
+    occupy,
+    open_idle_connections,
+    start_requests,
+    wait_until,
+    wait_until_served,
+)
 from tests.pool.invariant import check, check_quiet
 
 
@@ -29,7 +40,7 @@ async def test_no_more_connections_are_open_than_allowed(
 
     async with Host(meter=Counted()) as a, Host(meter=Counted()) as b, client_of(**limits) as client:
         targets = [f"/{kind}/{number}" for number in range(8) for kind in ("ok", "last", "chunked")]
-        await served(*ask(client, a, *targets), *ask(client, b, *targets))
+        await wait_until_served(*start_requests(client, a, *targets), *start_requests(client, b, *targets))
         check_quiet(client)
         assert max(a.meter.most, b.meter.most) == most_at_one
         assert whole.most == most_in_all
@@ -38,14 +49,14 @@ async def test_no_more_connections_are_open_than_allowed(
 
 async def test_a_request_beyond_the_limit_waits_for_a_slot() -> None:
     async with Host() as host, client_of(connections=2) as client:
-        tasks = ask(client, host, *held(3))
-        await host.wait_until_held(*held(2))
+        tasks = start_requests(client, host, *held_targets(3))
+        await host.wait_until_held(*held_targets(2))
         check(client)
         assert client.stats()[:4] == (2, 0, 0, 1)
         host.release()
-        await host.wait_until_held(held(3)[2])
+        await host.wait_until_held(held_targets(3)[2])
         host.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert host.accepted == 2
 
 
@@ -63,9 +74,9 @@ async def test_a_request_beyond_the_limit_waits_for_a_slot() -> None:
 )
 async def test_no_more_connections_are_kept_than_allowed(limits: dict[str, Any], kept_at_each: tuple[int, int]) -> None:
     async with Host() as a, Host() as b, client_of(**limits) as client:
-        await fill(client, a, 3)
-        await fill(client, b, 3)
-        await until(lambda: (a.meter.now, b.meter.now) == kept_at_each)
+        await open_idle_connections(client, a, 3)
+        await open_idle_connections(client, b, 3)
+        await wait_until(lambda: (a.meter.now, b.meter.now) == kept_at_each)
         check_quiet(client)
         assert client.stats().idle == sum(kept_at_each)
 
@@ -73,26 +84,28 @@ async def test_no_more_connections_are_kept_than_allowed(limits: dict[str, Any],
 @pytest.mark.parametrize("limit", ["idle", "idle_per_host"])
 async def test_the_connection_unused_longest_is_not_kept(limit: str) -> None:
     async with Host() as host, client_of(**{limit: 2}) as client:
-        await fill(client, host, 3)
+        await open_idle_connections(client, host, 3)
         await host.peers[0].ended.wait()
         assert [peer.is_open for peer in host.peers] == [False, True, True]
 
 
 async def test_the_connection_used_last_is_used_first() -> None:
     async with Host() as host, client_of() as client:
-        await fill(client, host, 3)
-        await served(*ask(client, host, "/ok/again"))
-        assert host.peers[2].targets == [held(3)[2], "/ok/again"]
+        await open_idle_connections(client, host, 3)
+        await wait_until_served(*start_requests(client, host, "/ok/again"))
+        assert host.peers[2].targets == [held_targets(3)[2], "/ok/again"]
 
 
 async def test_the_connection_idle_longest_is_closed_for_another_host() -> None:
     async with Host() as a, Host() as b, Host() as c, client_of(connections=3) as client:
-        await fill(client, a, 2)
-        await fill(client, b, 1)
-        await served(*ask(client, a, "/ok/again"))  # on the second connection, which is the youngest now
-        await served(*ask(client, c, "/ok/first"))
+        await open_idle_connections(client, a, 2)
+        await open_idle_connections(client, b, 1)
+        await wait_until_served(
+            *start_requests(client, a, "/ok/again")
+        )  # on the second connection, which is the youngest now
+        await wait_until_served(*start_requests(client, c, "/ok/first"))
         await a.peers[0].ended.wait()
-        await served(*ask(client, c, "/ok/second"), *ask(client, c, "/ok/third"))
+        await wait_until_served(*start_requests(client, c, "/ok/second"), *start_requests(client, c, "/ok/third"))
         await b.peers[0].ended.wait()
         check_quiet(client)
         assert a.peers[1].is_open
@@ -102,41 +115,41 @@ async def test_the_connection_idle_longest_is_closed_for_another_host() -> None:
 async def test_a_connection_in_use_is_not_closed_for_another_host() -> None:
     async with Host() as a, Host() as b, client_of(connections=1) as client:
         first = await occupy(client, a)
-        second = ask(client, b, "/ok/b")
-        await until(lambda: client.stats().waiting)
+        second = start_requests(client, b, "/ok/b")
+        await wait_until(lambda: client.stats().waiting)
         check(client)
         assert (a.meter.now, b.accepted) == (1, 0)
         a.release()
-        await served(*first, *second)
+        await wait_until_served(*first, *second)
         await a.peers[0].ended.wait()
         assert b.accepted == 1
 
 
 async def test_a_host_at_its_own_limit_evicts_nothing() -> None:
     async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
-        await fill(client, b, 2)
-        tasks = ask(client, a, *held(4))
-        await a.wait_until_held(*held(2))
-        await until(lambda: client.stats().waiting == 2)
+        await open_idle_connections(client, b, 2)
+        tasks = start_requests(client, a, *held_targets(4))
+        await a.wait_until_held(*held_targets(2))
+        await wait_until(lambda: client.stats().waiting == 2)
         assert len(group_of(client, b).idle) == 2
         a.release()
-        await a.wait_until_held(*held(4)[2:])
+        await a.wait_until_held(*held_targets(4)[2:])
         a.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert (a.accepted, b.meter.now) == (2, 2)
 
 
 async def test_a_released_slot_is_not_given_to_a_host_at_its_own_limit() -> None:
     async with Host() as a, Host() as b, client_of(connections=4, per_host=2) as client:
         of_a = await occupy(client, a, 2)
-        of_b = ask(client, b, *held(3))
-        await b.wait_until_held(*held(2))
-        await until(lambda: client.stats().waiting == 1)
+        of_b = start_requests(client, b, *held_targets(3))
+        await b.wait_until_held(*held_targets(2))
+        await wait_until(lambda: client.stats().waiting == 1)
         a.release()
-        await served(*of_a)
+        await wait_until_served(*of_a)
         check(client)
         assert len(group_of(client, a).idle) == 2
         b.release()
-        await b.wait_until_held(held(3)[2])
+        await b.wait_until_held(held_targets(3)[2])
         b.release()
-        await served(*of_b)
+        await wait_until_served(*of_b)

@@ -6,18 +6,18 @@ from tests.durations import lasts
 from tests.pool.hosts import (
     Doors,
     Host,
-    ask,
     client_of,
-    failures,
-    fill,
+    errors_of,
     get,
     group_of,
     grow_older,
-    held,
+    held_targets,
     idle_of,
     occupy,
-    served,
-    until,
+    open_idle_connections,
+    start_requests,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check, check_quiet
 
@@ -36,19 +36,19 @@ async def test_an_idle_connection_beyond_its_age_is_not_used() -> None:
 
 async def test_a_connection_that_is_never_idle_is_replaced_beyond_its_age() -> None:
     async with Host() as host, client_of(connections=1, max_age=60) as client:
-        tasks = ask(client, host, *held(3))
-        await host.wait_until_held(held(3)[0])
+        tasks = start_requests(client, host, *held_targets(3))
+        await host.wait_until_held(held_targets(3)[0])
         (connection,) = group_of(client, host).leased
         host.release()
-        await host.wait_until_held(held(3)[1])
+        await host.wait_until_held(held_targets(3)[1])
         assert host.accepted == 1
         connection.retires_at -= 60
         host.release()
-        await host.wait_until_held(held(3)[2])
+        await host.wait_until_held(held_targets(3)[2])
         assert host.accepted == 2
         check(client)
         host.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
 
 
 async def test_the_exchange_under_way_is_finished_beyond_the_age() -> None:
@@ -64,7 +64,7 @@ async def test_the_exchange_under_way_is_finished_beyond_the_age() -> None:
 
 async def test_with_an_age_of_0_each_connection_serves_one_request() -> None:
     async with Host() as host, client_of(max_age=0, connections=2) as client:
-        await served(*ask(client, host, *(f"/ok/{number}" for number in range(6))))
+        await wait_until_served(*start_requests(client, host, *(f"/ok/{number}" for number in range(6))))
         assert [len(peer.targets) for peer in host.peers] == [1] * 6
         check_quiet(client)
 
@@ -85,14 +85,14 @@ def test_invalid_max_age_is_refused(age: float) -> None:
 
 async def test_close_idle_closes_all_idle_connections_and_no_other() -> None:
     async with Host() as host, Host() as other, client_of() as client:
-        await fill(client, host, 3)
-        await fill(client, other, 2)
+        await open_idle_connections(client, host, 3)
+        await open_idle_connections(client, other, 2)
         tasks = await occupy(client, other)
         assert client.close_idle() == 4
         check(client)
-        await until(lambda: (host.open, other.open) == (0, 1))
+        await wait_until(lambda: (host.open, other.open) == (0, 1))
         other.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert client.stats()[:2] == (0, 1)
         assert client.close_idle() == 1
         assert client.close_idle() == 0
@@ -103,12 +103,12 @@ async def test_close_idle_closes_all_idle_connections_and_no_other() -> None:
 async def test_close_idle_leaves_dials_and_waiters_alone() -> None:
     doors = Doors()
     async with Host("held.test") as host, client_of(connections=1, resolver=doors) as client:
-        tasks = ask(client, host, "/ok/1", "/ok/2")
+        tasks = start_requests(client, host, "/ok/1", "/ok/2")
         await doors.wait_until_held(1)
         assert client.close_idle() == 0
         check(client)
         doors.let_in(0)
-        assert await failures(*tasks) == [None, None]
+        assert await errors_of(*tasks) == [None, None]
 
 
 async def test_close_idle_of_a_client_that_is_not_used_yet_or_closed_does_nothing() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from types import CoroutineType
 from typing import Any
 
-from tests.pool.hosts import HOST, Host, client_of, get, idle_of, turn, until
+from tests.pool.hosts import HOST, Host, client_of, get, idle_of, let_loop_turn, wait_until
 
 SEVERAL = 10
 
@@ -47,7 +47,7 @@ async def test_a_request_in_flight_holds_few_objects() -> None:
             host.release()
             await asyncio.gather(*tasks)
             tasks.clear()
-            await turn()  # until then this task has the responses
+            await let_loop_turn()  # until then this task has the responses
     assert added == dict.fromkeys(("Exchange", "Request", "RequestHead", "Transfer"), SEVERAL)
     assert coroutines == dict.fromkeys(("Client.request", "Transfer.run", "PoolTransport.send"), SEVERAL)
 
@@ -72,5 +72,5 @@ async def test_closing_makes_no_task_for_each_connection() -> None:
         asyncio.get_running_loop().set_task_factory(make_task)
         await client.aclose()
         asyncio.get_running_loop().set_task_factory(None)
-        await until(lambda: not host.open)
+        await wait_until(lambda: not host.open)
     assert len(made) == 1

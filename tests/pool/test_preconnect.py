@@ -11,17 +11,17 @@ from tests.durations import STALL
 from tests.pool.hosts import (
     Doors,
     Host,
-    ask,
     client_of,
-    fill,
     get,
     grow_older,
-    held,
+    held_targets,
     idle_of,
+    let_loop_turn,
     occupy,
-    served,
-    turn,
-    until,
+    open_idle_connections,
+    start_requests,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check, check_quiet
 from tests.servers import Certificates
@@ -52,13 +52,13 @@ async def test_preconnect_opens_no_more_connections_than_allowed(limits: dict[st
 async def test_preconnected_connections_serve_requests(tls: Certificates) -> None:
     async with Host(tls=tls.server_context()) as host, client_of(ssl=tls.client_context()) as client:
         await client.preconnect(host.url(), 3)
-        await fill(client, host, 3)
+        await open_idle_connections(client, host, 3)
         assert host.accepted == 3
 
 
 async def test_idle_connections_count_for_preconnect() -> None:
     async with Host() as host, client_of() as client:
-        await fill(client, host, 2)
+        await open_idle_connections(client, host, 2)
         await client.preconnect(host.url(), 3)
         await client.preconnect(host.url(), 2)
         assert (client.stats().idle, host.accepted) == (3, 3)
@@ -76,11 +76,11 @@ async def test_connections_that_preconnect_opened_before_an_error_are_kept() -> 
         task = asyncio.create_task(client.preconnect(host.url(), 3))
         await doors.wait_until_held(3)
         doors.let_in(0)
-        await until(lambda: host.accepted == 1 and client.stats().connecting == 2)
+        await wait_until(lambda: host.accepted == 1 and client.stats().connecting == 2)
         doors.refuse(1, 2)  # it waits for all of them
         with pytest.raises(ConnectError, match="refused 1"):
             await task
-        await until(lambda: not client.stats().connecting)
+        await wait_until(lambda: not client.stats().connecting)
         check_quiet(client)
         assert (client.stats().idle, host.meter.now) == (1, 1)
 
@@ -91,11 +91,11 @@ async def test_cancelling_keeps_open_connections_and_cancels_the_other_dials() -
         task = asyncio.create_task(client.preconnect(host.url(), 3))
         await doors.wait_until_held(3)
         doors.let_in(0)
-        await until(lambda: client.stats().connecting == 2)
+        await wait_until(lambda: client.stats().connecting == 2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await until(lambda: not client.stats().connecting)
+        await wait_until(lambda: not client.stats().connecting)
         check_quiet(client)
         assert client.stats().idle == 1
 
@@ -107,14 +107,14 @@ async def test_cancelling_preconnect_in_each_turn_leaves_nothing(is_secure: bool
         while not is_over:
             async with client_of(ssl=context, connections=2, timeout=Timeout(close=0.05)) as client:
                 preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
-                await turn(turns)
+                await let_loop_turn(turns)
                 check(client)
                 is_over, turns = preconnecting.done(), turns + 1
                 preconnecting.cancel()
                 await asyncio.wait([preconnecting])
-                await until(lambda client=client: not client.stats().connecting)  # type: ignore[misc]
+                await wait_until(lambda client=client: not client.stats().connecting)  # type: ignore[misc]
                 check_quiet(client)
-                await served(*ask(client, host, "/ok/1", "/ok/2", "/ok/3"))
+                await wait_until_served(*start_requests(client, host, "/ok/1", "/ok/2", "/ok/3"))
             assert client._pool.counted == 0
         assert turns > 3
 
@@ -127,11 +127,11 @@ async def test_cancelling_preconnect_as_dials_fail_leaves_no_error_unread(turns:
         preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
         await doors.wait_until_held(2)
         doors.refuse(0, 1)
-        await turn(turns)
+        await let_loop_turn(turns)
         preconnecting.cancel()
         await asyncio.wait([preconnecting])
         assert preconnecting.cancelled() or isinstance(preconnecting.exception(), ConnectError)
-        await until(lambda: not client.stats().connecting)
+        await wait_until(lambda: not client.stats().connecting)
         del preconnecting
     gc.collect()
     assert told == []
@@ -139,20 +139,22 @@ async def test_cancelling_preconnect_as_dials_fail_leaves_no_error_unread(turns:
 
 async def test_requests_during_preconnect_are_served() -> None:
     async with Host() as host, client_of(connections=2) as client:
-        tasks = ask(client, host, *(f"/ok/{number}" for number in range(6)))
-        await turn(2)
+        tasks = start_requests(client, host, *(f"/ok/{number}" for number in range(6)))
+        await let_loop_turn(2)
         preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
-        tasks += ask(client, host, *(f"/ok/{number}" for number in range(6, 12)))
-        await served(*tasks, preconnecting)
+        tasks += start_requests(client, host, *(f"/ok/{number}" for number in range(6, 12)))
+        await wait_until_served(*tasks, preconnecting)
         check_quiet(client)
         assert (client.stats().idle, host.accepted) == (2, 2)
 
 
 async def test_two_preconnects_for_the_same_slots_do_not_deadlock() -> None:
     async with Host() as a, Host() as b, client_of(connections=2) as client:
-        await served(*(asyncio.create_task(client.preconnect(host.url(), 2)) for host in (a, b, a, b)))
+        await wait_until_served(*(asyncio.create_task(client.preconnect(host.url(), 2)) for host in (a, b, a, b)))
         check_quiet(client)
-        await served(*ask(client, a, "/ok/1", "/ok/2", "/ok/3"), *ask(client, b, "/ok/1", "/ok/2", "/ok/3"))
+        await wait_until_served(
+            *start_requests(client, a, "/ok/1", "/ok/2", "/ok/3"), *start_requests(client, b, "/ok/1", "/ok/2", "/ok/3")
+        )
 
 
 async def test_connections_serve_requests_before_preconnect_is_done() -> None:
@@ -160,10 +162,10 @@ async def test_connections_serve_requests_before_preconnect_is_done() -> None:
     async with Host() as host, client_of(connections=2) as client:
         first = await occupy(client, host)
         preconnecting = asyncio.create_task(client.preconnect(host.url(), 2))
-        await until(lambda: host.accepted == 2 and not client.stats().connecting)
-        await served(*ask(client, host, "/ok/1", "/ok/2"))
+        await wait_until(lambda: host.accepted == 2 and not client.stats().connecting)
+        await wait_until_served(*start_requests(client, host, "/ok/1", "/ok/2"))
         host.release()
-        await served(*first, preconnecting)
+        await wait_until_served(*first, preconnecting)
         check_quiet(client)
 
 
@@ -174,7 +176,7 @@ async def test_preconnect_does_not_wait_for_slots() -> None:
         check(client)
         assert (client.stats().waiting, client.stats().connecting, host.accepted) == (0, 0, 1)
         host.release()
-        await served(*first)
+        await wait_until_served(*first)
         check_quiet(client)
 
 
@@ -183,7 +185,7 @@ async def test_preconnect_is_limited_by_the_total_timeout() -> None:
     async with Host("a.test") as host, client_of(resolver=doors, timeout=0.05) as client:
         with pytest.raises(TotalTimeout):
             await asyncio.wait_for(client.preconnect(host.url(), 2), STALL)
-        await until(lambda: not client.stats().connecting)
+        await wait_until(lambda: not client.stats().connecting)
         check_quiet(client)
 
 
@@ -194,7 +196,7 @@ async def test_closing_the_client_ends_preconnect() -> None:
         task = asyncio.create_task(client.preconnect(host.url(), 2))
         await doors.wait_until_held(2)
         doors.let_in(0)
-        await until(lambda: client.stats().connecting == 1)
+        await wait_until(lambda: client.stats().connecting == 1)
         await client.aclose()
         with pytest.raises(ClientClosed):
             await task
@@ -209,9 +211,9 @@ async def test_a_server_that_closes_at_once_leaves_nothing_idle() -> None:
         await client.preconnect(host.url(), 2)
         for peer in host.peers:
             peer.transport.close()
-        await until(lambda: not client.stats().idle)
+        await wait_until(lambda: not client.stats().idle)
         check_quiet(client)
-        await get(client, host, held(1)[0].replace("held", "now"))
+        await get(client, host, held_targets(1)[0].replace("held", "now"))
 
 
 async def test_expired_idle_connections_do_not_count_for_preconnect() -> None:

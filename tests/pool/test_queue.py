@@ -10,17 +10,17 @@ from tests.pool.hosts import (
     HOST,
     Doors,
     Host,
-    ask,
+    assert_answers,
     client_of,
-    failures,
+    errors_of,
     get,
     group_of,
-    held,
+    held_targets,
+    let_loop_turn,
     occupy,
-    prove,
-    served,
-    turn,
-    until,
+    start_requests,
+    wait_until,
+    wait_until_served,
 )
 from tests.pool.invariant import check, check_quiet
 from tests.servers import raw_response
@@ -33,10 +33,10 @@ async def test_requests_are_served_in_their_order(connections: int) -> None:
     targets = [f"/{kind}/{number}" for number in range(6) for kind in ("ok", "last", "error", "chunked")]
     async with Host() as host, client_of(connections=connections) as client:
         first = await occupy(client, host, connections)
-        tasks = ask(client, host, *targets)
-        await until(lambda: client.stats().waiting == len(targets))
+        tasks = start_requests(client, host, *targets)
+        await wait_until(lambda: client.stats().waiting == len(targets))
         host.release()
-        await served(*first, *tasks)
+        await wait_until_served(*first, *tasks)
         order = [targets.index(target) for target in host.targets[connections:]]
         late = [place - number for number, place in enumerate(order)]
         assert max(map(abs, late)) < connections
@@ -46,14 +46,14 @@ async def test_requests_are_served_in_their_order(connections: int) -> None:
 async def test_cancelled_waiters_do_not_change_the_order_of_the_others() -> None:
     async with Host() as host, client_of(connections=1) as client:
         first = await occupy(client, host)
-        tasks = ask(client, host, *(f"/ok/{number}" for number in range(9)))
-        await until(lambda: client.stats().waiting == 9)
+        tasks = start_requests(client, host, *(f"/ok/{number}" for number in range(9)))
+        await wait_until(lambda: client.stats().waiting == 9)
         for task in tasks[::2]:
             task.cancel()
-        await until(lambda: client.stats().waiting == 4)
+        await wait_until(lambda: client.stats().waiting == 4)
         check(client)
         host.release()
-        await served(*first, *tasks[1::2])
+        await wait_until_served(*first, *tasks[1::2])
         assert host.targets[1:] == ["/ok/1", "/ok/3", "/ok/5", "/ok/7"]
         assert host.accepted == 1
         check_quiet(client)
@@ -62,13 +62,13 @@ async def test_cancelled_waiters_do_not_change_the_order_of_the_others() -> None
 async def test_a_new_request_does_not_overtake_a_waiter_that_was_just_served() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
-            waiting = ask(client, host, "/ok/second")
-            await until(lambda: client.stats().waiting)
-            await until(lambda: raw_response(response)._stream._pieces.size)
-            newcomer = ask(client, host, "/ok/third")
+            waiting = start_requests(client, host, "/ok/second")
+            await wait_until(lambda: client.stats().waiting)
+            await wait_until(lambda: raw_response(response)._stream._pieces.size)
+            newcomer = start_requests(client, host, "/ok/third")
             await response.read()  # the one in line has it, but has not had a turn yet
             assert client._pool.take_idle(group_of(client, host)) is None
-        await served(*waiting, *newcomer)
+        await wait_until_served(*waiting, *newcomer)
         assert host.targets == ["/ok/first", "/ok/second", "/ok/third"]
 
 
@@ -78,11 +78,11 @@ async def test_a_new_request_does_not_overtake_a_waiter_that_was_just_served() -
 async def test_a_released_connection_serves_a_waiter_during_its_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
-        first = ask(client, host, "/ok/held/1")
+        first = start_requests(client, host, "/ok/held/1")
         await doors.wait_until_held(1)
         doors.let_in(0)
         await host.wait_until_held("/ok/held/1")
-        second = ask(client, host, "/ok/held/2")
+        second = start_requests(client, host, "/ok/held/2")
         await doors.wait_until_held(2)
         host.release()
         await host.wait_until_held("/ok/held/2")
@@ -90,11 +90,11 @@ async def test_a_released_connection_serves_a_waiter_during_its_dial() -> None:
         assert client.stats()[:4] == (1, 0, 1, 0)
         assert (host.accepted, host.peers[0].targets) == (1, ["/ok/held/1", "/ok/held/2"])
         doors.let_in(1)  # what is opened meanwhile is kept for the next
-        await until(lambda: client.stats().idle)
-        third = ask(client, host, "/ok/held/3")
+        await wait_until(lambda: client.stats().idle)
+        third = start_requests(client, host, "/ok/held/3")
         await host.wait_until_held("/ok/held/3")
         host.release()
-        await served(*first, *second, *third)
+        await wait_until_served(*first, *second, *third)
         assert [len(peer.targets) for peer in host.peers] == [2, 1]
         await doors.wait_until_held(2)
         check_quiet(client)
@@ -103,14 +103,14 @@ async def test_a_released_connection_serves_a_waiter_during_its_dial() -> None:
 async def test_the_first_dialled_connection_serves_the_first_waiter() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
-        tasks = ask(client, host, *held(3))
+        tasks = start_requests(client, host, *held_targets(3))
         await doors.wait_until_held(3)
-        for number, target in zip((2, 0, 1), held(3), strict=True):
+        for number, target in zip((2, 0, 1), held_targets(3), strict=True):
             doors.let_in(number)
             await host.wait_until_held(target)
             check(client)
         host.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert host.accepted == 3
 
 
@@ -118,22 +118,22 @@ async def test_no_more_connections_are_opened_than_requests_wait() -> None:
     """Dials whose request was served in the meantime serve the requests that wait now."""
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
-        tasks = ask(client, host, "/ok/held/1")
+        tasks = start_requests(client, host, "/ok/held/1")
         await doors.wait_until_held(1)
         doors.let_in(0)
         await host.wait_until_held("/ok/held/1")
-        tasks += ask(client, host, "/ok/held/2")
+        tasks += start_requests(client, host, "/ok/held/2")
         await doors.wait_until_held(2)
         host.release("/ok/held/1")  # serves the second
         await host.wait_until_held("/ok/held/2")
-        tasks += ask(client, host, "/ok/held/3")
-        await until(lambda: client.stats().waiting)
+        tasks += start_requests(client, host, "/ok/held/3")
+        await wait_until(lambda: client.stats().waiting)
         check(client)
         assert client.stats()[:4] == (1, 0, 1, 1)
         doors.let_in(1)
         await host.wait_until_held("/ok/held/3")
         host.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         assert host.accepted == 2
 
 
@@ -143,28 +143,28 @@ async def test_no_more_connections_are_opened_than_requests_wait() -> None:
 async def test_a_dial_error_goes_to_the_request_of_the_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=3) as client:
-        tasks = ask(client, host, *held(5))
+        tasks = start_requests(client, host, *held_targets(5))
         await doors.wait_until_held(3)
         doors.refuse(1)
-        (error,) = await failures(tasks[1])
+        (error,) = await errors_of(tasks[1])
         assert isinstance(error, ConnectError)
         assert "refused 1" in str(error)
         await doors.wait_until_held(4)  # the place goes to the next in line
         check(client)
         assert client.stats()[:4] == (0, 0, 3, 4)
         doors.let_in(0, 2, 3)
-        await host.wait_until_held(held(5)[0], held(5)[2], held(5)[3])
+        await host.wait_until_held(held_targets(5)[0], held_targets(5)[2], held_targets(5)[3])
         host.release()
-        await host.wait_until_held(held(5)[4])
+        await host.wait_until_held(held_targets(5)[4])
         host.release()
-        await served(tasks[0], *tasks[2:])
+        await wait_until_served(tasks[0], *tasks[2:])
         check_quiet(client)
 
 
 async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
-        tasks = ask(client, host, "/ok/held/1", "/ok/held/2")
+        tasks = start_requests(client, host, "/ok/held/1", "/ok/held/2")
         await doors.wait_until_held(2)
         doors.let_in(1)  # serves the first
         await host.wait_until_held("/ok/held/1")
@@ -175,20 +175,20 @@ async def test_a_dial_error_is_dropped_if_its_request_was_served() -> None:
         doors.let_in(2)
         await host.wait_until_held("/ok/held/2")
         host.release()
-        await served(*tasks)
+        await wait_until_served(*tasks)
         check_quiet(client)
 
 
 async def test_each_waiter_gets_its_dial_error_and_all_slots_are_freed() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=2) as client:
-        tasks = ask(client, host, *held(6))
+        tasks = start_requests(client, host, *held_targets(6))
         for number in range(6):
-            await until(lambda number=number: len(doors.waiting) > number)  # type: ignore[misc]
+            await wait_until(lambda number=number: len(doors.waiting) > number)  # type: ignore[misc]
             check(client)
             doors.refuse(number)
-        assert [type(error) for error in await failures(*tasks)] == [ConnectError] * 6
-        assert len({id(error) for error in await failures(*tasks)}) == 6
+        assert [type(error) for error in await errors_of(*tasks)] == [ConnectError] * 6
+        assert len({id(error) for error in await errors_of(*tasks)}) == 6
         check_quiet(client)
         assert client._pool.counted == 0
         doors.are_open = True
@@ -219,14 +219,14 @@ async def test_connect_timeouts_leave_the_pool_usable() -> None:
             url = f"http://{HOST}:{hole.getsockname()[1]}/ok/there"
             for _ in range(2):
                 tasks = [asyncio.create_task(client.get(url)) for _ in range(7)]
-                await served(*ask(client, host, "/ok/beside"))
+                await wait_until_served(*start_requests(client, host, "/ok/beside"))
                 outcomes = await asyncio.gather(*tasks, return_exceptions=True)
                 assert [type(outcome) for outcome in outcomes] == [ConnectTimeout] * 7
                 check_quiet(client)
             assert client._pool.counted == client.stats().idle
-            await served(*ask(client, host, *(f"/ok/{number}" for number in range(9))))
+            await wait_until_served(*start_requests(client, host, *(f"/ok/{number}" for number in range(9))))
             async with Host(listener=hole):
-                prove(await client.get(url, timeout=Timeout()), "/ok/there")
+                assert_answers(await client.get(url, timeout=Timeout()), "/ok/there")
             check_quiet(client)
 
 
@@ -236,15 +236,15 @@ async def test_connect_timeouts_leave_the_pool_usable() -> None:
 async def test_a_cancelled_waiter_passes_on_its_connection() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
-            tasks = ask(client, host, "/ok/second", "/ok/third", "/ok/fourth")
-            await until(lambda: client.stats().waiting == 3)
-            await until(lambda: raw_response(response)._stream._pieces.size)
+            tasks = start_requests(client, host, "/ok/second", "/ok/third", "/ok/fourth")
+            await wait_until(lambda: client.stats().waiting == 3)
+            await wait_until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             assert client.stats().waiting == 2
             tasks[0].cancel()  # it was given the connection, and has not run yet
             tasks[1].cancel()  # it is the next
-        await served(tasks[2])
-        assert all(isinstance(error, asyncio.CancelledError) for error in await failures(*tasks[:2]))
+        await wait_until_served(tasks[2])
+        assert all(isinstance(error, asyncio.CancelledError) for error in await errors_of(*tasks[:2]))
         assert (host.accepted, host.targets) == (1, ["/ok/first", "/ok/fourth"])
         check_quiet(client)
 
@@ -252,12 +252,12 @@ async def test_a_cancelled_waiter_passes_on_its_connection() -> None:
 async def test_the_connection_of_a_cancelled_last_waiter_is_kept_idle() -> None:
     async with Host() as host, client_of(connections=1) as client:
         async with client.stream("GET", host.url("/ok/first")) as response:
-            (task,) = ask(client, host, "/ok/second")
-            await until(lambda: client.stats().waiting)
-            await until(lambda: raw_response(response)._stream._pieces.size)
+            (task,) = start_requests(client, host, "/ok/second")
+            await wait_until(lambda: client.stats().waiting)
+            await wait_until(lambda: raw_response(response)._stream._pieces.size)
             await response.read()
             task.cancel()
-        await failures(task)
+        await errors_of(task)
         check_quiet(client)
         assert client.stats().idle == 1
         await get(client, host, "/ok/third")
@@ -267,17 +267,17 @@ async def test_the_connection_of_a_cancelled_last_waiter_is_kept_idle() -> None:
 async def test_a_dial_without_waiters_is_cancelled() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors) as client:
-        tasks = ask(client, host, *held(3))
+        tasks = start_requests(client, host, *held_targets(3))
         await doors.wait_until_held(3)
         tasks[1].cancel()
-        await failures(tasks[1])
-        await until(lambda: client.stats().connecting == 2)
+        await errors_of(tasks[1])
+        await wait_until(lambda: client.stats().connecting == 2)
         check(client)
         assert [door.cancelled() for door in doors.waiting] == [False, True, False]
         tasks[0].cancel()
         tasks[2].cancel()
-        await failures(*tasks)
-        await until(lambda: client.stats().connecting == 0)
+        await errors_of(*tasks)
+        await wait_until(lambda: client.stats().connecting == 0)
         check_quiet(client)
         assert (client._pool.counted, host.accepted) == (0, 0)
 
@@ -285,13 +285,13 @@ async def test_a_dial_without_waiters_is_cancelled() -> None:
 async def test_the_dial_of_a_cancelled_waiter_serves_a_waiter_without_a_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
-        tasks = ask(client, host, "/ok/1", "/ok/2")
+        tasks = start_requests(client, host, "/ok/1", "/ok/2")
         await doors.wait_until_held(1)
         tasks[0].cancel()
-        await failures(tasks[0])
+        await errors_of(tasks[0])
         check(client)
         doors.let_in(0)
-        await served(tasks[1])
+        await wait_until_served(tasks[1])
         await doors.wait_until_held(1)
         assert host.targets == ["/ok/2"]
         check_quiet(client)
@@ -300,25 +300,25 @@ async def test_the_dial_of_a_cancelled_waiter_serves_a_waiter_without_a_dial() -
 async def test_a_request_made_while_a_dial_is_being_cancelled_gets_a_dial() -> None:
     doors = Doors()
     async with Host("a.test") as host, client_of(resolver=doors, connections=1) as client:
-        (task,) = ask(client, host, "/ok/1")
+        (task,) = start_requests(client, host, "/ok/1")
         await doors.wait_until_held(1)
         task.cancel()
-        await turn()  # it leaves the line; its dial has been cancelled, and has not ended yet
-        second = ask(client, host, "/ok/2")
+        await let_loop_turn()  # it leaves the line; its dial has been cancelled, and has not ended yet
+        second = start_requests(client, host, "/ok/2")
         await doors.wait_until_held(2)
         doors.let_in(1)
-        await served(*second)
+        await wait_until_served(*second)
         check_quiet(client)
 
 
 @pytest.mark.parametrize("turns", range(8))
 async def test_cancelling_a_request_during_its_dial_leaves_nothing(turns: int) -> None:
     async with Host() as host, client_of(connections=1) as client:
-        (task,) = ask(client, host, "/ok/1")
-        await turn(turns)
+        (task,) = start_requests(client, host, "/ok/1")
+        await let_loop_turn(turns)
         task.cancel()
-        await failures(task)
-        await until(lambda: not client.stats().connecting)
+        await errors_of(task)
+        await wait_until(lambda: not client.stats().connecting)
         check_quiet(client)
-        await served(*ask(client, host, "/ok/2", "/ok/3"))
+        await wait_until_served(*start_requests(client, host, "/ok/2", "/ok/3"))
         check_quiet(client)

@@ -15,7 +15,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import NEVER
 from asyncclient.transport import Destination
 from asyncclient.wire import Wire
-from tests.pool.hosts import turn, until
+from tests.pool.hosts import let_loop_turn, wait_until
 from tests.pool.witness import Recorded, Witness, reply, stale_once
 from tests.servers import Certificates, ConnectProxy
 
@@ -271,8 +271,8 @@ async def test_a_cancelled_read_leaves_each_byte_recorded_once() -> None:
         async with recorded:
             response = await recorded.send(request_to(server, "/"))
             reading = asyncio.create_task(response.read())
-            await until(lambda: received_of(response) == len(part))
-            await turn(3)
+            await wait_until(lambda: received_of(response) == len(part))
+            await let_loop_turn(3)
             reading.cancel()
             await asyncio.wait([reading])
     assert (recorded.last.response, recorded.last.response_cut) == (part, "unspecified")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asyncclient import HTTPException, Timeout
-from tests.pool.hosts import PATIENCE, Host, client_of, served, until
+from tests.pool.hosts import PATIENCE, Host, client_of, wait_until, wait_until_served
 from tests.pool.invariant import check, check_quiet
 from tests.pool.test_cancellation import USES, check_usable, preconnect
 from tests.servers import Certificates
@@ -70,13 +70,13 @@ async def test_after_many_cancellations_the_pool_is_unchanged(is_secure: bool, t
         before = count_descriptors()
         client = client_of(connections=10, ssl=tls.client_context(), timeout=Timeout(close=0.1))
         crowd = Crowd(client, host)
-        await served(*(asyncio.create_task(crowd.ask_on(number)) for number in range(TASKS)))
+        await wait_until_served(*(asyncio.create_task(crowd.ask_on(number)) for number in range(TASKS)))
         assert crowd.cancelled
         assert crowd.passed
-        await until(lambda: not client.stats().connecting)
+        await wait_until(lambda: not client.stats().connecting)
         check_quiet(client)
         await check_usable(client, [host, host])
         await client.aclose()
-        await until(lambda: not host.meter.now)
-        await until(lambda: count_descriptors() <= before)
+        await wait_until(lambda: not host.meter.now)
+        await wait_until(lambda: count_descriptors() <= before)
         assert client._pool.counted == 0

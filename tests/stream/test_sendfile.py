@@ -14,7 +14,7 @@ from asyncclient import Client
 from asyncclient.errors import ConnectError, NotConnected, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer
 from tests.durations import lasts
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.stream.peers import MEBIBYTE, TOO_LARGE, Connect, Gate, fill
 
 SIZE = 20 * len(MEBIBYTE)  # more than any socket takes at once
@@ -225,7 +225,7 @@ async def test_an_end_from_this_side_stops_a_file(connect: Connect, file: IO[byt
         if fills:
             await fill(stream)
         sending = asyncio.create_task(stream.sendfile(file.fileno(), 0, SIZE))
-        await until(lambda: stream._wake_up)  # for room
+        await wait_until(lambda: stream._wake_up)  # for room
         stream.abort()
         with pytest.raises(NotConnected):
             await sending

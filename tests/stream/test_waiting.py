@@ -18,7 +18,7 @@ from asyncclient.errors import (
 from asyncclient.testing import RawConnection
 from asyncclient.timeouts import NEVER, Timeout
 from tests.durations import FOREVER, lasts
-from tests.pool.hosts import until
+from tests.pool.hosts import wait_until
 from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill
 
 
@@ -175,7 +175,7 @@ async def test_a_timeout_begins_with_each_wait(connect: Connect) -> None:
         reading = asyncio.create_task(stream.readexactly(3))
         deadlines = [math.inf]
         for _ in range(3):
-            await until(lambda: stream.deadline != deadlines[-1])
+            await wait_until(lambda: stream.deadline != deadlines[-1])
             deadlines.append(stream.deadline)
             await asyncio.sleep(0.02)
             stream.write(b"x")
