@@ -27,7 +27,7 @@ class Timeout:
     """Seconds that each phase of an exchange may take; None sets no limit.
 
     Args:
-        connect: resolving and connecting together; then the same again for a proxy to open a tunnel.
+        connect: resolving and connecting together; the same limit applies again to opening a tunnel through a proxy.
         tls: one TLS handshake.
         pool: the wait for a connection of a pool, until one may be opened or becomes free.
         write: each wait until the server accepts more of a request.

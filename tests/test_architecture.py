@@ -1,4 +1,4 @@
-"""The house of docs/architecture.md, held by reading the sources: floors, cycles, sizes, names."""
+"""The architecture of docs/architecture.md, held by reading the sources: layers, cycles, sizes, names."""
 
 import ast
 import graphlib
@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A module imports from its own floor and from lower ones. The longest name that fits decides.
-FLOORS = {
+# A module imports from its own layer and from lower ones. The longest name that fits decides.
+LAYERS = {
     0: (
         *(
             "arguments",
@@ -50,7 +50,7 @@ FLOORS = {
     6: ("cache", "client", "politeness"),
     7: ("__init__", "__main__", "blocking", "cli", "compat", "contrib", "crawl", "pytest_plugin", "runner", "testing"),
 }
-FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
+LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 HIGHEST_FOR_COMPAT = 4
 HIGHEST_WITHOUT_LOOP = 2
 LOOPS = {"asyncio", "uvloop", "winloop", "aiofiles", "aiohappyeyeballs"}
@@ -111,28 +111,28 @@ def imported_modules(module: str) -> frozenset[str]:
     return frozenset(filter(None, map(module_named, imported_names(module))))
 
 
-def floor_of(module: str) -> int | None:
+def layer_of(module: str) -> int | None:
     parts = module.split(".")[1:]
     prefixes = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return next((FLOOR_OF[prefix] for prefix in prefixes if prefix in FLOOR_OF), None)
+    return next((LAYER_OF[prefix] for prefix in prefixes if prefix in LAYER_OF), None)
 
 
 def may_import(importer: str, imported: str) -> bool:
     if is_compat(importer):
         # compat.Client is another name of the blocking client, imported on first use.
         is_door = importer == "compat.__init__" and imported.startswith("asyncclient.blocking.")
-        return is_door or is_compat(imported) or (floor_of(imported) or 0) <= HIGHEST_FOR_COMPAT
+        return is_door or is_compat(imported) or (layer_of(imported) or 0) <= HIGHEST_FOR_COMPAT
     if is_compat(imported):
-        return floor_of(importer) == max(FLOORS)
-    return (floor_of(imported) or 0) <= (floor_of(importer) or 0)
+        return layer_of(importer) == max(LAYERS)
+    return (layer_of(imported) or 0) <= (layer_of(importer) or 0)
 
 
 def is_compat(module: str) -> bool:
     return module.startswith("compat.")
 
 
-def modules_up_to(floor: int) -> list[str]:
-    return [module for module in FILES if not is_compat(module) and (floor_of(module) or 0) <= floor]
+def modules_up_to(layer: int) -> list[str]:
+    return [module for module in FILES if not is_compat(module) and (layer_of(module) or 0) <= layer]
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -181,14 +181,14 @@ def texts() -> Iterator[Path]:
     return (ROOT / name for name in names if (ROOT / name).is_file())
 
 
-def test_every_module_stands_on_a_floor() -> None:
-    homeless = [module for module in FILES if not is_compat(module) and floor_of(module) is None]
-    assert not homeless, f"on no floor: {homeless}; add them to FLOORS here and to docs/architecture.md"
+def test_every_module_is_in_a_layer() -> None:
+    homeless = [module for module in FILES if not is_compat(module) and layer_of(module) is None]
+    assert not homeless, f"in no layer: {homeless}; add them to LAYERS here and to docs/architecture.md"
 
 
-def test_modules_import_from_their_own_floor_and_lower_ones() -> None:
+def test_modules_import_from_their_own_layer_and_lower_ones() -> None:
     upwards = [
-        f"{importer} (floor {floor_of(importer)}) imports {imported} (floor {floor_of(imported)})"
+        f"{importer} (layer {layer_of(importer)}) imports {imported} (layer {layer_of(imported)})"
         for importer in FILES
         for imported in sorted(imported_modules(importer))
         if not may_import(importer, imported)
@@ -298,6 +298,6 @@ def test_the_transfer_knows_nothing_below_the_seam() -> None:
     below = [
         module
         for module in imported_modules("asyncclient.client.transfer")
-        if not module.startswith(above) and floor_of(module) != 0 and module != "asyncclient.transport"
+        if not module.startswith(above) and layer_of(module) != 0 and module != "asyncclient.transport"
     ]
     assert not below, f"transfer imports {below}; it may know a Transport, and no connection"

@@ -1,6 +1,6 @@
 """The objects that identify a request and a connection in all of their events.
 
-The code of each floor reports an event by a method of the object, which notes what it says and calls the tracers. A
+The code of each layer reports an event by a method of the object, which notes what it says and calls the tracers. A
 request without tracers has no such object.
 """
 
