@@ -179,7 +179,7 @@ def test_the_referer_of_an_https_page_is_not_sent_to_an_http_url(
 
 
 def test_fields_that_are_not_declared_secret_are_kept() -> None:
-    assert strip_fields([("X-Api-Key", "s")], follow("http://g/")) == [("X-Api-Key", "s")]
+    assert strip_fields([("X-Own-Key", "s")], follow("http://g/")) == [("X-Own-Key", "s")]
 
 
 def test_secrets_are_not_sent_after_a_redirect_back() -> None:
