@@ -9,7 +9,7 @@ from asyncclient.client.body.arguments import Payload, build_payload
 from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import send_request
 from asyncclient.limits import DEFAULT
-from tests.exchange.sending import read
+from tests.exchange.sending import read_source
 from tests.scripted import ScriptedStream
 
 
@@ -34,7 +34,7 @@ async def send_all(payload: Payload) -> tuple[int | None, bytes]:
     """Open, read and close a payload; return its declared length and its content."""
     source = await payload.open(4)
     try:
-        return source.length, await read(source)
+        return source.length, await read_source(source)
     finally:
         await payload.aclose()
 

@@ -29,7 +29,7 @@ DATES = (b"Date: Sun, 06 Nov 1994 08:49:37 GMT", b"Last-Modified: Sun, 06 Nov 19
 AT_ONCE = Retry(total=2, backoff=0)
 
 
-def partial(data: bytes, content_range: str, *fields: bytes) -> bytes:
+def partial_response(data: bytes, content_range: str, *fields: bytes) -> bytes:
     return reply(data, b"Content-Range: " + content_range.encode(), *fields, status=b"206 Partial Content")
 
 
@@ -75,7 +75,9 @@ class Store(RawServer):
         start = self._find_start(asked)
         if start is None:
             return reply(self.content, *self.fields)
-        return partial(self.content[start:], f"bytes {start}-{len(self.content) - 1}/{len(self.content)}", *self.fields)
+        return partial_response(
+            self.content[start:], f"bytes {start}-{len(self.content) - 1}/{len(self.content)}", *self.fields
+        )
 
     def _find_start(self, asked: Asked) -> int | None:
         asked_range = asked["range"]
@@ -97,7 +99,7 @@ class Interrupted(Exception):
     """Raised by a callback."""
 
 
-def until(size: int) -> Callable[[int, int | None], None]:
+def stop_at_size(size: int) -> Callable[[int, int | None], None]:
     """A callback that ends the download once the file has so many bytes."""
 
     def progress(received: int, _: int | None) -> None:
@@ -107,17 +109,17 @@ def until(size: int) -> Callable[[int, int | None], None]:
     return progress
 
 
-def names(directory: Path) -> list[str]:
+def list_names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
 def is_whole(path: Path, content: bytes = CONTENT) -> bool:
     """Whether the file has this content, and stands alone."""
-    return path.read_bytes() == content and names(path.parent) == [path.name]
+    return path.read_bytes() == content and list_names(path.parent) == [path.name]
 
 
 @contextmanager
-def whole(path: Path, content: bytes = CONTENT) -> Iterator[None]:
+def leaves_whole_file(path: Path, content: bytes = CONTENT) -> Iterator[None]:
     yield
     assert is_whole(path, content)
 

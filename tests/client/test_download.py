@@ -40,10 +40,10 @@ from tests.client.downloads import (
     Store,
     digest,
     is_whole,
-    names,
-    partial,
-    until,
-    whole,
+    leaves_whole_file,
+    list_names,
+    partial_response,
+    stop_at_size,
 )
 from tests.connection.conversations import MEBIBYTE, chunked, reply, wait_for_event
 from tests.servers import Caddy, Certificates
@@ -61,7 +61,7 @@ async def test_content_goes_to_the_file(tmp_path: Path, size: int, framing: str)
         "close": b"HTTP/1.1 200 OK\r\n\r\n" + content,
     }[framing]
     then = RawConnection.close if framing == "close" else RawConnection.wait_closed
-    with RawServer.replying(answer, then=then) as server, whole(tmp_path / "file", content):
+    with RawServer.replying(answer, then=then) as server, leaves_whole_file(tmp_path / "file", content):
         async with Client() as client:
             response = await client.download(server.url, tmp_path / "file", progress=lambda *step: steps.append(step))
             assert await is_clean(client)
@@ -78,7 +78,7 @@ async def test_content_goes_to_the_file(tmp_path: Path, size: int, framing: str)
 
 async def test_rules_of_the_client_hold_for_downloads(tmp_path: Path) -> None:
     answers = {"/api/go?n=1&q=2": redirect("/file"), "/file": reply(CONTENT)}
-    with Answering(answers) as server, whole(tmp_path / "file"):
+    with Answering(answers) as server, leaves_whole_file(tmp_path / "file"):
         async with Client(base_url=f"{server.url}/api", params={"n": 1}) as client:
             response = await client.download("go", str(tmp_path / "file"), params={"q": 2}, headers={"X-Own": "1"})
     assert [one.status for one in (*response.history, response)] == [302, 200]
@@ -90,10 +90,10 @@ async def test_a_file_is_replaced_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     seen = []
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         async with Client() as client:
             await client.download(
-                server.url, path, progress=lambda *_: seen.append((path.read_bytes(), *names(tmp_path)))
+                server.url, path, progress=lambda *_: seen.append((path.read_bytes(), *list_names(tmp_path)))
             )
     assert set(seen) == {(b"old", "file", "file.part")}
 
@@ -106,7 +106,7 @@ async def test_mode_of_the_file(tmp_path: Path, old: int | None, new: int) -> No
         path.chmod(old)
     before, modes = os.umask(0o027), set()
     try:
-        with Store() as server, whole(path):
+        with Store() as server, leaves_whole_file(path):
             async with Client() as client:
                 part = Path(f"{path}.part")
                 await client.download(server.url, path, progress=lambda *_: modes.add(part.stat().st_mode & 0o777))
@@ -120,7 +120,7 @@ async def test_a_link_is_followed(tmp_path: Path) -> None:
     folder, link = tmp_path / "folder", tmp_path / "link"
     folder.mkdir()
     link.symlink_to(folder / "file")
-    with Store() as server, whole(folder / "file"):
+    with Store() as server, leaves_whole_file(folder / "file"):
         async with Client() as client:
             await client.download(server.url, link)
             await client.download(server.url, link)
@@ -160,13 +160,13 @@ async def test_a_download_to_a_path_that_cannot_be_a_file(
     path = tmp_path / "folder" / "file"
     path.parent.mkdir()
     make(path)
-    before = names(path.parent) if path.parent.exists() else []
+    before = list_names(path.parent) if path.parent.exists() else []
     with Store() as server:
         async with Client() as client:
             with pytest.raises(error, match=text):
                 await client.download(server.url, path, resume=resume)
     assert server.asked == []
-    assert before == (names(path.parent) if path.parent.exists() else [])
+    assert before == (list_names(path.parent) if path.parent.exists() else [])
 
 
 @contextmanager
@@ -190,7 +190,7 @@ async def test_a_full_disk(tmp_path: Path, resume: bool, size: int) -> None:
                 await client.download(server.url, path, resume=resume)
             assert await is_clean(client)
             assert len(server.asked) == 1
-            assert names(tmp_path) == (["file.part", "file.part.note"] if resume else [])
+            assert list_names(tmp_path) == (["file.part", "file.part.note"] if resume else [])
             await client.download(server.url, path, resume=resume)
     assert is_whole(path)
     assert server.ranges[1:] == [f"bytes={size - 1}-" if resume else None]
@@ -206,7 +206,7 @@ async def test_two_downloads_to_one_path(tmp_path: Path) -> None:
         gate.wait()
         connection.send(answer[CUT:])
 
-    with RawServer(hold) as slow, Store(b"other") as server, whole(path):
+    with RawServer(hold) as slow, Store(b"other") as server, leaves_whole_file(path):
         async with Client() as client:
             first = asyncio.create_task(client.download(slow.url, path))
             await wait_for_event(gate.reached)
@@ -230,7 +230,9 @@ async def test_files_are_touched_in_workers_only(tmp_path: Path) -> None:
             sys.setprofile(note)  # of this thread
             try:
                 with pytest.raises(Interrupted):
-                    await client.download(server.url, tmp_path / "file", resume=True, progress=until(MAX_WRITE_STEP))
+                    await client.download(
+                        server.url, tmp_path / "file", resume=True, progress=stop_at_size(MAX_WRITE_STEP)
+                    )
                 await client.download(server.url, tmp_path / "file", resume=True)
             finally:
                 sys.setprofile(None)
@@ -264,8 +266,8 @@ async def test_content_is_not_kept(tmp_path: Path, caddy: Caddy) -> None:
         (reply(b"", status=b"500 Oops"), StatusError),
         (redirect("/x"), StatusError),
         (reply(b"", status=b"304 Not Modified"), StatusError),
-        (partial(b"data", "bytes 0-3/4"), ProtocolError),
-        (partial(b"data", "bytes 0-3/4", b'ETag: "v1"'), ProtocolError),
+        (partial_response(b"data", "bytes 0-3/4"), ProtocolError),
+        (partial_response(b"data", "bytes 0-3/4", b'ETag: "v1"'), ProtocolError),
         (reply(b"data", b"Content-Range: bytes 4-7/8"), ProtocolError),
         (reply(b"data", b"Content-Range: bytes 0-3/8"), ProtocolError),
         (reply(b"data", b"Content-Range: bytes 0-4/5"), ProtocolError),
@@ -285,7 +287,7 @@ async def test_a_failure_leaves_the_file_as_it_was(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with RawServer.replying(answer) as server, whole(path, b"old"):
+    with RawServer.replying(answer) as server, leaves_whole_file(path, b"old"):
         async with Client(max_body_size=SIZE, retries=AT_ONCE, follow_redirects=False) as client:
             with pytest.raises(error) as caught:
                 await client.download(server.url, path, resume=resume)
@@ -298,7 +300,7 @@ async def test_a_failure_leaves_the_file_as_it_was(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (partial(b"data", "bytes 0-3/4"), ProtocolError),
+        (partial_response(b"data", "bytes 0-3/4"), ProtocolError),
         (reply(b"data", b"Content-Range: bytes 4-7/8"), ProtocolError),
         (reply(b"data", digest("Repr-Digest", b"other")), DecodingError),
         (chunked(CONTENT, b"!"), ContentTooLarge),
@@ -328,7 +330,7 @@ async def test_content_that_can_not_be_decoded(tmp_path: Path, coding: str, cont
     path = tmp_path / "file"
     path.write_bytes(b"old")
     answer = reply(content, f"Content-Encoding: {coding}".encode(), b'ETag: "v1"')
-    with RawServer.replying(answer) as server, whole(path, b"old"):
+    with RawServer.replying(answer) as server, leaves_whole_file(path, b"old"):
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(DecodingError):
                 await client.download(server.url, path, resume=resume, decode=True)
@@ -346,7 +348,7 @@ async def test_an_error_status_raises(tmp_path: Path) -> None:
 async def test_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with Answering(default=b"HTTP/1.1 304 Not Modified\r\n\r\n") as server, whole(path, b"old"):
+    with Answering(default=b"HTTP/1.1 304 Not Modified\r\n\r\n") as server, leaves_whole_file(path, b"old"):
         async with Client() as client:
             response = await client.download(server.url, path, headers={"If-None-Match": '"v1"'})
     assert response.status == 304
@@ -357,7 +359,7 @@ async def test_a_range_field_of_the_caller_is_refused(tmp_path: Path, name: str)
     async with Client() as client:
         with pytest.raises(ValueError, match="expected no Range"):
             await client.download("http://localhost/", tmp_path / "file", headers={name: "bytes=1-"})
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -372,7 +374,7 @@ async def test_a_cut(tmp_path: Path, resume: bool, fields: tuple[bytes, ...]) ->
                 await client.download(server.url, path, resume=resume)
             assert await is_clean(client)
     assert path.read_bytes() == b"old"
-    assert names(tmp_path) == (["file", "file.part", "file.part.note"] if may_resume else ["file"])
+    assert list_names(tmp_path) == (["file", "file.part", "file.part.note"] if may_resume else ["file"])
 
 
 async def test_a_cut_before_the_first_byte_leaves_nothing(tmp_path: Path) -> None:
@@ -380,7 +382,7 @@ async def test_a_cut_before_the_first_byte_leaves_nothing(tmp_path: Path) -> Non
         async with Client() as client:
             with pytest.raises(IncompleteRead):
                 await client.download(server.url, tmp_path / "file", resume=True)
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -405,7 +407,7 @@ async def test_cancelling(tmp_path: Path, resume: bool, moment: str) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            left = names(tmp_path)
+            left = list_names(tmp_path)
             assert await is_clean(client)
     assert left == (["file.part", "file.part.note"] if resume and moment == "content" else [])
     if left:
@@ -424,7 +426,7 @@ async def test_cancelling_at_any_turn_of_the_loop(tmp_path: Path, turns: int) ->
             try:
                 await task
             except asyncio.CancelledError:
-                assert names(tmp_path) in ([], ["file"])
+                assert list_names(tmp_path) in ([], ["file"])
             assert await is_clean(client)
             await client.download(server.url, path)
     assert is_whole(path)
@@ -456,10 +458,10 @@ async def test_the_end_of_a_worker_is_waited_for() -> None:
 @pytest.mark.parametrize("is_secure", [False, True])
 async def test_caddy(tmp_path: Path, caddy: Caddy, tls: Certificates, is_secure: bool) -> None:
     path, url = tmp_path / "file", caddy.tls_url if is_secure else caddy.url
-    with whole(path, (caddy.files / "1m.bin").read_bytes()):
+    with leaves_whole_file(path, (caddy.files / "1m.bin").read_bytes()):
         async with Client(ssl=tls.client_context()) as client:
             with pytest.raises(Interrupted):
-                await client.download(f"{url}/1m.bin", path, resume=True, progress=until(2 * MAX_WRITE_STEP))
+                await client.download(f"{url}/1m.bin", path, resume=True, progress=stop_at_size(2 * MAX_WRITE_STEP))
             size = Path(f"{path}.part").stat().st_size
             response = await client.download(f"{url}/1m.bin", path, resume=True)
     assert response.status == 206
@@ -471,7 +473,7 @@ async def test_caddy_with_a_changed_file(tmp_path: Path, caddy: Caddy) -> None:
     source.write_bytes(CONTENT)
     async with Client() as client:
         with pytest.raises(Interrupted):
-            await client.download(f"{caddy.url}/changing.bin", path, resume=True, progress=until(MAX_WRITE_STEP))
+            await client.download(f"{caddy.url}/changing.bin", path, resume=True, progress=stop_at_size(MAX_WRITE_STEP))
         source.write_bytes(CONTENT[::-1] + b"!")
         response = await client.download(f"{caddy.url}/changing.bin", path, resume=True)
     assert response.status == 200

@@ -8,7 +8,7 @@ import pytest
 from asyncclient import Client, HTTPException, Retry
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import parse_request
-from tests.client.downloads import partial
+from tests.client.downloads import partial_response
 from tests.connection.conversations import chunked, reply
 
 VERSIONS = [random.Random(seed).randbytes(size) for seed, size in ((1, 50_000), (2, 50_000), (3, 61_000))]
@@ -58,10 +58,10 @@ class Chaos(RawServer):
         content_range = b"Content-Range: " + right.encode()
         rest, middle = content[start:], min(len(content), start + 5000)
         answers = [
-            partial(rest, right, *fields),
-            partial(rest, right, *fields),
-            partial(content[start:middle], f"bytes {start}-{middle - 1}/{len(content)}", *fields),
-            partial(rest[1:], f"bytes {start + 1}-{len(content) - 1}/{len(content)}", *fields),
+            partial_response(rest, right, *fields),
+            partial_response(rest, right, *fields),
+            partial_response(content[start:middle], f"bytes {start}-{middle - 1}/{len(content)}", *fields),
+            partial_response(rest[1:], f"bytes {start + 1}-{len(content) - 1}/{len(content)}", *fields),
             in_chunks(rest, b"206 Partial Content", [*fields, content_range]),
             in_chunks(rest, b"200 OK", [*fields, content_range]),
             reply(rest, *fields, content_range),

@@ -33,8 +33,8 @@ from tests.client.downloads import (
     digest,
     is_whole,
     leave_part,
-    names,
-    partial,
+    list_names,
+    partial_response,
 )
 from tests.connection.conversations import chunked, reply
 
@@ -61,7 +61,7 @@ async def test_encoded_content_is_decoded_by_choice(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(IncompleteRead):
                 await client.download(server.url, path, resume=True, decode=True)
-            assert names(tmp_path) == []
+            assert list_names(tmp_path) == []
             await client.download(server.url, path, resume=True, decode=True)
     assert is_whole(path)
     assert server.ranges == [None, None]
@@ -137,7 +137,7 @@ async def test_a_digest_of_a_range_or_of_the_whole(tmp_path: Path, field: str) -
     with Store() as server:
         for content in (right, CONTENT[1:]):
             await leave_part(server, path)
-            server.answers = [partial(REST, RIGHT, b'ETag: "v1"', digest(field, content))]
+            server.answers = [partial_response(REST, RIGHT, b'ETag: "v1"', digest(field, content))]
             async with Client() as client:
                 download = client.download(f"{server.url}/file", path, resume=True)
                 if content is right:
@@ -157,7 +157,7 @@ async def test_a_changed_part_fails_its_digest(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(DecodingError):
                 await client.download(f"{server.url}/file", path, resume=True)
-            assert names(tmp_path) == []
+            assert list_names(tmp_path) == []
             await client.download(f"{server.url}/file", path, resume=True)
     assert is_whole(path)
 
@@ -173,7 +173,7 @@ async def test_a_truncated_part_is_an_error(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(DecodingError):
                 await client.download(server.url, path, progress=cut)
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 async def test_a_digest_given_before_a_cut(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_a_digest_given_before_a_cut(tmp_path: Path) -> None:
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(DecodingError):
                 await client.download(server.url, path, resume=True)
-    assert (len(server.asked), names(tmp_path)) == (2, [])
+    assert (len(server.asked), list_names(tmp_path)) == (2, [])
 
 
 async def test_the_digest_of_a_version_that_has_changed_is_ignored(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_a_malformed_checksum_is_refused_before_the_request(tmp_path: Path
                 await client.download(server.url, tmp_path / "file", checksum="sha256:00")
             with pytest.raises(TypeError, match="as checksum, got bytes"):
                 await client.download(server.url, tmp_path / "file", checksum=b"sha256:00")  # type: ignore[arg-type]
-    assert (server.asked, names(tmp_path)) == ([], [])
+    assert (server.asked, list_names(tmp_path)) == ([], [])
 
 
 def test_checksums_are_parsed() -> None:

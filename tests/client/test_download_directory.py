@@ -12,7 +12,7 @@ from asyncclient.blocking.client import Client as BlockingClient
 from asyncclient.client.download.part_file import PartFile, check_own
 from asyncclient.testing import RawConnection, RawServer
 from tests.client.answering import Answering, Gate, is_clean, redirect
-from tests.client.downloads import AT_ONCE, CONTENT, CUT, SIZE, Interrupted, Store, names, until
+from tests.client.downloads import AT_ONCE, CONTENT, CUT, SIZE, Interrupted, Store, list_names, stop_at_size
 from tests.connection.conversations import reply, wait_for_event
 
 NAMED = b"Content-Disposition: attachment; filename=\"r.txt\"; filename*=UTF-8''%e2%82%ac%20r.txt"
@@ -39,7 +39,7 @@ async def test_the_file_gets_its_name(
         async with Client() as client:
             response = await client.download(server.url + target, kind(tmp_path))
     assert response.filename == name
-    assert names(tmp_path) == [name]
+    assert list_names(tmp_path) == [name]
     assert (tmp_path / name).read_bytes() == CONTENT
 
 
@@ -47,7 +47,7 @@ async def test_the_name_is_of_the_url_that_answered(tmp_path: Path) -> None:
     with Answering({"/from": redirect("/to/there.txt"), "/to/there.txt": reply(CONTENT)}) as server:
         async with Client() as client:
             await client.download(f"{server.url}/from", f"{tmp_path}/")
-    assert names(tmp_path) == ["there.txt"]
+    assert list_names(tmp_path) == ["there.txt"]
 
 
 async def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ async def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(FileNotFoundError, match="expected a directory"):
                 await client.download(server.url, f"{tmp_path}/new/")
-    assert (server.asked, names(tmp_path)) == ([], [])
+    assert (server.asked, list_names(tmp_path)) == ([], [])
 
 
 async def test_a_link_to_a_directory_is_followed(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_a_link_to_a_directory_is_followed(tmp_path: Path) -> None:
     with Store() as server:
         async with Client() as client:
             await client.download(f"{server.url}/file", tmp_path / "link")
-    assert names(tmp_path / "real") == ["file"]
+    assert list_names(tmp_path / "real") == ["file"]
 
 
 # Files that are there already
@@ -79,7 +79,7 @@ async def test_an_existing_file_is_not_replaced(tmp_path: Path, resume: bool) ->
                 await client.download(f"{server.url}/file", tmp_path, resume=resume)
             assert await is_clean(client)
     assert caught.value.filename == str(tmp_path / "file")
-    assert (names(tmp_path), (tmp_path / "file").read_bytes(), len(server.asked)) == (["file"], b"old", 1)
+    assert (list_names(tmp_path), (tmp_path / "file").read_bytes(), len(server.asked)) == (["file"], b"old", 1)
 
 
 async def test_an_existing_file_is_replaced_by_choice(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_an_existing_file_is_replaced_by_choice(tmp_path: Path) -> None:
     with Store() as server:
         async with Client() as client:
             await client.download(f"{server.url}/file", tmp_path, overwrite=True, progress=note_modes)
-    assert (names(tmp_path), path.read_bytes(), path.stat().st_mode & 0o777) == (["file"], CONTENT, 0o600)
+    assert (list_names(tmp_path), path.read_bytes(), path.stat().st_mode & 0o777) == (["file"], CONTENT, 0o600)
     assert modes == {0o600}
 
 
@@ -116,7 +116,7 @@ async def test_only_a_regular_file_is_replaced(
         async with Client() as client:
             with pytest.raises(error):
                 await client.download(f"{server.url}/file", tmp_path, overwrite=overwrite)
-    assert (names(tmp_path), (tmp_path / "victim").read_bytes()) == (["file", "victim"], b"old")
+    assert (list_names(tmp_path), (tmp_path / "victim").read_bytes()) == (["file", "victim"], b"old")
 
 
 @pytest.mark.parametrize("has_links", [True, False])
@@ -141,7 +141,7 @@ async def test_a_file_that_was_created_meanwhile_is_not_replaced(
                     await download
             else:
                 await download
-    assert (names(tmp_path), path.read_bytes()) == (["file"], b"new" if comes else CONTENT)
+    assert (list_names(tmp_path), path.read_bytes()) == (["file"], b"new" if comes else CONTENT)
     assert path.stat().st_nlink == 1
 
 
@@ -151,7 +151,7 @@ async def test_two_files_of_one_name(tmp_path: Path) -> None:
             downloads = [client.download(f"{server.url}/{number}", tmp_path) for number in range(2)]
             results = await asyncio.gather(*downloads, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["FileExistsError", "Response"]
-    assert names(tmp_path) == ["€ r.txt"]
+    assert list_names(tmp_path) == ["€ r.txt"]
 
 
 async def test_two_downloads_of_one_url(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ async def test_two_downloads_of_one_url(tmp_path: Path) -> None:
                 await client.download(f"{server.url}/file", tmp_path)
             gate.open()
             await first
-    assert names(tmp_path) == ["file"]
+    assert list_names(tmp_path) == ["file"]
 
 
 # Resuming
@@ -181,14 +181,14 @@ async def test_resuming_in_a_directory(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(IncompleteRead):
                 await client.download(f"{server.url}/x", tmp_path, resume=True)
-            part, note = names(tmp_path)
+            part, note = list_names(tmp_path)
             server.fields = (b'ETag: "v1"',)  # a 206 to If-Range should not name the file again
             response = await client.download(f"{server.url}/x", tmp_path, resume=True)
     assert part.endswith(".part")
     assert note == f"{part}.note"
     assert server.ranges == [None, f"bytes={CUT - 1}-"]
     assert response.filename == "€ r.txt"
-    assert (names(tmp_path), (tmp_path / "€ r.txt").read_bytes()) == (["€ r.txt"], CONTENT)
+    assert (list_names(tmp_path), (tmp_path / "€ r.txt").read_bytes()) == (["€ r.txt"], CONTENT)
 
 
 async def test_resuming_within_a_call_keeps_the_name(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_resuming_within_a_call_keeps_the_name(tmp_path: Path) -> None:
     with Store(answers=(named,), cuts=(CUT,)) as server:
         async with Client(retries=AT_ONCE) as client:
             response = await client.download(f"{server.url}/x", tmp_path)
-    assert (response.status, response.filename, names(tmp_path)) == (206, "€ r.txt", ["€ r.txt"])
+    assert (response.status, response.filename, list_names(tmp_path)) == (206, "€ r.txt", ["€ r.txt"])
 
 
 async def test_parts_of_several_urls_are_apart(tmp_path: Path) -> None:
@@ -204,11 +204,11 @@ async def test_parts_of_several_urls_are_apart(tmp_path: Path) -> None:
         async with Client() as client:
             for number in range(2):
                 with pytest.raises(Interrupted):
-                    await client.download(f"{server.url}/{number}", tmp_path, resume=True, progress=until(CUT))
-            assert len(names(tmp_path)) == 4
+                    await client.download(f"{server.url}/{number}", tmp_path, resume=True, progress=stop_at_size(CUT))
+            assert len(list_names(tmp_path)) == 4
             for number in range(2):
                 await client.download(f"{server.url}/{number}", tmp_path, resume=True)
-    assert names(tmp_path) == ["0", "1"]
+    assert list_names(tmp_path) == ["0", "1"]
 
 
 async def test_a_note_does_not_lead_out_of_the_directory(tmp_path: Path) -> None:
@@ -217,12 +217,12 @@ async def test_a_note_does_not_lead_out_of_the_directory(tmp_path: Path) -> None
     with Store() as server:
         async with Client() as client:
             with pytest.raises(Interrupted):
-                await client.download(f"{server.url}/file", folder, resume=True, progress=until(CUT))
+                await client.download(f"{server.url}/file", folder, resume=True, progress=stop_at_size(CUT))
             note = next(folder.glob("*.note"))
             note.write_bytes(note.read_bytes().replace(b"\nfile\n", b"\n../file\n"))
             await client.download(f"{server.url}/file", folder, resume=True)
     assert server.ranges == [None, None]
-    assert (names(tmp_path), names(folder)) == (["folder"], ["file"])
+    assert (list_names(tmp_path), list_names(folder)) == (["folder"], ["file"])
 
 
 # Nothing is left
@@ -234,7 +234,7 @@ async def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
             with pytest.raises(StatusError):
                 await client.download(f"{server.url}/gone", tmp_path)
             response = await client.download(f"{server.url}/same", tmp_path, headers={"If-None-Match": '"v1"'})
-    assert (response.status, names(tmp_path)) == (304, [])
+    assert (response.status, list_names(tmp_path)) == (304, [])
 
 
 def test_a_blocking_download_into_a_directory(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_blocking_download_into_a_directory(tmp_path: Path) -> None:
         with pytest.raises(FileExistsError):
             client.download(server.url, tmp_path)
         client.download(server.url, tmp_path, overwrite=True)
-    assert (response.filename, names(tmp_path)) == ("€ r.txt", ["€ r.txt"])
+    assert (response.filename, list_names(tmp_path)) == ("€ r.txt", ["€ r.txt"])
     assert (tmp_path / "€ r.txt").stat().st_size == SIZE
 
 

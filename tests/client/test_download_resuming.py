@@ -33,10 +33,10 @@ from tests.client.downloads import (
     Store,
     is_whole,
     leave_part,
-    names,
-    partial,
-    until,
-    whole,
+    leaves_whole_file,
+    list_names,
+    partial_response,
+    stop_at_size,
 )
 from tests.connection.conversations import chunked, reply
 from tests.durations import lasts
@@ -50,7 +50,7 @@ WEAK, UNQUOTED = (b'ETag: W/"v1"', *DATES), (b"ETag: v1-of-webrick", *DATES)
 @pytest.mark.parametrize("fields", [(b'ETag: "v1"',), (b'ETag: ""',), DATES, WEAK, UNQUOTED])
 async def test_resuming_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...]) -> None:
     path, steps = tmp_path / "file", list[tuple[int, int | None]]()
-    with Store(CONTENT, *fields) as server, whole(path):
+    with Store(CONTENT, *fields) as server, leaves_whole_file(path):
         await leave_part(server, path)
         async with Client() as client:
             response = await client.download(
@@ -66,10 +66,10 @@ async def test_resuming_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...
 
 async def test_a_part_that_was_whole_already(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         async with Client() as client:
             with pytest.raises(Interrupted):
-                await client.download(server.url, path, resume=True, progress=until(SIZE))
+                await client.download(server.url, path, resume=True, progress=stop_at_size(SIZE))
             assert Path(f"{path}.part").read_bytes() == CONTENT
             response = await client.download(server.url, path, resume=True)
     assert (response.status, server.ranges) == (206, [None, f"bytes={SIZE - 1}-"])
@@ -77,7 +77,7 @@ async def test_a_part_that_was_whole_already(tmp_path: Path) -> None:
 
 async def test_an_error_status_leaves_the_part(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         server.answers = [reply(b"busy", status=b"503 Busy")]
         async with Client() as client:
@@ -90,7 +90,7 @@ async def test_an_error_status_leaves_the_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["/file?x", "/other"])
 async def test_a_part_of_another_url(tmp_path: Path, url: str) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         async with Client() as client:
             await client.download(server.url + url, path, resume=True)
@@ -100,7 +100,7 @@ async def test_a_part_of_another_url(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize("note", [None, b"", b"junk\n", b"0" * 64 + b'\n"v1"\n', b"+!", b"\0" * 300_000])
 async def test_a_part_without_a_valid_note_is_downloaded_again(tmp_path: Path, note: bytes | None) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         if note is None:
             Path(f"{path}.part.note").unlink()
@@ -114,7 +114,7 @@ async def test_a_part_without_a_valid_note_is_downloaded_again(tmp_path: Path, n
 
 async def test_a_part_is_discarded_without_resume(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         async with Client() as client:
             await client.download(f"{server.url}/file", path)
@@ -133,7 +133,7 @@ async def test_no_secret_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("supports", [(), ("range",), ("range", "if-range")])
 async def test_a_file_that_has_changed(tmp_path: Path, supports: tuple[str, ...]) -> None:
     path, changed = tmp_path / "file", CONTENT[::-1]
-    with Store(supports=supports) as server, whole(path, changed):
+    with Store(supports=supports) as server, leaves_whole_file(path, changed):
         await leave_part(server, path)
         server.content, server.fields = changed, (b'ETag: "v2"',)
         async with Client() as client:
@@ -143,15 +143,15 @@ async def test_a_file_that_has_changed(tmp_path: Path, supports: tuple[str, ...]
 
 
 def partial_of_rest(content_range: str) -> bytes:
-    return partial(REST, content_range, b'ETag: "v1"')
+    return partial_response(REST, content_range, b'ETag: "v1"')
 
 
 async def test_fields_of_a_partial_response_that_are_repeated_are_single(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         fields = (f"Content-Range: {RIGHT}".encode(), b'ETag: "v1"', b'ETag: "v1"')
-        server.answers = [partial(REST, RIGHT, *fields)]
+        server.answers = [partial_response(REST, RIGHT, *fields)]
         async with Client() as client:
             response = await client.download(f"{server.url}/file", path, resume=True)
     assert (response.status, server.ranges) == (206, [f"bytes={CUT - 1}-"])
@@ -168,12 +168,12 @@ def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
         reply(b"", b"Content-Range: bytes */5", status=b"416 Range Not Satisfiable"),
         reply(b"", f"Content-Range: bytes */{CUT - 1}".encode(), b'ETag: "v1"', status=b"416 Range Not Satisfiable"),
         reply(REST, b'ETag: "v1"', status=b"206 Partial Content"),
-        partial(REST, RIGHT),
-        partial(REST, RIGHT, b'ETag: "v2"'),
-        partial(REST, RIGHT, b'ETag: W/"v1"'),
-        partial(REST, RIGHT, b'ETag: "v1"', b'ETag: "v2"'),
-        partial(REST, RIGHT, b'ETag: "v1"', f"Content-Range: bytes {CUT}-{SIZE - 1}/{SIZE}".encode()),
-        partial(REST, RIGHT, b'ETag: "v1"', b"Content-Encoding: gzip"),
+        partial_response(REST, RIGHT),
+        partial_response(REST, RIGHT, b'ETag: "v2"'),
+        partial_response(REST, RIGHT, b'ETag: W/"v1"'),
+        partial_response(REST, RIGHT, b'ETag: "v1"', b'ETag: "v2"'),
+        partial_response(REST, RIGHT, b'ETag: "v1"', f"Content-Range: bytes {CUT}-{SIZE - 1}/{SIZE}".encode()),
+        partial_response(REST, RIGHT, b'ETag: "v1"', b"Content-Encoding: gzip"),
         *(
             answer(content_range)
             for answer in (partial_of_rest, chunks_of_rest)
@@ -200,7 +200,7 @@ def chunks_of_rest(content_range: str, *chunks: bytes) -> bytes:
 )
 async def test_a_download_that_cannot_resume_starts_over(tmp_path: Path, answer: bytes) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         server.answers = [answer]
         async with Client() as client:
@@ -224,7 +224,7 @@ async def test_a_download_that_cannot_resume_starts_over(tmp_path: Path, answer:
 @pytest.mark.parametrize("resume", [False, True])
 async def test_a_slice_without_206_is_never_the_whole(tmp_path: Path, answer: bytes, resume: bool) -> None:
     path = tmp_path / "file"
-    with Store(cuts=(CUT,), answers=(None, answer)) as server, whole(path):
+    with Store(cuts=(CUT,), answers=(None, answer)) as server, leaves_whole_file(path):
         async with Client(retries=AT_ONCE) as client:
             response = await client.download(server.url, path, resume=resume)
             assert await is_clean(client)
@@ -248,7 +248,7 @@ async def test_a_range_that_a_server_refuses(
     tmp_path: Path, fields: tuple[bytes, ...], answers: list[bytes], conditions: list[bool | None]
 ) -> None:
     path = tmp_path / "file"
-    with Store(CONTENT, *fields, supports=("range",)) as server, whole(path):
+    with Store(CONTENT, *fields, supports=("range",)) as server, leaves_whole_file(path):
         await leave_part(server, path)
         server.answers = [*answers]
         async with Client() as client:
@@ -259,7 +259,7 @@ async def test_a_range_that_a_server_refuses(
 
 async def test_a_date_is_never_requested_without_its_condition(tmp_path: Path) -> None:
     answers = (reply(CONTENT, b'ETag: "v1"'), NOT_MODIFIED, reply(CONTENT, *DATES))
-    with Store(CONTENT, *DATES, answers=answers, cuts=(CUT, None, CUT)) as server, whole(tmp_path / "file"):
+    with Store(CONTENT, *DATES, answers=answers, cuts=(CUT, None, CUT)) as server, leaves_whole_file(tmp_path / "file"):
         async with Client(retries=AT_ONCE) as client:
             await client.download(server.url, tmp_path / "file")
     modified = DATES[1].decode().partition(": ")[2]
@@ -279,7 +279,7 @@ async def test_only_cuts_count_as_retries(tmp_path: Path) -> None:
 async def test_a_cached_truncated_response_is_an_error(tmp_path: Path, resume: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with Store(cuts=(CUT,)) as server, whole(path, b"old"):
+    with Store(cuts=(CUT,)) as server, leaves_whole_file(path, b"old"):
         async with Client(retries=AT_ONCE) as client:
             server.answers = [None, *[reply(CONTENT[:CUT], b'ETag: "v1"')] * 2]
             with pytest.raises(ProtocolError, match=f"got {CUT} bytes of content, which had {SIZE} with the same ETag"):
@@ -291,7 +291,7 @@ async def test_a_slice_for_a_request_without_a_range_is_an_error(tmp_path: Path)
     path = tmp_path / "file"
     path.write_bytes(b"old")
     answer = reply(REST, b'ETag: "v1"', b"Content-Range: " + RIGHT.encode())
-    with Store(cuts=(CUT,), answers=(None, answer, answer)) as server, whole(path, b"old"):
+    with Store(cuts=(CUT,), answers=(None, answer, answer)) as server, leaves_whole_file(path, b"old"):
         async with Client(retries=AT_ONCE) as client:
             with pytest.raises(ProtocolError, match=r"got 'bytes \d+-\d+/\d+' as Content-Range"):
                 await client.download(server.url, path, resume=True)
@@ -304,7 +304,7 @@ async def test_a_valid_content_range_resumes_the_download(
     tmp_path: Path, content_range: str, answer: Callable[[str], bytes]
 ) -> None:
     path = tmp_path / "file"
-    with Store() as server, whole(path):
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         server.answers = [answer(content_range)]
         async with Client() as client:
@@ -319,13 +319,13 @@ async def test_more_content_than_its_range(tmp_path: Path) -> None:
         async with Client() as client:
             with pytest.raises(ProtocolError, match="more content than Content-Range"):
                 await client.download(f"{server.url}/file", path, resume=True)
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 async def test_ranges_that_a_server_makes_shorter(tmp_path: Path) -> None:
     path, middle = tmp_path / "file", 2 * MAX_WRITE_STEP
-    answer = partial(CONTENT[CUT - 1 : middle], f"bytes {CUT - 1}-{middle - 1}/{SIZE}", b'ETag: "v1"')
-    with Store() as server, whole(path):
+    answer = partial_response(CONTENT[CUT - 1 : middle], f"bytes {CUT - 1}-{middle - 1}/{SIZE}", b'ETag: "v1"')
+    with Store() as server, leaves_whole_file(path):
         await leave_part(server, path)
         server.answers = [answer]
         async with Client(retries=AT_ONCE) as client:
@@ -354,7 +354,7 @@ async def test_the_size_is_that_of_the_whole(tmp_path: Path, limit: int) -> None
 @pytest.mark.parametrize("resume", [False, True])
 async def test_a_cut_is_a_retry(tmp_path: Path, resume: bool) -> None:
     path = tmp_path / "file"
-    with Store(cuts=(CUT, 1000)) as server, whole(path):
+    with Store(cuts=(CUT, 1000)) as server, leaves_whole_file(path):
         async with Client(retries=AT_ONCE) as client:
             await client.download(server.url, path, resume=resume)
             assert await is_clean(client)
@@ -372,7 +372,7 @@ async def test_retries_end(tmp_path: Path, retries: Retry | None, requests: int)
             with pytest.raises(IncompleteRead):
                 await client.download(server.url, path)
     assert len(server.asked) == requests
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 async def test_the_retry_budget_is_kept(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
     def fall_silent(connection: RawConnection) -> None:
         head = connection.read_head()
         if b"Range" in head:
-            connection.send(partial(REST, RIGHT, b'ETag: "v1"'))
+            connection.send(partial_response(REST, RIGHT, b'ETag: "v1"'))
         else:
             connection.send(reply(CONTENT, b'ETag: "v1"')[: CUT - SIZE])
         connection.wait_closed()
@@ -411,7 +411,7 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
         async with Client(timeout=Timeout(read=0.1)) as client:
             with pytest.raises(ReadTimeout):
                 await client.download(server.url, path)
-            assert names(tmp_path) == []
+            assert list_names(tmp_path) == []
         async with Client(timeout=Timeout(read=0.1), retries=AT_ONCE) as client:
             await client.download(server.url, path)
     assert is_whole(path)
@@ -419,7 +419,7 @@ async def test_silence_is_a_cut(tmp_path: Path) -> None:
 
 async def test_a_download_without_a_validator_starts_over(tmp_path: Path) -> None:
     steps: list[tuple[int, int | None]] = []
-    with Store(CONTENT, b"X-None: 1", cuts=(CUT, CUT)) as server, whole(tmp_path / "file"):
+    with Store(CONTENT, b"X-None: 1", cuts=(CUT, CUT)) as server, leaves_whole_file(tmp_path / "file"):
         async with Client(retries=AT_ONCE) as client:
             await client.download(server.url, tmp_path / "file", progress=lambda *step: steps.append(step))
             assert await is_clean(client)
@@ -433,7 +433,7 @@ async def test_starting_over_ends_with_the_retries(tmp_path: Path) -> None:
             with pytest.raises(IncompleteRead):
                 await client.download(server.url, tmp_path / "file", resume=True)
     assert server.ranges == [None] * 3
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
 
 
 async def test_a_failing_callback_does_not_count_as_truncation(tmp_path: Path) -> None:
@@ -445,7 +445,7 @@ async def test_a_failing_callback_does_not_count_as_truncation(tmp_path: Path) -
             with pytest.raises(ConnectionResetError, match="of the caller's"):
                 await client.download(server.url, tmp_path / "file", progress=fail)
             assert await is_clean(client)
-    assert (len(server.asked), names(tmp_path)) == (1, [])
+    assert (len(server.asked), list_names(tmp_path)) == (1, [])
 
 
 # The part itself
@@ -461,7 +461,7 @@ def test_a_note_does_not_outlive_its_content(tmp_path: Path) -> None:
     part.close(keep=True)
     assert part.open("") == note
     part.begin(None)
-    assert names(tmp_path) == ["file.part"]
+    assert list_names(tmp_path) == ["file.part"]
     part.close(keep=False)
 
 

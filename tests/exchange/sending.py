@@ -38,23 +38,23 @@ def send(
     return answer
 
 
-def in_chunks(*pieces: bytes) -> bytes:
+def join_in_chunks(*pieces: bytes) -> bytes:
     return b"".join(b"%X\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + LAST_CHUNK
 
 
-def sent(stream: ScriptedStream) -> bytes:
+def sent_content(stream: ScriptedStream) -> bytes:
     """Return the bytes sent after the head."""
     assert stream.written.startswith(HEAD)
     return bytes(stream.written[len(HEAD) :])
 
 
-def with_length(body: Body, length: int) -> Source:
+def open_with_length(body: Body, length: int) -> Source:
     source = run_now(open_source(body, 4))
     source.length = length
     return source
 
 
-async def read(source: Source) -> bytes:
+async def read_source(source: Source) -> bytes:
     """Return the content of a source; each chunk is bytes, or a view of the caller's bytes, which can't change."""
     chunks = []
     async with contextlib.aclosing(source):
@@ -67,6 +67,6 @@ async def read(source: Source) -> bytes:
 def content_of(body: Body, blocksize: int = 4) -> tuple[int | None, bytes]:
     async def run() -> tuple[int | None, bytes]:
         source = await open_source(body, blocksize)
-        return source.length, await read(source)
+        return source.length, await read_source(source)
 
     return run_now(run())

@@ -17,7 +17,7 @@ import aiofiles
 import pytest
 
 from asyncclient.exchange.body import open_source
-from tests.exchange.sending import content_of, read
+from tests.exchange.sending import content_of, read_source
 from tests.scripted import run_now
 
 REFUSAL = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n"
@@ -89,7 +89,7 @@ def test_files_are_read_in_worker_threads(path: Path) -> None:
         return function(*args)
 
     with path.open("rb") as file:
-        assert run_now(read(run_now(open_source(file, 4, offload=offload)))) == b"0123456789"
+        assert run_now(read_source(run_now(open_source(file, 4, offload=offload)))) == b"0123456789"
     assert calls == [(file.read, 4), (file.read, 4), (file.read, 2)]
 
 
@@ -102,7 +102,7 @@ def test_a_subclass_with_its_own_read_is_read(path: Path) -> None:
     with OwnRead(path) as file:
         source = run_now(open_source(file))
         assert source.file is None
-        assert run_now(read(source)) == b"123456789:"
+        assert run_now(read_source(source)) == b"123456789:"
 
 
 @pytest.mark.parametrize("opener", [gzip.open, bz2.open])
@@ -113,7 +113,7 @@ def test_a_compressed_file_gives_its_content(tmp_path: Path, opener: Callable[..
         source = run_now(open_source(file))
         assert source.file is None
         assert source.length in (None, 700)
-        assert run_now(read(source)) == b"content" * 100
+        assert run_now(read_source(source)) == b"content" * 100
 
 
 @pytest.mark.parametrize("opener", [gzip.open, bz2.open])
@@ -223,7 +223,7 @@ async def test_an_asynchronous_file_counts_from_its_position(path: Path) -> None
         assert source.length == 6
         assert source.file is not None
         assert os.pread(source.file.descriptor, 100, source.file.offset) == b"456789"
-        assert await read(source) == b"456789"
+        assert await read_source(source) == b"456789"
         await source.file.advance(5)
         assert await file.tell() == 5
 
@@ -233,7 +233,7 @@ async def test_asynchronous_text_is_never_measured_in_its_files_encoding(tmp_pat
     async with aiofiles.open(tmp_path / "text", encoding="utf-8") as file:
         source = await open_source(file, 4)
         assert source.file is None
-        assert await read(source) == b"d\xe9j\xe0 vu"
+        assert await read_source(source) == b"d\xe9j\xe0 vu"
         assert source.length is None
 
 
@@ -245,7 +245,7 @@ async def test_an_asynchronous_pipe_has_no_length() -> None:
         source = await open_source(file)
         assert source.length is None
         assert source.file is None
-        assert await read(source) == b"hello"
+        assert await read_source(source) == b"hello"
 
 
 async def test_a_stream_reader_is_a_file() -> None:
@@ -254,7 +254,7 @@ async def test_a_stream_reader_is_a_file() -> None:
     reader.feed_eof()
     source = await open_source(reader)
     assert source.length is None
-    assert await read(source) == b"hello"
+    assert await read_source(source) == b"hello"
 
 
 class NoneSeeking:
@@ -275,7 +275,7 @@ class NoneSeeking:
 
 async def test_an_asynchronous_file_is_sent_whole_if_its_seek_returns_none() -> None:
     source = await open_source(NoneSeeking(b"hello"))
-    assert await read(source) == b"hello"
+    assert await read_source(source) == b"hello"
 
 
 @pytest.mark.parametrize("kind", ["on disk", "in memory"])
@@ -285,7 +285,7 @@ def test_bytes_that_a_file_grows_by_are_not_content(path: Path, kind: str) -> No
         file.seek(0, os.SEEK_END)
         file.write(b"more")
         file.seek(0)
-        assert run_now(read(source)) == b"0123456789"
+        assert run_now(read_source(source)) == b"0123456789"
         assert file.tell() == 10
 
 

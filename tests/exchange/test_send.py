@@ -12,7 +12,16 @@ from asyncclient.exchange.send import MAX_SINGLE_WRITE, fits_single_write, send_
 from asyncclient.exchange.stream import Buffer
 from asyncclient.limits import DEFAULT
 from asyncclient.message.request import RequestHead
-from tests.exchange.sending import HEAD, HINTS, LAST_CHUNK, TOO_LARGE, in_chunks, send, sent, with_length
+from tests.exchange.sending import (
+    HEAD,
+    HINTS,
+    LAST_CHUNK,
+    TOO_LARGE,
+    join_in_chunks,
+    open_with_length,
+    send,
+    sent_content,
+)
 from tests.scripted import ScriptedStream, run_now
 
 
@@ -53,7 +62,7 @@ def test_short_content_fits_the_write_of_the_head(field: tuple[str, str | int], 
 def test_large_content_is_written_in_parts() -> None:
     stream = ScriptedStream()
     send(stream, b"x" * 1_000_000)
-    assert sent(stream) == b"x" * 1_000_000
+    assert sent_content(stream) == b"x" * 1_000_000
     assert max(map(len, stream.writes)) <= 256 * 1024
 
 
@@ -61,7 +70,7 @@ def test_changing_the_callers_buffer_does_not_change_written_bytes() -> None:
     stream, body = ScriptedStream(), bytearray(b"x" * 100_000)
     send(stream, body)
     body[:] = b"y" * 100_000
-    assert sent(stream) == b"x" * 100_000
+    assert sent_content(stream) == b"x" * 100_000
     assert b"".join(stream.writes[1:]) == b"x" * 100_000
 
 
@@ -69,33 +78,33 @@ def test_changing_the_callers_buffer_does_not_change_written_bytes() -> None:
 def test_empty_content_is_not_waited_for(expect: float | None) -> None:
     stream = ScriptedStream()
     send(stream, b"", expect=expect)
-    assert sent(stream) == b""
+    assert sent_content(stream) == b""
     assert stream.waits == []
 
 
 def test_chunks_are_framed_and_ended() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello", b" ", b"x" * 26])
-    assert sent(stream) == in_chunks(b"hello", b" ", b"x" * 26)
+    assert sent_content(stream) == join_in_chunks(b"hello", b" ", b"x" * 26)
 
 
 def test_empty_items_do_not_end_a_chunked_body() -> None:
     stream = ScriptedStream()
     send(stream, [b"", b"a", b"", bytearray(), memoryview(b""), b"b", b""])
-    assert sent(stream) == in_chunks(b"a", b"b")
+    assert sent_content(stream) == join_in_chunks(b"a", b"b")
 
 
 @pytest.mark.parametrize("body", [[], [b""], b""])
 def test_an_empty_chunked_body_is_a_last_chunk(body: Body) -> None:
     stream = ScriptedStream()
     send(stream, body, chunked=True)
-    assert sent(stream) == LAST_CHUNK
+    assert sent_content(stream) == LAST_CHUNK
 
 
 def test_bytes_may_be_sent_in_chunks() -> None:
     stream = ScriptedStream()
     send(stream, b"hello", chunked=True)
-    assert sent(stream) == in_chunks(b"hello")
+    assert sent_content(stream) == join_in_chunks(b"hello")
 
 
 # Bodies that fail
@@ -137,7 +146,7 @@ def test_the_error_of_a_body_is_raised_and_no_last_chunk_is_sent(make: type) -> 
     stream = ScriptedStream()
     with pytest.raises(Broken):
         send(stream, make())
-    assert sent(stream) == b"5\r\nhello\r\n"
+    assert sent_content(stream) == b"5\r\nhello\r\n"
 
 
 @pytest.mark.parametrize("wrong", ["text", 5, None, 1.5, {"a": 1}, [b"x"]])
@@ -145,34 +154,34 @@ def test_items_of_a_wrong_type_are_refused_and_no_last_chunk_is_sent(wrong: obje
     stream = ScriptedStream()
     with pytest.raises(TypeError, match="expected bytes from the body, got"):
         send(stream, [b"hello", wrong])  # type: ignore[list-item]
-    assert sent(stream) == b"5\r\nhello\r\n"
+    assert sent_content(stream) == b"5\r\nhello\r\n"
 
 
 def test_a_body_shorter_than_its_length_is_an_error() -> None:
     stream = ScriptedStream()
     with pytest.raises(ValueError, match="ended 2 bytes before its length of 10"):
-        send(stream, with_length([b"hello", b"you"], 10))
-    assert sent(stream) == b"helloyou"
+        send(stream, open_with_length([b"hello", b"you"], 10))
+    assert sent_content(stream) == b"helloyou"
 
 
 def test_a_body_longer_than_its_length_is_an_error_and_nothing_is_sent_beyond_it() -> None:
     stream = ScriptedStream()
     with pytest.raises(ValueError, match="longer than its length of 7"):
-        send(stream, with_length([b"hello", b"you"], 7))
-    assert len(sent(stream)) <= 7
+        send(stream, open_with_length([b"hello", b"you"], 7))
+    assert len(sent_content(stream)) <= 7
 
 
 def test_a_body_longer_by_a_whole_item_is_an_error_too() -> None:
     stream = ScriptedStream()
     with pytest.raises(ValueError, match="longer than its length of 5"):
-        send(stream, with_length([b"hello", b"!"], 5))
-    assert sent(stream) == b"hello"
+        send(stream, open_with_length([b"hello", b"!"], 5))
+    assert sent_content(stream) == b"hello"
 
 
 def test_empty_items_after_the_length_are_ignored() -> None:
     stream = ScriptedStream()
-    send(stream, with_length([b"hello", b""], 5))
-    assert sent(stream) == b"hello"
+    send(stream, open_with_length([b"hello", b""], 5))
+    assert sent_content(stream) == b"hello"
 
 
 class Growing(io.BytesIO):
@@ -189,7 +198,7 @@ class Growing(io.BytesIO):
 def test_bytes_appended_to_a_file_in_memory_are_not_sent() -> None:
     stream = ScriptedStream()
     send(stream, Growing(b"0123456789"))
-    assert sent(stream) == b"0123456789"
+    assert sent_content(stream) == b"0123456789"
 
 
 def test_a_shrinking_file_is_an_error() -> None:
@@ -203,7 +212,7 @@ def test_a_shrinking_file_is_an_error() -> None:
 def test_a_body_of_unknown_length_may_be_sent_without_chunks() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello", b"", b"you"], chunked=False)
-    assert sent(stream) == b"helloyou"
+    assert sent_content(stream) == b"helloyou"
 
 
 # Files that the kernel sends
@@ -214,7 +223,7 @@ def test_a_file_is_sent_by_the_kernel_from_its_position(file: io.BufferedRandom,
     file.seek(2)
     stream = ScriptedStream(file_step=step)
     send(stream, file)
-    assert sent(stream) == b"23456789"
+    assert sent_content(stream) == b"23456789"
     assert file.tell() == 10
     assert max(map(len, stream.writes[1:])) == min(step, 8)
 
@@ -223,7 +232,7 @@ def test_a_file_is_read_if_the_stream_cannot_send_it(file: io.BufferedRandom) ->
     file.seek(2)
     stream = ScriptedStream()
     send(stream, file)
-    assert sent(stream) == b"23456789"
+    assert sent_content(stream) == b"23456789"
     assert file.tell() == 10
     assert list(map(len, stream.writes)) == [len(HEAD), 4, 4]
 
@@ -231,7 +240,7 @@ def test_a_file_is_read_if_the_stream_cannot_send_it(file: io.BufferedRandom) ->
 def test_a_file_in_chunks_is_read(file: io.BufferedRandom) -> None:
     stream = ScriptedStream(file_step=100)
     send(stream, file, chunked=True)
-    assert sent(stream) == in_chunks(b"0123", b"4567", b"89")
+    assert sent_content(stream) == join_in_chunks(b"0123", b"4567", b"89")
 
 
 @pytest.mark.parametrize("step", [0, 3])
@@ -241,7 +250,7 @@ def test_bytes_appended_to_a_file_are_not_sent(file: io.BufferedRandom, step: in
         appending.write(b"more")
     stream = ScriptedStream(file_step=step)
     send(stream, source)
-    assert sent(stream) == b"0123456789"
+    assert sent_content(stream) == b"0123456789"
     assert file.tell() == 10
 
 
@@ -252,20 +261,20 @@ def test_a_file_that_has_shrunk_is_an_error(file: io.BufferedRandom, step: int) 
     stream = ScriptedStream(file_step=step)
     with pytest.raises(ValueError, match=r"body ended .* before its length of 10"):
         send(stream, source)
-    assert sent(stream) == b"01234"
+    assert sent_content(stream) == b"01234"
 
 
 def test_an_empty_file_has_no_content(file: io.BufferedRandom) -> None:
     file.seek(0, io.SEEK_END)
     stream = ScriptedStream(file_step=3)
     send(stream, file)
-    assert sent(stream) == b""
+    assert sent_content(stream) == b""
 
 
 def test_a_final_response_stops_a_file(file: io.BufferedRandom) -> None:
     stream = ScriptedStream([TOO_LARGE], answers=[len(HEAD) + 6], file_step=3)
     answer = send(stream, file)
-    assert sent(stream) == b"012345"
+    assert sent_content(stream) == b"012345"
     assert answer.final is not None
     assert file.tell() == 6
 
@@ -274,7 +283,7 @@ def test_a_final_response_stops_a_file(file: io.BufferedRandom) -> None:
 def test_an_interim_response_does_not_end_a_file(file: io.BufferedRandom, at: int) -> None:
     stream = ScriptedStream([HINTS], answers=[len(HEAD) + at], file_step=3)
     answer = send(stream, file)
-    assert sent(stream) == b"0123456789"
+    assert sent_content(stream) == b"0123456789"
     assert [head.status for head in answer.interim] == [103]
     assert answer.final is None
 
@@ -291,7 +300,7 @@ def test_chunks_are_checked_before_they_are_sent() -> None:
         return chunk
 
     run_now(send_request(stream, HEAD, source, ResponseHeads(), DEFAULT, check=check))
-    assert (sent(stream), seen) == (b"ab", [b"a", b"b"])
+    assert (sent_content(stream), seen) == (b"ab", [b"a", b"b"])
 
 
 def test_a_refused_chunk_is_not_sent() -> None:

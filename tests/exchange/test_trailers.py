@@ -11,7 +11,7 @@ from asyncclient.exchange.body import open_source
 from asyncclient.exchange.receive import ResponseHeads
 from asyncclient.exchange.send import Trailers, send_request
 from asyncclient.limits import DEFAULT
-from tests.exchange.sending import CONTINUE, FAILED, HEAD, LAST_CHUNK, TOO_LARGE, in_chunks, sent
+from tests.exchange.sending import CONTINUE, FAILED, HEAD, LAST_CHUNK, TOO_LARGE, join_in_chunks, sent_content
 from tests.scripted import ScriptedStream, run_now
 
 CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -52,20 +52,20 @@ def never() -> list[tuple[str, str]]:
 def test_trailers_follow_the_last_chunk(body: Any, trailers: Trailers, lines: bytes) -> None:
     stream = ScriptedStream()
     send(stream, body, trailers)
-    assert sent(stream) == in_chunks(b"hello").removesuffix(b"\r\n") + lines + b"\r\n"
+    assert sent_content(stream) == join_in_chunks(b"hello").removesuffix(b"\r\n") + lines + b"\r\n"
 
 
 def test_without_trailers_the_last_chunk_is_plain() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello"], None)
-    assert sent(stream) == in_chunks(b"hello")
+    assert sent_content(stream) == join_in_chunks(b"hello")
 
 
 def test_trailers_are_read_by_h11() -> None:
     stream = ScriptedStream()
     send(stream, [b"hello", b"world"], {"X-Checksum": "abc", "X-Count": "2"})
     server = h11.Connection(h11.SERVER)
-    server.receive_data(CHUNKED_HEAD + sent(stream))
+    server.receive_data(CHUNKED_HEAD + sent_content(stream))
     events = iter(server.next_event, h11.NEED_DATA)
     ends = [event for event in events if isinstance(event, h11.EndOfMessage)]
     assert [list(end.headers) for end in ends] == [[(b"x-checksum", b"abc"), (b"x-count", b"2")]]
@@ -81,7 +81,9 @@ def test_a_function_is_called_once_the_content_is_sent() -> None:
 
     stream = ScriptedStream()
     send(stream, pieces(), lambda: [("X-Digest", digest.hexdigest())])
-    assert sent(stream).endswith(b"0\r\nX-Digest: " + hashlib.sha256(b"helloworld").hexdigest().encode() + b"\r\n\r\n")
+    assert sent_content(stream).endswith(
+        b"0\r\nX-Digest: " + hashlib.sha256(b"helloworld").hexdigest().encode() + b"\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize("after", [len(HEAD) + 1, len(HEAD) + 10])
@@ -94,10 +96,10 @@ def test_a_function_is_not_called_after_an_early_response(after: int) -> None:
 def test_trailers_follow_content_that_had_to_wait() -> None:
     stream = ScriptedStream([CONTINUE], answers=[len(HEAD)])
     send(stream, [b"hello"], [("A", "1")], expect=1.0)
-    assert sent(stream) == b"5\r\nhello\r\n0\r\nA: 1\r\n\r\n"
+    assert sent_content(stream) == b"5\r\nhello\r\n0\r\nA: 1\r\n\r\n"
     stream = ScriptedStream([FAILED], answers=[len(HEAD)])
     send(stream, [b"hello"], never, expect=1.0)
-    assert sent(stream) == b""
+    assert sent_content(stream) == b""
 
 
 REFUSED = [
@@ -130,7 +132,7 @@ def test_a_function_with_wrong_trailers_leaves_the_chunks_without_end(
     stream = ScriptedStream()
     with pytest.raises(error, match=text):
         send(stream, [b"hello"], lambda: trailers)
-    assert sent(stream) == b"5\r\nhello\r\n"
+    assert sent_content(stream) == b"5\r\nhello\r\n"
 
 
 @pytest.mark.parametrize("body", [None, b"hello", [b"hello"]])

@@ -10,7 +10,7 @@ from asyncclient.errors import HTTPException
 NOISE = 0.0005  # seconds: what is faster than this has grown enough already to be harmless
 
 
-def seconds(call: Callable[[], object]) -> float:
+def measure_seconds(call: Callable[[], object]) -> float:
     """CPU of the shortest of three runs, without the collector, whose work grows with what other tests have left."""
     best = float("inf")
     gc.disable()
@@ -28,5 +28,5 @@ def seconds(call: Callable[[], object]) -> float:
 def assert_grows_less(make: Callable[[int], Callable[[], object]], small: int, times: int, bound: float) -> None:
     """The call that is made for `times` the size takes less than `bound` times as long as for the small one."""
     first, second = make(small), make(small * times)
-    growths = (seconds(second) / max(seconds(first), NOISE / times) for _ in range(3))
+    growths = (measure_seconds(second) / max(measure_seconds(first), NOISE / times) for _ in range(3))
     assert any(growth < bound for growth in growths)

@@ -58,7 +58,7 @@ class Gate:
         return handler
 
 
-async def fill(stream: AioStream) -> None:
+async def fill_send_buffers(stream: AioStream) -> None:
     """Write until nothing more fits; TLS and the loop have buffers of their own."""
     for _ in range(64):
         stream.write(MEBIBYTE)
@@ -79,7 +79,7 @@ def route_to(server: RawServer, tls: Certificates | None, **options: Any) -> Rou
 
 
 @asynccontextmanager
-async def connected(
+async def connected_stream(
     handler: Callable[[RawConnection], object], tls: Certificates | None, timeout: Timeout, **options: Any
 ) -> AsyncIterator[AioStream]:
     """Open a stream to a server that runs the handler; it is dropped at the end."""
@@ -93,7 +93,9 @@ async def connected(
 
 
 @asynccontextmanager
-async def fed(pieces: Sequence[bytes], tls: Certificates | None, *, stays: bool = False) -> AsyncIterator[ByteStream]:
+async def stream_with_pieces(
+    pieces: Sequence[bytes], tls: Certificates | None, *, stays: bool = False
+) -> AsyncIterator[ByteStream]:
     """Open a stream whose peer sends these pieces and ends, or stays silent."""
 
     def send(connection: RawConnection) -> None:
@@ -101,12 +103,12 @@ async def fed(pieces: Sequence[bytes], tls: Certificates | None, *, stays: bool 
         if stays:
             connection.hold()
 
-    async with connected(send, tls, Timeout(read=5.0)) as stream:
+    async with connected_stream(send, tls, Timeout(read=5.0)) as stream:
         yield stream
 
 
 @asynccontextmanager
-async def scripted(pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIterator[ByteStream]:
+async def scripted_stream(pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIterator[ByteStream]:
     silence: list[bytes | Exception] = [AssertionError("waited for a peer that stays silent")]
     yield ScriptedStream([*pieces, *(silence if stays else [])])
 

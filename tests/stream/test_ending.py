@@ -13,7 +13,7 @@ from asyncclient.errors import (
 from asyncclient.stream.aio import AioStream
 from asyncclient.testing import RawConnection
 from tests.durations import FOREVER, STALL, lasts
-from tests.stream.peers import MEBIBYTE, READS, Connect, Gate, Wait, fill
+from tests.stream.peers import MEBIBYTE, READS, Connect, Gate, Wait, fill_send_buffers
 
 
 @pytest.mark.parametrize("end", [RawConnection.close, RawConnection.unwrap])
@@ -86,7 +86,7 @@ async def test_closing_drops_data_that_the_peer_does_not_read(connect: Connect) 
         connection.hold()
 
     async with connect(handler, close=FOREVER) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         await stream.wait_readable(STALL)
         with lasts():
             stream.close()

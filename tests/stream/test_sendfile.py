@@ -15,7 +15,7 @@ from asyncclient.errors import ConnectError, NotConnected, WriteTimeout
 from asyncclient.testing import RawConnection, RawServer
 from tests.durations import lasts
 from tests.pool.hosts import wait_until
-from tests.stream.peers import MEBIBYTE, TOO_LARGE, Connect, Gate, fill
+from tests.stream.peers import MEBIBYTE, TOO_LARGE, Connect, Gate, fill_send_buffers
 
 SIZE = 20 * len(MEBIBYTE)  # more than any socket takes at once
 
@@ -170,7 +170,7 @@ async def test_an_early_answer_stops_a_file(connect: Connect, file: IO[bytes], f
     async with connect(handler) as stream:
         stream.write(b"head")
         if fills:
-            await fill(stream)
+            await fill_send_buffers(stream)
         asyncio.get_running_loop().call_later(0.05, gate.open)
         sent = await stream.sendfile(file.fileno(), 0, SIZE)
         assert sent is not None
@@ -194,7 +194,7 @@ async def test_a_peer_that_ends_stops_a_file(
     async with connect(handler) as stream:
         stream.write(b"head")
         if fills:
-            await fill(stream)
+            await fill_send_buffers(stream)
         asyncio.get_running_loop().call_later(0.05, gate.open)
         sent = await stream.sendfile(file.fileno(), 0, SIZE)
         assert sent is not None
@@ -212,7 +212,7 @@ async def test_a_peer_that_takes_nothing_of_a_file_is_a_write_timeout(
         await asyncio.to_thread(int)  # the executor's thread is there
         before = descriptors()
         if fills:
-            await fill(stream)
+            await fill_send_buffers(stream)
         with lasts(), pytest.raises(WriteTimeout) as raised:
             await stream.sendfile(file.fileno(), 0, SIZE)
         await stream.wait_closed()
@@ -223,7 +223,7 @@ async def test_a_peer_that_takes_nothing_of_a_file_is_a_write_timeout(
 async def test_an_end_from_this_side_stops_a_file(connect: Connect, file: IO[bytes], fills: bool) -> None:
     async with connect(RawConnection.hold) as stream:
         if fills:
-            await fill(stream)
+            await fill_send_buffers(stream)
         sending = asyncio.create_task(stream.sendfile(file.fileno(), 0, SIZE))
         await wait_until(lambda: stream._wake_up)  # for room
         stream.abort()

@@ -19,7 +19,7 @@ from asyncclient.testing import RawConnection, RawServer
 from asyncclient.timeouts import Timeout
 from tests.durations import FOREVER, lasts
 from tests.servers import Certificates, ConnectProxy
-from tests.stream.peers import connected, dial, route_to
+from tests.stream.peers import connected_stream, dial, route_to
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large"
@@ -104,7 +104,7 @@ async def test_ciphertext_that_the_kernel_still_has_is_not_unsolicited_data(tls:
         peer.send(b"early")
         peer.hold()
 
-    async with connected(handler, tls, Timeout(read=5.0)) as stream:
+    async with connected_stream(handler, tls, Timeout(read=5.0)) as stream:
         _transport_of(stream).pause_reading()
         while not is_readable(stream.transport):
             os.sched_yield()

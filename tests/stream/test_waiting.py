@@ -19,7 +19,7 @@ from asyncclient.testing import RawConnection
 from asyncclient.timeouts import NEVER, Timeout
 from tests.durations import FOREVER, lasts
 from tests.pool.hosts import wait_until
-from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill
+from tests.stream.peers import READS, TOO_LARGE, Connect, Gate, Wait, fill_send_buffers
 
 
 def sending(data: bytes) -> Callable[[RawConnection], None]:
@@ -57,7 +57,7 @@ async def test_the_end_counts_as_something_to_read(connect: Connect) -> None:
 async def test_room_to_write_does_not_count_as_something_to_read(connect: Connect) -> None:
     gate = Gate()
     async with connect(gate.then(RawConnection.wait_closed)) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         with lasts(0.2):
             gate.open()
             assert not await stream.wait_readable(0.2)
@@ -69,7 +69,7 @@ async def test_room_to_write_does_not_count_as_something_to_read(connect: Connec
 async def test_drain_waits_until_the_peer_takes_more(connect: Connect) -> None:
     gate = Gate()
     async with connect(gate.then(RawConnection.wait_closed)) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         waiting = asyncio.create_task(stream.drain())
         await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -80,7 +80,7 @@ async def test_drain_waits_until_the_peer_takes_more(connect: Connect) -> None:
 async def test_drain_ends_when_the_peer_begins_to_answer(connect: Connect) -> None:
     gate = Gate()
     async with connect(gate.then(sending(TOO_LARGE))) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         waiting = asyncio.create_task(stream.drain())
         await asyncio.sleep(0.01)
         gate.open()
@@ -93,7 +93,7 @@ async def test_drain_ends_when_the_peer_begins_to_answer(connect: Connect) -> No
 async def test_drain_ends_when_the_peer_closes(connect: Connect) -> None:
     gate = Gate()
     async with connect(gate.then(RawConnection.reset)) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         gate.open()
         assert await stream.drain() is True
 
@@ -185,7 +185,7 @@ async def test_a_timeout_begins_with_each_wait(connect: Connect) -> None:
 
 async def test_a_peer_that_takes_nothing_is_a_write_timeout(connect: Connect) -> None:
     async with connect(RawConnection.hold, write=0.1, read=None) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         with (
             lasts(0.1),
             pytest.raises(WriteTimeout, match=r"no data accepted by 127\.0\.0\.1:[0-9]+ in 0\.1 s") as raised,
@@ -207,7 +207,7 @@ async def test_drips_do_not_extend_the_total_time(connect: Connect, read: float 
 
 async def test_the_total_time_ends_an_upload(connect: Connect) -> None:
     async with connect(RawConnection.hold, write=None) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         with pytest.raises(TotalTimeout), stream.limited(0.1):
             await stream.drain()
 
@@ -269,7 +269,7 @@ async def test_bytes_that_another_reader_waits_with_are_not_shown(connect: Conne
 
 async def test_a_second_writer_is_refused(connect: Connect) -> None:
     async with connect(RawConnection.hold) as stream:
-        await fill(stream)
+        await fill_send_buffers(stream)
         first = asyncio.create_task(stream.drain())
         await asyncio.sleep(0)
         with pytest.raises(ImproperConnectionState):
