@@ -226,6 +226,7 @@ class Client(Verbs, Streams, metaclass=Listing):
             ValueError, TypeError, InvalidURL: a value that can't be sent.
         """
         request = self.build_request(method, url, **options) if self._is_based else Request(method, url, **options)
+        del options  # a dict that is not needed while the response is waited for (decision 112)
         if self._middlewares:
             return await self.send(request)
         transfer = Transfer(self._settings, request)

@@ -26,7 +26,7 @@ class Opening(Timings):
     __slots__ = ("trace",)
 
     def __init__(self, started: float) -> None:
-        super().__init__(started)
+        Timings.__init__(self, started)
         self.trace: ConnectionTrace | None = None
 
     def note_resolved(self, seconds: float, infos: Iterable[AddrInfo]) -> None:
