@@ -6,26 +6,9 @@ Each is a descriptor. A `__getattr__` would make every attribute slower to read 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from abc import ABCMeta as _ProtocolType
-else:
-    _ProtocolType = type(Protocol)
+from typing import Any, NoReturn, TypeVar
 
 _K = TypeVar("_K", bound=type)
-
-
-class Listing(_ProtocolType):
-    """The type of a class that leaves attributes that do not exist out of its dir() and help().
-
-    It is derived from the type of protocols, so that a subclass may have protocols and abstract classes as bases. A
-    response should not have it: Python 3.13 takes longer to make an instance of such a class.
-    """
-
-    def __dir__(self) -> list[str]:
-        """Return the names of the attributes that exist."""
-        return _leave_out_missing(super().__dir__(), self)
 
 
 class Missing:
@@ -132,10 +115,7 @@ def _add(kind: _K, found: Mapping[str, object]) -> _K:
 
 
 def _list_names(owner: object) -> list[str]:
-    return _leave_out_missing(object.__dir__(owner), type(owner))
-
-
-def _leave_out_missing(names: Iterable[str], kind: type) -> list[str]:
     from inspect import getattr_static  # imported on use: slow to import
 
-    return [name for name in names if not isinstance(getattr_static(kind, name, None), Missing)]
+    kind = type(owner)
+    return [name for name in object.__dir__(owner) if not isinstance(getattr_static(kind, name, None), Missing)]

@@ -18,7 +18,6 @@ from ..client.other_names import BLOCKING_CLIENT, answers_clients
 from ..client.request import Options, Request
 from ..client.verbs import Verbs
 from ..errors import ClientClosed, ResponseError
-from ..missing import Listing
 from ..pool.group import PoolStats
 from ..runner import find_loop_factory
 from .body import wrap_options
@@ -45,7 +44,7 @@ def _like(
 
 
 @answers_clients(BLOCKING_CLIENT)
-class Client(Verbs, metaclass=Listing):
+class Client(Verbs):
     """An HTTP client for code without asyncio. `with Client() as client` closes it.
 
     Any number of threads may use it at once. They share its connections, on an event loop in a thread of its own, which

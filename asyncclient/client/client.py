@@ -14,7 +14,6 @@ from ..limits import DEFAULT, DEFAULT_POOL, Limits, PoolLimits
 from ..message.credentials import SECRET_FIELDS
 from ..message.fields import list_pairs
 from ..message.url import Params, add_params, join_base, parse_base, parse_joined, strip_url
-from ..missing import Listing
 from ..pool.group import PoolStats
 from ..pool.pool import Pool
 from ..stream.options import SocketOption
@@ -85,7 +84,7 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
 
 
 @answers_clients(CLIENT)
-class Client(Verbs, Streams, metaclass=Listing):
+class Client(Verbs, Streams):
     """An HTTP client: a pool of connections, and the rules of HTTP above it.
 
     It belongs to the event loop that first uses it. Any number of tasks may use it at once. `async with Client() as
