@@ -297,10 +297,9 @@ class Client(Verbs, Streams):
             OSError: the file can't be written, is a directory, or is being downloaded already.
             Others: see request(), and the exceptions of progress.
         """
-        from .download.download import Download  # imported on use: few programs need it
+        from .download.download import Download, choose_options  # imported on use: few programs need it
 
-        options.setdefault("decode", False)
-        request = self.build_request("GET", url, **options)
+        request = self.build_request("GET", url, **choose_options(options))
         download = Download(
             self._settings,
             self._open,

@@ -50,7 +50,7 @@ RESPONSE: Final = {
     "next": "headers.get('Location'), in a request with follow_redirects=False",
     "next_request": "headers.get('Location'), in a request with follow_redirects=False",
     "num_bytes_downloaded": "len(content)",
-    "raw": "iter_chunks(), in a request with decode=False",
+    "raw": "as_file()",
     "raw_headers": "headers.pairs()",
     "readlines": "lines",
     "real_url": "url",

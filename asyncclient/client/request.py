@@ -204,8 +204,9 @@ class Request:
 
     def _change_payload(self, compress: Coding | None, progress: Progress | None) -> None:
         if self.payload is None:
-            name = "progress" if compress is None else "compress"
-            raise ValueError(f"expected a body with {name}, got none; download() has a progress of its own")
+            if compress is not None:
+                raise ValueError("expected a body with compress, got none")
+            raise ValueError("expected a body with progress, got none; download() has a progress of its own")
         if progress is not None:
             if not callable(progress):
                 raise TypeError(f"expected a function as progress, got {type(progress).__name__}")

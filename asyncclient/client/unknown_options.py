@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -28,7 +29,7 @@ _INSTEAD: Final = {
     "ca_certs": "Client(ssl=asyncclient.create_tls_context(cafile=...))",
     "cert": "Client(ssl=context), after context.load_cert_chain(...)",
     "cert_reqs": _TRUST,
-    "chunked": "headers={'Transfer-Encoding': 'chunked'}",
+    "chunked": "body= with a generator, whose length is not known",
     "connect_timeout": _TIMEOUT,
     "connections": _POOL,
     "connections_per_host": _POOL,
@@ -37,6 +38,8 @@ _INSTEAD: Final = {
     "content": "body=",
     "cookie_jar": "Client(cookies=CookieJar())",
     "decode_content": "decode=",
+    "default_headers": "headers=",
+    "default_params": "params=",
     "event_hooks": _TRACER,
     "expect100": "expect_continue=",
     "fields": "data=, with files= for a multipart form",
@@ -93,6 +96,22 @@ _INSTEAD: Final = {
 """The equivalents of options of aiohttp, httpx, requests and urllib3."""
 
 
+_INSTEAD_IN_DOWNLOADS: Final = {
+    **_INSTEAD,
+    **dict.fromkeys(
+        ("dest", "destination", "directory", "file", "filename", "output", "target"), "the path, a file or a directory"
+    ),
+    **{name: f"checksum='{name}:...'" for name in ("md5", "sha1", "sha256", "sha384", "sha512")},
+    **dict.fromkeys(("block_size", "chunk_size"), "nothing: each chunk is written as it is received"),
+    "callback": "progress=",
+    "force": "overwrite=",
+    "hash": "checksum='sha256:...'",
+}
+"""The same for Client.download(), which has a path."""
+
+_OPTION: Final = re.compile(r"(\w+)=")
+
+
 def explain_client_option(name: str, known: Collection[str], of_requests: Collection[str]) -> TypeError:
     """Return the error for an unknown option of Client, with its equivalent if there is one.
 
@@ -103,6 +122,9 @@ def explain_client_option(name: str, known: Collection[str], of_requests: Collec
     """
     if name in of_requests:
         return _build("Client", name, f"it is for each request, client.get(url, {name}=...)")
+    option = _OPTION.fullmatch(_INSTEAD.get(name, ""))
+    if option is not None and option[1] in of_requests and option[1] not in known:
+        return _build("Client", name, f"use client.get(url, {option[1]}=...)")
     return explain_unknown("Client", name, known, _INSTEAD)
 
 
@@ -111,6 +133,13 @@ def explain_request_option(name: str, known: Collection[str], of_client: Collect
     if name in of_client:
         return _build("a request", name, f"it is for Client({name}=...)")
     return explain_unknown("a request", name, known, _INSTEAD)
+
+
+def explain_download_option(name: str, known: Collection[str], of_client: Collection[str]) -> TypeError:
+    """Return the error for an unknown option of Client.download(); see explain_client_option()."""
+    if name in of_client and name not in known:
+        return _build("download()", name, f"it is for Client({name}=...)")
+    return explain_unknown("download()", name, known, _INSTEAD_IN_DOWNLOADS)
 
 
 def _build(what: str, name: str, advice: str) -> TypeError:

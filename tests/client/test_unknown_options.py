@@ -51,6 +51,9 @@ WORDS = [
     ("assert_fingerprint", r"use Client\(ssl='sha256:"),
     ("num_pools", r"use Client\(pool=PoolLimits\("),
     ("status_forcelist", r"use Client\(retries=Retry\("),
+    ("default_headers", "use headers="),
+    ("auto_decompress", "use decode="),
+    ("chunked", "use body= with a generator, whose length is not known"),
     ("skip_auto_headers", r"use headers=\{name: None\}"),
     ("timout", "use timeout="),
     ("Headers", "use headers="),
@@ -61,8 +64,11 @@ WORDS = [
 @pytest.mark.parametrize(("word", "advice"), WORDS)
 async def test_errors_for_options_of_other_clients_name_ours(word: str, advice: str) -> None:
     makers: list[Any] = [Client, compat.Client]
+    option = advice.removeprefix("use ").removesuffix("=")
+    is_of_requests = option in request.REQUEST_OPTIONS - request.CLIENT_OPTIONS
     for make in makers:
-        with pytest.raises(TypeError, match=f"Client got an unexpected keyword argument '{word}': {advice}"):
+        given = rf"use client\.get\(url, {option}=\.\.\.\)$" if is_of_requests else advice
+        with pytest.raises(TypeError, match=f"Client got an unexpected keyword argument '{word}': {given}"):
             make(**{word: 1})
     text = f"a request got an unexpected keyword argument '{word}': {advice}"
     with pytest.raises(TypeError, match=text):
@@ -73,8 +79,49 @@ async def test_errors_for_options_of_other_clients_name_ours(word: str, advice: 
                 await call("http://h/", timeout=1, **{word: 1})  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=text):
             client.stream("GET", "http://h/", **{word: 1})  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=text):
+        with pytest.raises(TypeError, match=text.replace("a request got", r"download\(\) got", 1)):
             await client.download("http://h/", "nowhere", **{word: 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("sha256", r"use checksum='sha256:\.\.\.'$"),
+        ("chunk_size", "use nothing: each chunk is written as it is received$"),
+        ("filename", "use the path, a file or a directory$"),
+        ("resumed", "use resume=$"),
+        ("ssl", r"it is for Client\(ssl=\.\.\.\)$"),
+        ("xyzzy", "there are auth, body, checksum, .*overwrite, params, progress, .*resume, .*trailers$"),
+    ],
+)
+async def test_an_unknown_option_of_a_download_is_answered_with_its_own(name: str, advice: str) -> None:
+    async with Client() as client:
+        download: Any = client.download
+        with pytest.raises(TypeError, match=rf"^download\(\) got an unexpected keyword argument '{name}': {advice}"):
+            await download("http://h/", "nowhere", **{name: 1})
+    with compat.Client() as blocking:
+        download = blocking.download
+        with pytest.raises(TypeError, match=advice):
+            download("http://h/", "nowhere", **{name: 1})
+
+
+async def test_the_progress_of_a_download_is_a_function() -> None:
+    async with Client() as client:
+        with pytest.raises(TypeError, match="expected a function as progress, got bool"):
+            await client.download("http://h/", "nowhere", progress=True)  # type: ignore[arg-type]
+
+
+def test_a_key_of_httpx_for_proxies_is_answered_with_ours() -> None:
+    for key in ("https://", "ALL://"):
+        with pytest.raises(ValueError, match=f"expected '{key[:-3].lower()}' as key of proxies for all hosts, got"):
+            Client(proxy={key: "http://h:1"})
+
+
+def test_an_option_without_a_body_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^expected a body with compress, got none$"):
+        Request("GET", "http://h/", compress="gzip")
+    with pytest.raises(ValueError, match=r"got none; download\(\) has a progress of its own$"):
+        Request("GET", "http://h/", progress=print)
 
 
 def test_the_error_for_a_misplaced_option_names_its_call() -> None:

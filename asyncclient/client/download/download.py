@@ -32,7 +32,7 @@ from ...message.repairs import Repair
 from ...message.url import parse_url
 from ..content.decoding import IDENTITY
 from ..error_context import add_context
-from ..request import Progress, Request, build_derived
+from ..request import CLIENT_OPTIONS, DownloadOptions, Progress, Request, build_derived
 from ..response import Response, build_status_error
 from ..retries import Action, Outcome, decide_retry
 from ..settings import Settings, find_deadline
@@ -50,6 +50,25 @@ _REFUSED: Final = (304, 412, 416)
 """Statuses of responses to Range and If-Range that bring no content of the file."""
 
 
+_OWN_OPTIONS: Final = frozenset(("checksum", "overwrite", "progress", "resume"))
+
+
+def choose_options(options: DownloadOptions) -> DownloadOptions:
+    """Return the options of the request of a download: content is not decoded by default.
+
+    Raises:
+        TypeError: an option is unknown; the text lists those of downloads.
+    """
+    unknown = [name for name in options if name not in DownloadOptions.__annotations__]
+    if unknown:
+        from ..unknown_options import explain_download_option  # imported on use: for errors only
+
+        known = DownloadOptions.__annotations__.keys() | _OWN_OPTIONS
+        raise explain_download_option(unknown[0], known, CLIENT_OPTIONS)
+    options.setdefault("decode", False)
+    return options
+
+
 class Download:
     """One download; see Client.download().
 
@@ -65,7 +84,7 @@ class Download:
 
     Raises:
         ValueError: the request has a Range or If-Range, or the checksum is malformed.
-        TypeError: the checksum is not a str.
+        TypeError: the checksum is not a str, or progress is not a function.
     """
 
     def __init__(
@@ -83,6 +102,8 @@ class Download:
         given = {name.lower() for name, _ in request.headers}
         if not given.isdisjoint(("range", "if-range")):
             raise ValueError("expected no Range and no If-Range in headers: download() sets them where it goes on")
+        if progress is not None and not callable(progress):
+            raise TypeError(f"expected a function as progress, got {type(progress).__name__}")
         self._settings, self._send, self._request = settings, send, request
         self._headers = request.headers if "accept-encoding" in given else [*request.headers, IDENTITY]
         self._is_conditional = not given.isdisjoint(("if-none-match", "if-modified-since"))

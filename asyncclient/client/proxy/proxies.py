@@ -354,6 +354,8 @@ def _parse_key(key: str) -> _Target:
         raise ValueError(f"expected http, https or all, with ://host or without it, as key of proxies, got {clip(key)}")
     if not separator:
         return scheme, "", None
+    if not authority:
+        raise ValueError(f"expected {scheme!r} as key of proxies for all hosts, got {clip(key)}")
     host, port = parse_host_port(authority.removesuffix("/"), None, 0)  # an origin cannot have port 0
     return scheme, fold_host(host).removesuffix("."), port or None
 
