@@ -42,7 +42,7 @@ Ask = Callable[[Client, str], Awaitable[object]]
 
 
 @contextmanager
-def times_out(kind: type[PhaseTimeout], phase: str, where: str, seconds: float = SHORT) -> Iterator[None]:
+def raises_timeout(kind: type[PhaseTimeout], phase: str, where: str, seconds: float = SHORT) -> Iterator[None]:
     """Fail unless the block ends in this error, in time, and the error says what, where and how long."""
     with lasts(seconds), pytest.raises(kind) as raised:
         yield
@@ -125,7 +125,7 @@ def full_backlog() -> Iterator[int]:
 async def test_connect() -> None:
     with full_backlog() as port:
         async with Client(timeout=Timeout(connect=SHORT)) as client:
-            with times_out(ConnectTimeout, "connect", f"127.0.0.1:{port}"):
+            with raises_timeout(ConnectTimeout, "connect", f"127.0.0.1:{port}"):
                 await client.get(f"http://127.0.0.1:{port}/")
             assert await is_clean(client)
 
@@ -137,7 +137,7 @@ async def test_resolving_is_part_of_connecting() -> None:
             return []
 
     async with Client(timeout=Timeout(connect=SHORT), resolver=Slow()) as client:
-        with times_out(ConnectTimeout, "connect", "slow.example:80"):
+        with raises_timeout(ConnectTimeout, "connect", "slow.example:80"):
             await client.get("http://slow.example/")
         assert await is_clean(client)
 
@@ -145,7 +145,7 @@ async def test_resolving_is_part_of_connecting() -> None:
 async def test_tls() -> None:
     with RawServer(accept_and_hold) as server:
         async with Client(timeout=Timeout(tls=SHORT)) as client:
-            with times_out(TLSTimeout, "tls", f"{server.host}:{server.port}"):
+            with raises_timeout(TLSTimeout, "tls", f"{server.host}:{server.port}"):
                 await client.get(f"https://{server.host}:{server.port}/")
             assert await is_clean(client)
 
@@ -153,7 +153,7 @@ async def test_tls() -> None:
 async def end_in_time(ask: Ask, start: bytes) -> None:
     with RawServer(answer_and_hold(start)) as server:
         async with Client(timeout=Timeout(read=SHORT)) as client:
-            with times_out(ReadTimeout, "read", f"{server.host}:{server.port}"):
+            with raises_timeout(ReadTimeout, "read", f"{server.host}:{server.port}"):
                 await ask(client, server.url)
             assert await is_clean(client)
             assert client.stats().idle == 0
@@ -185,7 +185,7 @@ async def test_read_of_the_content(start: bytes, ask: Ask) -> None:
 async def test_write(body: Any) -> None:
     with RawServer(accept_and_hold) as server:
         async with Client(timeout=Timeout(write=SHORT)) as client:
-            with times_out(WriteTimeout, "write", f"{server.host}:{server.port}"):
+            with raises_timeout(WriteTimeout, "write", f"{server.host}:{server.port}"):
                 await client.post(server.url, body=body)
             assert await is_clean(client)
 
@@ -194,7 +194,7 @@ async def test_pool() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
         async with Client(timeout=Timeout(pool=SHORT), pool=PoolLimits(connections=1)) as client:
             async with client.stream("GET", server.url):
-                with times_out(PoolTimeout, "pool", f"{server.host}:{server.port}"):
+                with raises_timeout(PoolTimeout, "pool", f"{server.host}:{server.port}"):
                     await client.get(server.url)
                 assert client.stats().waiting == 0
             await client.get(server.url)
@@ -221,7 +221,7 @@ async def test_waiting_for_a_slot_has_no_limit_of_its_own() -> None:
 async def test_no_drip_extends_the_total(script: Any, ask: Ask, limit: float | Timeout) -> None:
     with RawServer(script) as server:
         async with Client(timeout=limit) as client:
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}", 0.15):
+            with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}", 0.15):
                 await ask(client, server.url)
             assert await is_clean(client)
             assert client.stats().idle == 0
@@ -234,19 +234,21 @@ async def test_no_drip_extends_the_total(script: Any, ask: Ask, limit: float | T
 async def test_the_first_limit_to_pass_ends_the_request(limit: Timeout, kind: type[PhaseTimeout]) -> None:
     with RawServer(answer_and_hold(b"HTTP/1.1 2")) as server:
         async with Client(timeout=limit) as client:
-            with times_out(kind, "total" if kind is TotalTimeout else "read", f"{server.host}:{server.port}", 0.05):
+            with raises_timeout(
+                kind, "total" if kind is TotalTimeout else "read", f"{server.host}:{server.port}", 0.05
+            ):
                 await client.get(server.url)
 
 
 async def test_total_covers_opening() -> None:
     with full_backlog() as port:
         async with Client(timeout=SHORT) as client:
-            with times_out(TotalTimeout, "total", f"127.0.0.1:{port}"):
+            with raises_timeout(TotalTimeout, "total", f"127.0.0.1:{port}"):
                 await client.get(f"http://127.0.0.1:{port}/")
             assert await is_clean(client)
     with RawServer(accept_and_hold) as server:
         async with Client(timeout=SHORT) as client:
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
+            with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}"):
                 await client.get(f"https://{server.host}:{server.port}/")
             assert await is_clean(client)
 
@@ -254,7 +256,7 @@ async def test_total_covers_opening() -> None:
 async def test_total_covers_waiting_for_a_slot() -> None:
     with Answering(default=reply(bytes(500_000))) as server:
         async with Client(pool=PoolLimits(connections=1)) as client, client.stream("GET", server.url):
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
+            with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}"):
                 await client.get(server.url, timeout=SHORT)
 
 
@@ -270,7 +272,7 @@ async def test_total_covers_sending() -> None:
     for script, body in ((accept_and_hold, bytes(32 * MEBIBYTE)), (swallow, pieces)):
         with RawServer(script) as server:
             async with Client(timeout=SHORT) as client:
-                with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
+                with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}"):
                     await client.post(server.url, body=body)
                 assert await is_clean(client)
 
@@ -282,21 +284,21 @@ async def test_total_covers_a_body_that_is_not_received() -> None:
 
     with RawServer(RawConnection.wait_closed) as server:
         async with Client(timeout=SHORT) as client:
-            with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
+            with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}"):
                 await client.post(server.url, body=pieces)
             assert await is_clean(client)
 
 
-async def never(*_: object) -> Any:
+async def wait_forever(*_: object) -> Any:
     await asyncio.get_running_loop().create_future()
 
 
-@pytest.mark.parametrize("options", [{"body": never}, {"auth": never}, {"files": {"a": never}}])
+@pytest.mark.parametrize("options", [{"body": wait_forever}, {"auth": wait_forever}, {"files": {"a": wait_forever}}])
 async def test_total_covers_bodies_and_auth_of_the_caller(options: dict[str, Any]) -> None:
     with Answering(default=OK) as server:
         async with Client() as client:
             async with asyncio.timeout(FOREVER):
-                with times_out(TotalTimeout, "total", f"{server.host}:{server.port}"):
+                with raises_timeout(TotalTimeout, "total", f"{server.host}:{server.port}"):
                     await client.post(server.url, timeout=SHORT, **options)
             assert await is_clean(client)
             assert (await client.get(server.url)).content == b"ok"
@@ -310,7 +312,7 @@ async def test_very_long_limits_are_accepted(limit: float | Timeout) -> None:
                 assert (await client.put(server.url, body=body)).content == b"ok"
 
 
-def after(seconds: float, data: bytes) -> Callable[[Asked], bytes]:
+def answer_after(seconds: float, data: bytes) -> Callable[[Asked], bytes]:
     gate = Gate()
 
     def answer(_: Asked) -> bytes:
@@ -374,7 +376,7 @@ async def test_total_does_not_outlive_its_request() -> None:
 
 
 async def test_a_timeout_belongs_to_its_request() -> None:
-    with Answering({"/": OK, "/slow": after(3 * SHORT, OK)}) as server:
+    with Answering({"/": OK, "/slow": answer_after(3 * SHORT, OK)}) as server:
         async with Client(timeout=Timeout(read=SHORT)) as client:
             await client.get(server.url, timeout=Timeout())
             assert (await client.get(f"{server.url}/slow", timeout=Timeout(read=STALL))).content == b"ok"
@@ -406,7 +408,7 @@ async def test_values_of_timeout(
     client: dict[str, Any], options: dict[str, Any], ends_in: type[Exception] | None
 ) -> None:
     """A number is the total and leaves the client's other limits as they are; None is not the same as nothing given."""
-    with Answering({"/": after(3 * SHORT, OK)}) as server:
+    with Answering({"/": answer_after(3 * SHORT, OK)}) as server:
         async with Client(**client) as asking:
             if ends_in is None:
                 assert (await asking.get(server.url, **options)).content == b"ok"
@@ -450,7 +452,7 @@ async def test_a_timeout_of_0_ends_the_request_at_once() -> None:
 async def test_content_that_is_received_too_slowly(ask: Ask) -> None:
     with RawServer(drip) as server:
         async with Client(timeout=Timeout(min_rate=1000, rate_patience=0.2)) as client:
-            with times_out(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
+            with raises_timeout(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
                 await ask(client, server.url)
             assert await is_clean(client)
             assert client.stats().idle == 0
@@ -459,7 +461,7 @@ async def test_content_that_is_received_too_slowly(ask: Ask) -> None:
 async def test_content_that_is_not_received_at_all_is_too_slow() -> None:
     with RawServer(answer_and_hold(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as server:
         async with Client() as client:
-            with times_out(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
+            with raises_timeout(RateTimeout, "rate", f"{server.host}:{server.port}", 0.2):
                 await client.get(server.url, timeout=Timeout(min_rate=1, rate_patience=0.2))
 
 
@@ -523,7 +525,7 @@ async def pause(seconds: float) -> None:
 
 async def test_patience_is_for_content_alone() -> None:
     """The wait for the head has limits of its own."""
-    with Answering({"/": after(0.3, reply(bytes(100)))}) as server:
+    with Answering({"/": answer_after(0.3, reply(bytes(100)))}) as server:
         async with Client(timeout=Timeout(min_rate=1000, rate_patience=0.2)) as client:
             assert len((await client.get(server.url)).content) == 100
 

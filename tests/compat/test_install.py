@@ -21,11 +21,11 @@ NAMES = ["HTTPConnection", "HTTPSConnection", "HTTPResponse", "HTTPMessage", "pa
 NAMES += ["_create_https_context"]
 
 
-def found() -> dict[str, object]:
+def names_in_http_client() -> dict[str, object]:
     return {name: vars(std).get(name) for name in NAMES}
 
 
-OWN = found()
+OWN = names_in_http_client()
 
 
 def install() -> compat.Installation:
@@ -45,10 +45,10 @@ def test_names_of_http_client_are_ours_until_it_is_uninstalled() -> None:
     assert not compat.is_installed()
     install()
     assert compat.is_installed()
-    assert found() == {name: getattr(client, name) for name in NAMES}
+    assert names_in_http_client() == {name: getattr(client, name) for name in NAMES}
     compat.uninstall()
     assert not compat.is_installed()
-    assert found() == OWN
+    assert names_in_http_client() == OWN
     assert hasattr(std, "_create_https_context") is (sys.version_info >= (3, 12))
 
 
@@ -58,7 +58,7 @@ def test_installing_and_uninstalling_again_changes_nothing() -> None:
         assert std.HTTPConnection is client.HTTPConnection  # type: ignore[comparison-overlap]
     for _ in range(2):
         compat.uninstall()
-        assert found() == OWN
+        assert names_in_http_client() == OWN
 
 
 def test_installation_ends_with_its_block_even_by_an_error() -> None:
@@ -67,7 +67,7 @@ def test_installation_ends_with_its_block_even_by_an_error() -> None:
     assert repr(installation) == "<compat not installed>"
     with pytest.raises(LookupError), install():
         raise LookupError
-    assert found() == OWN
+    assert names_in_http_client() == OWN
 
 
 @pytest.mark.usefixtures("installed")

@@ -29,22 +29,22 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def ways(path: Path, text: str) -> list[list[str]]:
+def list_invocations(path: Path, text: str) -> list[list[str]]:
     return [[str(path)], ["-m", "script"], ["-c", text]]
 
 
 @pytest.mark.parametrize("way", range(3), ids=["script", "-m", "-c"])
 def test_program_has_the_arguments_and_globals_of_a_plain_run(way: int, script: Callable[[str], Path]) -> None:
     path = script(TELL)
-    how = ways(path, TELL)[way]
-    with_us = run_python("-m", "compat", *how, "one", "-two", "--", PYTHONPATH=paths(path))
-    alone = run_python(*how, "one", "-two", "--", PYTHONPATH=paths(path), IMPORTED="1")
+    how = list_invocations(path, TELL)[way]
+    with_us = run_python("-m", "compat", *how, "one", "-two", "--", PYTHONPATH=import_paths(path))
+    alone = run_python(*how, "one", "-two", "--", PYTHONPATH=import_paths(path), IMPORTED="1")
     assert with_us.stderr == ""
     assert with_us.stdout.splitlines()[0] == alone.stdout.splitlines()[0]
     assert with_us.stdout.splitlines()[1] == "True"
 
 
-def paths(path: Path) -> str:
+def import_paths(path: Path) -> str:
     from tests.servers import ROOT
 
     return f"{ROOT}:{path.parent}"
@@ -54,9 +54,9 @@ def paths(path: Path) -> str:
 def test_file_and_path_are_the_scripts(way: int, script: Callable[[str], Path]) -> None:
     text = "import sys\nprint(__file__, sys.path[0])"
     path = script(text)
-    how = ways(path, text)[way]
-    told = run_python("-m", "compat", *how, PYTHONPATH=paths(path)).stdout
-    assert told == run_python(*how, PYTHONPATH=paths(path)).stdout
+    how = list_invocations(path, text)[way]
+    told = run_python("-m", "compat", *how, PYTHONPATH=import_paths(path)).stdout
+    assert told == run_python(*how, PYTHONPATH=import_paths(path)).stdout
 
 
 def test_code_can_be_run_again_by_name_and_pickled() -> None:
@@ -77,7 +77,7 @@ def test_code_can_be_run_again_by_name_and_pickled() -> None:
 )
 def test_exit_code_is_the_programs(text: str, code: int, way: int, script: Callable[[str], Path]) -> None:
     path = script(text)
-    run = run_python("-m", "compat", *ways(path, text)[way], PYTHONPATH=paths(path))
+    run = run_python("-m", "compat", *list_invocations(path, text)[way], PYTHONPATH=import_paths(path))
     assert run.returncode == code
     if text.endswith("('text')"):
         assert run.stderr == "text\n"

@@ -150,7 +150,7 @@ def test_length_and_body_may_disagree() -> None:
         assert fetch(connection, "POST", "/", body=b"abc", headers={"Content-Length": "5"}) == (200, b"ok")
 
 
-def failing() -> Iterator[bytes]:
+def failing_body() -> Iterator[bytes]:
     yield b"piece"
     raise LookupError("mine")
 
@@ -163,7 +163,7 @@ class Shrinking(io.BytesIO):
 
 
 FAILING: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (failing, LookupError, "mine"),
+    (failing_body, LookupError, "mine"),
     (lambda: Shrinking(b"piece and more"), OSError, "gone"),
     (lambda: iter([b"piece", 3]), TypeError, ""),
     (lambda: iter([b"piece", "text"]), TypeError, ""),

@@ -48,7 +48,7 @@ def call(file: Any, name: str, n: int) -> Any:
         return bytes(buffer[: file.readinto(view)])
 
 
-def outcomes(file: Any, made: list[Call]) -> list[Any]:
+def call_each(file: Any, made: list[Call]) -> list[Any]:
     return [call(file, name, n) for name, n in made] + [file.read(-1), file.read(1), file.readline(5)]
 
 
@@ -60,7 +60,7 @@ def test_file_reads_as_the_file_of_a_plain_socket(content: bytes, made: list[Cal
             end.shutdown(socket.SHUT_WR)
         file = open_stream(own).file
         with socket.socket(fileno=os.dup(plain.fileno())) as twin, twin.makefile("rb", 65_536) as expected:
-            assert outcomes(file, made) == outcomes(expected, made)
+            assert call_each(file, made) == call_each(expected, made)
         file.close()
 
 
@@ -142,28 +142,28 @@ def test_replaced_close_conn_is_called_at_the_end(answer: bytes, replace: str, m
         connection.sock.settimeout(0.01)
         with pytest.raises(TimeoutError):
             files[0].read(1)
-        assert idle(connection) is None
+        assert idle_stream_of(connection) is None
         files[0].close()
     assert len(files) == 1
 
 
-def idle(connection: Any) -> Any:
+def idle_stream_of(connection: Any) -> Any:
     return connection.sock.idle_stream
 
 
 def test_file_is_handed_on_to_the_next_response_unless_a_program_has_seen_it() -> None:
     with connection_with_replies(OK, OK, OK, OK) as connection:
         fetch(connection)
-        kept = idle(connection)
+        kept = idle_stream_of(connection)
         assert kept is not None
         response = start_exchange(connection)
-        assert idle(connection) is None
+        assert idle_stream_of(connection) is None
         assert response.read() == b"ok"
-        assert idle(connection) is kept
+        assert idle_stream_of(connection) is kept
         response = start_exchange(connection)
         assert response.fp is kept.file
         assert response.read() == b"ok"
-        assert idle(connection) is None
+        assert idle_stream_of(connection) is None
         assert kept.file.closed
         assert fetch(connection) == (200, b"ok")
 

@@ -170,7 +170,9 @@ def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
 
 
 @contextmanager
-def talking(handler: Callable[[RawConnection], object], tls: Certificates | None) -> Iterator[tuple[RawServer, Any]]:
+def server_and_connection(
+    handler: Callable[[RawConnection], object], tls: Certificates | None
+) -> Iterator[tuple[RawServer, Any]]:
     with ExitStack() as stack:
         server = stack.enter_context(RawServer(handler, tls=tls.server_context() if tls else None))
         yield server, stack.enter_context(closing(secure_connection_to(server, tls) if tls else connection_to(server)))
@@ -190,7 +192,7 @@ def test_bytes_right_behind_an_answer_never_answer(first: bytes, extra: bytes, s
         peer.send(next(turns))
         peer.wait_closed()
 
-    with talking(answer, tls if secure else None) as (server, connection):
+    with server_and_connection(answer, tls if secure else None) as (server, connection):
         fetch(connection)
         assert fetch(connection) == (200, b"mine")
         assert server.accepted == 2
@@ -209,7 +211,7 @@ def test_bytes_on_an_idle_connection_never_answer(extra: bytes, secure: bool, tl
             peer.send(extra)
         peer.wait_closed()
 
-    with talking(answer, tls if secure else None) as (server, connection):
+    with server_and_connection(answer, tls if secure else None) as (server, connection):
         assert fetch(connection) == (200, b"ok")
         answered.set()
         assert select.select([connection.sock], [], [], 10)[0]
@@ -228,7 +230,7 @@ def answer_once(then: Callable[[RawConnection], object]) -> Callable[[RawConnect
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_end_of_an_idle_connection_is_an_error_and_the_next_request_reconnects(secure: bool, tls: Certificates) -> None:
-    with talking(answer_once(RawConnection.close), tls if secure else None) as (server, connection):
+    with server_and_connection(answer_once(RawConnection.close), tls if secure else None) as (server, connection):
         assert fetch(connection) == (200, b"ok")
         assert select.select([connection.sock], [], [], 10)[0]
         with pytest.raises(ConnectionError):
@@ -241,7 +243,7 @@ def test_end_of_an_idle_connection_is_an_error_and_the_next_request_reconnects(s
 @pytest.mark.parametrize("secure", [False, True])
 def test_reset_of_an_idle_connection_is_the_error_of_http_client(secure: bool, tls: Certificates) -> None:
     errors = []
-    with talking(answer_once(RawConnection.reset), tls if secure else None) as (_, ours):
+    with server_and_connection(answer_once(RawConnection.reset), tls if secure else None) as (_, ours):
         kind: Any = std.HTTPSConnection if secure else std.HTTPConnection
         with closing(kind(ours.host, ours.port, **({"context": ours._context} if secure else {}))) as theirs:
             for connection in (ours, theirs):
@@ -254,7 +256,7 @@ def test_reset_of_an_idle_connection_is_the_error_of_http_client(secure: bool, t
 
 
 def test_session_tickets_are_not_unsolicited_data(tls: Certificates) -> None:
-    with talking(echo_target, tls) as (server, connection):
+    with server_and_connection(echo_target, tls) as (server, connection):
         connection.connect()
         assert isinstance(connection.sock, LoopTLSSocket)
         assert select.select([connection.sock], [], [], 10)[0]  # the tickets

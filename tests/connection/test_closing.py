@@ -29,7 +29,7 @@ from tests.servers import Certificates
 Step = Callable[[HTTPConnection], Awaitable[object]]
 
 
-async def begin(connection: HTTPConnection) -> None:
+async def begin_head(connection: HTTPConnection) -> None:
     connection.putrequest("GET", "/first")
 
 
@@ -37,7 +37,7 @@ async def send_request(connection: HTTPConnection) -> None:
     await connection.request("GET", "/first")
 
 
-async def nothing(connection: HTTPConnection) -> None:
+async def leave_idle(connection: HTTPConnection) -> None:
     """Leave the connection idle."""
 
 
@@ -61,7 +61,7 @@ async def test_explicit_connect_opens_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["close", "aclose"])
-@pytest.mark.parametrize("state", [nothing, begin, send_request, start_exchange])
+@pytest.mark.parametrize("state", [leave_idle, begin_head, send_request, start_exchange])
 async def test_request_after_closing_opens_a_connection(name: str, state: Step) -> None:
     with RawServer(echo_target) as server:
         async with connection_to(server) as connection:

@@ -31,11 +31,11 @@ from tests.connection.conversations import (
 Step = Callable[[HTTPConnection], Awaitable[object]]
 
 
-async def nothing(connection: HTTPConnection) -> None:
+async def leave_idle(connection: HTTPConnection) -> None:
     """Leave the connection idle."""
 
 
-async def begin(connection: HTTPConnection) -> None:
+async def begin_head(connection: HTTPConnection) -> None:
     connection.putrequest("GET", "/first")
 
 
@@ -49,13 +49,13 @@ async def put_field(connection: HTTPConnection) -> None:
 
 CALLS: dict[str, Step] = {
     "request": lambda connection: connection.request("GET", "/wrong"),
-    "putrequest": begin,
+    "putrequest": begin_head,
     "putheader": put_field,
     "endheaders": lambda connection: connection.endheaders(),
     "send": lambda connection: connection.send(b"wrong"),
     "getresponse": lambda connection: connection.getresponse(),
 }
-STATES: dict[str, Step] = {"idle": nothing, "head": begin, "sent": send_request, "content": start_exchange}
+STATES: dict[str, Step] = {"idle": leave_idle, "head": begin_head, "sent": send_request, "content": start_exchange}
 REFUSED = [
     *(("idle", name, CannotSendHeader) for name in ("putheader", "endheaders")),
     ("idle", "send", CannotSendRequest),

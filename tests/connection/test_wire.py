@@ -83,7 +83,7 @@ class Channel(asyncio.Transport):
             self.stream.loop.call_soon(self._protocol.connection_lost, None)
 
 
-def silent(written: bytes) -> bytes:
+def answer_nothing(written: bytes) -> bytes:
     return b""
 
 
@@ -119,7 +119,7 @@ def begin(method: str, *fields: tuple[str, str]) -> Exchange:
 
 
 @contextmanager
-def open_rig(answer: Callable[[bytes], bytes] = silent, timeout: Timeout | None = None) -> Iterator[Rig]:
+def open_rig(answer: Callable[[bytes], bytes] = answer_nothing, timeout: Timeout | None = None) -> Iterator[Rig]:
     kernel = Kernel()
     rig = Rig(answer, timeout or Timeout(), kernel)
     try:
@@ -129,13 +129,13 @@ def open_rig(answer: Callable[[bytes], bytes] = silent, timeout: Timeout | None 
         kernel.close()
 
 
-def always(*answers: bytes) -> Callable[[bytes], bytes]:
+def answer_each(*answers: bytes) -> Callable[[bytes], bytes]:
     """An answer to each request; the requests are heads."""
     return lambda written: answers[(written.count(b"\r\n\r\n") - 1) % len(answers)]
 
 
 async def test_a_request_is_one_write_and_its_response_is_received() -> None:
-    with open_rig(always(reply(b"hello"))) as rig:
+    with open_rig(answer_each(reply(b"hello"))) as rig:
         exchange = rig.send("POST", ("Content-Length", "4"), content=b"body")
         assert rig.channel.writes == [b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"]
         assert (exchange.state, rig.wire.exchange) == (State.SENT, exchange)
@@ -147,7 +147,7 @@ async def test_a_request_is_one_write_and_its_response_is_received() -> None:
 
 @pytest.mark.parametrize("answer", [reply(b"ok"), chunked(b"o", b"k"), b"HTTP/1.1 204 No Content\r\n\r\n"])
 async def test_a_wire_is_available_again_after_the_last_byte(answer: bytes) -> None:
-    with open_rig(always(answer)) as rig:
+    with open_rig(answer_each(answer)) as rig:
         for number in range(1, 4):
             assert rig.wire.is_available(time.monotonic())
             exchange = rig.send()
@@ -161,7 +161,7 @@ async def test_a_wire_is_available_again_after_the_last_byte(answer: bytes) -> N
 
 async def test_interim_responses_are_kept_and_not_the_response() -> None:
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    with open_rig(always(interim + OK)) as rig:
+    with open_rig(answer_each(interim + OK)) as rig:
         response = await rig.receive(rig.send())
         assert [each.status for each in response.interim] == [103]
         assert (response.status, await response.read()) == (200, b"ok")
@@ -184,7 +184,7 @@ UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nall"
 async def test_the_close_reason_is_known_with_the_head_and_closes_after_the_content(
     fields: list[tuple[str, str]], answer: bytes, reason: CloseReason | None
 ) -> None:
-    with open_rig(always(answer)) as rig:
+    with open_rig(answer_each(answer)) as rig:
         exchange = rig.send("POST", *fields)
         response = await rig.receive(exchange)
         assert (exchange.close_reason, rig.wire.close_reason) == (reason, None)
@@ -195,7 +195,7 @@ async def test_the_close_reason_is_known_with_the_head_and_closes_after_the_cont
 
 
 async def test_content_until_close_ends_with_the_connection() -> None:
-    with open_rig(always(UNTIL_CLOSE)) as rig:
+    with open_rig(answer_each(UNTIL_CLOSE)) as rig:
         response = await rig.receive(rig.send())
         rig.stream.eof_received()
         assert await response.read() == b"all"
@@ -236,7 +236,7 @@ async def test_a_response_during_the_upload_ends_it() -> None:
 
 async def test_a_switch_of_protocols_hands_the_stream_over() -> None:
     switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nfirst"
-    with open_rig(always(switch)) as rig:
+    with open_rig(answer_each(switch)) as rig:
         exchange = rig.send("GET", ("Connection", "Upgrade"), ("Upgrade", "x"))
         response = await rig.receive(exchange)
         assert (exchange.state, rig.wire.close_reason) == (State.UPGRADED, CloseReason.UPGRADED)
@@ -256,7 +256,7 @@ FAILURES: list[tuple[bytes, type[Exception]]] = [
 
 @pytest.mark.parametrize(("received", "error"), FAILURES)
 async def test_a_failed_exchange_drops_the_connection(received: bytes, error: type[Exception]) -> None:
-    with open_rig(always(received)) as rig:
+    with open_rig(answer_each(received)) as rig:
         exchange = rig.send()
         rig.stream.loop.call_soon(rig.stream.eof_received)
         with pytest.raises(error):
@@ -277,7 +277,7 @@ async def test_a_cancelled_exchange_drops_the_connection(received: bytes) -> Non
     async def read() -> None:
         await (await rig.receive(rig.send())).read()
 
-    with open_rig(always(received)) as rig:
+    with open_rig(answer_each(received)) as rig:
         task = asyncio.create_task(read())
         for _ in range(5):
             await asyncio.sleep(0)
@@ -298,7 +298,7 @@ async def test_close_ends_the_exchange_of_another_task() -> None:
 
 
 async def test_closing_an_idle_wire_is_orderly_and_the_first_reason_stays() -> None:
-    with open_rig(always(OK)) as rig:
+    with open_rig(answer_each(OK)) as rig:
         await rig.converse()
         rig.wire.close(CloseReason.UNSOLICITED)
         rig.wire.close()
@@ -307,7 +307,7 @@ async def test_closing_an_idle_wire_is_orderly_and_the_first_reason_stays() -> N
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", b""])
 async def test_unsolicited_data_or_an_end_makes_a_wire_unavailable(data: bytes) -> None:
-    with open_rig(always(OK)) as rig:
+    with open_rig(answer_each(OK)) as rig:
         await rig.converse()
         if data:
             rig.stream.data_received(data)
@@ -317,7 +317,7 @@ async def test_unsolicited_data_or_an_end_makes_a_wire_unavailable(data: bytes) 
 
 
 async def test_the_kernel_is_asked_for_unsolicited_data_unless_the_loop_has_just_read() -> None:
-    with open_rig(always(OK)) as rig:
+    with open_rig(answer_each(OK)) as rig:
         await rig.converse()
         assert rig.wire.is_available(rig.wire.ended_at + 60)
         rig.kernel.add(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
@@ -326,7 +326,7 @@ async def test_the_kernel_is_asked_for_unsolicited_data_unless_the_loop_has_just
 
 
 async def test_an_exchange_that_is_over_does_not_end_the_next_one() -> None:
-    with open_rig(always(OK)) as rig:
+    with open_rig(answer_each(OK)) as rig:
         first = rig.send()
         await (await rig.receive(first)).read()
         second = rig.send()
@@ -336,7 +336,7 @@ async def test_an_exchange_that_is_over_does_not_end_the_next_one() -> None:
 
 
 async def test_an_abandoned_wire_frees_its_transport() -> None:
-    with open_rig(always(OK)) as rig:
+    with open_rig(answer_each(OK)) as rig:
         await rig.converse()
         channel = rig.channel
         del rig.wire
@@ -347,7 +347,7 @@ async def test_an_abandoned_wire_frees_its_transport() -> None:
 
 
 async def test_repr_names_the_state_and_the_reason() -> None:
-    with open_rig(always(reply(b"ok", b"Connection: close"))) as rig:
+    with open_rig(answer_each(reply(b"ok", b"Connection: close"))) as rig:
         assert repr(rig.wire) == "<Wire peer:80 idle>"
         exchange = rig.send()
         assert repr(rig.wire) == "<Wire peer:80 request sent>"

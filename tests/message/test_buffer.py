@@ -15,7 +15,7 @@ def pieces_of(*parts: bytes) -> Pieces:
     return pieces
 
 
-def rest(pieces: Pieces) -> bytes:
+def take_rest(pieces: Pieces) -> bytes:
     size = pieces.size
     data = pieces.take_exactly(size)
     assert (len(data), pieces.size, pieces.peek()) == (size, 0, b"")
@@ -44,7 +44,7 @@ def test_head_and_content_in_one_piece() -> None:
     assert (pieces.size, pieces.peek()) == (5, b"hello")
     assert pieces.take(2) + pieces.take(100) == b"hello"
     pieces.append(b"next")
-    assert rest(pieces) == b"next"
+    assert take_rest(pieces) == b"next"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_head_is_taken_once_its_empty_line_has_arrived(data: bytes, head: bytes 
     pieces = pieces_of(b"!", data)
     assert pieces.take(1) == b"!"
     assert pieces.take_head(100, b"HTTP/") == head
-    assert rest(pieces) == data[len(head or b"") :]
+    assert take_rest(pieces) == data[len(head or b"") :]
 
 
 @pytest.mark.parametrize("split", range(1, 21))
@@ -81,7 +81,7 @@ def test_head_in_two_pieces(split: int) -> None:
         assert pieces.take_head(100, b"HTTP/") is None
     pieces.append(data[split:])
     assert pieces.take_head(100, b"HTTP/") == data[:-5]
-    assert rest(pieces) == b"hello"
+    assert take_rest(pieces) == b"hello"
 
 
 @pytest.mark.parametrize("data", [b"HTTP/" + b"x" * 16, b"HTTP/" + b"x" * 12 + b"\r\n\r\n", b"x" * 21])
@@ -149,7 +149,7 @@ def test_any_order_of_calls_gives_the_received_bytes(calls: list[tuple[str, byte
             model = model[len(taken) :]
         assert pieces.size == len(model)
         assert bool(pieces.peek()) == bool(model)
-    assert rest(pieces) == model
+    assert take_rest(pieces) == model
 
 
 def call_one(pieces: Pieces, call: str, n: int) -> bytes | None:
@@ -210,6 +210,6 @@ def test_bytes_that_were_put_back_are_first() -> None:
     assert pieces.take_exactly(4) == b"abcd"
     pieces.put_back(b"abcd")
     pieces.put_back(b"")
-    assert (pieces.size, rest(pieces)) == (6, b"abcdef")
+    assert (pieces.size, take_rest(pieces)) == (6, b"abcdef")
     pieces.put_back(b"x")
-    assert rest(pieces) == b"x"
+    assert take_rest(pieces) == b"x"

@@ -22,7 +22,7 @@ from tests.servers import Certificates
 
 
 @contextmanager
-def warned(count: int = 1) -> Iterator[list[str]]:
+def collected_warnings(count: int = 1) -> Iterator[list[str]]:
     """Collect ResourceWarnings, and check their number."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as told:
@@ -39,7 +39,7 @@ async def open_response(client: Client, url: str) -> Response:
 
 async def test_a_dropped_response_frees_its_slot() -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned() as texts:
+        with collected_warnings() as texts:
             await open_response(client, host.url("/long/1?secret=1"))
             await wait_until(lambda: client.stats().active == 0)
         check_quiet(client)
@@ -54,7 +54,7 @@ async def test_a_dropped_response_frees_its_slot() -> None:
 
 async def test_the_slot_of_a_dropped_response_goes_to_a_waiter() -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned():
+        with collected_warnings():
             response = await open_response(client, host.url("/long/1"))
             tasks = start_requests(client, host, "/ok/2", "/ok/3")
             await wait_until(lambda: client.stats().waiting == 2)
@@ -74,7 +74,7 @@ ITERATORS: list[Callable[[Response], AsyncIterator[Any]]] = [
 @pytest.mark.parametrize("iterate", ITERATORS)
 async def test_an_iterator_keeps_the_response_open_until_it_is_dropped(iterate: Any) -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned():
+        with collected_warnings():
             response = await open_response(client, host.url("/long/1"))
             iterator = iterate(response)
             del response
@@ -89,7 +89,7 @@ async def test_an_iterator_keeps_the_response_open_until_it_is_dropped(iterate: 
 
 async def test_a_response_in_a_cycle_is_found_by_the_collector() -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned():
+        with collected_warnings():
             cycle: list[Any] = [await open_response(client, host.url("/long/1"))]
             cycle.append(cycle)
             del cycle
@@ -100,7 +100,7 @@ async def test_a_response_in_a_cycle_is_found_by_the_collector() -> None:
 
 async def test_the_collector_may_run_in_another_thread() -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned():
+        with collected_warnings():
             kept = [await open_response(client, host.url("/long/1"))]
             thread = threading.Thread(target=kept.clear)
             thread.start()
@@ -115,7 +115,7 @@ async def test_a_dropped_response_over_tls_frees_its_slot(tls: Certificates) -> 
     with RawServer.replying(reply(b"x" * 300_000), tls=tls.server_context()) as server:
         url = f"https://localhost:{server.port}"
         async with Client(ssl=tls.client_context(), trust_env=False, pool=PoolLimits(connections=1)) as client:
-            with warned():
+            with collected_warnings():
                 await open_response(client, url)
                 await wait_until(lambda: client.stats().active == 0)
             check_quiet(client)
@@ -137,7 +137,7 @@ async def aclose(response: Response) -> None:
 @pytest.mark.parametrize("target", ["/ok/1", "/chunked/1", "/long/1", "/last/1"])
 async def test_a_dropped_response_that_was_ended_gives_no_warning(end: Any, target: str) -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned(0):
+        with collected_warnings(0):
             await end(await open_response(client, host.url(target)))
         check_quiet(client)
 
@@ -145,7 +145,7 @@ async def test_a_dropped_response_that_was_ended_gives_no_warning(end: Any, targ
 async def test_a_dropped_response_without_content_gives_no_warning() -> None:
     with RawServer.replying(reply(b""), reply(b"")) as server:
         async with Client(trust_env=False, pool=PoolLimits(connections=1)) as client:
-            with warned(0):
+            with collected_warnings(0):
                 await open_response(client, server.url)
             check_quiet(client)
             assert (await client.get(server.url)).status == 200
@@ -154,7 +154,7 @@ async def test_a_dropped_response_without_content_gives_no_warning() -> None:
 async def test_a_dropped_response_of_a_closed_client_gives_no_warning() -> None:
     async with Host() as host:
         client = client_of(connections=1)
-        with warned(0):
+        with collected_warnings(0):
             response = await open_response(client, host.url("/long/1"))
             await client.aclose()
             del response
@@ -162,7 +162,7 @@ async def test_a_dropped_response_of_a_closed_client_gives_no_warning() -> None:
 
 async def test_a_dropped_response_that_failed_gives_no_warning() -> None:
     async with Host() as host, client_of(connections=1) as client:
-        with warned(0):
+        with collected_warnings(0):
             response = await open_response(client, host.url("/cut/1"))
             with pytest.raises(Exception, match="bytes read"):
                 await response.read()
@@ -180,7 +180,7 @@ def test_a_dropped_response_of_a_closed_loop_gives_no_error() -> None:
             await client.aclose()
 
     asyncio.run(main())
-    with warned(0):
+    with collected_warnings(0):
         kept.clear()
 
 
@@ -191,7 +191,7 @@ async def test_a_generator_that_is_left_closes_its_response() -> None:
                 yield chunk
 
     async with Host() as host, client_of(connections=1) as client:
-        with warned(0):
+        with collected_warnings(0):
             async for _ in lines(client, host.url("/long/1")):
                 break
             gc.collect()
@@ -201,7 +201,7 @@ async def test_a_generator_that_is_left_closes_its_response() -> None:
 
 async def test_many_responses_are_dropped_while_others_are_served() -> None:
     async with Host() as host, client_of(connections=4) as client:
-        with warned(20):
+        with collected_warnings(20):
             tasks = []
             for number in range(20):
                 await open_response(client, host.url(f"/long/{number}"))
@@ -216,7 +216,7 @@ def test_a_dropped_blocking_response_frees_its_slot() -> None:
     client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
-            with warned() as texts:
+            with collected_warnings() as texts:
                 client.stream("GET", server.url).__enter__()
             assert texts[0].startswith(f"{__file__}:{sys._getframe().f_lineno - 1}: unclosed response to GET / at ")
 
@@ -225,7 +225,7 @@ def test_a_dropped_blocking_iterator_frees_its_slot() -> None:
     client = compat.Client(trust_env=False, pool=PoolLimits(connections=1))
     with RawServer.replying(reply(b"x" * 300_000)) as server, client:
         for _ in range(3):
-            with warned():
+            with collected_warnings():
                 chunks = client.stream("GET", server.url).__enter__().iter_chunks()
                 assert next(chunks)
                 del chunks
@@ -257,7 +257,7 @@ STARTS: dict[str, Start] = {
 }
 
 
-async def advance(coroutine: Coroutine[Any, Any, Any], steps: int) -> bool:
+async def step_coroutine(coroutine: Coroutine[Any, Any, Any], steps: int) -> bool:
     """Take a step of a coroutine outside a task; return False if it has ended."""
     for _ in range(steps):
         try:
@@ -279,7 +279,7 @@ async def test_a_dropped_coroutine_frees_its_slot(start: Start, steps: int, tmp_
     (tmp_path / "file").write_bytes(b"x" * 1_000_000)
     async with Host() as host, client_of(connections=3, retries=Retry(backoff=60, jitter=0)) as client:
         coroutine = start(client, host, tmp_path)
-        await advance(coroutine, steps)
+        await step_coroutine(coroutine, steps)
         coroutine.close()
         del coroutine
         await wait_until(lambda: client.stats().active == client.stats().connecting == client.stats().waiting == 0)

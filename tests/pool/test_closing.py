@@ -46,7 +46,7 @@ from tests.servers import Certificates, raw_response
 OK = reply(b"ok")
 
 
-async def ends(task: "asyncio.Task[Any]") -> BaseException | None:
+async def error_at_once(task: "asyncio.Task[Any]") -> BaseException | None:
     """Return the exception of a task, at once."""
     return (await errors_of(task))[0]
 
@@ -89,7 +89,7 @@ async def wait_for_a_retry(client: Client, host: Host) -> None:
     await client.get(host.url("/busy/1"))
 
 
-def busy(target: bytes) -> bytes:
+def reply_busy(target: bytes) -> bytes:
     return reply(target, b"Retry-After: 30", status=b"503 Busy")
 
 
@@ -99,7 +99,7 @@ UNDER_WAY = [read_slowly, upload, upload_much, wait_for_an_answer, wait_for_a_re
 @pytest.mark.parametrize("use", UNDER_WAY)
 @pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
 async def test_closing_ends_a_request_under_way(use: Any, is_secure: bool, tls: Certificates) -> None:
-    ANSWERS[b"busy"] = busy
+    ANSWERS[b"busy"] = reply_busy
     async with Host(tls=tls.server_context() if is_secure else None) as host:
         client = client_of(
             ssl=tls.client_context(), retries=Retry(total=1, statuses=(503,)), timeout=Timeout(close=FOREVER)
@@ -111,7 +111,7 @@ async def test_closing_ends_a_request_under_way(use: Any, is_secure: bool, tls: 
         await let_loop_turn(20)
         with lasts():
             await client.aclose()
-        error = await ends(task)
+        error = await error_at_once(task)
         assert isinstance(error, NotConnected | ClientClosed)
         assert "closed" in str(error)
         assert is_empty(client)
@@ -151,7 +151,7 @@ async def test_a_dial_that_ends_while_the_client_is_closed_leaves_nothing() -> N
         await wait_until(lambda: any(dial.done() for dial in client._pool._dialer.dials))
         with lasts():
             await client.aclose()
-        assert isinstance(await ends(task), ClientClosed)
+        assert isinstance(await error_at_once(task), ClientClosed)
         assert is_empty(client)
         await wait_until(lambda: host.peers and not host.meter.now)
 
@@ -181,7 +181,7 @@ async def test_closing_ends_a_request_that_was_just_given_a_connection() -> None
             await response.read()
             assert client.stats()[:4] == (1, 0, 0, 0)
             await client.aclose()
-        assert isinstance(await ends(task), ClientClosed)
+        assert isinstance(await error_at_once(task), ClientClosed)
         assert is_empty(client)
         assert (host.accepted, host.targets) == (1, ["/ok/first"])
 
@@ -206,7 +206,7 @@ async def test_closing_ends_a_request_that_checks_a_connection_again(tls: Certif
         task = asyncio.create_task(client.get(server.url))
         await let_loop_turn()
         await client.aclose()
-        assert isinstance(await ends(task), ClientClosed)
+        assert isinstance(await error_at_once(task), ClientClosed)
         assert is_empty(client)
         assert server.accepted == 1
 
@@ -214,7 +214,7 @@ async def test_closing_ends_a_request_that_checks_a_connection_again(tls: Certif
 # In which time
 
 
-def hang(peer: RawConnection) -> None:
+def answer_once_then_hang(peer: RawConnection) -> None:
     peer.read_head()
     peer.send(OK)
     peer.read_head()
@@ -225,7 +225,7 @@ def hang(peer: RawConnection) -> None:
 async def test_the_wait_for_close_notify_is_spent_once_for_all_peers(n: int, tls: Certificates) -> None:
     """Over TLS the idle ones are waited for, all at once; what is under way is dropped."""
     many = 40  # 12 s, one after the other
-    with RawServer(hang, tls=tls.server_context()) as server:
+    with RawServer(answer_once_then_hang, tls=tls.server_context()) as server:
         client = client_of(ssl=tls.client_context(), timeout=Timeout(tls_close=0.3, close=FOREVER))
         await client.preconnect(server.url, many)
         await asyncio.gather(*(client.get(server.url) for _ in range(many)))
@@ -235,7 +235,7 @@ async def test_the_wait_for_close_notify_is_spent_once_for_all_peers(n: int, tls
         with lasts(0.3):
             await client.aclose()
         for task in tasks:
-            assert isinstance(await ends(task), ClientClosed)
+            assert isinstance(await error_at_once(task), ClientClosed)
         assert is_empty(client)
 
 
@@ -251,7 +251,7 @@ async def test_closing_twice_or_at_once_or_unused_does_nothing_more() -> None:
 
 
 async def test_closing_that_is_cancelled_has_closed_nevertheless(tls: Certificates) -> None:
-    with RawServer(hang, tls=tls.server_context()) as server:
+    with RawServer(answer_once_then_hang, tls=tls.server_context()) as server:
         client = client_of(ssl=tls.client_context(), timeout=Timeout(close=0.3))
         await client.get(server.url)
         closing = asyncio.create_task(client.aclose())

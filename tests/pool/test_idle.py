@@ -41,20 +41,20 @@ POISON = reply(b"poison")
 # In the server's hands, at once
 
 
-def end(own: socket.socket) -> None:
+def end_sending(own: socket.socket) -> None:
     own.shutdown(socket.SHUT_WR)
 
 
-def speak(own: socket.socket) -> None:
+def send_unsolicited_bytes(own: socket.socket) -> None:
     own.sendall(POISON)
 
 
-def reset(own: socket.socket) -> None:
+def reset_connection(own: socket.socket) -> None:
     own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     own.shutdown(socket.SHUT_RDWR)
 
 
-RETIRING = [end, speak]
+RETIRING = [end_sending, send_unsolicited_bytes]
 
 
 @pytest.mark.parametrize("retire", RETIRING)
@@ -118,7 +118,7 @@ async def test_a_request_with_a_retired_connection_is_served_next() -> None:
             await wait_until(lambda: connection.wire.stream._pieces.size)
             await response.read()
             with host.peers[0].socket() as own:
-                end(own)
+                end_sending(own)
             wait_readable(connection)
         await wait_until_served(*tasks)
         assert host.targets[1:] == [f"/ok/{number}" for number in range(4)]
@@ -155,15 +155,15 @@ class Second:
             if number == 0 and self.heads[0] == 1:
                 assert self.go.wait(10)
                 self.act(peer)
-                if self.act is not speak_up:
+                if self.act is not send_unsolicited:
                     return
 
 
-def speak_up(peer: RawConnection) -> None:
+def send_unsolicited(peer: RawConnection) -> None:
     peer.send(POISON)
 
 
-ACTS = [speak_up, RawConnection.close_without_notify, RawConnection.reset, RawConnection.unwrap]
+ACTS = [send_unsolicited, RawConnection.close_without_notify, RawConnection.reset, RawConnection.unwrap]
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -249,12 +249,12 @@ async def fail_by_read_timeout(client: Client, url: str) -> None:
         await client.get(url, timeout=Timeout(read=0.02))
 
 
-async def fail(client: Client, url: str) -> None:
+async def fail_by_connection(client: Client, url: str) -> None:
     with pytest.raises((OSError, IncompleteRead)):
         await client.get(url)
 
 
-async def be_cancelled(client: Client, url: str) -> None:
+async def cancel_request(client: Client, url: str) -> None:
     task = asyncio.create_task(client.get(url))
     await wait_until(lambda: client.stats().active)
     await let_loop_turn(4)
@@ -273,12 +273,12 @@ async def be_cancelled(client: Client, url: str) -> None:
         ("half", read_some),
         ("half", fail_by_total_timeout),
         ("half", fail_by_read_timeout),
-        ("half", be_cancelled),
+        ("half", cancel_request),
         ("last", read_all),
         ("last", read_nothing),
-        ("cut", fail),
-        ("gone", fail),
-        ("ok/held", be_cancelled),
+        ("cut", fail_by_connection),
+        ("gone", fail_by_connection),
+        ("ok/held", cancel_request),
         ("ok/held", fail_by_total_timeout),
         ("ok/held", fail_by_read_timeout),
     ],
@@ -337,7 +337,7 @@ async def test_a_resent_request_does_not_use_another_idle_connection() -> None:
             connection.keep_alive = float("inf")
         for peer in host.peers:
             with peer.socket() as own:
-                end(own)
+                end_sending(own)
         for connection in idle_of(client):
             wait_readable(connection)
             connection.wire.ended_at = float("inf")  # the kernel is not asked: the data was received a moment too late

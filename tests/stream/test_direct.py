@@ -34,7 +34,7 @@ LENGTH = HEAD + b"Content-Length: %d\r\n\r\n" % len(CONTENT)
 UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
-async def fill(response: HTTPResponse, size: int = 4 * DIRECT_FROM) -> bytes:
+async def read_by_readinto(response: HTTPResponse, size: int = 4 * DIRECT_FROM) -> bytes:
     """Read the rest by readinto() into one buffer over and over."""
     buffer, found = bytearray(size), bytearray()
     while count := await response.readinto(buffer):
@@ -61,7 +61,7 @@ class Late:
         return None
 
 
-async def begin(response: HTTPResponse, buffer: bytearray | None = None) -> asyncio.Task[int]:
+async def begin_readinto(response: HTTPResponse, buffer: bytearray | None = None) -> asyncio.Task[int]:
     """Return a task that waits in readinto(), the kernel to fill its buffer."""
     task = asyncio.create_task(response.readinto(bytearray(4 * DIRECT_FROM) if buffer is None else buffer))
     for _ in range(3):
@@ -70,7 +70,7 @@ async def begin(response: HTTPResponse, buffer: bytearray | None = None) -> asyn
     return task
 
 
-async def is_right(connection: HTTPConnection) -> None:
+async def assert_answers_right(connection: HTTPConnection) -> None:
     """The connection, or another one, gives the right responses."""
     for url in ("/a", "/b"):
         assert await fetch(connection, url=url) == (200, url.encode())
@@ -83,7 +83,7 @@ async def is_right(connection: HTTPConnection) -> None:
 @pytest.mark.parametrize("answer", [reply(CONTENT), CHUNKED])
 async def test_content_is_whole_and_the_connection_goes_on(size: int, answer: bytes) -> None:
     async with connection_with_replies(answer, reply(b"next"), answer) as connection:
-        assert await fill(await start_exchange(connection), size) == CONTENT
+        assert await read_by_readinto(await start_exchange(connection), size) == CONTENT
         assert await fetch(connection) == (200, b"next")
         response = await start_exchange(connection)
         assert await response.read() == CONTENT
@@ -92,14 +92,14 @@ async def test_content_is_whole_and_the_connection_goes_on(size: int, answer: by
 
 async def test_content_until_close() -> None:
     async with connection_with_replies(UNTIL_CLOSE + CONTENT, then=RawConnection.close) as connection:
-        assert await fill(await start_exchange(connection)) == CONTENT
+        assert await read_by_readinto(await start_exchange(connection)) == CONTENT
 
 
 async def test_two_answers_on_one_connection() -> None:
     with RawServer.replying(reply(CONTENT), reply(CONTENT), reply(b"end")) as server:
         async with connection_to(server) as connection:
             for _ in range(2):
-                assert await fill(await start_exchange(connection)) == CONTENT
+                assert await read_by_readinto(await start_exchange(connection)) == CONTENT
             assert await fetch(connection) == (200, b"end")
         assert server.accepted == 1
 
@@ -109,11 +109,11 @@ async def test_bytes_after_the_content_are_never_a_response() -> None:
     with RawServer(late) as server:
         async with connection_to(server) as connection:
             response = await start_exchange(connection, url="/late")
-            task = await begin(response, buffer := bytearray(len(CONTENT) + 1000))
+            task = await begin_readinto(response, buffer := bytearray(len(CONTENT) + 1000))
             late.may.set()
             count = await task
-            assert buffer[:count] + await fill(response) == CONTENT
-            await is_right(connection)
+            assert buffer[:count] + await read_by_readinto(response) == CONTENT
+            await assert_answers_right(connection)
         assert server.accepted == 2
 
 
@@ -128,16 +128,16 @@ async def first_chunk(response: HTTPResponse) -> bytes:
     return b""
 
 
-async def some(response: HTTPResponse) -> bytes:
+async def read_long(response: HTTPResponse) -> bytes:
     buffer = bytearray(DIRECT_FROM)
     return bytes(buffer[: await response.readinto(buffer)])
 
 
-async def peeked(response: HTTPResponse) -> bytes:
+async def read_peeked_bytes(response: HTTPResponse) -> bytes:
     return await response.read(len(await response.peek()))
 
 
-async def small(response: HTTPResponse) -> bytes:
+async def read_short(response: HTTPResponse) -> bytes:
     buffer = bytearray(10)
     return bytes(buffer[: await response.readinto(buffer)])
 
@@ -147,8 +147,8 @@ WAYS: dict[str, Read] = {
     "read1": lambda response: response.read1(),
     "readline": lambda response: response.readline(),
     "iter_chunks": first_chunk,
-    "peek": peeked,
-    "readinto, small": small,
+    "peek": read_peeked_bytes,
+    "readinto, small": read_short,
 }
 
 
@@ -158,7 +158,7 @@ async def test_mixed_with_other_ways_to_read(way: str, answer: bytes) -> None:
     async with connection_with_replies(answer, reply(b"next")) as connection:
         response = await start_exchange(connection)
         found = b""
-        while part := await some(response):
+        while part := await read_long(response):
             found += part + await WAYS[way](response)
         assert found == CONTENT
         assert await fetch(connection) == (200, b"next")
@@ -170,7 +170,7 @@ async def test_rest_after_a_direct_read(way: str) -> None:
     with RawServer(late) as server:
         async with connection_to(server) as connection:
             response = await start_exchange(connection, url="/late")
-            task = await begin(response)
+            task = await begin_readinto(response)
             late.may.set()
             count = await task
             if way == "read":
@@ -179,7 +179,7 @@ async def test_rest_after_a_direct_read(way: str) -> None:
                 await response.aclose()
             else:
                 response.close()
-            await is_right(connection)
+            await assert_answers_right(connection)
         assert server.accepted == (1 if way == "read" else 2)
 
 
@@ -195,7 +195,7 @@ async def test_cancellation_drops_the_connection(has_begun: bool, comes: bool) -
             response = await start_exchange(connection, url="/late")
             if has_begun:
                 assert await response.read(len(PART)) == PART
-            task = await begin(response, buffer)
+            task = await begin_readinto(response, buffer)
             if comes:
                 late.may.set()
             task.cancel()
@@ -203,7 +203,7 @@ async def test_cancellation_drops_the_connection(has_begun: bool, comes: bool) -
                 await task
             found = bytes(buffer)
             late.may.set()
-            await is_right(connection)
+            await assert_answers_right(connection)
             assert bytes(buffer) == found  # the kernel has let go of it
             with pytest.raises(NotConnected):
                 await response.readinto(buffer)
@@ -219,14 +219,14 @@ async def test_bytes_after_the_content_in_the_kernel_are_not_a_response() -> Non
             response = await start_exchange(connection, url="/late")
             late.may.set()
             with socket.socket(fileno=os.dup(response.fileno())) as copy:
-                while peek(copy) < len(rest):  # the loop gets no turn
+                while count_received(copy) < len(rest):  # the loop gets no turn
                     os.sched_yield()
             assert await response.readinto(bytearray(DIRECT_FROM)) == DIRECT_FROM
-            await is_right(connection)
+            await assert_answers_right(connection)
         assert server.accepted == 2
 
 
-def peek(sock: socket.socket) -> int:
+def count_received(sock: socket.socket) -> int:
     try:
         return len(sock.recv(4 * DIRECT_FROM, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except BlockingIOError:
@@ -238,13 +238,13 @@ async def test_close_ends_a_direct_read(how: str) -> None:
     late = Late()
     with RawServer(late) as server:
         async with connection_to(server) as connection:
-            task = await begin(await start_exchange(connection, url="/late"))
+            task = await begin_readinto(await start_exchange(connection, url="/late"))
             if (closing := getattr(connection, how)()) is not None:
                 await closing
             with pytest.raises(NotConnected):
                 await task
             late.may.set()
-            await is_right(connection)
+            await assert_answers_right(connection)
 
 
 async def test_second_task_is_refused_and_the_first_goes_on() -> None:
@@ -252,15 +252,15 @@ async def test_second_task_is_refused_and_the_first_goes_on() -> None:
     with RawServer(late) as server:
         async with connection_to(server) as connection:
             response = await start_exchange(connection, url="/late")
-            task = await begin(response, buffer)
+            task = await begin_readinto(response, buffer)
             other = bytearray(4 * DIRECT_FROM)
             with pytest.raises(Exception, match="another task"):
                 await response.readinto(other)
             late.may.set()
             count = await task
-            assert buffer[:count] + await fill(response) == CONTENT
+            assert buffer[:count] + await read_by_readinto(response) == CONTENT
             assert not any(other)
-            await is_right(connection)
+            await assert_answers_right(connection)
         assert server.accepted == 1
 
 
@@ -272,13 +272,13 @@ async def test_end_of_the_connection(head: bytes, rest: bytes, then: Script) -> 
     with RawServer(late) as server:
         async with connection_to(server) as connection:
             response = await start_exchange(connection, url="/late")
-            task = await begin(response, buffer := bytearray(4 * DIRECT_FROM))
+            task = await begin_readinto(response, buffer := bytearray(4 * DIRECT_FROM))
             late.may.set()
             with pytest.raises((IncompleteRead, ConnectionError)):
                 count = await task
                 assert buffer[:count] == rest[:count]
-                await fill(response)
-            await is_right(connection)
+                await read_by_readinto(response)
+            await assert_answers_right(connection)
         assert server.accepted == 2
 
 
@@ -292,7 +292,7 @@ async def test_time_limits(timeout: Timeout, error: type[Exception]) -> None:
                 await response.readinto(bytearray(4 * DIRECT_FROM))
             late.may.set()
             connection.timeout = TIMEOUT
-            await is_right(connection)
+            await assert_answers_right(connection)
         assert server.accepted == 2
 
 
@@ -307,7 +307,7 @@ async def test_data_and_end_between_two_reads() -> None:
     with RawServer(late) as server:
         async with connection_to(server) as connection:
             response = await start_exchange(connection, url="/late")
-            task = await begin(response, buffer := bytearray(DIRECT_FROM))
+            task = await begin_readinto(response, buffer := bytearray(DIRECT_FROM))
             late.may.set()
             found = bytes(buffer[: await task])
             await wait_for_event(gone)
@@ -341,7 +341,7 @@ class Taking(asyncio.StreamReaderProtocol):
         self.taken.append(data)
 
 
-def put(direct: DirectRead, data: bytes) -> None:
+def fill_buffer(direct: DirectRead, data: bytes) -> None:
     given: Any = direct.get_buffer(len(data))
     given[: len(data)] = data
     direct.buffer_updated(len(data))
@@ -352,7 +352,7 @@ async def test_a_transport_may_ask_for_the_buffer_and_receive_nothing() -> None:
     woken: list[bool] = []
     with DirectRead(transport, usual, memoryview(target), lambda: woken.append(True)) as direct:
         direct.get_buffer(-1)
-        put(direct, b"real")
+        fill_buffer(direct, b"real")
     assert (direct.count, bytes(target[:4]), usual.taken, woken) == (4, b"real", [], [True])
     assert transport.protocols == [direct, usual, usual]
 
@@ -361,6 +361,6 @@ async def test_bytes_received_after_the_buffer_was_filled_do_not_overwrite_it() 
     """On Windows, asyncio's transport continues with the protocol that it had when it received the bytes."""
     usual, target = Taking(), bytearray(4)
     with DirectRead(Recording(), usual, memoryview(target), lambda: None) as direct:
-        put(direct, b"real")
-        put(direct, b"more")
+        fill_buffer(direct, b"real")
+        fill_buffer(direct, b"more")
     assert (direct.count, bytes(target), usual.taken) == (4, b"real", [b"more"])

@@ -51,7 +51,7 @@ async def assert_open(route: Route) -> None:
     await stream.wait_closed()
 
 
-def reverse(connection: RawConnection) -> None:
+def send_back_reversed(connection: RawConnection) -> None:
     if data := connection.read(5):
         connection.send(data[::-1])
 
@@ -70,7 +70,7 @@ FORMS: dict[str, Form] = {
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 async def test_a_pinned_certificate_needs_nothing_else(tls: Certificates, form: Form) -> None:
-    with RawServer(reverse, tls=tls.self_signed_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.self_signed_context()) as server:
         trust = parse_trust(form(await fingerprint_of(server)))
         await assert_open(await secure_route(server, trust))
 
@@ -101,18 +101,18 @@ async def test_another_certificate_is_refused_before_a_byte_is_sent(tls: Certifi
 
 async def test_a_pin_beside_a_context_that_verifies(tls: Certificates) -> None:
     context = tls.client_context()
-    with RawServer(reverse, tls=tls.server_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.server_context()) as server:
         pin = await fingerprint_of(server)
         await assert_open(await secure_route(server, Trust(context, (pin,))))
         with pytest.raises(TLSError, match="not the pinned one"):
             await dial(await secure_route(server, Trust(context, (OTHER,))), PATIENCE)
-    with RawServer(reverse, tls=tls.expired_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.expired_context()) as server:
         pin = await fingerprint_of(server)
         with pytest.raises(TLSError, match="certificate has expired"):
             await dial(await secure_route(server, Trust(context, (pin,))), PATIENCE)
 
 
-def through(proxy: RawServer, server: RawServer, route: Route, tls: Certificates) -> Route:
+def route_through(proxy: RawServer, server: RawServer, route: Route, tls: Certificates) -> Route:
     authority = f"{server.host}:{server.port}"
     tunnel = Tunnel(authority, build_connect(authority, []))
     return route._replace(host=proxy.host, port=proxy.port, tunnel=tunnel, proxy_tls=tls.client_context())
@@ -122,10 +122,10 @@ async def test_a_pin_is_the_servers_not_the_proxys(
     tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
 ) -> None:
     proxy = connect_proxy(tls=tls.server_context())
-    with RawServer(reverse, tls=tls.self_signed_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.self_signed_context()) as server:
         pin, pin_of_proxy = await fingerprint_of(server), await fingerprint_of(proxy)
         assert pin != pin_of_proxy
-        route = through(proxy, server, await secure_route(server, parse_trust(pin)), tls)
+        route = route_through(proxy, server, await secure_route(server, parse_trust(pin)), tls)
         await assert_open(route)
         with pytest.raises(TLSError, match=rf"certificate of 127\.0\.0\.1:{server.port} is not the pinned one"):
             await dial(route._replace(fingerprints=(pin_of_proxy,)), PATIENCE)
@@ -135,9 +135,9 @@ async def test_a_proxy_of_another_authority_is_refused_despite_pins(
     tls: Certificates, connect_proxy: Callable[..., ConnectProxy]
 ) -> None:
     proxy = connect_proxy(tls=tls.self_signed_context())
-    with RawServer(reverse, tls=tls.server_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.server_context()) as server:
         pins = [await fingerprint_of(server), await fingerprint_of(proxy)]
-        route = through(proxy, server, await secure_route(server, parse_trust(pins)), tls)
+        route = route_through(proxy, server, await secure_route(server, parse_trust(pins)), tls)
         with pytest.raises(TLSError, match=rf"TLS handshake with 127\.0\.0\.1:{proxy.port} failed"):
             await dial(route, PATIENCE)
 
@@ -151,9 +151,9 @@ async def test_a_pin_holds_behind_a_socks_proxy(tls: Certificates) -> None:
         connection.read()
         connection.send(b"\x05\x00\x00\x01" + bytes(6))
         connection.start_tls(secure)
-        reverse(connection)
+        send_back_reversed(connection)
 
-    with RawServer(reverse, tls=secure) as server:
+    with RawServer(send_back_reversed, tls=secure) as server:
         pin = await fingerprint_of(server)
     with RawServer(converse) as proxy:
         route = await secure_route(proxy, parse_trust(pin), socks=Socks("socks5h"), target=("target.test", 443))
@@ -222,7 +222,7 @@ async def test_a_context_that_verifies_nothing(tls: Certificates) -> None:
     assert context.verify_mode == ssl.CERT_NONE
     assert not context.check_hostname
     assert context is await context_of(parse_trust(PIN))
-    with RawServer(reverse, tls=tls.self_signed_context()) as server:
+    with RawServer(send_back_reversed, tls=tls.self_signed_context()) as server:
         await assert_open(await secure_route(server, parse_trust(False)))
     secure = tls.server_context()
     with RawServer(RawConnection.wait_closed, tls=secure) as server:
@@ -240,7 +240,7 @@ async def test_contexts_that_verify_are_the_one_of_the_process(tls: Certificates
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
     refused = pytest.raises(TLSError, match="certificate verify failed")
-    with RawServer(reverse, tls=tls.server_context()) as server, refused:
+    with RawServer(send_back_reversed, tls=tls.server_context()) as server, refused:
         await dial(await secure_route(server, parse_trust(None)), PATIENCE)
 
 
@@ -261,7 +261,7 @@ print(context.keylog_filename, tls._unverified_context().keylog_filename)
 """
 
 
-def probe(directory: Path, platform: str, environment: dict[str, str]) -> list[str]:
+def probe_tls(directory: Path, platform: str, environment: dict[str, str]) -> list[str]:
     """Make contexts in a process of its own, where each is made for the first time."""
     path = os.pathsep.join([str(directory), str(ROOT)])
     ours = {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"}
@@ -298,7 +298,7 @@ def test_the_authorities_of_the_default_context(
     if not has_truststore:  # it can't be imported then, should there be a real one
         (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['truststore'] = None")
     where = str(authority) if variable == "SSL_CERT_FILE" else str(tmp_path)
-    kind, mode, checks_host, count = probe(tmp_path, platform, {variable: where} if variable else {})[0].split()
+    kind, mode, checks_host, count = probe_tls(tmp_path, platform, {variable: where} if variable else {})[0].split()
     assert (kind, mode, checks_host) == (expected, "CERT_REQUIRED", "True")
     if variable == "SSL_CERT_FILE":
         assert count == "1"
@@ -308,8 +308,8 @@ def test_the_authorities_of_the_default_context(
 def test_tls_keys_are_logged_to_the_file_of_the_environment(tmp_path: Path, platform: str) -> None:
     (tmp_path / "truststore.py").write_text(TRUSTSTORE)
     log = str(tmp_path / "keys")
-    assert probe(tmp_path, platform, {"SSLKEYLOGFILE": log})[1] == f"{log} {log}"
-    assert probe(tmp_path, platform, {})[1] == "None None"
+    assert probe_tls(tmp_path, platform, {"SSLKEYLOGFILE": log})[1] == f"{log} {log}"
+    assert probe_tls(tmp_path, platform, {})[1] == "None None"
 
 
 def probe_key_log(directory: Path, log: Path) -> tuple[int, str]:

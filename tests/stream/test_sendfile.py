@@ -42,13 +42,13 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
-def greet(connection: RawConnection) -> None:
+def send_greeting(connection: RawConnection) -> None:
     """Say that the connection is there, and take nothing."""
     connection.send(b"!")
     connection.hold()
 
 
-async def settled(before: int) -> bool:
+async def descriptors_are_closed(before: int) -> bool:
     """Whether as few descriptors are open as before, as soon as worker threads are done."""
     for _ in range(100):
         if descriptors() <= before:
@@ -207,7 +207,7 @@ async def test_a_peer_that_takes_nothing_of_a_file_is_a_write_timeout(
     connect: Connect, file: IO[bytes], fills: bool
 ) -> None:
     """The error is kept, its traceback with it; they must not keep the connection open."""
-    async with connect(greet, write=0.1) as stream:
+    async with connect(send_greeting, write=0.1) as stream:
         await stream.readexactly(1)
         await asyncio.to_thread(int)  # the executor's thread is there
         before = descriptors()
@@ -216,7 +216,7 @@ async def test_a_peer_that_takes_nothing_of_a_file_is_a_write_timeout(
         with lasts(), pytest.raises(WriteTimeout) as raised:
             await stream.sendfile(file.fileno(), 0, SIZE)
         await stream.wait_closed()
-        assert await settled(before - 1), raised
+        assert await descriptors_are_closed(before - 1), raised
 
 
 @pytest.mark.parametrize("fills", [False, True], ids=["in the file", "before the file"])
@@ -233,7 +233,7 @@ async def test_an_end_from_this_side_stops_a_file(connect: Connect, file: IO[byt
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 50])
 async def test_a_cancelled_file_leaves_no_descriptor(connect: Connect, file: IO[bytes], turns: int) -> None:
-    async with connect(greet) as stream:
+    async with connect(send_greeting) as stream:
         await stream.readexactly(1)
         stream.write(b"head")
         await asyncio.to_thread(int)  # the executor's thread is there
@@ -247,7 +247,7 @@ async def test_a_cancelled_file_leaves_no_descriptor(connect: Connect, file: IO[
         stream.abort()
         await stream.wait_closed()
         del sending
-        assert await settled(before - 1)
+        assert await descriptors_are_closed(before - 1)
 
 
 class TestOverTLS:

@@ -32,12 +32,14 @@ class Refusing:
         raise AssertionError(f"asked for {host}:{port}")
 
 
-def via(proxy: PProxy | RawServer, kind: str, host: str = "127.0.0.1", port: int = 80, **options: Any) -> Route:
+def route_through(
+    proxy: PProxy | RawServer, kind: str, host: str = "127.0.0.1", port: int = 80, **options: Any
+) -> Route:
     credentials = options.pop("credentials", ())
     return Route(proxy.host, proxy.port, socks=Socks(kind, *credentials), target=(host, port), **options)
 
 
-def reverse(connection: RawConnection) -> None:
+def send_back_reversed(connection: RawConnection) -> None:
     connection.send(connection.read(5)[::-1])
 
 
@@ -63,8 +65,8 @@ async def test_a_real_proxy_leads_to_the_target(
 ) -> None:
     credentials = (f"ali:{SECRET}", None) if kind == "socks4" else ("ali", SECRET)
     secure = tls.server_context("target.test", "127.0.0.1", "localhost") if has_tls else None
-    with RawServer(reverse, tls=secure) as target:
-        route = via(
+    with RawServer(send_back_reversed, tls=secure) as target:
+        route = route_through(
             strict_pproxy if asks else pproxy,
             kind,
             host,
@@ -87,20 +89,22 @@ async def test_a_real_proxy_refuses_clients_without_credentials(
 ) -> None:
     where = re.escape(f"no tunnel to 127.0.0.1:80 through 127.0.0.1:{strict_pproxy.port}: ")
     with pytest.raises(ProxyError, match=where) as raised:
-        await dial(via(strict_pproxy, kind, credentials=credentials), PATIENCE)
+        await dial(route_through(strict_pproxy, kind, credentials=credentials), PATIENCE)
     assert "baba" not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_a_bad_certificate_behind_a_proxy_names_the_target(pproxy: PProxy, tls: Certificates) -> None:
-    with RawServer(reverse, tls=tls.wrong_host_context()) as target:
-        route = via(pproxy, "socks5h", "localhost", target.port, tls=tls.client_context(), server_name="localhost")
+    with RawServer(send_back_reversed, tls=tls.wrong_host_context()) as target:
+        route = route_through(
+            pproxy, "socks5h", "localhost", target.port, tls=tls.client_context(), server_name="localhost"
+        )
         with pytest.raises(TLSError, match=rf"TLS handshake with localhost:{target.port} failed"):
             await dial(route, PATIENCE)
 
 
 async def test_a_silent_target_behind_a_proxy_is_a_timeout_of_the_handshake(pproxy: PProxy, tls: Certificates) -> None:
     with RawServer(RawConnection.hold) as target:
-        route = via(pproxy, "socks5", port=target.port, tls=tls.client_context(), server_name="127.0.0.1")
+        route = route_through(pproxy, "socks5", port=target.port, tls=tls.client_context(), server_name="127.0.0.1")
         with pytest.raises(TLSTimeout, match=rf"no complete TLS handshake with 127\.0\.0\.1:{target.port} in 0\.1 s"):
             await dial(route, Timeout(tls=0.1))
 
@@ -176,7 +180,7 @@ async def test_the_request_to_the_proxy_and_the_bytes_after_its_answer(
     kind: str, credentials: tuple[str, ...], host: str, script: Script
 ) -> None:
     with RawServer(scripted(script, rest=b"hello")) as proxy:
-        stream = await dial(via(proxy, kind, host, credentials=credentials, resolver=KNOWN), PATIENCE)
+        stream = await dial(route_through(proxy, kind, host, credentials=credentials, resolver=KNOWN), PATIENCE)
         assert await stream.readexactly(5) == b"hello"
         stream.abort()
         await stream.wait_closed()
@@ -214,7 +218,7 @@ async def test_a_proxy_that_opens_no_tunnel(kind: str, answers: list[bytes], rea
     with RawServer(answering(answers, RawConnection.close)) as proxy:
         where = re.escape(f"no tunnel to target.test:443 through 127.0.0.1:{proxy.port}: ")
         with pytest.raises(ProxyError, match=f"{where}.*{reason}") as raised:
-            await dial(via(proxy, kind, "target.test", 443, credentials=("ali", SECRET)), PATIENCE)
+            await dial(route_through(proxy, kind, "target.test", 443, credentials=("ali", SECRET)), PATIENCE)
     assert isinstance(raised.value, ConnectError)
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 
@@ -222,7 +226,7 @@ async def test_a_proxy_that_opens_no_tunnel(kind: str, answers: list[bytes], rea
 async def test_a_proxy_that_resets() -> None:
     refused = pytest.raises(ProxyError, match=r"no tunnel to 127\.0\.0\.1:80 .*reset")
     with RawServer(answering([], RawConnection.reset)) as proxy, refused as raised:
-        await dial(via(proxy, "socks5"), PATIENCE)
+        await dial(route_through(proxy, "socks5"), PATIENCE)
     assert isinstance(raised.value.__cause__, ConnectionResetError)
 
 
@@ -240,13 +244,13 @@ async def test_a_refused_connection_to_a_proxy_is_a_connect_error() -> None:
 async def test_socks4_gets_no_ipv6_address(kind: str, host: str) -> None:
     refused = pytest.raises(ProxyError, match=r"no tunnel to .* through 127\.0\.0\.1:[0-9]+: SOCKS4 knows IPv4")
     with RawServer(RawConnection.wait_closed) as proxy, refused:
-        await dial(via(proxy, kind, host, resolver=KNOWN), PATIENCE)
+        await dial(route_through(proxy, kind, host, resolver=KNOWN), PATIENCE)
 
 
 async def test_a_target_without_an_address_is_a_connect_error() -> None:
     refused = pytest.raises(ConnectError, match=r"no connection to target\.test:80: .*asked for target\.test:80")
     with RawServer(RawConnection.wait_closed) as proxy, refused as raised:
-        await dial(via(proxy, "socks5", "target.test", resolver=Refusing()), PATIENCE)
+        await dial(route_through(proxy, "socks5", "target.test", resolver=Refusing()), PATIENCE)
     assert not isinstance(raised.value, ProxyError)
 
 
@@ -255,13 +259,13 @@ async def test_a_name_with_a_nul_is_not_looked_up(kind: str) -> None:
     """It would end the name, and what follows be taken for something else."""
     received: list[bytes] = []
     with RawServer(lambda connection: received.append(connection.read())) as proxy, pytest.raises(InvalidURL):
-        await dial(via(proxy, kind, "a\0b.test"), PATIENCE)
+        await dial(route_through(proxy, kind, "a\0b.test"), PATIENCE)
     assert b"".join(received) == b""
 
 
 async def test_a_name_that_is_too_long_is_not_looked_up() -> None:
     with RawServer(answering([CHOSEN], RawConnection.wait_closed)) as proxy, pytest.raises(ProxyError):
-        await dial(via(proxy, "socks5h", f"{'a.' * 150}test"), PATIENCE)
+        await dial(route_through(proxy, "socks5h", f"{'a.' * 150}test"), PATIENCE)
 
 
 # Time limits, and cancelling
@@ -270,7 +274,7 @@ async def test_a_name_that_is_too_long_is_not_looked_up() -> None:
 @pytest.mark.parametrize("answers", [[], [CHOSEN], [CHOSEN, GRANTED[:-1]]])
 async def test_a_proxy_that_is_silent_is_a_timeout(answers: list[bytes]) -> None:
     with RawServer(answering(answers, RawConnection.hold)) as proxy:
-        route = via(proxy, "socks5h", "target.test")
+        route = route_through(proxy, "socks5h", "target.test")
         assert route.socks is not None
         connected = await open_socket(route, PATIENCE, Opening(0.0))
         where = re.escape(f"no tunnel to target.test:80 through 127.0.0.1:{proxy.port} in 0.1 s")
@@ -284,7 +288,7 @@ async def test_a_proxy_that_drips_is_a_timeout_too() -> None:
         connection.send_slowly([bytes([byte]) for byte in GRANTED_LONG_NAME], pause=0.03)
 
     with RawServer(answering([CHOSEN], drip)) as proxy, lasts(0.2), pytest.raises(ConnectTimeout):
-        await dial(via(proxy, "socks5"), Timeout(connect=0.2))
+        await dial(route_through(proxy, "socks5"), Timeout(connect=0.2))
 
 
 async def test_resolving_the_target_is_limited() -> None:
@@ -295,7 +299,7 @@ async def test_resolving_the_target_is_limited() -> None:
 
     late = pytest.raises(ConnectTimeout, match=r"no tunnel to target\.test:80 through ")
     with RawServer(RawConnection.wait_closed) as proxy, late:
-        await dial(via(proxy, "socks5", "target.test", resolver=Silent()), Timeout(connect=0.1))
+        await dial(route_through(proxy, "socks5", "target.test", resolver=Silent()), Timeout(connect=0.1))
 
 
 @pytest.mark.parametrize("has_tls", [False, True])
@@ -312,7 +316,7 @@ async def test_cancelling_at_any_point_leaves_nothing_open(tls: Certificates, ha
     secure = tls.server_context() if has_tls else None
     with RawServer(RawConnection.wait_closed, tls=secure) as target, RawServer(converse) as proxy:
         context = tls.client_context() if has_tls else None
-        route = via(proxy, "socks5", tls=context, server_name="127.0.0.1")
+        route = route_through(proxy, "socks5", tls=context, server_name="127.0.0.1")
         await cancel_in_each_wait(route, PATIENCE)
         await cancel_at_each_turn(route, PATIENCE, 0.0005)
         stream = await dial(route, PATIENCE)
@@ -335,7 +339,7 @@ async def test_cancelling_while_the_proxy_is_silent_ends_the_connection(answers:
         is_over.set()
 
     with RawServer(converse) as proxy:
-        opening = asyncio.create_task(dial(via(proxy, "socks5"), PATIENCE))
+        opening = asyncio.create_task(dial(route_through(proxy, "socks5"), PATIENCE))
         assert await asyncio.to_thread(is_silent.wait, 5)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
