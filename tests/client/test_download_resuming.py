@@ -1,5 +1,6 @@
 """Downloads that are resumed where they were cut off."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +63,27 @@ async def test_resuming_in_a_later_call(tmp_path: Path, fields: tuple[bytes, ...
     assert server.asked[0]["accept-encoding"] == "identity"
     assert steps[-1] == (SIZE, SIZE)
     assert all(received > CUT for received, _ in steps)
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ((b'ETag: "v1"',), []),
+        (
+            (b'ETag: W/"v1"',),
+            ["a download of HOST/file?... can't be resumed: the response has no strong ETag and no usable date"],
+        ),
+    ],
+)
+async def test_the_log_says_when_nothing_can_be_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fields: tuple[bytes, ...], lines: list[str]
+) -> None:
+    with Store(CONTENT, *fields) as server, caplog.at_level(logging.INFO, "asyncclient.download"):
+        async with Client() as client:
+            await client.download(f"{server.url}/file?q=s3cret", tmp_path / "silent")
+            await client.download(f"{server.url}/file?q=s3cret", tmp_path / "file", resume=True)
+    written = [record.getMessage() for record in caplog.records if record.name == "asyncclient.download"]
+    assert written == [line.replace("HOST", server.url) for line in lines]
 
 
 async def test_a_part_that_was_whole_already(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import random
 import time
@@ -31,7 +32,7 @@ from ...errors import ChecksumError, ContentTooLarge, HTTPException, IncompleteR
 from ...message.repairs import Repair
 from ...message.url import parse_url
 from ..content.decoding import IDENTITY
-from ..error_context import add_context
+from ..error_context import add_context, shorten_url
 from ..request import CLIENT_OPTIONS, DownloadOptions, Progress, Request, build_derived
 from ..response import Response, build_status_error
 from ..retries import Action, Outcome, decide_retry
@@ -45,6 +46,8 @@ MAX_WRITE_STEP: Final = 256 * 1024
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+_LOGGER: Final = logging.getLogger("asyncclient.download")
 
 _REFUSED: Final = (304, 412, 416)
 """Statuses of responses to Range and If-Range that bring no content of the file."""
@@ -269,7 +272,14 @@ class Download:
         if not self._is_decoded(response):
             self._note = make_note(self._resource, response.headers, span.total, name)
             self._known = self._note or self._known
+        if self._resume and self._note is None:
+            self._log_lack(response)
         await in_worker(self._part.begin, self._note if self._resume else None)
+
+    def _log_lack(self, response: Response) -> None:
+        """Log that nothing can be kept: otherwise the caller learns it from a later call that begins again."""
+        why = "it is decoded" if self._is_decoded(response) else "the response has no strong ETag and no usable date"
+        _LOGGER.info("a download of %s can't be resumed: %s", shorten_url(self._request.url), why)
 
     async def _write(self, pieces: list[bytes], span: Span) -> None:
         if span.stop is not None and self._part.size + sum(map(len, pieces)) > span.stop:
