@@ -126,7 +126,7 @@ def _add_connection(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("-m", "--max-time", type=seconds, metavar="SECONDS", help="limit of the whole request")
     add("--connect-timeout", type=seconds, metavar="SECONDS", help="limit of resolving, connecting and TLS")
-    add("--retry", type=positive, metavar="N", help="send the request again after a failure, 429 or 5xx")
+    add("--retry", type=positive, metavar="N", help="send again after a failure, 408, 429, 500, 502 to 504")
     add("-x", "--proxy", metavar="URL", help="the proxy; by default from the environment")
     add("--resolve", action="append", default=[], metavar="HOST:PORT:ADDR", help="use addresses for a host")
     add("--unix-socket", metavar="PATH", help="connect to a Unix socket")
