@@ -485,7 +485,7 @@ class HTTPConnection:
         try:
             response = await wire.receive(exchange, self._end_exchange)
         finally:
-            print_received(exchange)
+            print_received(exchange.heads)
         response.debuglevel = self.debuglevel
         return response
 

@@ -148,7 +148,7 @@ class Recording:
         if recorded is not exchange or not self.sent.size:
             return  # nothing of its own request was sent, and another one has used the connection
         self._end = self.received.size - surplus
-        if exchange.final is None:
+        if exchange.heads.final is None:
             self._start, self.head_size = self._start + self.head_size, 0
         if self.sent.size > self.sent.kept:
             self.request_cut = "length"

@@ -291,7 +291,7 @@ class HTTPResponse(HeadView):
     @property
     def interim(self) -> tuple[Interim, ...]:
         """The interim responses (1xx) before this one."""
-        return tuple(map(Interim, self._exchange.interim))
+        return tuple(map(Interim, self._exchange.heads.interim))
 
     @overload
     def getheader(self, name: str) -> str | None: ...

@@ -147,8 +147,8 @@ class Wire:
         data = source.data
         if data is not None and fits_single_write(exchange.head, data, trailers):
             self.send(exchange, data)
-            if exchange.trace is not None:
-                report_sent(exchange, exchange.trace, data)
+            if exchange.heads.trace is not None:
+                report_sent(exchange, exchange.heads.trace, data)
             return
         self.exchange = exchange
         exchange.was_sent = True
@@ -163,13 +163,13 @@ class Wire:
             self.end(exchange, None)
             raise
         self._note_sent(exchange)
-        if exchange.final is None:
+        if exchange.heads.final is None:
             exchange.sent_at = time.monotonic()
-        if exchange.trace is not None:
-            exchange.trace.request_sent()
+        if exchange.heads.trace is not None:
+            exchange.heads.trace.request_sent()
 
     async def _send_source(self, exchange: Exchange, source: Source, chunked: bool, trailers: Trailers | None) -> None:
-        head, stream, trace = exchange.head, self.stream, exchange.trace
+        head, stream, trace = exchange.head, self.stream, exchange.heads.trace
         if head.length is not None:
             source.length = head.length
         # Checks chunks that the caller has encoded.
@@ -181,7 +181,7 @@ class Wire:
                     stream if trace is None else _trace_sending(stream, trace),
                     head.build(),
                     source,
-                    exchange,
+                    exchange.heads,
                     self.limits,
                     chunked=chunked,
                     expect=stream.timeout.expect if head.expects_continue else None,
@@ -190,7 +190,7 @@ class Wire:
                 )
         finally:
             self._sending = None
-        if exchange.final is None and declared is not None and not declared.is_complete:
+        if exchange.heads.final is None and declared is not None and not declared.is_complete:
             raise ValueError("body ended before its last chunk")
 
     async def send_part(self, exchange: Exchange, body: Body, blocksize: int) -> None:
@@ -198,8 +198,8 @@ class Wire:
         exchange.state = State.SENDING
         try:
             source = await open_source(body, blocksize, offload=offload)
-            if exchange.final is None:
-                await send_content(self.stream, source, exchange, self.limits, self._check_sent)
+            if exchange.heads.final is None:
+                await send_content(self.stream, source, exchange.heads, self.limits, self._check_sent)
             self._check_current(exchange)
         except BaseException:
             self.end(exchange, None)
@@ -218,7 +218,7 @@ class Wire:
 
     def _note_sent(self, exchange: Exchange) -> None:
         exchange.state = State.SENT
-        if exchange.final is not None:
+        if exchange.heads.final is not None:
             exchange.close_reason = CloseReason.EARLY_RESPONSE
 
     # Receiving
@@ -246,16 +246,16 @@ class Wire:
 
         The caller ends the exchange after an error.
         """
-        stream, limits = self.stream, self.limits
-        exchange.cache = cache = self.head_cache
-        # Not exchange.receive(): two coroutines less for each exchange (decision 12).
-        while exchange.final is None:
+        heads, stream, limits = exchange.heads, self.stream, self.limits
+        heads.cache = cache = self.head_cache
+        # Not heads.receive(): two coroutines less for each exchange (decision 12).
+        while heads.final is None:
             known = None if cache.last is None else cache.last.block
-            data = stream.take_head(limits.head, exchange.starts, known)
+            data = stream.take_head(limits.head, heads.starts, known)
             if data is None:
                 return None
-            exchange.add(data or refuse_end(stream), limits)
-        return self._build_response(exchange, exchange.final, ended)
+            heads.add(data or refuse_end(stream), limits)
+        return self._build_response(exchange, heads.final, ended)
 
     def _build_response(self, exchange: Exchange, final: Head, ended: Ended) -> HTTPResponse:
         head, stream = exchange.head, self.stream

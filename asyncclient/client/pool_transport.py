@@ -117,7 +117,7 @@ class PoolTransport:
             del request  # it is not needed while the response is waited for (decision 23)
             try:
                 response = None
-                if exchange.final is not None or lease.wire.stream.has_news:  # while a body was being sent
+                if exchange.heads.final is not None or lease.wire.stream.has_news:  # while a body was being sent
                     response = lease.take_response(exchange)
                 while response is None:
                     await lease.wait_response(exchange)
@@ -182,7 +182,7 @@ class PoolTransport:
         if self.pool.is_closed and isinstance(error, NotConnected):
             return ClientClosed("the client was closed meanwhile")
         is_closed = isinstance(error, ConnectionError) and not isinstance(error, ConnectError)
-        if not (is_closed and exchange.was_kept and exchange.first_at is None):
+        if not (is_closed and exchange.was_kept and exchange.heads.first_at is None):
             return None
         if exchange.was_sent:
             text = f"connection to {group.label} was closed or reset before a response"
@@ -215,7 +215,7 @@ def _trace(exchange: Exchange, lease: Lease, trace: Trace) -> None:
     if lease.trace is None:  # opened while the log was off, or for another client
         lease.trace = trace.adopt_connection(lease.group.label, exchange.started, is_new=lease.is_new)
     trace.connection_acquired(lease.trace)
-    exchange.trace = trace
+    exchange.heads.trace = trace
 
 
 def _start(request: TransportRequest, exchange: Exchange, lease: Lease) -> None:

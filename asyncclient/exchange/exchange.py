@@ -16,17 +16,15 @@ from .receive import ResponseHeads
 from .stream import ByteReader
 
 
-class Exchange(ResponseHeads):
-    """The state of one exchange on a connection; a new one for each request.
-
-    It is also the heads of its response: an object of their own would be one more for each request (decision 112).
-    """
+class Exchange:
+    """The state of one exchange on a connection; a new one for each request."""
 
     __slots__ = (
         "close_reason",
         "declared",
         "done_at",
         "head",
+        "heads",
         "may_be_rejected_unread",
         "measured",
         "opening",
@@ -38,9 +36,9 @@ class Exchange(ResponseHeads):
     )
 
     is_lenient: ClassVar[bool] = False
+    heads_class: ClassVar[type[ResponseHeads]] = ResponseHeads
 
     def __init__(self, head: RequestHead, started: float) -> None:
-        ResponseHeads.__init__(self)  # super() takes more instructions than the rest of the call
         # The head of the request.
         self.head = head
         # Times by time.monotonic(): when the exchange began, when all of the request was written, and when the content
@@ -52,6 +50,8 @@ class Exchange(ResponseHeads):
         self.measured: Timings | None = None
         # The wait in the pool, and how long opening the connection took; None if there was neither.
         self.opening: Timings | None = None
+        # The heads of the response.
+        self.heads = self.heads_class()
         # Where the exchange is, see message.cycle; IDLE once it is over.
         self.state: str = State.HEAD
         # The rest of a body that is sent step by step; None without such a body.
@@ -83,7 +83,8 @@ class Exchange(ResponseHeads):
     def timings(self) -> Timings:
         """How long the phases took; for a response whose head was received. Made at the first access (decision 12)."""
         if self.measured is None:
-            self.measured = build_timings(self.started, self.opening, self.sent_at, self.first_at, self.done_at)
+            first_at = self.heads.first_at
+            self.measured = build_timings(self.started, self.opening, self.sent_at, first_at, self.done_at)
         return self.measured
 
     @property

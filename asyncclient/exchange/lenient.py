@@ -21,12 +21,35 @@ from ..message.repairs import Repair, frame_leniently, parse_head_leniently, par
 from ..message.request import RequestHead
 from .content import A_SIZE, NO_TRAILERS, ChunkedContent, Content, check_chunk_end, open_content
 from .exchange import Exchange
+from .receive import ResponseHeads
 from .stream import ByteReader
 
 _STARTS: Final = (b"HTTP/", b"http/", b"\r\nHTTP/", b"\nHTTP/", b"ICY ")
 
 _PARTIAL_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[^\x00\r\n]*+)?+\r?+")
 """The beginning of a chunk-size line that the connection has cut (RFC 9112 §7.1)."""
+
+
+class LenientHeads(ResponseHeads):
+    """Response heads that are repaired where the strict parser refuses them.
+
+    Attributes:
+        repairs: what was repaired in the response so far, in the order of the message.
+    """
+
+    __slots__ = ("repairs",)
+
+    starts = _STARTS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repairs: dict[Repair, None] = {}
+
+    def parse(self, data: bytes, limits: Limits) -> Head:
+        """Parse a head, repairing it where the strict parser refuses it."""
+        head, repairs = parse_head_leniently(data, limits)
+        self.repairs.update(dict.fromkeys(repairs))
+        return head
 
 
 class LenientExchange(Exchange):
@@ -40,19 +63,13 @@ class LenientExchange(Exchange):
     __slots__ = ("_repairs", "is_held")
 
     is_lenient = True
-    starts = _STARTS
+    heads_class = LenientHeads
 
     def __init__(self, head: RequestHead, started: float) -> None:
         super().__init__(head, started)
         self.is_held = False
-        # A dict, for its order.
-        self._repairs: dict[Repair, None] = {}
-
-    def parse(self, data: bytes, limits: Limits) -> Head:
-        """Parse a head, repairing it where the strict parser refuses it."""
-        head, repairs = parse_head_leniently(data, limits)
-        self._repairs.update(dict.fromkeys(repairs))
-        return head
+        assert isinstance(self.heads, LenientHeads)
+        self._repairs = self.heads.repairs  # shared by the heads and the content
 
     @property
     def repairs(self) -> tuple[Repair, ...]:

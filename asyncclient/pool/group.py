@@ -209,8 +209,8 @@ class Lease:
         """End an exchange, and release the connection; see response.Ended."""
         if at is not None:
             self.idle_since = at
-            if not (self._keep_alive_known or exchange.close_reason or exchange.final is None):
-                self._apply_server_keep_alive(exchange.final.block)
+            if not (self._keep_alive_known or exchange.close_reason or exchange.heads.final is None):
+                self._apply_server_keep_alive(exchange.heads.final.block)
         self.wire.end(exchange, at)
         if self.wire.exchange is None:
             self.group.release(self)

@@ -55,7 +55,7 @@ def read(
     """Receive a message; return its content, the repairs, and the Content object."""
     stream = ScriptedStream([message[at : at + step] for at in range(0, len(message), step)], loss=loss)
     lenient = exchange()
-    head = run_now(lenient.receive(stream, DEFAULT))
+    head = run_now(lenient.heads.receive(stream, DEFAULT))
     content, reason = lenient.open_content(stream, head, lenient.head.method, DEFAULT)
     assert reason is not None or not lenient.repairs
     data = run_now(reader(content))
@@ -183,30 +183,30 @@ def test_trailers_are_repaired() -> None:
 def test_repairs_of_interim_heads_count() -> None:
     lenient = exchange()
     interim = b"HTTP/1.1 103 Early\r\nLink : </x>\r\n\r\n"
-    head = run_now(lenient.receive(ScriptedStream([interim, OK + b"\r\n"]), DEFAULT))
+    head = run_now(lenient.heads.receive(ScriptedStream([interim, OK + b"\r\n"]), DEFAULT))
     assert head.status == 200
-    assert lenient.interim[0].fields["link"] == "</x>"
+    assert lenient.heads.interim[0].fields["link"] == "</x>"
     assert tuple(lenient.repairs) == (Repair.BLANKS,)
 
 
 def test_interim_heads_are_bounded_by_the_bytes_received() -> None:
     stray = b"HTTP/1.1 103 Early\r\n" + b"no colon\r\n" * 9 + b"\r\n"
     with pytest.raises(ProtocolError, match="interim"):
-        run_now(exchange().receive(ScriptedStream([stray] * 9 + [OK + b"\r\n"]), Limits(head=500)))
+        run_now(exchange().heads.receive(ScriptedStream([stray] * 9 + [OK + b"\r\n"]), Limits(head=500)))
 
 
 @pytest.mark.parametrize("start", [b"SSH-2.0-x\r\n", b"<html>", b"\n\n", b"\r\nSSH", b"hTTP/1.1 200 OK"])
 def test_end_of_bytes_that_begin_no_head_is_not_waited_for(start: bytes) -> None:
     stream = ScriptedStream([start, AssertionError("more was waited for")])
     with pytest.raises(HTTPException):
-        run_now(exchange().receive(stream, DEFAULT))
+        run_now(exchange().heads.receive(stream, DEFAULT))
 
 
 @pytest.mark.parametrize("start", [b"\r\n" + OK, b"\n" + OK, b"ICY 200 OK\r\n", b"http/1.1 200 OK\r\n"])
 def test_repaired_head_may_be_received_byte_by_byte(start: bytes) -> None:
     data = start + b"A : b\r\n\r\n"
     lenient = exchange()
-    head = run_now(lenient.receive(ScriptedStream([bytes((byte,)) for byte in data]), DEFAULT))
+    head = run_now(lenient.heads.receive(ScriptedStream([bytes((byte,)) for byte in data]), DEFAULT))
     assert head.fields.pairs() == [("A", "b")]
     assert len(lenient.repairs) == 2
 

@@ -105,7 +105,7 @@ def read(message: bytes, exchange: Exchange, sizes: Sequence[int], reader: int, 
     """Read a message; None if it is refused."""
     stream = ScriptedStream(split(message, sizes))
     try:
-        head = run_now(exchange.receive(stream, LIMITS))
+        head = run_now(exchange.heads.receive(stream, LIMITS))
         content, reason = exchange.open_content(stream, head, exchange.head.method, LIMITS)
         data = run_now(READERS[reader](content, n))
     except HTTPException as error:

@@ -48,7 +48,7 @@ async def test_a_request_in_flight_holds_few_objects() -> None:
             await asyncio.gather(*tasks)
             tasks.clear()
             await let_loop_turn()  # until then this task has the responses
-    assert added == dict.fromkeys(("Exchange", "Request", "RequestHead", "Transfer"), SEVERAL)
+    assert added == dict.fromkeys(("Exchange", "Request", "RequestHead", "ResponseHeads", "Transfer"), SEVERAL)
     assert coroutines == dict.fromkeys(("Client.request", "Transfer.run", "PoolTransport.send"), SEVERAL)
 
 
