@@ -1,11 +1,9 @@
 """Cookies: kept by the client, saved to a Netscape cookie file, and loaded from it."""
 
 import argparse
-import asyncio
 from pathlib import Path
 
 import asyncclient
-from asyncclient.client.cookies.files import read_netscape, write_netscape
 
 
 async def main(url: str, path: Path) -> None:
@@ -13,13 +11,11 @@ async def main(url: str, path: Path) -> None:
     async with asyncclient.Client(base_url=url, cookies=cookies) as client:
         await client.get("/cookies/session/s3cret")
         print((await client.get("/cookies", cookies={"once": "1"})).json())
-        print([cookie.name for cookie in client.cookies])
-        text = write_netscape(client.cookies)
-    path.touch(mode=0o600)  # readable by its owner only
-    await asyncio.to_thread(path.write_text, text, encoding="latin-1")
+        print(client.cookies.get("session"))
+    client.cookies.save(path)
 
-    text = await asyncio.to_thread(path.read_text, encoding="latin-1")
-    jar = asyncclient.CookieJar(read_netscape(text))
+    jar = asyncclient.CookieJar()
+    jar.load(path)
     async with asyncclient.Client(base_url=url, cookies=jar) as client:
         print((await client.get("/cookies")).json())
 

@@ -24,7 +24,7 @@ from .options import build_parser
 from .output import Output
 from .progress import Bars, name_bar
 from .saving import describe_interruption, save
-from .sending import Prepared, list_cookie_pairs, open_client, prepare, write_cookies
+from .sending import Prepared, list_cookie_pairs, open_client, prepare
 from .visible import make_visible
 
 _UNREAD: Final = "the standard input is not read and the request has no content; --data @- sends it, --json @- as JSON"
@@ -77,7 +77,7 @@ async def perform(options: Any, prepared: Prepared) -> int:
             return await _send(client, options, prepared)
         finally:
             if options.cookie_jar:
-                write_cookies(client.cookies, options.cookie_jar)
+                client.cookies.save(options.cookie_jar)
 
 
 def _print_note(line: str) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..client.download.part_file import PartFile, find_part
 from ..client.request import Progress
@@ -70,15 +68,3 @@ async def _copy(response: Response, path: str, progress: Progress) -> str:
             size += len(chunk)
             progress(size, total)
     return path
-
-
-def replace_file(path: str, data: bytes) -> None:
-    """Write a file as a whole, which only this user can read."""
-    descriptor, name = tempfile.mkstemp(dir=Path(path).parent, prefix=".asyncclient-")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

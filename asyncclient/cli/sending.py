@@ -179,9 +179,7 @@ def read_cookies(given: list[str]) -> CookieJar:
     jar = CookieJar()
     for text in given:
         if "=" not in text and Path(text).exists():
-            from ..client.cookies.files import read_netscape  # imported on use
-
-            jar.update(read_netscape(Path(text)))
+            jar.load(text)
     return jar
 
 
@@ -189,14 +187,6 @@ def list_cookie_pairs(given: list[str]) -> dict[str, str] | None:
     """Return the cookies that are given as text."""
     pairs = [pair.strip().partition("=") for text in given if "=" in text for pair in text.split(";")]
     return {name: value for name, mark, value in pairs if mark} or None
-
-
-def write_cookies(jar: CookieJar, path: str) -> None:
-    """Write all cookies to a file that only this user can read."""
-    from ..client.cookies.files import write_netscape  # imported on use
-    from .saving import replace_file
-
-    replace_file(path, write_netscape(jar).encode("latin-1", "replace"))
 
 
 class ReportingTransport:

@@ -262,3 +262,46 @@ def test_cookie_files_must_be_regular_files_and_block_nothing(
     make(tmp_path / "cookies.txt")
     with pytest.raises(error):
         list(read_netscape(tmp_path / "cookies.txt"))
+
+
+# Files of a jar
+
+
+def test_a_jar_is_saved_and_loaded(tmp_path: Path) -> None:
+    jar, path = CookieJar(COOKIES), tmp_path / "cookies.txt"
+    jar.set("everywhere", "1", domain="")
+    path.write_text("old")
+    path.chmod(0o644)
+    jar.save(path)
+    assert path.read_bytes().decode("latin-1") == write_netscape(jar)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [*tmp_path.iterdir()] == [path]
+    again = CookieJar({"own": "2"})
+    again.load(str(path))
+    assert [cookie._replace(created=0) for cookie in again if cookie.domain] == COOKIES
+    assert again.get("own") == "2"
+    jar.clear_session()
+    jar.save(path)
+    again = CookieJar()
+    again.load(path)
+    assert [cookie.name for cookie in again] == ["shared"]
+
+
+def test_a_missing_file_of_cookies_is_an_error_unless_it_may_be_missing(tmp_path: Path) -> None:
+    jar = CookieJar()
+    with pytest.raises(FileNotFoundError, match=r"none\.txt"):
+        jar.load(tmp_path / "none.txt")
+    jar.load(tmp_path / "none.txt", missing_ok=True)
+    with pytest.raises(FileNotFoundError, match=r"none/jar\.txt"):
+        jar.save(tmp_path / "none" / "jar.txt")
+    (tmp_path / "jar.txt").write_text("no cookie\n")
+    with pytest.raises(ValueError, match="expected a cookie of a Netscape file in line 1"):
+        jar.load(tmp_path / "jar.txt", missing_ok=True)
+
+
+def test_a_jar_that_cannot_be_written_leaves_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError, match="folder"):
+        CookieJar(COOKIES).save(folder)
+    assert [*tmp_path.iterdir()] == [folder]

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -717,8 +717,57 @@ def test_update_takes_all_cookies_or_raises(jar: CookieJar) -> None:
     with pytest.raises(ValueError, match="invalid value"):
         jar.update([Cookie("a", "1", "example.com"), Cookie("b", "1\r\nX: y", "example.com")])
     with pytest.raises(TypeError, match="expected a Cookie, got str"):
-        jar.update("ab")  # type: ignore[arg-type]
+        jar.update(["ab"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Cookies as cookies, got str; for a file: jar\.load\(path\)$"):
+        jar.update("cookies.txt")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"got PosixPath; for a file: jar\.load\(path\)$"):
+        CookieJar(Path("cookies.txt"))  # type: ignore[arg-type]
     assert not jar
+
+
+def test_get_returns_the_value_of_one_cookie(jar: CookieJar) -> None:
+    jar.update([Cookie("a", "1", "a.com"), Cookie("a", "2", "b.com"), Cookie("a", "2", "b.com", "/x")])
+    jar.update([Cookie("c", "3", "c.com")])
+    assert (jar.get("c"), jar.get("b"), jar.get("b", "none"), jar.get("c", domain="a.com")) == ("3", None, "none", None)
+    assert (jar.get("a", domain="a.com"), jar.get("a", domain="b.com"), jar.get("a", path="/x")) == ("1", "2", "2")
+    with pytest.raises(
+        ValueError, match=r"expected one cookie 'a', got several: give domain= or path= \(domain='a\.com'"
+    ):
+        jar.get("a")
+
+
+def test_a_jar_contains_names_and_cookies(jar: CookieJar) -> None:
+    jar.update([Cookie("a", "1", "a.com")])
+    assert "a" in jar
+    assert "b" not in jar
+    assert next(iter(jar)) in jar
+    assert Cookie("a", "1", "a.com", created=5) not in jar
+    assert 5 not in jar
+
+
+def test_an_expired_cookie_is_not_in_the_jar(jar: CookieJar, clock: Clock) -> None:
+    jar.set("a", "1", domain="a.com", expires=clock.now + 5)
+    assert ("a" in jar, jar.get("a")) == (True, "1")
+    clock.now += 5
+    assert ("a" in jar, jar.get("a")) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("use", "advice"),
+    [
+        (lambda jar: jar["a"], r"get\(name\)"),
+        (lambda jar: jar.get_dict(), r"\{cookie\.name: cookie\.value for cookie in jar\}"),
+        (lambda jar: jar.items(), r"\{cookie\.name: cookie\.value for cookie in jar\}"),
+        (lambda jar: jar.__setitem__("a", "1"), r"set\(name, value, domain=\.\.\.\)"),
+        (lambda jar: jar.__delitem__("a"), r"remove\(name\)"),
+        (lambda jar: jar.pop("a"), r"remove\(name\)"),
+    ],
+)
+def test_attributes_of_other_jars_are_answered_with_ours(
+    jar: CookieJar, use: Callable[[Any], object], advice: str
+) -> None:
+    with pytest.raises(AttributeError, match=rf"^'CookieJar' object has no attribute '\w+': use {advice}$"):
+        use(jar)
 
 
 def test_update_leaves_out_large_and_expired_cookies(clock: Clock) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stream.files import open_regular_or_null
@@ -91,6 +93,35 @@ def write_netscape(cookies: Iterable[Cookie]) -> str:
     those with a TAB in name or path.
     """
     return _MAGIC + "".join(_write_line(cookie) for cookie in cookies if _is_writable(cookie))
+
+
+def load_file(path: str | PathLike[str], *, missing_ok: bool = False) -> list[Cookie]:
+    """Return the cookies of a file; see CookieJar.load()."""
+    try:
+        return [*read_netscape(Path(path))]
+    except FileNotFoundError:
+        if not missing_ok:
+            raise
+        return []
+
+
+def save_file(path: str | PathLike[str], cookies: Iterable[Cookie]) -> None:
+    """Write cookies to a file; see CookieJar.save()."""
+    from tempfile import mkstemp  # imported on use: slow to import
+
+    target = Path(path)
+    try:
+        descriptor, name = mkstemp(dir=target.parent, prefix=".asyncclient-")
+    except OSError as error:
+        error.filename = os.fspath(path)  # otherwise that of the new file
+        raise
+    try:
+        with open(descriptor, "w", encoding="latin-1", newline="") as file:
+            file.write(write_netscape(cookies))
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def _is_writable(cookie: Cookie) -> bool:

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ...arguments import check_number, known_arguments
-from ...errors import show_count
+from ...errors import clip, show_count
 from ...message.url import list_values
+from ...missing import answers
 from .fields import Cookie, accept_cookie, check_cookie, path_matches
 from .secure import SecureCookies
 
@@ -62,9 +64,23 @@ def _key(cookie: Cookie) -> _Key:
     return cookie.name, cookie.path, cookie.host_only
 
 
+_ATTRIBUTES: Final = {
+    **dict.fromkeys(("__delitem__", "delete", "pop"), "remove(name)"),
+    **dict.fromkeys(("__getitem__", "getdict"), "get(name)"),
+    **dict.fromkeys(("get_dict", "items", "keys", "values"), "{cookie.name: cookie.value for cookie in jar}"),
+    **dict.fromkeys(("set_cookie", "update_cookies"), "update(cookies)"),
+    "__setitem__": "set(name, value, domain=...)",
+    "filter_cookies": "build_header(host, path, is_secure)",
+}
+"""Attributes of other libraries' jars, and what to write for them."""
+
+
+@answers(_ATTRIBUTES)
 @known_arguments({})
 class CookieJar:
     """Cookies by domain. Iteration yields each `Cookie`, oldest first, over a copy, so the jar may change meanwhile.
+
+    `"name" in jar` is True if a cookie of any host has that name; get() returns the value of one.
 
     Cookies for every host, such as those from a mapping of names to values, belong to the user: servers cannot change
     or remove them, and the limits do not count them. They are sent to **each** host that a request or a redirect leads
@@ -126,6 +142,11 @@ class CookieJar:
         self.expire()
         cookies = [entry.cookie for entries in self._domains.values() for entry in entries.values()]
         return iter(sorted(cookies, key=attrgetter("created")))
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, str):
+            return any(cookie.name == item for cookie in self)
+        return any(cookie == item for cookie in self)
 
     def __repr__(self) -> str:
         return f"<CookieJar {show_count(len(self), 'cookie')} for {show_count(len(self._domains), 'domain')}>"
@@ -198,6 +219,56 @@ class CookieJar:
             raise ValueError(f"expected a cookie of {self.max_size} bytes at most, got {len(name) + len(value)}")
         self._put(cookie, self._clock())
 
+    def get(
+        self, name: str, default: str | None = None, *, domain: str | None = None, path: str | None = None
+    ) -> str | None:
+        """Return the value of the cookie of that name, or the default if there is none.
+
+        Args:
+            name: of the cookie.
+            default: see above.
+            domain, path: those of the cookie, as in Cookie; None for any.
+
+        Raises:
+            ValueError: cookies of several domains or paths have that name and different values.
+        """
+        found = [cookie for cookie in self if cookie.name == name and _is_at(cookie, domain, path)]
+        if len({cookie.value for cookie in found}) > 1:
+            places = ", ".join(f"domain={cookie.domain!r} path={cookie.path!r}" for cookie in found[:5])
+            raise ValueError(f"expected one cookie {clip(name)}, got several: give domain= or path= ({places})")
+        return found[0].value if found else default
+
+    def load(self, path: str | PathLike[str], *, missing_ok: bool = False) -> None:
+        """Add the cookies of a file in the Netscape format, as save(), curl and browser exports write it.
+
+        This reads the file at once, as a script may do before its first request; in a running program use
+        `await asyncio.to_thread(jar.load, path)` before the jar has a client.
+
+        Args:
+            path: of the file.
+            missing_ok: a file that does not exist has no cookies.
+
+        Raises:
+            OSError: the file can't be read.
+            ValueError: no line of the file is a cookie; see read_netscape().
+        """
+        from .files import load_file  # imported on use, as in save(): few programs need it
+
+        self.update(load_file(path, missing_ok=missing_ok))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the cookies to a file in the Netscape format that only its owner can read; it is replaced as a whole.
+
+        Session cookies are written, too, so that a login outlives the program; call clear_session() before to forget
+        them as a browser does. Cookies for every host are left out. This writes the file at once, see load().
+
+        Raises:
+            OSError: the file can't be written; it is unchanged.
+        """
+        from .files import save_file
+
+        save_file(path, self)
+
     def update(self, cookies: NamedCookies | Iterable[Cookie] | cookiejar.CookieJar) -> None:
         """Add cookies: those of a CookieJar or an http.cookiejar, or names with values, for every host.
 
@@ -215,11 +286,7 @@ class CookieJar:
 
             self.update(from_cookiejar(cast("cookiejar.CookieJar", cookies)))
             return
-        if not isinstance(cookies, Iterable):
-            raise TypeError(
-                f"expected a mapping, pairs (name, value) or Cookies as cookies, got {type(cookies).__name__}"
-            )
-        given: list[Any] = [*cookies.items()] if isinstance(cookies, Mapping) else [*cast("Iterable[Any]", cookies)]
+        given = _list_given(cookies)
         named = list_cookies(item for item in given if _is_pair(item))
         for cookie in [check_cookie(item) for item in given if not _is_pair(item)]:  # check all before adding any
             self._put(cookie, self._clock())
@@ -229,11 +296,8 @@ class CookieJar:
     def remove(self, name: str, domain: str | None = None, path: str | None = None) -> int:
         """Remove the cookies of that name, if given only of one domain or path; return how many were removed."""
 
-        def stays(cookie: Cookie) -> bool:
-            return cookie.name != name or domain not in (None, cookie.domain) or path not in (None, cookie.path)
-
         self.expire()
-        return self._keep(stays)
+        return self._keep(lambda cookie: cookie.name != name or not _is_at(cookie, domain, path))
 
     def clear(self) -> None:
         """Remove all cookies."""
@@ -338,6 +402,24 @@ class CookieJar:
             # A tenth at once: this visits all cookies, and a server may set hundreds with each response.
             for entry in sorted(entries, key=_by_access)[: 1 + self.max_cookies // 10]:
                 self._pop(entry.cookie)
+
+
+def _is_at(cookie: Cookie, domain: str | None, path: str | None) -> bool:
+    """Return True if a cookie has that domain and path; None is any."""
+    return domain in (None, cookie.domain) and path in (None, cookie.path)
+
+
+def _list_given(cookies: Any) -> list[Any]:
+    """Return the argument of update() as a list.
+
+    Raises:
+        TypeError: it is not iterable, or text.
+    """
+    if not isinstance(cookies, Iterable) or isinstance(cookies, str | bytes):
+        hint = "; for a file: jar.load(path)" if isinstance(cookies, str | PathLike) else ""
+        expected = "a mapping, pairs (name, value) or Cookies as cookies"
+        raise TypeError(f"expected {expected}, got {type(cookies).__name__}{hint}")
+    return [*(cookies.items() if isinstance(cookies, Mapping) else cookies)]
 
 
 def _is_pair(item: object) -> bool:
