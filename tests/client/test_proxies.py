@@ -216,7 +216,7 @@ def test_key_without_a_meaning_is_refused(key: str) -> None:
         ProxySelector({key: P})
 
 
-@pytest.mark.parametrize("key", ["http://", "http://h:x", "http://a b", "all://h/path"])
+@pytest.mark.parametrize("key", ["http://h:x", "http://a b", "all://h/path"])
 def test_key_with_a_bad_host_is_refused(key: str) -> None:
     with pytest.raises(InvalidURL):
         ProxySelector({key: P})
