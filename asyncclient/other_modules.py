@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+_CONNECTION: Final = "asyncclient.ConnectError to open one, OSError for all errors of a connection"
 _ALL: Final = {
     **dict.fromkeys(("BasicAuth", "HTTPBasicAuth"), "auth=(user, password), or asyncclient.Basic"),
     **dict.fromkeys(("DigestAuth", "DigestAuthMiddleware", "HTTPDigestAuth"), "asyncclient.Digest"),
@@ -11,6 +12,12 @@ _ALL: Final = {
     **dict.fromkeys(("ClientResponseError", "HTTPStatusError"), "asyncclient.StatusError"),
     **dict.fromkeys(("AsyncHTTPTransport", "HTTPTransport", "TCPConnector"), "asyncclient.PoolTransport"),
     **{name: f"client.{name}(), of one Client for the program" for name in ("get", "post", "put", "patch", "delete")},
+    **dict.fromkeys(("ClientConnectionError", "ClientConnectorError", "ConnectionError"), _CONNECTION),
+    **dict.fromkeys(
+        ("ClientSSLError", "ClientConnectorCertificateError", "SSLError"), "asyncclient.TLSError, or ssl.SSLError"
+    ),
+    **{name: f"asyncclient.testing.{name}" for name in ("ASGITransport", "MockTransport", "WSGITransport")},
+    **{name: f"import asyncclient.{name}" for name in ("cache", "contrib", "crawl", "politeness", "testing")},
     "ClientTimeout": "asyncclient.Timeout",
     "Cookies": "asyncclient.CookieJar",
     "FormData": "data= and files= of a request",
@@ -19,6 +26,7 @@ _ALL: Final = {
     "JSONDecodeError": "asyncclient.InvalidJSON",
     "RemoteProtocolError": "asyncclient.ProtocolError",
     "RequestException": "asyncclient.HTTPException, and OSError for errors of a connection",
+    "ServerDisconnectedError": "asyncclient.RemoteDisconnected",
     "TimeoutException": "asyncclient.PhaseTimeout",
     "request": "client.request(), of one Client for the program",
 }

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from .missing import answers
+
 PHASES: Final = ("queued", "resolve", "connect", "tunnel", "tls", "sent", "first_byte", "done")
 """The durations, in the order of the phases."""
 
 
+_ATTRIBUTES: Final = {
+    **dict.fromkeys(("elapsed", "total"), "done, in seconds"),
+    **dict.fromkeys(("ssl", "handshake"), "tls"),
+    "dns": "resolve",
+    "pool": "queued",
+    "receive": "done - first_byte",
+    "send": "sent",
+    "ttfb": "first_byte",
+    "wait": "first_byte - sent",
+}
+"""Names of phases elsewhere, also in waterfalls, and what to write for them."""
+
+
+@answers(_ATTRIBUTES)
 class Timings:
     """Durations of the phases of one exchange, in seconds of the monotonic clock; None for a phase that did not happen.
 

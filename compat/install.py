@@ -53,7 +53,8 @@ def install() -> Installation:
         holders = sorted(set(_find_holders()))
         if holders:  # before any change: if warnings are errors, nothing is installed
             text = (
-                f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)}"
+                f"imported before compat.install(), so they go on with http.client's own classes: {', '.join(holders)};"
+                " import them after compat.install()"
             )
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         for name in _NAMES:

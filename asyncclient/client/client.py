@@ -74,10 +74,10 @@ def _explain_unknown(init: Callable[_P, None]) -> Callable[_P, None]:
 
     @wraps(init)
     def explaining(*args: _P.args, **options: _P.kwargs) -> None:
-        if not options.keys() <= known:
+        if len(args) > 1 or not options.keys() <= known:
             from .unknown_options import explain_client_option  # imported on use: for errors only
 
-            raise explain_client_option(next(iter(options.keys() - known)), known, REQUEST_OPTIONS)
+            raise explain_client_option(next(iter(options.keys() - known), ""), known, REQUEST_OPTIONS)
         init(*args, **options)
 
     return explaining

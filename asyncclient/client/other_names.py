@@ -73,8 +73,16 @@ _BOTH: Final = {
     "urlopen": "request()",
     "ws_connect": "websocket()",
 }
-CLIENT: Final = {**_BOTH, "close": "await client.aclose(), or async with"}
-BLOCKING_CLIENT: Final = {**_BOTH, "aclose": "close(), or with"}
+CLIENT: Final = {
+    **_BOTH,
+    "__enter__": "async with; without asyncio use compat.Client",
+    "close": "await client.aclose(), or async with",
+}
+BLOCKING_CLIENT: Final = {
+    **_BOTH,
+    "__aenter__": "with; for asyncio use asyncclient.Client",
+    "aclose": "close(), or with",
+}
 """The equivalents of methods of other clients."""
 
 SETTINGS: Final = {

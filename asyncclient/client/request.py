@@ -11,6 +11,7 @@ from ..exchange.send import TrailerFields, Trailers
 from ..message.fields import HasItems, HeaderValue, Pairs, list_pairs
 from ..message.target import show
 from ..message.url import BLANKS, Params, add_params, strip_url
+from ..missing import answers
 from ..timeouts import Timeout
 from .body.arguments import UNSET, Payload, Unset, build_payload
 from .body.content_fields import CONTENT_FIELDS, ContentFields
@@ -123,6 +124,7 @@ USUAL: Final = Choices()
 """The defaults: the client's settings apply."""
 
 
+@answers(dict.fromkeys(("body", "content", "data"), "payload, the body as it is sent"))
 class Request:
     """A request to be sent by a client, any number of times if its body allows that.
 

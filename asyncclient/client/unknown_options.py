@@ -116,10 +116,12 @@ def explain_client_option(name: str, known: Collection[str], of_requests: Collec
     """Return the error for an unknown option of Client, with its equivalent if there is one.
 
     Args:
-        name: the unknown option.
+        name: the unknown option; "" for a positional argument.
         known: names of the options of Client.
         of_requests: names of the options of requests.
     """
+    if not name:
+        return TypeError("Client takes keyword arguments only: use Client(base_url=...), or client.get(url)")
     if name in of_requests:
         return _build("Client", name, f"it is for each request, client.get(url, {name}=...)")
     option = _OPTION.fullmatch(_INSTEAD.get(name, ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .disposition import decode_extended
 from .media import QUOTED_TEXT, parse_parameters
@@ -37,6 +37,16 @@ class Link(NamedTuple):
     url: str
     rel: str
     params: dict[str, str]
+
+
+def _get_item(link: Link, key: Any) -> Any:
+    """Return an item of a Link by its number. Raises TypeError for a name, which is an attribute."""
+    if isinstance(key, str):
+        raise TypeError(f"a Link has no keys: use link.url, link.rel or link.params instead of [{key!r}]")
+    return tuple.__getitem__(link, key)
+
+
+Link.__getitem__ = _get_item  # type: ignore[assignment,method-assign]  # in the class it would hide the types of the items
 
 
 def parse_links(values: Iterable[str], base: str) -> list[Link]:

@@ -29,6 +29,7 @@ _IP_LITERAL = re.compile(r"\[([0-9A-Fa-f:.]++)(?:%(?:25)?+([0-9A-Za-z._~-]++))?+
 _REFERENCE = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*+):)?+(//[^/?#]*+)?+([^?#]*+)(\?[^#]*+)?+(#.*+)?+", re.DOTALL
 )  # RFC 3986 appendix B; it matches any text
+_HAS_SCHEME = re.compile(r"https?:", re.IGNORECASE)
 _HAS_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://")
 _UP_TO_PATH = re.compile(r"(?:https?:)?+//[^/?#]*+", re.IGNORECASE | re.ASCII)
 _RAW_BYTES = re.compile(r"[\x80-\xff]++")
@@ -361,10 +362,13 @@ def join_base(base_url: str, url: str) -> str:
     returned unchanged; nothing else leads to another host: `//host/x` becomes part of the path.
 
     Raises:
+        InvalidURL: the URL has the scheme http or https without `//`.
         ValueError: the base has a query or a fragment.
     """
     if _HAS_AUTHORITY.match(url):
         return url
+    if _HAS_SCHEME.match(url):
+        raise InvalidURL(f"expected // after the scheme of a URL, got {show_url(url)}")
     _check_base(base_url)
     if not url or url[0] in "?#":
         return base_url + url

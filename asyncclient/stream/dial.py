@@ -327,7 +327,8 @@ def _build_timeout(route: Route, attempts: Attempts, seconds: float) -> ConnectT
 
 def _build_error(route: Route, attempts: Attempts, error: Exception) -> ConnectError:
     errors = attempts.errors or [as_os_error(error)]
-    return ConnectError(f"no connection to {route.description}: {join_errors(errors)}", errors)
+    text = join_errors(errors).removesuffix(f": {route.description}")  # the address, if the URL has it
+    return ConnectError(f"no connection to {route.description}: {text}", errors)
 
 
 async def _find_addresses(route: Route, opening: Opening) -> list[AddrInfo]:

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Final, cast
 
 from ..errors import TLSError, TLSTimeout
 from ..timeouts import Timeout
@@ -19,6 +19,9 @@ from .aio import AioStream
 from .deadlines import TimeLimit
 from .opening import Opening
 from .tls_transport import TLSTransport, choose_class
+
+_UNTRUSTED: Final = (18, 19, 20, 21)
+"""Codes of OpenSSL for a chain without an authority that is trusted."""
 
 
 async def adopt(
@@ -111,5 +114,8 @@ def _handshake(stream: AioStream, opening: Opening) -> Iterator[None]:
     except TLSTimeout:
         raise
     except OSError as exc:  # includes ssl.SSLError
-        raise TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}") from exc
+        error = TLSError(f"TLS handshake with {peer} failed: {str(exc) or type(exc).__name__}")
+        if isinstance(exc, ssl.SSLCertVerificationError) and exc.verify_code in _UNTRUSTED:
+            error.add_note("Client(ssl=asyncclient.create_tls_context(cafile=...)) trusts the authorities of a file")
+        raise error from exc
     opening.note_secured(started, stream.ssl_object)

@@ -136,7 +136,12 @@ def create_tls_context(
     Raises:
         OSError: a file can't be read, or has no certificate (`ssl.SSLError`).
     """
-    context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
+    try:
+        context = ssl.create_default_context(cafile=cafile, capath=capath, cadata=cadata)
+    except OSError as error:
+        if error.filename is None and not isinstance(error, ssl.SSLError):  # OpenSSL does not name the file
+            error.filename = cafile or capath
+        raise
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if strict:
         context.verify_flags |= ssl.VERIFY_X509_STRICT

@@ -161,7 +161,7 @@ def _show_pattern(url: URLPattern) -> str:
 def _compare_queries(wanted: Counter[tuple[str, str]], sent: Counter[tuple[str, str]]) -> str:
     """Return which parameters differ, by name; a parameter without a value is not named, it may be a secret itself."""
     names = {name for name, _ in wanted - sent} | {name for name, value in sent - wanted if value}
-    return f"another query: {clip(sorted(names))} differ" if names else "another query"
+    return f"another query: {clip(sorted(names))}" if names else "another query"
 
 
 def _compile_start(text: str) -> str:

@@ -237,6 +237,14 @@ async def test_invalid_results_of_an_auth_function_are_errors(found: Any) -> Non
     assert not transport.requests
 
 
+async def test_an_auth_function_that_returns_its_argument_is_explained() -> None:
+    async with Client(transport=MockTransport({}), auth=lambda request: request) as client:
+        with pytest.raises(
+            TypeError, match=r"^expected fields, the value .*, or None from the auth function, got AuthRequest$"
+        ):
+            await client.get(URL)
+
+
 # Challenges
 
 

@@ -1,6 +1,7 @@
 """Attributes of other clients' responses, which name ours."""
 
 import copy
+import json
 import pickle
 import re
 from abc import ABC, abstractmethod
@@ -10,7 +11,7 @@ import pytest
 
 import asyncclient
 import compat
-from asyncclient import Client, Response, other_modules
+from asyncclient import Client, Response, Timings, other_modules
 from asyncclient.client.other_names import BLOCKING_CLIENT, CLIENT, RESPONSE, SETTINGS
 from asyncclient.client.request import CLIENT_OPTIONS
 from asyncclient.testing import RawServer
@@ -121,7 +122,7 @@ def test_a_method_of_another_client_is_answered_with_ours(make: Any, names: dict
             getattr(client, name)
         assert str(raised.value).endswith(advice)
         first = advice.removeprefix("await client.").partition("(")[0]
-        assert hasattr(client, first) or advice.startswith(("nothing: ", "Client(transport="))
+        assert hasattr(client, first) or advice.startswith(("nothing: ", "Client(transport=", "async with", "with"))
 
 
 def test_clients_do_not_have_the_names_of_others() -> None:
@@ -247,7 +248,9 @@ def test_each_advice_for_a_module_is_a_name_that_exists() -> None:
     for names in other_modules._INSTEAD.values():
         for advice in names.values():
             for module, name in re.findall(r"\b(asyncclient|compat)\.(\w+)", advice):
-                assert hasattr({"asyncclient": asyncclient, "compat": compat}[module], name)
+                assert advice.startswith("import ") or hasattr(
+                    {"asyncclient": asyncclient, "compat": compat}[module], name
+                )
 
 
 @pytest.mark.parametrize(("name", "advice"), [("get_list", "get_all"), ("getall", "get_all"), ("multi_items", "pairs")])
@@ -258,3 +261,87 @@ def test_a_method_of_other_fields_is_answered_with_ours(name: str, advice: str) 
     assert advice in dir(fields)
     with pytest.raises(AttributeError, match=rf"^'Fields' object has no attribute '{name}': use {advice}\(\)$"):
         getattr(fields, name)
+
+
+async def test_a_with_of_the_other_kind_is_answered() -> None:
+    client: Any = Client()
+    with pytest.raises(AttributeError, match=r"use async with; without asyncio use compat\.Client$"), client:
+        pass
+    await client.aclose()
+    blocking: Any = compat.Client()
+    with pytest.raises(AttributeError, match=r"use with; for asyncio use asyncclient\.Client$"):
+        async with blocking:
+            pass
+    blocking.close()
+
+
+@pytest.mark.parametrize("make", CLIENTS)
+def test_a_url_as_argument_of_a_client_is_answered(make: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^Client takes keyword arguments only: use Client\(base_url=\.\.\.\), or client\.get"
+    ):
+        make("http://h/")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("wait", "first_byte - sent"),
+        ("receive", "done - first_byte"),
+        ("total", "done, in seconds"),
+        ("dns", "resolve"),
+    ],
+)
+def test_a_phase_of_another_name_is_answered_with_ours(name: str, advice: str) -> None:
+    timings = Timings(0.0)
+    assert name not in dir(timings)
+    assert not {part for part in re.findall(r"[a-z_]{3,}", advice) if part != "seconds"} - set(dir(timings))
+    with pytest.raises(AttributeError, match=f"^'Timings' object has no attribute '{name}': use {advice}$"):
+        getattr(timings, name)
+
+
+def test_the_body_of_a_request_is_answered_with_its_payload() -> None:
+    request = asyncclient.Request("POST", "http://h/", body=b"a")
+    with pytest.raises(AttributeError, match=r"'body': use payload, the body as it is sent$"):
+        request.body  # type: ignore[attr-defined]  # noqa: B018
+    assert {"payload", "headers"} <= set(dir(request))
+    assert "body" not in dir(request)
+
+
+def test_the_keys_of_a_link_are_answered_with_attributes() -> None:
+    link: Any = asyncclient.Link("http://h/", "next", {})
+    with pytest.raises(TypeError, match=r"^a Link has no keys: use link\.url, .* instead of \['url'\]$"):
+        link["url"]
+    url, rel, params = link
+    assert (url, rel, params, link[0], link[-1], link[:2]) == ("http://h/", "next", {}, url, {}, (url, rel))
+
+
+async def test_an_unknown_option_of_json_is_answered() -> None:
+    for response in (await get(), get_blocking()):
+        with pytest.raises(
+            TypeError, match=r"argument 'content_type': it takes those of json\.loads\(\), and content of any"
+        ):
+            response.json(content_type=None)
+        with pytest.raises(TypeError, match="own"):
+            response.json(cls=_Refusing, other=1)
+
+
+class _Refusing(json.JSONDecoder):
+    def __init__(self, **options: Any) -> None:
+        raise TypeError("own")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("testing", "import asyncclient.testing"),
+        ("crawl", "import asyncclient.crawl"),
+        ("MockTransport", "asyncclient.testing.MockTransport"),
+        ("SSLError", "asyncclient.TLSError, or ssl.SSLError"),
+        ("ServerDisconnectedError", "asyncclient.RemoteDisconnected"),
+    ],
+)
+def test_a_name_that_is_elsewhere_in_the_package_is_answered(name: str, advice: str) -> None:
+    for module in ("asyncclient", "compat"):
+        text = str(other_modules.explain_name(module, name))
+        assert text == f"module {module!r} has no attribute {name!r}: use {advice}"

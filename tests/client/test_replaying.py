@@ -309,6 +309,12 @@ def test_invalid_body_is_refused_at_once(body: Any) -> None:
         build_payload(body=body)
 
 
+def test_the_error_for_the_content_of_a_file_of_a_form_names_the_file() -> None:
+    for file in (5, ("name.txt", 5)):
+        with pytest.raises(TypeError, match="returns one of these as content of the file 'a', got int"):
+            build_payload(files={"a": file})
+
+
 async def test_the_result_of_a_body_function_must_be_a_body() -> None:
     with pytest.raises(TypeError, match="as body, got NoneType"):
         await build(body=lambda: None).open()

@@ -426,6 +426,12 @@ def test_join_base(base: str, url: str, expected: str) -> None:
     assert join_base(base, url) == expected
 
 
+@pytest.mark.parametrize("url", ["http:/host", "https:host", "HTTP:", "https:?a"])
+def test_join_base_refuses_a_url_without_slashes_after_the_scheme(url: str) -> None:
+    with pytest.raises(InvalidURL, match=r"^expected // after the scheme of a URL, got "):
+        join_base("http://h/api", url)
+
+
 @pytest.mark.parametrize(
     ("base", "url", "expected"),
     [

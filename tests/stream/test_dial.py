@@ -70,7 +70,8 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
 
 
 async def test_the_error_of_a_refused_connection_has_address_and_reason(closed_port: int) -> None:
-    with pytest.raises(ConnectError, match=rf"no connection to 127\.0\.0\.1:{closed_port}: ") as raised:
+    text = rf"^no connection to 127\.0\.0\.1:{closed_port}: \[Errno \d+\] Connection refused$"
+    with pytest.raises(ConnectError, match=text) as raised:
         await dial(Route("127.0.0.1", closed_port), PATIENCE)
     (attempt,) = raised.value.attempts
     assert isinstance(attempt, ConnectionRefusedError)

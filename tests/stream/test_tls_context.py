@@ -65,8 +65,9 @@ async def test_certificates_that_break_rfc_5280_are_refused_only_by_choice(tmp_p
     with RawServer(reply, tls=authority.server_context()) as server:
         async with Client(ssl=create_tls_context(authority.ca, strict=strict), timeout=10) as client:
             if strict:
-                with pytest.raises(TLSError, match="certificate verify failed"):
+                with pytest.raises(TLSError, match="certificate verify failed") as raised:
                     await client.get(server.url)
+                assert not hasattr(raised.value, "__notes__")  # to trust its authority would not help
             else:
                 assert (await client.get(server.url)).content == b"ok"
 
@@ -107,3 +108,17 @@ def test_a_connection_takes_a_context_and_nothing_else(value: Any) -> None:
     if isinstance(value, str):
         with pytest.raises(TypeError, match="expected an SSLContext or a bool as proxy_ssl, got str"):
             HTTPConnection("localhost").set_tunnel("other", proxy_ssl=value)  # type: ignore[arg-type]
+
+
+async def test_the_error_for_an_unknown_authority_says_how_to_trust_it(tls: Certificates) -> None:
+    with RawServer(reply, tls=tls.server_context()) as server:
+        async with Client(timeout=10) as client:
+            with pytest.raises(TLSError, match="certificate verify failed") as raised:
+                await client.get(server.url)
+    (note,) = raised.value.__notes__
+    assert note == "Client(ssl=asyncclient.create_tls_context(cafile=...)) trusts the authorities of a file"
+
+
+def test_the_error_for_a_missing_file_of_authorities_names_it() -> None:
+    with pytest.raises(FileNotFoundError, match=r"'none\.pem'$"):
+        create_tls_context("none.pem")

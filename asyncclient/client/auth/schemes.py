@@ -167,7 +167,11 @@ def _list_fields(found: Any) -> AddedFields:
         return []
     if isinstance(found, str):
         return [("Authorization", found)]
-    pairs = list_pairs(found)
+    try:
+        pairs = list_pairs(found)
+    except TypeError:
+        expected = "fields, the value of Authorization, or None"
+        raise TypeError(f"expected {expected} from the auth function, got {type(found).__name__}") from None
     for name, value in pairs:
         if not (isinstance(name, str) and isinstance(value, str)):
             kinds = f"{type(name).__name__} and {type(value).__name__}"

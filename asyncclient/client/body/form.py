@@ -175,7 +175,7 @@ def _find_filename(content: Any) -> str | None:
 
 
 def _build_part(boundary: str, name: str, part: Part) -> _Part:
-    payload = make_payload(part.content)
+    payload = make_payload(part.content, file=name)
     content_type = part.content_type
     if content_type is None and part.filename is not None:
         content_type = guess_content_type(part.filename) or payload.content_type or OCTETS

@@ -16,7 +16,7 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final
 
 from ...arguments import maybe_await
-from ...errors import BodyNotReplayable
+from ...errors import BodyNotReplayable, clip
 from ...exchange.body import BLOCKSIZE, CANT_SEEK, BytesSource, Source, encode_text, find_buffer, open_source
 from ...exchange.stream import Buffer
 from ...stream.files import FileState, measure_file, offload, open_file
@@ -87,13 +87,14 @@ class WrappedPayload(Payload):
         await self._payload.aclose()
 
 
-def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
+def make_payload(body: Any, *, is_owned: bool = False, file: str | None = None) -> Payload:
     """Return the payload of a caller's body.
 
     Args:
         body: bytes, str (UTF-8), a path, a file, an iterable or async iterable of bytes, or a function without
             arguments, plain or async, generator or not, that returns one of these each time the body is sent.
         is_owned: aclose() closes a file.
+        file: the name of the file of a form whose content it is, for error texts.
 
     Raises:
         TypeError: the body is of another type.
@@ -114,9 +115,10 @@ def make_payload(body: Any, *, is_owned: bool = False) -> Payload:
         return IterablePayload(body)
     if callable(body):
         return FactoryPayload(body)
+    what = "body" if file is None else f"content of the file {clip(file)}"
     raise TypeError(
-        "expected bytes, str, a file, a path, an iterable of bytes or a function that returns one of these as body, "
-        f"got {type(body).__name__}"
+        "expected bytes, str, a file, a path, an iterable of bytes or a function that returns one of these as "
+        f"{what}, got {type(body).__name__}"
     )
 
 

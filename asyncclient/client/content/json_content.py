@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ...errors import InvalidJSON, clip, shown_as
 from ...message.charsets import decode
 from ...message.media import parse_content_type
 from ...message.target import show
 from .text import find_json_encoding
+
+_OPTIONS: Final = frozenset(
+    ("cls", "object_hook", "object_pairs_hook", "parse_constant", "parse_float", "parse_int", "strict")
+)
+"""Names of the arguments of json.loads()."""
 
 
 @shown_as(InvalidJSON)
@@ -50,6 +55,12 @@ def parse_json(
         raise InvalidJSON(_describe(reason, url, status, content_type)) from exc
     except RecursionError:
         raise InvalidJSON(_describe("it is nested too deeply", url, status, content_type)) from None
+    except TypeError as exc:
+        unknown = options.keys() - _OPTIONS
+        if not unknown or "cls" in options:  # an error of a function among them, or of the class
+            raise
+        advice = "it takes those of json.loads(), and content of any Content-Type"
+        raise TypeError(f"json() got an unexpected keyword argument {clip(min(unknown))}: {advice}") from exc
     except ValueError as exc:  # a number with more digits than int() accepts
         if options:
             raise
