@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not jobs:
             parser.error("expected a URL")
         return run(download_all(jobs, options))
-    except (HTTPException, OSError, ValueError, CommandError) as error:
+    except (HTTPException, ImportError, OSError, ValueError, CommandError) as error:
         if isinstance(error, BrokenPipeError) and not isinstance(error, HTTPException):
             raise
         print(f"asyncclient download: {explain(error)}", file=sys.stderr)
@@ -224,7 +224,7 @@ async def _work(client: Client, waiting: Iterator[Job], bars: Bars, options: Any
         name = shorten_url(job.url)
         try:
             response, path = await download(client, job, bars, options, course)
-        except (HTTPException, OSError, ValueError, CommandError) as error:
+        except (HTTPException, ImportError, OSError, ValueError, CommandError) as error:
             course.codes.append(_report_failure(job, error, options))
         else:
             course.finished += 1

@@ -27,32 +27,36 @@ from .sinks.sink import Sink
 from .warc.archive import WARC, WARCError
 
 _FOLLOWED: Final = "links are followed; --depth N limits them"
+_LIMITED: Final = "a page has 300 s, and 30 s for each wait for content"
 _KEPT: Final = "--files DIR, --jsonl FILE, or --warc PREFIX"
 
 SPELLINGS: Final = {
     "--accept": "--scope PATTERN",
     "--continue": "--frontier FILE --resume",
     "--domains": "--scope PATTERN",
-    "--delay": "--rate N",
+    "--delay": "--rate N, requests per second",
     "--level": "--depth N",
     "--max-depth": "--depth N",
     "--mirror": _FOLLOWED,
+    "--max-time": _LIMITED,
     "--no-parent": "--scope 'https://example.com/folder/*'",
     "--output": _KEPT,
     "--recursive": _FOLLOWED,
     "--reject": "--exclude PATTERN",
     "--silent": "--quiet",
+    "--timeout": _LIMITED,
     "--user-agent": "--agent NAME",
-    "--wait": "--rate N",
+    "--wait": "--rate N, requests per second",
     "-A": "--scope PATTERN",
     "-D": "--scope PATTERN",
+    "-T": _LIMITED,
     "-R": "--exclude PATTERN",
     "-l": "--depth N",
     "-m": _FOLLOWED,
     "-o": _KEPT,
     "-r/--rate": f"it is the number of requests per second; {_FOLLOWED}",
     "-s": "--quiet",
-    "-w": "--rate N",
+    "-w": "--rate N, requests per second",
 }
 """Options of curl and wget, and the equivalent of this subcommand."""
 

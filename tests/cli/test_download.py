@@ -230,3 +230,15 @@ def test_wrong_arguments_are_explained(command: Command, arguments: list[str], t
     assert output == b""
     assert text in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("words", [["download"], ["crawl", "--no-robots"], []])
+def test_a_missing_extra_has_its_own_exit_code(
+    command: Command, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "python_socks", None)
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    code, _, errors = command(*words, "http://127.0.0.1:1/a")
+    assert (code, errors.count("\n")) == (Exit.MISSING_EXTRA, 1)
+    assert "SOCKS needs the extra asyncclient-http[socks]" in errors

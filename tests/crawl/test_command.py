@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from asyncclient.cli.exits import Exit
-from asyncclient.crawl.command import main
+from asyncclient.crawl.command import SPELLINGS, main
+from asyncclient.crawl.crawler import TIMEOUT
 from asyncclient.testing import DemoServer, RawConnection, RawServer, build_response
 from tests.pool.hosts import wait_until
 from tests.servers import ROOT
@@ -161,6 +162,12 @@ async def test_a_missing_extra_has_its_own_exit_code(monkeypatch: pytest.MonkeyP
         (["http://a.test/", "--recursive"], ": links are followed; --depth N"),
         (["-r", "http://a.test/"], "it is the number of requests per second; links are followed"),
         (["http://a.test/", "--level", "2"], ": use --depth N"),
+        (["http://a.test/", "--wait", "2"], ": use --rate N, requests per second"),
+        (["http://a.test/", "-T", "2"], ": a page has 300 s, and 30 s for each wait"),
+        (
+            ["http://a.test/", "--delay", "2", "--user-agent", "a"],
+            ": --delay: use --rate N, requests per second; --user-",
+        ),
         (["ftp://a.test/"], "an http or https URL"),
     ],
 )
@@ -169,3 +176,7 @@ async def test_wrong_arguments_are_explained(arguments: list[str], text: str) ->
     assert status in (1, 2)
     assert text in errors
     assert "Traceback" not in errors
+
+
+async def test_the_limits_that_a_hint_names_are_those_of_a_crawler() -> None:
+    assert SPELLINGS["--timeout"] == f"a page has {TIMEOUT.total:g} s, and {TIMEOUT.read:g} s for each wait for content"
