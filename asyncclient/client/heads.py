@@ -100,7 +100,7 @@ def _list_implied(
 def build_cookies(url: URL, site: Site, own: Mapping[str, str], jar: CookieJar) -> str:
     """Return the value of Cookie; cookies of the request take precedence over those of the jar."""
     where = locate(url, site)
-    kept = (jar.build_header(*where) or "").split("; ")
+    kept = (jar.build_header(*where, any_host=site.is_home) or "").split("; ")
     given = (CookieJar(own).build_header(*where) or "") if own else ""
     return "; ".join(filter(None, (*(pair for pair in kept if pair.partition("=")[0] not in own), given)))
 

@@ -45,6 +45,7 @@ class Site:
         names: their lower-case names.
         block: their lines, joined; None if a head must inspect one of them, such as Connection.
         prefix: prefix of the target: the origin, if the whole URL is sent to a proxy (RFC 9112 §3.2.2), otherwise "".
+        is_home: True if the client's secrets may be sent there: the caller named it, and no base_url names another one.
         is_secure: True if Secure cookies may be sent: over TLS, or to this machine without a proxy.
         chooses_codings: True if the user of the client has set Accept-Encoding for all requests.
         is_tunnelled: True if a proxy opens a tunnel to the origin, so that it does not see the requests.
@@ -56,6 +57,7 @@ class Site:
         "chooses_codings",
         "destination",
         "fields",
+        "is_home",
         "is_secure",
         "is_tunnelled",
         "names",
@@ -70,6 +72,7 @@ class Site:
         fields: list[Field],
         prefix: str,
         *,
+        is_home: bool,
         is_secure: bool,
         chooses_codings: bool = False,
         is_tunnelled: bool = False,
@@ -82,6 +85,7 @@ class Site:
         is_plain = self.names.isdisjoint(INSPECTED_FIELDS)
         self.block = b"\r\n".join(field.line for field in fields) if is_plain else None
         self.prefix = prefix
+        self.is_home = is_home
         self.is_secure = is_secure
         self.chooses_codings = chooses_codings
         self.is_tunnelled = is_tunnelled
@@ -173,10 +177,10 @@ class Sites:
     def _build(self, url: URL, proxy: Proxy | None, is_foreign: bool) -> Site:
         origin = scheme, host, port = url[:3]
         authority = build_authority(host, port, DEFAULT_PORTS[scheme])
-        may_know = not is_foreign and self.is_home(origin)
+        is_home = not is_foreign and self.is_home(origin)
         if self._fields is None:
             self._fields = _build_fields(self._given)
-        fields = [field for field in self._fields if may_know or field.name not in self._bound]
+        fields = [field for field in self._fields if is_home or field.name not in self._bound]
         if is_foreign and scheme == "http":  # the client's own Referer is relative to the URLs of its callers
             fields = [field for field in fields if not field.reveals_secure_page()]
         if not any(field.name == "host" for field in fields):
@@ -194,6 +198,7 @@ class Sites:
             Destination(*origin, proxy),
             fields,
             prefix,
+            is_home=is_home,
             is_secure=scheme == "https" or (proxy is None and is_loopback(host)),
             chooses_codings=self._chooses_codings,
             is_tunnelled=is_tunnelled,

@@ -320,6 +320,7 @@ GIVEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "function of the request": ({}, {"auth": lambda _: {"X-Api-Key": SECRET}}),
     "function of the client": ({"auth": lambda _: {"X-Api-Key": SECRET}}, {}),
     "cookies of the request": ({}, {"cookies": {"own": SECRET}}),
+    "cookies of the client": ({"cookies": {"own": SECRET}}, {}),
 }
 
 
@@ -444,7 +445,12 @@ async def test_cookie_none_holds_for_redirects_to_other_origins() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"auth": ("user", SECRET)}, {"headers": {"X-Api-Key": SECRET}}, {"headers": {"Authorization": SECRET}}],
+    [
+        {"auth": ("user", SECRET)},
+        {"headers": {"X-Api-Key": SECRET}},
+        {"headers": {"Authorization": SECRET}},
+        {"cookies": {"own": SECRET}},
+    ],
 )
 async def test_with_a_base_url_secrets_are_sent_to_its_origin_only(options: dict[str, Any]) -> None:
     transport = MockTransport({f"GET {url}": 200 for url in (f"{ONE}/api/x", f"{TWO}/x", f"{ONE}/elsewhere")})

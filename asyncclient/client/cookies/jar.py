@@ -83,9 +83,9 @@ class CookieJar:
     `"name" in jar` is True if a cookie of any host has that name; get() returns the value of one.
 
     Cookies for every host, such as those from a mapping of names to values, belong to the user: servers cannot change
-    or remove them, and the limits do not count them. They are sent to **each** host that a request or a redirect leads
-    to, with or without TLS: give a secret a domain, with set(). A stored cookie of the same name for a host takes
-    precedence there.
+    or remove them, and the limits do not count them. A client sends them to **each** host that is requested, with or
+    without TLS, but to no other origin than that of its base_url, and not after a redirect to another origin: give a
+    secret a domain, with set(). A stored cookie of the same name for a host takes precedence there.
 
     Not thread-safe.
 
@@ -169,17 +169,17 @@ class CookieJar:
         for cookie in cookies if is_secure else self._drop_conflicting(cookies):
             self._put(cookie, now)
 
-    def build_header(self, host: str, path: str, is_secure: bool) -> str | None:
+    def build_header(self, host: str, path: str, is_secure: bool, *, any_host: bool = True) -> str | None:
         """Return the value of Cookie for a request; None if no cookie matches (RFC 6265bis §5.8.3).
 
-        Arguments are as in store(). Cookies with longer paths come first, then those created earlier. The text is
-        latin-1 without control characters other than TAB.
+        Arguments are as in store(); any_host=False leaves out the cookies for every host. Cookies with longer paths
+        come first, then those created earlier. The text is latin-1 without control characters other than TAB.
         """
         if not self.stored:
             return None
         now = self._clock()
         self._sweep(now)
-        found = self._find(host, path, is_secure)
+        found = self._find(host, path, is_secure, any_host)
         if not found:
             return None
         for entry in found:
@@ -327,7 +327,7 @@ class CookieJar:
             self._pop(cookie)
         return len(removed)
 
-    def _find(self, host: str, path: str, is_secure: bool) -> list[_Entry]:
+    def _find(self, host: str, path: str, is_secure: bool, any_host: bool) -> list[_Entry]:
         """Return the entries for a request, unsorted."""
         found: list[_Entry] = []
         domain = host
@@ -336,7 +336,7 @@ class CookieJar:
             if stored is not None:
                 found += _select(stored, path, is_secure, domain == host)
             domain = domain.partition(".")[2]
-        own = self._domains.get(EVERY_HOST)
+        own = self._domains.get(EVERY_HOST) if any_host else None
         if own is not None:
             names = {entry.cookie.name for entry in found}
             found += [entry for entry in _select(own, path, is_secure, True) if entry.cookie.name not in names]
