@@ -6,11 +6,12 @@ The format is that of the W3C's draft and of browsers' developer tools. Content 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from ..client.content.decoding import open_decoder
+from ..client.content.decoding import MAX_DECODE_STEP, open_decoder
 from ..errors import ContentTooLarge, DecodingError
 from ..message.fields import Fields
 from ..message.media import find_charset, parse_content_type
@@ -80,7 +81,7 @@ def build_entry(exchange: Exchange, masks: Masks) -> dict[str, Any]:
 
 
 def _build_request(exchange: Exchange, masks: Masks) -> dict[str, Any]:
-    url = masks.mask_text(exchange.url)
+    url = masks.mask_url(exchange.url)
     request = {
         "method": exchange.method,
         "url": url,
@@ -92,20 +93,23 @@ def _build_request(exchange: Exchange, masks: Masks) -> dict[str, Any]:
         "bodySize": -1 if exchange.body is None else len(exchange.body),
     }
     if exchange.body:
-        request["postData"] = _build_body(exchange.headers.get("content-type", ""), exchange.body, masks)
+        request["postData"] = build_body(exchange.headers, exchange.body, masks)
     return request
 
 
-def _build_body(content_type: str, body: bytes, masks: Masks) -> dict[str, Any]:
+def build_body(headers: Fields, body: bytes, masks: Masks) -> dict[str, Any]:
     """Return the body of a request. HAR has no encoding for it: other bytes than UTF-8 have a field of their own."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return {"mimeType": content_type, "params": [], "text": "", "_base64": base64.b64encode(body).decode()}
+    content_type = headers.get("content-type", "")
     media_type = parse_content_type(content_type)[0]
-    text = masks.mask_content(media_type, text)
+    built: dict[str, Any] = {"mimeType": content_type, "params": [], "text": ""}
+    data, _ = decode_content(body, headers.get("content-encoding", ""))
+    if data is None:
+        return built | {"comment": "not kept"}
+    text, is_masked = _mask_data(data, content_type, masks)
+    if not is_masked and (data is not body or not _is_utf8(body)):
+        return built | {"_base64": base64.b64encode(body).decode()}
     pairs = parse_query(text) if media_type == _FORM else ()
-    return {"mimeType": content_type, "params": [{"name": name, "value": value} for name, value in pairs], "text": text}
+    return built | {"params": [{"name": name, "value": value} for name, value in pairs], "text": text}
 
 
 def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def _build_response(exchange: Exchange, masks: Masks) -> dict[str, Any]:
         "cookies": _list_cookies(headers, "set-cookie", masks),
         "headers": _list_fields(headers, masks),
         "content": _build_content(exchange, masks),
-        "redirectURL": masks.mask_text(headers.get("location", "")),
+        "redirectURL": masks.mask_url(headers.get("location", "")),
         "headersSize": -1,
         "bodySize": exchange.size if exchange.status else -1,
     }
@@ -129,34 +133,75 @@ def _build_content(exchange: Exchange, masks: Masks) -> dict[str, Any]:
     if exchange.content is None:
         return {"size": exchange.size, "mimeType": content_type, "comment": "not kept"}
     data, is_decoded = decode_content(exchange.content, exchange.response_headers.get("content-encoding", ""))
+    if data is None:
+        return {"size": exchange.size, "mimeType": content_type, "comment": "not kept"}
     content: dict[str, Any] = {"size": len(data), "mimeType": content_type}
     if is_decoded:
         content["compression"] = len(data) - len(exchange.content)
-    text = _decode_text(data, content_type)
-    if text is None:
-        return content | {"text": base64.b64encode(data).decode(), "encoding": "base64"}
-    return content | {"text": masks.mask_content(parse_content_type(content_type)[0], text)}
+    text, is_masked = _mask_data(data, content_type, masks)
+    if is_masked or _is_text(data, content_type):
+        return content | {"text": text}
+    return content | {"text": base64.b64encode(data).decode(), "encoding": "base64"}
 
 
-def decode_content(data: bytes, coding: str) -> tuple[bytes, bool]:
-    """Return content without its content coding, and whether it had one; invalid content is returned as it is."""
+def decode_content(data: bytes, coding: str) -> tuple[bytes | None, bool]:
+    """Return content without its content coding, and whether it had one.
+
+    Content that breaks off is decoded as far as possible, since a part of it may be secret. If nothing of it can be
+    decoded, text is returned as it is, and None for other bytes, whose secrets nothing could mask.
+    """
+    pieces: list[bytes] = []
     try:
         decoder = open_decoder(coding) if data else None
-        return (data, False) if decoder is None else (decoder.decode_whole(data), True)
-    except (DecodingError, ContentTooLarge):
-        return data, False
+        if decoder is None:
+            return data, False
+        decoder.feed(data)
+        while piece := decoder.take(MAX_DECODE_STEP):
+            pieces.append(piece)
+    except ContentTooLarge:
+        return None, False
+    except DecodingError:
+        pass
+    if pieces:
+        return b"".join(pieces), True
+    return data if _is_utf8(data) else None, False
 
 
-def _decode_text(data: bytes, content_type: str) -> str | None:
-    """Return content as text; None if it is not text in UTF-8, or would not become the same bytes again."""
+def _mask_data(data: bytes, content_type: str, masks: Masks) -> tuple[str, bool]:
+    """Return data as text with secrets masked, and whether there were any."""
+    media_type = parse_content_type(content_type)[0]
+    text = ""
+    for codec in _list_codecs(data, content_type):
+        text = data.decode(codec, "replace")
+        masked = masks.mask_content(media_type, text)
+        if masked != text:
+            return masked, True
+    return text, False
+
+
+def _list_codecs(data: bytes, content_type: str) -> Iterable[str]:
+    """Return the codecs in which data may be text with secrets; UTF-8 is the last of them."""
+    detected = json.detect_encoding(data)
+    codecs = [] if detected.startswith("utf-8") else [str(detected)]  # JSON in UTF-16 is also valid UTF-8
+    if not _is_utf8(data):
+        codecs.append(find_charset(content_type) or "utf-8")
+    return dict.fromkeys([*codecs, "utf-8"])
+
+
+def _is_text(data: bytes, content_type: str) -> bool:
+    """Return whether content is text in UTF-8, and would become the same bytes again."""
     media_type, _ = parse_content_type(content_type)
     is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml", "javascript", "urlencoded"))
-    if not is_text or (find_charset(content_type) or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        return None
+    charset = (find_charset(content_type) or "utf-8").lower()
+    return is_text and charset in ("utf-8", "utf8", "us-ascii") and _is_utf8(data)
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
-        return data.decode()
+        data.decode()
     except UnicodeDecodeError:
-        return None
+        return False
+    return True
 
 
 def _list_fields(fields: Fields, masks: Masks) -> list[dict[str, str]]:

@@ -37,13 +37,15 @@ class Recorder:
     The values of Authorization, Proxy-Authorization, Cookie, Set-Cookie and X-Api-Key are masked; of cookies and
     credentials the names and the scheme are kept. So are values with a name such as `password`, `token`,
     `access_token`, `client_secret` or `api_key` in queries, URL-encoded forms and JSON, of requests and responses; a
-    replay answers with `***` in their place. Other content may have secrets, too: `change` can remove them.
+    replay answers with `***` in their place. Content with secrets is stored as text, also if it came in another charset
+    or breaks off. Other content may have secrets, too: `change` can remove them.
 
     Args:
         transport: sends the requests.
         file: the path to write to; a file that exists is replaced.
         secret_headers: names of further fields to mask.
         secret_params: further names of parameters and keys to mask, in queries, URL-encoded forms and JSON.
+        usual_params: mask values with the usual names, too; False for those of `secret_params` alone.
         max_content: bytes of a body or of content that are kept; of a longer one there is the size alone.
         change: a function that changes an entry in place, as a dict, before it is stored.
 
@@ -61,6 +63,7 @@ class Recorder:
         *,
         secret_headers: Collection[str] = (),
         secret_params: Collection[str] = (),
+        usual_params: bool = True,
         max_content: int = MAX_CONTENT,
         change: Callable[[dict[str, Any]], object] | None = None,
     ) -> None:
@@ -70,7 +73,7 @@ class Recorder:
         self.entries: list[dict[str, Any]] = []
         self._transport = transport
         self._path = Path(file)
-        self._masks = open_masks(secret_headers, secret_params)
+        self._masks = open_masks(secret_headers, secret_params, usual_params)
         self._max_content = max_content
         self._change = change
 
@@ -117,11 +120,12 @@ class Recorder:
         return f"<Recorder {len(self.entries)} entries, {self._transport!r}>"
 
 
-def open_masks(secret_headers: Collection[str], secret_params: Collection[str]) -> Masks:
+def open_masks(secret_headers: Collection[str], secret_params: Collection[str], usual_params: bool) -> Masks:
     """Return the masks for names that a caller gave; raises TypeError for anything else."""
     return Masks(
         list_collection("secret_headers", secret_headers, str, "a collection of names"),
         list_collection("secret_params", secret_params, str, "a collection of names"),
+        usual_params=usual_params,
     )
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 from ..arguments import known_arguments, list_collection
 from ..errors import clip
 from ..local_response import LocalResponse
-from ..message.media import parse_content_type
+from ..message.media import find_charset, parse_content_type
 from ..transport import Transport
 from .answers import build_response
+from .har import build_body
 from .masks import MASK, Masks
 from .mock import MockTransport
 from .recorder import Recorder, open_masks
@@ -44,6 +45,7 @@ class Replay(MockTransport):
             match any value.
         repeat: answer with the last of equal entries any number of times.
         secret_params: the further names that were masked when it was recorded; they are needed to compare bodies.
+        usual_params: as it was recorded; see Recorder.
 
     Raises:
         OSError: the file can't be read.
@@ -57,12 +59,13 @@ class Replay(MockTransport):
         match: Collection[str] = RULES[:3],
         repeat: bool = False,
         secret_params: Collection[str] = (),
+        usual_params: bool = True,
     ) -> None:
         super().__init__()
         self._rules = list_collection("match", match, str, "a collection of names")
         if unknown := set(self._rules) - set(RULES):
             raise ValueError(f"expected names among {', '.join(RULES)} as match, got {clip(sorted(unknown))}")
-        self._masks = open_masks((), secret_params)
+        self._masks = open_masks((), secret_params, usual_params)
         entries = _load(Path(file))
         last = {_key(entry): number for number, entry in enumerate(entries)}
         for number, entry in enumerate(entries):
@@ -82,6 +85,7 @@ def record_once(
     file: str | os.PathLike[str],
     *,
     secret_params: Collection[str] = (),
+    usual_params: bool = True,
     **options: Any,
 ) -> Recorder | Replay:
     """Return a Replay if the file exists, otherwise a Recorder that writes it.
@@ -89,14 +93,14 @@ def record_once(
     Args:
         transport: sends the requests that are recorded; it is not used if the file exists.
         file: the path of the archive; remove the file to record it again.
-        secret_params: see Recorder.
+        secret_params, usual_params: see Recorder.
         options: further arguments of Recorder.
 
     Raises: see Replay and Recorder.
     """
     if Path(file).exists():
-        return Replay(file, secret_params=secret_params)
-    return Recorder(transport, file, secret_params=secret_params, **options)
+        return Replay(file, secret_params=secret_params, usual_params=usual_params)
+    return Recorder(transport, file, secret_params=secret_params, usual_params=usual_params, **options)
 
 
 def _load(path: Path) -> list[dict[str, Any]]:
@@ -129,9 +133,11 @@ def _has_params(recorded: list[tuple[str, str]], params: list[tuple[str, str]]) 
 def _has_body(recorded: dict[str, Any], masks: Masks, sent: SentRequest) -> bool:
     if "_base64" in recorded:
         return base64.b64decode(recorded["_base64"]) == sent.content
-    media_type = parse_content_type(sent.headers.get("content-type", ""))[0]
+    body = build_body(sent.headers, sent.content, masks)
+    media_type = parse_content_type(body["mimeType"])[0]
     kept = str(recorded.get("text", ""))  # masked here, too: other programs write archives with secrets
-    return masks.mask_content(media_type, sent.text) == masks.mask_content(media_type, kept)
+    is_text = "_base64" not in body and body.get("comment") == recorded.get("comment")
+    return is_text and body["text"] == masks.mask_content(media_type, kept)
 
 
 def _build_response(method: str, response: dict[str, Any]) -> LocalResponse:
@@ -140,5 +146,13 @@ def _build_response(method: str, response: dict[str, Any]) -> LocalResponse:
     kept = [(name, value) for name, value in fields if not name.startswith(":") and name.lower() not in _FRAMING]
     content = response.get("content") or {}
     text = content.get("text", "") if method != "HEAD" else ""
-    data = base64.b64decode(text) if content.get("encoding") == "base64" else text.encode()
+    data = base64.b64decode(text) if content.get("encoding") == "base64" else _encode(text, content)
     return build_response(response["status"], headers=kept, content=data, reason=response.get("statusText", ""))
+
+
+def _encode(text: str, content: dict[str, Any]) -> bytes:
+    """Return text in the charset of its media type; in UTF-8 if that lacks a character."""
+    try:
+        return text.encode(find_charset(content.get("mimeType")) or "utf-8")
+    except UnicodeEncodeError:
+        return text.encode()
