@@ -23,7 +23,7 @@ def send_body(connection: Any, body: Any, *, is_chunked: bool) -> None:
             return
         try:
             connection.send(data)
-        except TypeError:
+        except (TypeError, BufferError):
             connection.close()
             raise
     if is_chunked:

@@ -71,7 +71,7 @@ class PrivateLoop:
             return _select(descriptor, events, seconds)
         poll = _poll()
         poll.register(descriptor, events)
-        found = poll.poll(seconds and seconds * 1000)
+        found = poll.poll(seconds and min(seconds * 1000, 2**31 - 1))  # the longest wait of poll(): 24 days
         return found[0][1] if found else 0
 
     def run_tasks(self, coroutine: Coroutine[Any, Any, _T]) -> _T:

@@ -217,9 +217,12 @@ class LoopSocket(OwnSocket, socket.socket):
 def _view(data: Any) -> memoryview:
     """Return a buffer as bytes; refuse any other object with the text of socket.send()."""
     try:
-        return memoryview(data).cast("B")
+        view = memoryview(data)
     except TypeError:
         raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view.cast("B")
 
 
 class LoopTLSSocket(OwnSocket, ssl.SSLSocket):

@@ -255,3 +255,8 @@ def test_child_that_was_forked_during_a_wait_can_wait(ends: Ends) -> None:
         os._exit(found or wait(ends[0].fileno(), READ, 0.001))
     assert os.waitpid(children[0], 0)[1] == 0
     assert found == 0
+
+
+def test_a_wait_may_be_longer_than_that_of_poll(ends: Ends) -> None:
+    ends[1].send(b"x")
+    assert wait(ends[0].fileno(), READ, 3e6) == READ

@@ -166,6 +166,15 @@ def test_connection_closes_when_a_body_fails_and_sends_no_last_chunk() -> None:
     assert received == [b"5\r\npiece\r\n"]
 
 
+@pytest.mark.parametrize("make", [std.HTTPConnection, client.HTTPConnection])
+def test_bytes_that_are_not_contiguous_are_a_buffer_error(make: Any) -> None:
+    with RawServer.replying(OK) as server, closing(make("127.0.0.1", server.port, timeout=10)) as connection:
+        with pytest.raises(BufferError, match=r"^memoryview: underlying buffer is not C-contiguous$"):
+            connection.request("POST", "/", memoryview(bytes(6))[::2])
+        connection.close()
+        assert fetch(connection) == (200, b"ok")
+
+
 # Data between a response and the next request
 
 
