@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from ..client.proxy.proxies import ProxySetting
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_USERINFO: Final = re.compile(r"(?<=://)[^/?#]*@")
 _HOST: Final = re.compile(r"(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]*)")
 
 
@@ -22,6 +26,20 @@ def complete_url(text: str) -> str:
         return f"http://localhost{text}"
     text = text.removeprefix("//")
     return f"{'http' if is_loopback(find_host(text)) else 'https'}://{text}"
+
+
+def name_credentials(text: str) -> str:
+    """Return a text with words to fill in instead of the user and password of a URL in it.
+
+    >>> name_credentials("--proxy=http://me:secret@example.com:8080")
+    '--proxy=http://USER:PASSWORD@example.com:8080'
+    """
+    return _USERINFO.sub("USER:PASSWORD@", text)
+
+
+def choose_proxy(text: str | None) -> ProxySetting:
+    """Return the setting for an option --proxy; "" means no proxy, also not that of the environment."""
+    return {"all": None} if text == "" else text
 
 
 def find_host(text: str) -> str:

@@ -20,7 +20,7 @@ from ..errors import ChecksumError, HTTPException
 from ..limits import DEFAULT_POOL, PoolLimits
 from ..message.url import parse_url
 from ..runner import run
-from .address import complete_url
+from .address import choose_proxy, complete_url
 from .body import read_file
 from .exits import CommandError, Exit, explain, find_failure
 from .options import add_trust
@@ -212,7 +212,7 @@ def open_client(options: Any) -> Client:
     at_once = options.connections
     return Client(
         ssl=build_trust(options),
-        proxy=options.proxy,
+        proxy=choose_proxy(options.proxy),
         timeout=build_timeout(options),
         retries=Retry(total=options.retry, statuses=RETRIED),
         pool=PoolLimits(connections=max(at_once, DEFAULT_POOL.connections), per_host=at_once),

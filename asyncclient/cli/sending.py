@@ -19,7 +19,7 @@ from ..stream.resolve import StaticResolver
 from ..stream.tls import TrustLike, create_tls_context
 from ..timeouts import Timeout
 from ..transport import Transport, TransportRequest, TransportResponse
-from .address import complete_url
+from .address import choose_proxy, complete_url
 from .body import build_content
 from .exits import CommandError, Exit
 from .items import Kind, Words
@@ -102,7 +102,7 @@ def open_client(options: Any, report: Callable[[str], object] | None = None) -> 
     return Client(
         transport=transport,
         trust_env=options.unix_socket is None,
-        proxy=options.proxy,
+        proxy=choose_proxy(options.proxy),
         auth=_build_auth(options),
         cookies=read_cookies(options.cookie),
         timeout=build_timeout(options),

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from ..cli.address import complete_url
+from ..cli.address import choose_proxy, complete_url, name_credentials
 from ..cli.exits import Exit
 from ..cli.spelling import Parser
 from ..errors import HTTPException
@@ -190,8 +190,19 @@ def describe_continuation(options: argparse.Namespace, arguments: Sequence[str],
     limits = {"--max-pages": options.max_pages, "--max-pages-per-host": options.max_pages_per_host}
     reached = [] if is_stopped else [name for name, limit in limits.items() if limit is not None]
     change = f"raise {' or '.join(reached)}, and " if reached else ""
-    words = ["asyncclient", "crawl", *([] if options.resume else ["--resume"]), *arguments]
+    shown = [hide_credentials(word, options) for word in arguments]
+    words = ["asyncclient", "crawl", *([] if options.resume else ["--resume"]), *shown]
     return f"{change}continue with: {shlex.join(words)}"
+
+
+def hide_credentials(word: str, options: argparse.Namespace) -> str:
+    """Return a word of the command line without passwords, which would stay in logs and on screens."""
+    proxy = options.proxy
+    if proxy and "@" in proxy and word.endswith(proxy):  # also without a scheme, or with "/" in the password
+        scheme, separator, _ = proxy.rpartition("@")[0].partition("://")
+        start = f"{scheme}://" if separator else ""
+        return f"{word.removesuffix(proxy)}{start}USER:PASSWORD@{proxy.rpartition('@')[2]}"
+    return name_credentials(complete_url(word) if "@" in word and word in options.urls else word)
 
 
 def open_crawler(options: argparse.Namespace) -> Crawler:
@@ -208,7 +219,7 @@ def open_crawler(options: argparse.Namespace) -> Crawler:
         max_pages=options.max_pages,
         max_pages_per_host=options.max_pages_per_host,
         connections=options.at_once,
-        proxy=options.proxy,
+        proxy=choose_proxy(options.proxy),
         sinks=list(open_sinks(options)),
         warc=None if options.warc is None else WARC(options.warc),
     )

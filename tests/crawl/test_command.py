@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asyncclient.cli.exits import Exit
-from asyncclient.crawl.command import SPELLINGS, main
+from asyncclient.crawl.command import SPELLINGS, build_parser, describe_continuation, main
 from asyncclient.crawl.crawler import TIMEOUT
 from asyncclient.testing import DemoServer, RawConnection, RawServer, build_response
 from tests.pool.hosts import wait_until
@@ -117,6 +117,26 @@ async def test_ctrl_c_ends_a_crawl_in_order(site: str, tmp_path: Path) -> None:
     assert mark == ""
     assert (await crawl(*shlex.split(command)))[0] == 0
     assert sorted(url.rpartition("/")[2] for url in urls_in(pages)) == NEAR
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["-x", "http://me:secret@h:1"], ["-x", "http://USER:PASSWORD@h:1"]),
+        (["-xme:secret@h:1"], ["-xUSER:PASSWORD@h:1"]),
+        (["--proxy=socks5://me:sec/ret@h:1"], ["--proxy=socks5://USER:PASSWORD@h:1"]),
+        (["-x", "http://me:secret@a", "-x", "http://h:1"], ["-x", "http://USER:PASSWORD@a", "-x", "http://h:1"]),
+        (["me:secret@b.test/"], ["https://USER:PASSWORD@b.test/"]),
+        (["-x", ""], ["-x", ""]),
+        (["--agent", "bot (+mailto:me@b.test)"], ["--agent", "bot (+mailto:me@b.test)"]),
+        (["http://b.test/@me"], ["http://b.test/@me"]),
+    ],
+)
+async def test_the_command_that_continues_has_no_passwords(words: list[str], shown: list[str]) -> None:
+    words = ["--frontier", "a.db", *words, "a.test"]
+    line = describe_continuation(build_parser().parse_args(words), words, is_stopped=True)
+    command = ["asyncclient", "crawl", "--resume", "--frontier", "a.db", *shown, "a.test"]
+    assert line == f"continue with: {shlex.join(command)}"
 
 
 async def test_the_second_ctrl_c_ends_a_crawl_at_once(tmp_path: Path) -> None:
