@@ -6,7 +6,7 @@ Each is a descriptor. A `__getattr__` would make every attribute slower to read 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 _K = TypeVar("_K", bound=type)
 
@@ -28,6 +28,33 @@ class Missing:
     def _advise(self, kind: type) -> str:
         """Return what to write for the attribute of a class."""
         return self._advice
+
+
+class MissingOperationError(AttributeError, TypeError):
+    """An object has no such operation.
+
+    Python raises TypeError for it. hasattr() and others that look for its method know AttributeError alone.
+    """
+
+
+class MissingOperation(Missing):
+    """A descriptor of a method that an operator or a statement calls."""
+
+    __slots__ = ()
+
+    def __get__(self, owner: object, kind: type) -> Any:
+        """Raise the error that says what to write, with Python's text for the operation."""
+        text = f"{kind.__name__!r} object {_OPERATIONS[self._name]}: {self._advise(kind)}"
+        raise MissingOperationError(text, name=self._name, obj=owner)
+
+
+_OPERATIONS: Final = {
+    "__aenter__": "does not support the asynchronous context manager protocol",
+    "__delitem__": "does not support item deletion",
+    "__enter__": "does not support the context manager protocol",
+    "__getitem__": "is not subscriptable",
+    "__setitem__": "does not support item assignment",
+}
 
 
 class MissingSetting(Missing):
@@ -53,6 +80,10 @@ class MissingSetting(Missing):
         self.__get__(owner, type(owner))
         raise AssertionError("unreachable")
 
+    def __delete__(self, owner: object) -> NoReturn:
+        """Raise the same error for `del`."""
+        self.__set__(owner, None)
+
 
 class ReadOnlySetting(property):
     """A setting that can be read. To a type checker it is the property that it replaces."""
@@ -65,6 +96,10 @@ class ReadOnlySetting(property):
         advice = _say_given(name, name, self.kind, type(owner))
         text = f"{type(owner).__name__!r} object has no setter for {name!r}: {advice}"
         raise AttributeError(text, name=name, obj=owner)
+
+    def __delete__(self, owner: object) -> NoReturn:
+        """Raise the same error for `del`."""
+        self.__set__(owner, None)
 
 
 def _say_given(setting: str, name: str, kind: type, subclass: type) -> str:
@@ -80,7 +115,11 @@ def answers(instead: Mapping[str, str]) -> Callable[[_K], _K]:
     Args:
         instead: by unknown name, what to write for it.
     """
-    return lambda kind: _add(kind, {name: Missing(name, f"use {advice}") for name, advice in instead.items()})
+    return lambda kind: _add(kind, {name: _answer(name, f"use {advice}") for name, advice in instead.items()})
+
+
+def _answer(name: str, advice: str) -> Missing:
+    return MissingOperation(name, advice) if name in _OPERATIONS else Missing(name, advice)
 
 
 def given_once(settings: Iterable[str], instead: Mapping[str, str]) -> Callable[[_K], _K]:

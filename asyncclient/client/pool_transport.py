@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from ..arguments import check_port, check_type, known_arguments
 from ..bounded import BoundedDict
@@ -201,6 +201,10 @@ class PoolTransport:
     ) -> None:
         """Open connections until n to a destination are idle; see Client.preconnect()."""
         await self.pool.preconnect(await self._find_group(destination), n, timeout, deadline, open_trace)
+
+    def __getstate__(self) -> NoReturn:
+        """Refuse copies and pickles, before a pool without attributes is made."""
+        raise TypeError("the connections of a client can't be copied or pickled: create another client")
 
     async def aclose(self) -> None:
         """End requests in progress with an error and close all connections, within Timeout.close seconds."""

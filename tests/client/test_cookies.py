@@ -1,11 +1,13 @@
 """The cookie jar: cookies of servers and of the user, the requests they are sent with, and limits (RFC 6265bis)."""
 
+import operator
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from hypothesis import given
@@ -755,11 +757,8 @@ def test_an_expired_cookie_is_not_in_the_jar(jar: CookieJar, clock: Clock) -> No
 @pytest.mark.parametrize(
     ("use", "advice"),
     [
-        (lambda jar: jar["a"], r"get\(name\)"),
         (lambda jar: jar.get_dict(), r"\{cookie\.name: cookie\.value for cookie in jar\}"),
         (lambda jar: jar.items(), r"\{cookie\.name: cookie\.value for cookie in jar\}"),
-        (lambda jar: jar.__setitem__("a", "1"), r"set\(name, value, domain=\.\.\.\)"),
-        (lambda jar: jar.__delitem__("a"), r"remove\(name\)"),
         (lambda jar: jar.pop("a"), r"remove\(name\)"),
     ],
 )
@@ -768,6 +767,30 @@ def test_attributes_of_other_jars_are_answered_with_ours(
 ) -> None:
     with pytest.raises(AttributeError, match=rf"^'CookieJar' object has no attribute '\w+': use {advice}$"):
         use(jar)
+
+
+@pytest.mark.parametrize(
+    ("use", "text"),
+    [
+        (lambda jar: jar["a"], r"is not subscriptable: use get\(name\)"),
+        (lambda jar: operator.setitem(jar, "a", 1), r"does not support item assignment: use set\(name, value, domain="),
+        (lambda jar: operator.delitem(jar, "a"), r"does not support item deletion: use remove\(name\)"),
+    ],
+)
+def test_items_of_a_jar_are_a_type_error_with_the_method_to_use(
+    jar: CookieJar, use: Callable[[Any], object], text: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^'CookieJar' object {text}"):
+        use(jar)
+    assert not any(hasattr(jar, name) for name in ("__getitem__", "__setitem__", "__delitem__"))
+    assert create_autospec(CookieJar, instance=True).get
+
+
+@pytest.mark.parametrize("domain", ["B.Example.com", ".b.example.com"])
+def test_a_domain_is_compared_as_set_reads_it(jar: CookieJar, domain: str) -> None:
+    jar.set("a", "1", domain=domain)
+    assert jar.get("a", domain=domain) == "1"
+    assert jar.remove("a", domain) == 1
 
 
 def test_update_leaves_out_large_and_expired_cookies(clock: Clock) -> None:

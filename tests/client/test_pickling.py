@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import gc
 import multiprocessing
 import pickle
 from collections.abc import Callable, Iterator
@@ -227,6 +228,14 @@ async def test_the_parts_of_a_response_are_pickled_and_copied_alone(again: Calla
 
 
 # The blocking client
+
+
+@pytest.mark.parametrize("make", [Client, compat.Client])
+@pytest.mark.parametrize("again", [pickled, copy.deepcopy])
+def test_a_client_is_refused_without_a_second_error(make: Any, again: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="the connections of a client can't be copied or pickled"):
+        again(make())
+    gc.collect()
 
 
 @AGAIN

@@ -125,7 +125,7 @@ def _parse_attributes(field: str, start: int, now: float) -> tuple[str, str, flo
             continue
         match key.lower():
             case "domain":
-                domain = text.lower().removeprefix(".")
+                domain = fold_domain(text)
             case "path":
                 path = text if text.startswith("/") else ""
             case "expires":
@@ -213,7 +213,7 @@ def check_cookie(cookie: Cookie) -> Cookie:
     for what, text in zip(("name", "value", "domain", "path"), cookie[:4], strict=True):
         if not isinstance(text, str):
             raise TypeError(f"expected str as {what} of a cookie, got {type(text).__name__}")
-    domain = cookie.domain.lower().removeprefix(".")
+    domain = fold_domain(cookie.domain)
     _check_text("name", _NAME, cookie.name, cookie)
     _check_text("value", _VALUE, cookie.value, cookie)
     _check_text("path", _PATH, cookie.path, cookie)
@@ -227,6 +227,11 @@ def check_cookie(cookie: Cookie) -> Cookie:
         raise ValueError(f"expected Unix seconds or None as expires of cookie {clip(cookie.name)}")
     host_only = domain != "" and (cookie.host_only or is_address(domain) or is_public_suffix(domain))
     return cookie._replace(domain=domain, host_only=host_only)
+
+
+def fold_domain(text: str) -> str:
+    """Return the domain of a cookie in lower case and without a leading dot."""
+    return text.lower().removeprefix(".")
 
 
 def _check_text(what: str, pattern: re.Pattern[str], text: str, cookie: Cookie) -> None:

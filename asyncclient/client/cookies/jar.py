@@ -20,7 +20,7 @@ from ...arguments import check_number, known_arguments
 from ...errors import clip, show_count
 from ...message.url import list_values
 from ...missing import answers
-from .fields import Cookie, accept_cookie, check_cookie, path_matches
+from .fields import Cookie, accept_cookie, check_cookie, fold_domain, path_matches
 from .secure import SecureCookies
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class CookieJar:
         Args:
             name: of the cookie.
             default: see above.
-            domain, path: those of the cookie, as in Cookie; None for any.
+            domain, path: those of the cookie, as in set(); None for any.
 
         Raises:
             ValueError: cookies of several domains or paths have that name and different values.
@@ -262,7 +262,10 @@ class CookieJar:
         Session cookies are written, too, so that a login outlives the program; call clear_session() before to forget
         them as a browser does. Cookies for every host are left out. This writes the file at once, see load().
 
+        Behind a symbolic link its target is replaced. The null device takes nothing.
+
         Raises:
+            FileExistsError: the path is a device or a FIFO, which would be replaced by a file.
             OSError: the file can't be written; it is unchanged.
         """
         from .files import save_file
@@ -405,8 +408,8 @@ class CookieJar:
 
 
 def _is_at(cookie: Cookie, domain: str | None, path: str | None) -> bool:
-    """Return True if a cookie has that domain and path; None is any."""
-    return domain in (None, cookie.domain) and path in (None, cookie.path)
+    """Return True if a cookie has that domain, as set() takes it, and path; None is any."""
+    return (domain is None or fold_domain(domain) == cookie.domain) and path in (None, cookie.path)
 
 
 def _list_given(cookies: Any) -> list[Any]:
