@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ..client.client import Client
+from ..client.cookies.files import write_netscape
 from ..client.error_context import shorten_url
 from ..client.request import Request
 from ..client.response import Response
@@ -77,7 +78,15 @@ async def perform(options: Any, prepared: Prepared) -> int:
             return await _send(client, options, prepared)
         finally:
             if options.cookie_jar:
-                client.cookies.save(options.cookie_jar)
+                _save_cookies(client, options.cookie_jar)
+
+
+def _save_cookies(client: Client, path: str) -> None:
+    """Write the cookies to a file, or for "-" to the standard output."""
+    if path == "-":
+        Output("never").write(write_netscape(client.cookies).encode("latin-1"))
+    else:
+        client.cookies.save(path)
 
 
 def _print_note(line: str) -> None:

@@ -67,6 +67,19 @@ def check_regular(found: os.stat_result, path: str | os.PathLike[str]) -> None:
         raise FileExistsError(errno.EEXIST, "expected a regular file", os.fspath(path))
 
 
+def find_mode(path: str, *, is_followed: bool = True) -> int | None:
+    """Return the permissions of the file to be replaced; None if it does not exist.
+
+    A device or a directory is refused: renaming a new file to /dev/null would replace the device for every program.
+    """
+    try:
+        found = os.stat(path, follow_symlinks=is_followed)
+    except FileNotFoundError:
+        return None
+    check_regular(found, path)
+    return found.st_mode & 0o777
+
+
 def check_owner(found: os.stat_result, path: str) -> None:
     """Raise PermissionError unless a file belongs to this user, or to the owner of its directory.
 

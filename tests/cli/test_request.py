@@ -112,6 +112,28 @@ def test_cookies_are_kept_in_a_file(command: Command, tmp_path: Path) -> None:
     assert jar.stat().st_mode & 0o77 == 0
 
 
+def test_cookies_are_written_to_the_output(command: Command) -> None:
+    with RawServer.replying(reply(b"ok\n", "Set-Cookie: a=b")) as server:
+        code, output, _ = command(server.url, "-c", "-")
+    assert code == 0
+    assert output.startswith(b"ok\n# Netscape HTTP Cookie File\n")
+    assert output.endswith(b"\ta\tb\n")
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["download", "--directory"], ["crawl", "--rate", "100", "--no-robots", "--files"]]
+)
+def test_an_empty_proxy_is_not_replaced_by_that_of_the_environment(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str]
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    folder = [tmp_path / "new"] if words else []
+    with RawServer.replying(reply(b"ok")) as server:
+        assert command(*words, *folder, "-x", "", f"{server.url}/a").code == 0
+
+
 def test_redirects_are_followed_if_asked(command: Command) -> None:
     moved = reply(b"moved", "Location: /b", status="302 Found")
     with RawServer.replying(moved, reply(b"ok")) as server:

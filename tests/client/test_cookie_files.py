@@ -305,3 +305,54 @@ def test_a_jar_that_cannot_be_written_leaves_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="folder"):
         CookieJar(COOKIES).save(folder)
     assert [*tmp_path.iterdir()] == [folder]
+
+
+def link_to_fifo(path: Path) -> None:
+    os.mkfifo(path.with_name("fifo"))
+    path.symlink_to(path.with_name("fifo"))
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (os.mkfifo, FileExistsError),
+        (link_to_fifo, FileExistsError),
+        (Path.mkdir, IsADirectoryError),
+        (lambda path: path.symlink_to(path), OSError),
+    ],
+)
+def test_a_jar_replaces_regular_files_only(
+    tmp_path: Path, make: Callable[[Path], object], error: type[OSError]
+) -> None:
+    path = tmp_path / "cookies.txt"
+    make(path)
+    before = {found: found.lstat().st_mode for found in tmp_path.iterdir()}
+    with pytest.raises(error) as raised:
+        CookieJar(COOKIES).save(path)
+    assert (raised.value.filename, raised.value.filename2) == (str(path), None)
+    assert {found: found.lstat().st_mode for found in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_jar_replaces_the_target_of_a_symbolic_link(tmp_path: Path, exists: bool) -> None:
+    link, target = tmp_path / "cookies.txt", tmp_path / "dotfiles" / "cookies.txt"
+    target.parent.mkdir()
+    if exists:
+        target.write_text("old")
+    link.symlink_to(target)
+    CookieJar(COOKIES).save(link)
+    assert link.is_symlink()
+    assert not target.is_symlink()
+    assert target.read_bytes().decode("latin-1") == write_netscape(COOKIES)
+
+
+def test_the_null_device_takes_no_cookies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, link = tmp_path / "null", tmp_path / "cookies.txt"
+    device.touch()
+    link.symlink_to(device)
+    monkeypatch.setattr(os, "devnull", str(device))  # a wrong save() would replace the real device
+    before = device.stat()
+    for path in (device, link):
+        CookieJar(COOKIES).save(path)
+    assert device.stat() == before
+    assert link.is_symlink()

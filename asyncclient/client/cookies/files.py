@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...stream.files import open_regular_or_null
+from ...stream.files import find_mode, open_regular_or_null
 from .fields import Cookie, check_cookie
 
 if TYPE_CHECKING:
@@ -107,17 +107,24 @@ def load_file(path: str | PathLike[str], *, missing_ok: bool = False) -> list[Co
 
 def save_file(path: str | PathLike[str], cookies: Iterable[Cookie]) -> None:
     """Write cookies to a file; see CookieJar.save()."""
+    target = os.path.realpath(path)  # a symbolic link stays one
+    if target == os.path.realpath(os.devnull):
+        return
+    try:
+        find_mode(target)
+        _replace(target, write_netscape(cookies))
+    except OSError as error:  # the error may name the new file
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def _replace(target: str, text: str) -> None:
+    """Write a new file that only its owner can read, and rename it."""
     from tempfile import mkstemp  # imported on use: slow to import
 
-    target = Path(path)
-    try:
-        descriptor, name = mkstemp(dir=target.parent, prefix=".asyncclient-")
-    except OSError as error:
-        error.filename = os.fspath(path)  # otherwise that of the new file
-        raise
+    descriptor, name = mkstemp(dir=os.path.dirname(target), prefix=".asyncclient-")
     try:
         with open(descriptor, "w", encoding="latin-1", newline="") as file:
-            file.write(write_netscape(cookies))
+            file.write(text)
         os.replace(name, target)
     except BaseException:
         os.unlink(name)

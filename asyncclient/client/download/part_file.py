@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Final
 
-from ...stream.files import SAFE_OPEN_FLAGS, check_owner, check_regular, lock_file, open_regular
+from ...stream.files import SAFE_OPEN_FLAGS, check_owner, find_mode, lock_file, open_regular
 from .resuming import Note
 
 PART: Final = ".part"
@@ -92,7 +92,7 @@ class PartFile:
             raise FileNotFoundError(errno.ENOENT, "expected a directory", given)
         else:
             self._path = path
-            self._mode = _find_mode(path)
+            self._mode = find_mode(path)
         self._part = find_part(path, resource)
         self._note = self._part.removesuffix(PART) + NOTE
 
@@ -104,7 +104,7 @@ class PartFile:
             IsADirectoryError: it is a directory.
         """
         path = os.path.join(os.path.dirname(self._part), name)
-        self._mode = _find_mode(path, is_followed=False)
+        self._mode = find_mode(path, is_followed=False)
         if self._mode is not None:
             if not self._may_replace:
                 raise FileExistsError(errno.EEXIST, "expected a new file, or overwrite=True", path)
@@ -220,19 +220,6 @@ def find_part(path: str | os.PathLike[str], resource: str) -> str:
     """Return the path of the part of a download to a path; in a directory it has the hash of the URL, see Note."""
     target = os.path.realpath(path)
     return (os.path.join(target, resource[:32]) if os.path.isdir(target) else target) + PART
-
-
-def _find_mode(path: str, *, is_followed: bool = True) -> int | None:
-    """Return the permissions of the file to be replaced; None if it does not exist.
-
-    A device or a directory is refused: renaming a part to /dev/null would replace the device for every program.
-    """
-    try:
-        found = os.stat(path, follow_symlinks=is_followed)
-    except FileNotFoundError:
-        return None
-    check_regular(found, path)
-    return found.st_mode & 0o777
 
 
 def _move_to_new(source: str, path: str) -> None:
