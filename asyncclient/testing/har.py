@@ -161,10 +161,9 @@ def decode_content(data: bytes, coding: str) -> tuple[bytes | None, bool]:
     except ContentTooLarge:
         return None, False
     except DecodingError:
-        pass
-    if pieces:
-        return b"".join(pieces), True
-    return data if _is_utf8(data) else None, False
+        if not pieces:
+            return data if _is_utf8(data) else None, False
+    return b"".join(pieces), True
 
 
 def _mask_data(data: bytes, content_type: str, masks: Masks) -> tuple[str, bool]:

@@ -52,6 +52,7 @@ def test_content_is_masked_by_its_media_type(media_type: str, text: str, masked:
         ("Location", "https://app/cb#access_token=a'b&type=c", "https://app/cb#access_token=***&type=c"),
         ("Location", "https://app/cb?a=1;token=b;c&d=1", "https://app/cb?a=1;token=***&d=1"),
         ("Location", "https://app/cb?token=token=a", "https://app/cb?token=***"),
+        ("Location", "https://app/cb?token=a?password=b&c=d", "https://app/cb?token=***&c=d"),
         ("Link", '<https://app/?token=a>; rel="next"', '<https://app/?token=***>; rel="next"'),
         ("Set-Cookie", "a; Path=/", "***; Path=/"),
         ("Set-Cookie", "=a; Path=/", "=***; Path=/"),
