@@ -31,10 +31,17 @@ class Missing:
 
 
 class MissingOperationError(AttributeError, TypeError):
-    """An object has no such operation.
+    """An object has no such operation. A traceback names it TypeError, which Python raises for it.
 
-    Python raises TypeError for it. hasattr() and others that look for its method know AttributeError alone.
+    It is an AttributeError, too, because hasattr() and others that look for the method know only that.
     """
+
+    __module__ = "builtins"
+    __qualname__ = "TypeError"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it as the class that it is named."""
+        return TypeError, self.args
 
 
 class MissingOperation(Missing):

@@ -1,8 +1,10 @@
 """The cookie jar: cookies of servers and of the user, the requests they are sent with, and limits (RFC 6265bis)."""
 
 import operator
+import pickle
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -780,8 +782,11 @@ def test_attributes_of_other_jars_are_answered_with_ours(
 def test_items_of_a_jar_are_a_type_error_with_the_method_to_use(
     jar: CookieJar, use: Callable[[Any], object], text: str
 ) -> None:
-    with pytest.raises(TypeError, match=f"^'CookieJar' object {text}"):
+    with pytest.raises(TypeError, match=f"^'CookieJar' object {text}") as caught:
         use(jar)
+    assert traceback.format_exception_only(caught.value)[0].startswith("TypeError: ")
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copied), str(copied)) == (TypeError, str(caught.value))
     assert not any(hasattr(jar, name) for name in ("__getitem__", "__setitem__", "__delitem__"))
     assert create_autospec(CookieJar, instance=True).get
 
