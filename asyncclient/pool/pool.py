@@ -385,10 +385,9 @@ class Pool:
             if lease in group.idle and not wire.is_available(wire.ended_at):
                 self._drop(lease, CloseReason.UNSOLICITED)
             return
-        may_stay = wire.close_reason is None and wire.exchange is None and not self.is_closed
         # Its loop has just read what was received, so the kernel is not asked.
-        may_stay = may_stay and lease.idle_since < lease.retires_at and wire.stream.is_fresh(ask_kernel=False)
-        if may_stay and not (self.slots.starved and self.slots.must_yield(lease)):
+        may_stay = wire.close_reason is None and not self.is_closed and lease.idle_since < lease.retires_at
+        if may_stay and wire.is_available(wire.ended_at) and not (self.slots.starved and self.slots.must_yield(lease)):
             self._serve(lease)
         else:
             self._drop(lease)

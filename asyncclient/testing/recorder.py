@@ -34,8 +34,8 @@ class Recorder:
     Browsers show the file in their developer tools, and Replay answers from it. Redirects and retries are exchanges of
     their own. The file is written by save() and by aclose(), as a whole, and readable by its owner alone.
 
-    The values of Authorization, Proxy-Authorization, Cookie, Set-Cookie and X-Api-Key are masked; of cookies and
-    credentials the names and the scheme are kept. So are values with a name such as `password`, `token`,
+    The values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, X-Api-Key and X-Auth-Token are masked; of
+    cookies and credentials the names and the scheme are kept. So are values with a name such as `password`, `token`,
     `access_token`, `client_secret` or `api_key` in queries, URL-encoded forms and JSON, of requests and responses; a
     replay answers with `***` in their place. Content with secrets is stored as text, also if it came in another charset
     or breaks off. Other content may have secrets, too: `change` can remove them.
